@@ -1,0 +1,1 @@
+"""One command a file: flags, call the study, print."""

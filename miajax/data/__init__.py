@@ -1,0 +1,1 @@
+"""What is attacked: data sets, readers, validation, content hash, shadow splits."""

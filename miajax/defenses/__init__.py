@@ -1,0 +1,1 @@
+"""What protects: logit post-processing; training-time defences are fields of the recipe."""

@@ -1,0 +1,17 @@
+"""The one error that a user is meant to read."""
+
+
+class UserError(Exception):
+    """Bad input or a refused request, told in one line: what, where, what was expected, the remedy.
+
+    Commands print it and exit with status 2; nothing has been overwritten when it is raised.
+    """
+
+    def __init__(self, what: str, *, expected: str = "", remedy: str = ""):
+        parts = [what.rstrip(".")]
+        if expected:
+            parts.append(f"expected {expected}".rstrip("."))
+        line = "; ".join(parts) + "."
+        if remedy:
+            line += f" {remedy.rstrip('.')}."
+        super().__init__(" ".join(line.split()))

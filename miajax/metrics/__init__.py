@@ -1,0 +1,1 @@
+"""Scores to figures of merit, in float64 on the host."""

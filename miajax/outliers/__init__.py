@@ -1,0 +1,1 @@
+"""Why an example leaks: geometry, memorisation, training dynamics."""

@@ -1,0 +1,1 @@
+"""Where a model looks: gradients, integrated gradients, Grad-CAM."""

@@ -1,0 +1,1 @@
+"""What models reveal: logits of an ensemble, scaled logits and their kin."""

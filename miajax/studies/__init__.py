@@ -1,0 +1,1 @@
+"""What ties it together: one study a file."""
