@@ -10,6 +10,8 @@ import numpy as np
 
 from miajax.errors import UserError
 
+_PARTS = ("", "test_", "population_", "validation_")  # prefixes of the fields; "" is the pool
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
@@ -17,11 +19,14 @@ class Dataset:
 
     Attributes:
       name: what reports call it.
-      features: pool examples ``[N, ...]``, uint8 images ``[N, H, W, K]`` or float32 rows ``[N, F]``.
+      features: pool examples ``[N, ...]``: uint8 pictures ``[N, H, W, K]``, or float32 (flat uint8 rows become float32,
+        unscaled: they are counts or bits, not pixels).
       labels: ``int32[N]`` in ``0..num_classes-1``.
       num_classes: C.
       test_features, test_labels: the data set's own test split, or None; never members.
       population_features, population_labels: reference examples for RMIA and kin, or None for the pool's non-members.
+      validation_features, validation_labels: what a recipe may select on, carved from the pool before any split, or
+        None; never an attack's non-members.
       class_names: one string a class, for reports.
       image_shape: ``(H, W, K)`` where a row is a picture (flat rows of pixels included), else None.
       shippable: whether reports may show records (pictures, rows) unasked: data that ships with the tools.
@@ -40,6 +45,8 @@ class Dataset:
     test_labels: np.ndarray | None = None
     population_features: np.ndarray | None = None
     population_labels: np.ndarray | None = None
+    validation_features: np.ndarray | None = None
+    validation_labels: np.ndarray | None = None
     class_names: tuple[str, ...] = ()
     image_shape: tuple[int, int, int] | None = None
     shippable: bool = False
@@ -53,25 +60,25 @@ class Dataset:
                 remedy="Check the label column; an attack on a one-class classifier has nothing to measure",
             )
         set_ = functools.partial(object.__setattr__, self)
-        for part in ("", "test_", "population_"):
+        for part in _PARTS:
             features, labels = getattr(self, part + "features"), getattr(self, part + "labels")
             if features is None and labels is None and part:
                 continue
             if features is None or labels is None:
                 raise UserError(f"data set {self.name}: {part}features and {part}labels must come together")
             features, labels = _validated(f"data set {self.name}", part, features, labels, self.num_classes)
-            if part and features.shape[1:] != self.features.shape[1:]:
+            if part and (features.shape[1:], features.dtype) != (self.features.shape[1:], self.features.dtype):
                 raise UserError(
-                    f"data set {self.name}: {part}features has rows of shape {features.shape[1:]}",
-                    expected=f"{self.features.shape[1:]}, as in the pool",
+                    f"data set {self.name}: {part}features has {features.dtype} rows of shape {features.shape[1:]}",
+                    expected=f"{self.features.dtype} rows of shape {self.features.shape[1:]}, as in the pool",
                 )
             set_(part + "features", features)
             set_(part + "labels", labels)
-        counts = np.bincount(self.labels, minlength=self.num_classes)
-        if (counts == 0).any():
-            missing = ", ".join(map(str, np.flatnonzero(counts == 0)[:5]))
+        present = np.unique(self.labels)
+        if len(present) < self.num_classes:
+            gap = np.flatnonzero(present != np.arange(len(present)))
             raise UserError(
-                f"data set {self.name}: class {missing} has no example in the pool",
+                f"data set {self.name}: class {gap[0] if gap.size else len(present)} has no example in the pool",
                 expected=f"every class 0..{self.num_classes - 1} to appear",
                 remedy="Renumber the labels from 0 without gaps, or raise --max_examples",
             )
@@ -87,43 +94,57 @@ class Dataset:
     def content_hash(self) -> str:
         """SHA-256 over every array that training or querying reads, with dtypes and shapes."""
         digest = hashlib.sha256()
-        for part in ("features", "labels", "test_features", "test_labels", "population_features", "population_labels"):
-            array = getattr(self, part)
+        for name in (part + kind for part in _PARTS for kind in ("features", "labels")):
+            array = getattr(self, name)
             if array is None:
                 continue
-            digest.update(f"{part}:{array.dtype.str}:{array.shape};".encode())
+            digest.update(f"{name}:{array.dtype.str}:{array.shape};".encode())
             digest.update(np.ascontiguousarray(array).view(np.uint8).data)
         return digest.hexdigest()
 
 
 def _validated(where: str, part: str, features: Any, labels: Any, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
-    features, labels = np.asarray(features), np.asarray(labels)
-    if features.ndim < 2:
-        raise UserError(f"{where}: {part}features has shape {features.shape}", expected="[examples, ...] with 2 or more axes")
-    if labels.ndim != 1 or len(labels) != len(features):
+    features = _validated_features(where, part + "features", np.asarray(features))
+    labels = np.asarray(labels)
+    if labels.shape != (len(features),):
         raise UserError(
             f"{where}: {part}labels has shape {labels.shape} beside {len(features)} rows of {part}features",
             expected=f"one label a row, shape ({len(features)},)",
         )
-    if not np.issubdtype(labels.dtype, np.integer):
-        whole = np.issubdtype(labels.dtype, np.floating) and np.isfinite(labels).all() and (labels == np.round(labels)).all()
-        if not whole:
-            raise UserError(f"{where}: {part}labels has dtype {labels.dtype}", expected=f"whole numbers 0..{num_classes - 1}")
-    bad = np.flatnonzero((labels < 0) | (labels >= num_classes))
-    if bad.size:
+    return features, _validated_labels(where, part + "labels", labels, num_classes)
+
+
+def _validated_features(where: str, part: str, features: np.ndarray) -> np.ndarray:
+    if features.ndim < 2 or 0 in features.shape[1:]:
+        raise UserError(f"{where}: {part} has shape {features.shape}", expected="[examples, ...] with 2 or more axes")
+    if features.dtype == np.uint8 and features.ndim > 2:
+        return np.ascontiguousarray(features)
+    if features.dtype.kind not in "biuf":
+        raise UserError(f"{where}: {part} has dtype {features.dtype}", expected="real numbers")
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is named below
+        features = np.ascontiguousarray(features, np.float32)
+    finite = np.isfinite(features)
+    if not finite.all():
+        at = np.unravel_index(finite.argmin(), finite.shape)
         raise UserError(
-            f"{where}: {part}labels[{bad[0]}] is {labels[bad[0]]} ({bad.size} such labels)",
-            expected=f"whole numbers 0..{num_classes - 1}",
-            remedy="Renumber the classes from 0",
+            f"{where}: {part}{list(map(int, at))} is {features[at]}",
+            expected="numbers that float32 can hold",
+            remedy="Impute or drop such rows first",
         )
-    if features.dtype != np.uint8:
-        if not (np.issubdtype(features.dtype, np.number) or features.dtype == np.bool_):
-            raise UserError(f"{where}: {part}features has dtype {features.dtype}", expected="numbers")
-        features = features.astype(np.float32)
-        if not np.isfinite(features).all():
-            row = np.argwhere(~np.isfinite(features))[0]
-            raise UserError(
-                f"{where}: {part}features{list(map(int, row))} is {features[tuple(row)]}", expected="finite numbers",
-                remedy="Impute or drop such rows first",
-            )
-    return np.ascontiguousarray(features), np.ascontiguousarray(labels.astype(np.int32))
+    return features
+
+
+def _validated_labels(where: str, part: str, labels: np.ndarray, num_classes: int) -> np.ndarray:
+    expected, remedy = f"whole numbers 0..{num_classes - 1}", "Renumber the classes from 0"
+    if labels.dtype.kind not in "biuf":
+        raise UserError(f"{where}: {part} has dtype {labels.dtype}", expected=expected, remedy=remedy)
+    fine = (labels >= 0) & (labels < num_classes)
+    if labels.dtype.kind == "f":
+        fine &= labels == np.floor(labels)
+    if not fine.all():
+        first = fine.argmin()
+        raise UserError(
+            f"{where}: {part}[{first}] is {labels[first]} ({(~fine).sum()} such labels)",
+            expected=expected, remedy=remedy,
+        )
+    return np.ascontiguousarray(labels, np.int32)

@@ -1,0 +1,118 @@
+"""From the name of a data set, and the flags beside it, to the validated data set."""
+
+import dataclasses
+import difflib
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+
+from miajax.data.dataset import Dataset
+from miajax.data.digits import load_digits
+from miajax.data.npz import load_npz
+from miajax.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class DataOptions:
+    """Where a data set lies and which part of it is attacked.
+
+    Attributes:
+      data_path: file or folder to read; None for the data set's usual place.
+      pool: ``train`` draws members from the official training split and keeps the test split as the test part;
+        ``all`` merges both into the pool, as the paper does before it reshuffles.
+      max_examples: at most this many examples, the first of the official order; None for all.
+      label_column: the column of a table to predict.
+      drop_columns: columns of a table that are not read.
+      data_seed: draws synthetic data; not the seed of the run, so that runs with several seeds attack the same data.
+    """
+
+    data_path: str | None = None
+    pool: Literal["train", "all"] = "train"
+    max_examples: int | None = None
+    label_column: str | None = None
+    drop_columns: tuple[str, ...] = ()
+    data_seed: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class _Reader:
+    read: Callable[[DataOptions], Dataset]
+    uses: frozenset[str] = frozenset()
+    needs: frozenset[str] = frozenset()
+
+
+_READERS = {
+    "digits": _Reader(lambda options: load_digits()),
+    "npz": _Reader(lambda options: load_npz(options.data_path or ""), needs=frozenset({"data_path"})),
+}
+DATASETS = tuple(_READERS)
+
+
+def load_dataset(name: str, options: DataOptions = DataOptions()) -> Dataset:
+    """The data set of that name, its pool chosen and cut as the options say.
+
+    Args:
+      name: one of `DATASETS`.
+      options: see `DataOptions`.
+
+    Raises:
+      UserError: unknown name; an option that the data set does not use, or lacks; a missing or malformed file;
+        a pool without examples of some class.
+    """
+    if name not in _READERS:
+        close = difflib.get_close_matches(name, DATASETS, n=1)
+        raise UserError(
+            f"--dataset {name} is unknown", expected=f"one of {', '.join(DATASETS)}",
+            remedy=f"Did you mean {close[0]}?" if close else "",
+        )
+    reader = _READERS[name]
+    _check_options(name, reader, options)
+    dataset = reader.read(options)
+    if options.pool == "all":
+        dataset = _merge_test_into_pool(dataset)
+    if options.max_examples is not None:
+        dataset = _first(dataset, options.max_examples)
+    return dataset
+
+
+def _check_options(name: str, reader: _Reader, options: DataOptions) -> None:
+    defaults = DataOptions()
+    for field in ("data_path", "label_column", "drop_columns", "data_seed"):
+        is_set = getattr(options, field) != getattr(defaults, field)
+        if is_set and field not in reader.uses | reader.needs:
+            users = [other for other, entry in _READERS.items() if field in entry.uses | entry.needs]
+            raise UserError(
+                f"--{field} {getattr(options, field)} has no effect on --dataset {name}",
+                expected=f"--dataset {' or '.join(users)} beside it",
+            )
+        if field in reader.needs and not is_set:
+            raise UserError(f"--dataset {name} was given no --{field}", remedy=f"Add --{field}")
+    if options.pool not in ("train", "all"):
+        raise UserError(f"--pool {options.pool} is unknown", expected="train or all")
+    if options.max_examples is not None and options.max_examples < 1:
+        raise UserError(f"--max_examples {options.max_examples}", expected="at least 1")
+
+
+def _merge_test_into_pool(dataset: Dataset) -> Dataset:
+    if dataset.test_features is None or dataset.test_labels is None:
+        return dataset
+    return dataclasses.replace(
+        dataset,
+        features=np.concatenate([dataset.features, dataset.test_features]),
+        labels=np.concatenate([dataset.labels, dataset.test_labels]),
+        test_features=None,
+        test_labels=None,
+        provenance={**dataset.provenance, "pool": "official training split, then official test split"},
+    )
+
+
+def _first(dataset: Dataset, count: int) -> Dataset:
+    if count >= dataset.num_examples:
+        return dataset
+    return dataclasses.replace(
+        dataset,
+        features=dataset.features[:count],
+        labels=dataset.labels[:count],
+        provenance={**dataset.provenance, "max_examples": f"first {count} of {dataset.num_examples}"},
+    )
