@@ -54,9 +54,12 @@ class Dataset:
     provenance: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
+        where = f"data set {self.name}"
+        if "source" in self.provenance:
+            where += f" ({self.provenance['source']})"
         if self.num_classes < 2:
             raise UserError(
-                f"data set {self.name}: {self.num_classes} class found", expected="at least 2 classes",
+                f"{where}: {self.num_classes} class found", expected="at least 2 classes",
                 remedy="Check the label column; an attack on a one-class classifier has nothing to measure",
             )
         set_ = functools.partial(object.__setattr__, self)
@@ -65,11 +68,11 @@ class Dataset:
             if features is None and labels is None and part:
                 continue
             if features is None or labels is None:
-                raise UserError(f"data set {self.name}: {part}features and {part}labels must come together")
-            features, labels = _validated(f"data set {self.name}", part, features, labels, self.num_classes)
+                raise UserError(f"{where}: {part}features and {part}labels must come together")
+            features, labels = _validated(where, part, features, labels, self.num_classes)
             if part and (features.shape[1:], features.dtype) != (self.features.shape[1:], self.features.dtype):
                 raise UserError(
-                    f"data set {self.name}: {part}features has {features.dtype} rows of shape {features.shape[1:]}",
+                    f"{where}: {part}features has {features.dtype} rows of shape {features.shape[1:]}",
                     expected=f"{self.features.dtype} rows of shape {self.features.shape[1:]}, as in the pool",
                 )
             set_(part + "features", features)
@@ -78,7 +81,7 @@ class Dataset:
         if len(present) < self.num_classes:
             gap = np.flatnonzero(present != np.arange(len(present)))
             raise UserError(
-                f"data set {self.name}: class {gap[0] if gap.size else len(present)} has no example in the pool",
+                f"{where}: class {gap[0] if gap.size else len(present)} has no example in the pool",
                 expected=f"every class 0..{self.num_classes - 1} to appear",
                 remedy="Renumber the labels from 0 without gaps, or raise --max_examples",
             )

@@ -1,5 +1,6 @@
 """Which examples each shadow model trains on."""
 
+import math
 from typing import Literal, get_args
 
 import numpy as np
@@ -13,6 +14,11 @@ _STREAM = 0x6D69616A  # keeps split draws apart from any other use of the same s
 
 def _draw(seed: int, unit: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence([_STREAM, seed, unit])))
+
+
+def _share(fraction: float, total: int) -> int:
+    """floor(fraction × total), where .29 × 100 is 29 and not, as in binary floats, 28."""
+    return math.floor(fraction * total + 1e-9)
 
 
 def membership(
@@ -39,18 +45,19 @@ def membership(
     """
     if split not in SPLITS:
         raise UserError(f"--split {split} is unknown", expected=" or ".join(SPLITS))
-    if not 0.0 < member_fraction < 1.0 or not 1 <= int(member_fraction * num_examples) < num_examples:
+    if not 0.0 < member_fraction < 1.0 or not 1 <= _share(member_fraction, num_examples) < num_examples:
         raise UserError(
-            f"--member_fraction {member_fraction} of {num_examples} examples leaves a model without members or non-members",
+            f"--member_fraction {member_fraction} of {num_examples} examples leaves one side empty",
             expected="a fraction between 0 and 1 with at least one example on each side",
         )
     if split == "balanced" and member_fraction != 0.5:
         raise UserError(
-            f"--split balanced with --member_fraction {member_fraction}", expected="0.5, since its pairs are complements",
+            f"--split balanced with --member_fraction {member_fraction}",
+            expected="0.5, since its pairs are complements",
             remedy="Use --split fixed_size for other fractions",
         )
     rows = np.zeros((num_models, num_examples), bool)
-    size = int(member_fraction * num_examples)
+    size = _share(member_fraction, num_examples)
     for i in range(num_models):
         if split == "fixed_size":
             rows[i, _draw(seed, i).permutation(num_examples)[:size]] = True
@@ -66,9 +73,9 @@ def membership(
 
 
 def member_capacity(num_examples: int, split: Split, member_fraction: float) -> int:
-    """The static width that holds any model's members, whatever M: exact, or eight standard deviations for bernoulli."""
+    """The static width that holds any model's members, whatever M: exact, or 8 standard deviations for bernoulli."""
     if split == "fixed_size":
-        return int(member_fraction * num_examples)
+        return _share(member_fraction, num_examples)
     if split == "balanced":
         return (num_examples + 1) // 2
     spread = 8.0 * (num_examples * member_fraction * (1 - member_fraction)) ** 0.5

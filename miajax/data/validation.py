@@ -26,7 +26,7 @@ def carve_validation(dataset: Dataset, fraction: float, seed: int) -> Dataset:
     if dataset.validation_features is not None:
         raise ValueError(f"data set {dataset.name} already has a validation part")
     total = dataset.num_examples
-    if not 0.0 < fraction < 1.0 or not 1 <= int(fraction * total) < total:
+    if not 0.0 < fraction < 1.0 or not 1 <= fraction * total < total:
         raise UserError(
             f"a validation fraction of {fraction} of {total} examples leaves one side empty",
             expected="a fraction between 0 and 1 with at least one example on each side",
@@ -34,7 +34,7 @@ def carve_validation(dataset: Dataset, fraction: float, seed: int) -> Dataset:
     shuffled = np.random.default_rng([_STREAM, seed]).permutation(total)
     by_class = shuffled[np.argsort(dataset.labels[shuffled], kind="stable")]
     # A step of the staircase floor(k f) every 1/f examples: the total is exact and no class is off by more than one.
-    staircase = np.floor(np.arange(total + 1) * fraction)
+    staircase = np.floor(np.arange(total + 1) * fraction + 1e-9)
     carved = np.zeros(total, bool)
     carved[by_class[np.diff(staircase) > 0]] = True
     return dataclasses.replace(
