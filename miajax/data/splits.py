@@ -82,6 +82,11 @@ def member_capacity(num_examples: int, split: Split, member_fraction: float) -> 
     return min(num_examples, int(np.ceil(member_fraction * num_examples + spread)))
 
 
+def is_ragged(num_examples: int, split: Split) -> bool:
+    """Whether models of this split may have different numbers of members."""
+    return split == "bernoulli" or (split == "balanced" and num_examples % 2 == 1)
+
+
 def member_ids(member: np.ndarray, capacity: int) -> tuple[np.ndarray, np.ndarray]:
     """Turns membership into padded row numbers.
 

@@ -11,7 +11,7 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {"relu": nn.relu, "ta
 class MLP(nn.Module):
     """Dense layers of the given hidden ``widths``, an activation and dropout after each, then ``num_classes`` logits.
 
-    Inputs ``[B, ...]`` are flattened. Weights start as PyTorch's LeCun-uniform kin do in scale (LeCun normal), biases at 0.
+    Inputs ``[B, ...]`` are flattened. Weights start LeCun normal, biases at 0.
     """
 
     num_classes: int

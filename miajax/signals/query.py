@@ -1,0 +1,133 @@
+"""Asking every model of a group about every example: logits and scaled logits, under one or several views."""
+
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from miajax.errors import UserError
+from miajax.signals.scaled_logit import scaled_logit
+from miajax.training.parallel import OverModels, Placement
+from miajax.training.trainer import Trainer, TrainState
+
+QueryMode = Literal["evaluation", "batch_stats"]
+QUERY_COUNTS = (1, 2, 18, 50)
+
+
+class Answers(NamedTuple):
+    """What a group of models says of the queried examples.
+
+    Attributes:
+      scaled_logit: ``float32[G, N, Q]``.
+      correct: ``bool[G, N]``, whether the unmodified view (query 0) is classified right.
+      logits: ``float32[G, N, Q, C]``, or None where they were not asked for.
+    """
+
+    scaled_logit: Float[Array, "models examples queries"]
+    correct: Bool[Array, "models examples"]
+    logits: Float[Array, "models examples queries classes"] | None
+
+
+def views(queries: int) -> np.ndarray:
+    """The augmented views that all models are asked about: ``int32[Q, 3]`` of (flip, row shift, column shift).
+
+    1 is the image itself; 2, 18 and 50 are {unflipped, flipped} x (2s+1)^2 shifts for s = 0, 1, 2, the image itself
+    first (Carlini et al. 2022, "Membership Inference Attacks From First Principles", and its published code).
+    """
+    if queries == 1:
+        return np.zeros((1, 3), np.int32)
+    if queries not in QUERY_COUNTS:
+        raise UserError(f"--queries {queries}", expected="one of " + ", ".join(map(str, QUERY_COUNTS)))
+    reach = {2: 0, 18: 1, 50: 2}[queries]
+    shifts = sorted(range(-reach, reach + 1), key=lambda s: (abs(s), s))
+    return np.array([(f, dy, dx) for f in (0, 1) for dy in shifts for dx in shifts], np.int32)
+
+
+def _view(images: jax.Array, view: jax.Array, reach: int) -> jax.Array:
+    padded = jnp.pad(images, ((0, 0), (reach, reach), (reach, reach), (0, 0)), mode="reflect")
+    shifted = jax.lax.dynamic_slice(padded, (0, reach + view[1], reach + view[2], 0), images.shape)
+    return jnp.where(view[0] > 0, shifted[:, :, ::-1], shifted)
+
+
+class Querier:
+    """The compiled query of a trainer's models over one set of examples.
+
+    Args:
+      trainer: whose models are asked.
+      features, labels: ``[N, ...]`` as stored, ``int32[N]``; put on every device once.
+      placement: how models share the machine.
+      block: examples of one forward pass.
+      queries: Q, one of 1, 2, 18, 50; more than one needs images ``[N, H, W, K]``.
+      keep_logits: whether logits come back too.
+      mode: ``evaluation`` uses running statistics; ``batch_stats`` those of the block, as published code once did.
+
+    Raises:
+      UserError: several queries on data that has no image axes.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        features: np.ndarray,
+        labels: np.ndarray,
+        placement: Placement,
+        *,
+        block: int,
+        queries: int = 1,
+        keep_logits: bool = True,
+        mode: QueryMode = "evaluation",
+    ):
+        if queries > 1 and features.ndim != 4:
+            raise UserError(
+                f"--queries {queries} on rows of shape {features.shape[1:]}",
+                expected="images [height, width, channels]", remedy="Use --queries 1 for tables",
+            )
+        self.num_examples = len(labels)
+        self.block = min(block, self.num_examples)
+        blocks = -(-self.num_examples // self.block)
+        rows = np.minimum(np.arange(blocks * self.block), self.num_examples - 1)
+        self._shared = placement.share(
+            (
+                jnp.asarray(features[rows].reshape(blocks, self.block, *features.shape[1:])),
+                jnp.asarray(labels[rows].reshape(blocks, self.block)),
+                jnp.asarray(views(queries)),
+            )
+        )
+        reach = int(np.abs(views(queries)[:, 1:]).max())
+
+        def forward(params, state, x):
+            if mode == "evaluation":
+                return trainer.model.apply(params, state, trainer.scaling(x), False, None)[0]
+            return trainer.model.apply(params, state, trainer.scaling(x), True, jax.random.key(0))[0]
+
+        def of_model(_, model: tuple[Any, Any], shared):
+            features, labels, all_views = shared
+
+            def of_block(block):
+                x, y = block
+
+                def of_view(view):
+                    logits = forward(*model, _view(x, view, reach) if queries > 1 else x)
+                    return scaled_logit(logits, y), jnp.argmax(logits, -1) == y, logits if keep_logits else None
+
+                if queries == 1:
+                    answer = jax.tree.map(lambda a: a[None], of_view(all_views[0]))
+                else:
+                    answer = jax.lax.map(of_view, all_views)
+                phi, hits, logits = answer
+                return Answers(phi.T, hits[0], None if logits is None else jnp.swapaxes(logits, 0, 1))
+
+            answers = jax.lax.map(of_block, (features, labels))
+            return jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:])[: self.num_examples], answers)
+
+        self.program = OverModels(of_model, placement)
+
+    def compile(self, state: TrainState) -> None:
+        """Compiles for the shapes of ``state`` (leaves ``[G, ...]``) without running."""
+        self.program.compile((), (state.params, state.model_state), self._shared)
+
+    def __call__(self, state: TrainState) -> Answers:
+        """What the models of ``state`` (leaves ``[G, ...]``) answer."""
+        return self.program((), (state.params, state.model_state), self._shared)

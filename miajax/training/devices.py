@@ -1,0 +1,66 @@
+"""What the machine has: devices, cores, free memory, and what decides a program's bits."""
+
+import os
+import platform
+from pathlib import Path
+
+import jax
+
+from miajax import compat
+
+
+def usable_cores() -> int:
+    """CPU cores this process may use: its affinity, limited by a container's quota where there is one."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        if quota != "max":
+            cores = min(cores, max(1, int(quota) // int(period)))
+    except (OSError, ValueError):
+        pass
+    return cores
+
+
+def use_cpu_cores_as_devices() -> None:
+    """One CPU device a core, so that ensembles use them all; inside a process whose backend runs, what is there stays."""
+    compat.set_cpu_device_count(usable_cores())
+
+
+def free_memory(device: jax.Device) -> int:
+    """Bytes that a program may still take on a device: for a CPU, this process's share of the free RAM."""
+    stats = device.memory_stats() if device.platform != "cpu" else None
+    if stats and "bytes_limit" in stats:
+        return int(stats["bytes_limit"] - stats.get("bytes_in_use", 0))
+    available = 4 << 30
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                available = int(line.split()[1]) * 1024
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+        if limit != "max":
+            available = min(available, int(limit) - int(Path("/sys/fs/cgroup/memory.current").read_text()))
+    except (OSError, ValueError):
+        pass
+    return max(available, 0) // len(jax.local_devices(backend="cpu"))
+
+
+def instruction_set() -> str:
+    """The widest vector instructions of this CPU: programs compiled for others round differently."""
+    try:
+        flags = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("flags"))
+    except (OSError, StopIteration):
+        return platform.machine()
+    wide = [f for f in ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16") if f" {f}" in flags]
+    return platform.machine() + "".join("+" + f for f in wide)
+
+
+def machine_name(device: jax.Device) -> str:
+    """The device's name for people: a GPU's model, or the CPU's with its number of cores."""
+    if device.platform != "cpu":
+        return device.device_kind
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        name = platform.processor() or platform.machine()
+    return f"{name}, {usable_cores()} cores"

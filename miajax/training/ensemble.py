@@ -1,0 +1,126 @@
+"""A group of shadow models: started, advanced, queried and brought to the host together."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from miajax.data.dataset import Dataset
+from miajax.data.splits import member_ids
+from miajax.training.parallel import OverModels, Placement
+from miajax.training.trainer import History, Members, Trainer, TrainingData, TrainState
+
+
+@dataclasses.dataclass
+class Group:
+    """Models in training.
+
+    Attributes:
+      model_ids: the real models' ids; the rows past them repeat the last one, so that every chunk is full.
+      members: ``[G, ...]``.
+      state, history: ``[G, ...]``, on the devices.
+      epoch: how many epochs are done.
+    """
+
+    model_ids: np.ndarray
+    members: Members
+    state: TrainState
+    history: History
+    epoch: int = 0
+
+    @property
+    def size(self) -> int:
+        return len(self.model_ids)
+
+
+class Snapshot(NamedTuple):
+    """A group's state on the host: what a checkpoint holds. Leaves start with the group's real models."""
+
+    state: TrainState
+    history: History
+    epoch: np.ndarray
+
+
+class Ensemble:
+    """The compiled programs of a trainer over groups of models.
+
+    Args:
+      trainer: one model's state machine.
+      dataset: the pool is put on every device once.
+      placement: how models share the machine.
+    """
+
+    def __init__(self, trainer: Trainer, dataset: Dataset, placement: Placement):
+        self.trainer, self.dataset, self.placement = trainer, dataset, placement
+        self.data = placement.share(TrainingData(jnp.asarray(dataset.features), jnp.asarray(dataset.labels)))
+        self._init = OverModels(lambda _, members, __: trainer.init(members), placement)
+        self._advance = OverModels(
+            lambda model, members, shared: trainer.advance(*model, members, *shared), placement
+        )
+
+    @property
+    def programs(self) -> dict[str, OverModels]:
+        """The compiled programs by name, for compile times and HLO."""
+        return {"init": self._init, "advance": self._advance}
+
+    def _padded(self, model_ids: np.ndarray, member: np.ndarray, width: int | None) -> Members:
+        ids, counts = member_ids(member, self.trainer.capacity)
+        short = counts < self.trainer.recipe.batch_size
+        if short.any():
+            raise ValueError(f"model {model_ids[np.argmax(short)]} has fewer members than one batch")
+        unit = self.placement.width
+        width = max(width or 0, -(-len(model_ids) // unit) * unit)
+        rows = np.minimum(np.arange(width), len(model_ids) - 1)
+        return Members(np.asarray(model_ids, np.int32)[rows], ids[rows], counts[rows])
+
+    def start(self, model_ids: np.ndarray, member: np.ndarray, width: int | None = None) -> Group:
+        """Untrained models.
+
+        Args:
+          model_ids: ``int[G]``.
+          member: ``bool[G, N]``.
+          width: pads the group to at least so many models, so that groups of different sizes share one program.
+        """
+        members = self._padded(model_ids, member, width)
+        state, history = self._init((), members, ())
+        return Group(np.asarray(model_ids), members, state, history)
+
+    def advance(self, group: Group, until: int) -> None:
+        """Trains the group's epochs up to ``until`` in one program call; the old state's buffers are given up."""
+        shared = (self.data, *self.placement.share((np.int32(group.epoch), np.int32(until))))
+        group.state, group.history = self._advance((group.state, group.history), group.members, shared)
+        group.epoch = until
+
+    def compile(self, width: int) -> None:
+        """Compiles ``init`` and ``advance`` for groups of ``width`` models without running them."""
+        n = self.trainer.capacity
+        shape = jax.ShapeDtypeStruct
+        members = Members(shape((width,), jnp.int32), shape((width, n), jnp.int32), shape((width,), jnp.int32))
+        self._init.compile((), members, ())
+        state, history = jax.eval_shape(jax.vmap(self.trainer.init), members)
+        epoch = shape((), jnp.int32)
+        self._advance.compile((state, history), members, (self.data, epoch, epoch))
+
+    def snapshot(self, group: Group) -> Snapshot:
+        """The group's real models on the host."""
+        host = jax.tree.map(lambda a: np.asarray(a)[: group.size], (group.state, group.history))
+        return Snapshot(*host, np.asarray(group.epoch, np.int32))
+
+    def abstract_snapshot(self, size: int) -> Snapshot:
+        """Shapes and dtypes of a snapshot of ``size`` models; a checkpoint is restored into it."""
+        n = self.trainer.capacity
+        shape = jax.ShapeDtypeStruct
+        members = Members(shape((size,), jnp.int32), shape((size, n), jnp.int32), shape((size,), jnp.int32))
+        state, history = jax.eval_shape(jax.vmap(self.trainer.init), members)
+        return Snapshot(state, history, shape((), np.int32))
+
+    def resume(self, model_ids: np.ndarray, member: np.ndarray, snapshot: Snapshot, width: int | None = None) -> Group:
+        """Models as a snapshot left them."""
+        members = self._padded(model_ids, member, width)
+        rows = np.minimum(np.arange(len(members.model_id)), len(model_ids) - 1)
+        pad: Any = lambda tree: self.placement.split(jax.tree.map(lambda a: np.asarray(a)[rows], tree))  # noqa: E731
+        return Group(
+            np.asarray(model_ids), members, pad(snapshot.state), pad(snapshot.history), int(snapshot.epoch)
+        )

@@ -1,0 +1,79 @@
+"""How one model is trained: every choice that a paper's table of hyperparameters would list."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Literal, get_args
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from miajax.errors import UserError
+
+OptimizerName = Literal["sgd", "adam", "adamw"]
+Schedule = Literal["constant", "cosine", "step", "one_cycle"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """Hyperparameters of one model's training; all shadow models share them."""
+
+    epochs: int = 30
+    """passes over a model's members"""
+    batch_size: int = 64
+    """examples of one step; what is left over after full batches differs each epoch"""
+    optimizer: OptimizerName = "sgd"
+    """sgd, adam or adamw"""
+    learning_rate: float = 0.1
+    """peak learning rate"""
+    momentum: float = 0.9
+    """momentum of sgd"""
+    nesterov: bool = False
+    """Nesterov's form of momentum"""
+    schedule: Schedule = "cosine"
+    """constant, cosine (to 0), step (x 0.1 at 1/2 and 3/4 of the steps) or one_cycle (linear up over 1/4, linear down)"""
+    weight_decay: float = 0.0
+    """L2 added to the gradient (sgd, adam) or decoupled (adamw)"""
+    label_smoothing: float = 0.0
+    """share of the target spread evenly over all classes"""
+
+    def __post_init__(self):
+        def need(ok: bool, flag: str, expected: str):
+            if not ok:
+                raise UserError(f"--{flag} {getattr(self, flag)}", expected=expected)
+
+        need(self.epochs >= 1, "epochs", "1 or more")
+        need(self.batch_size >= 1, "batch_size", "1 or more")
+        need(self.optimizer in get_args(OptimizerName), "optimizer", "one of " + ", ".join(get_args(OptimizerName)))
+        need(self.schedule in get_args(Schedule), "schedule", "one of " + ", ".join(get_args(Schedule)))
+        need(self.learning_rate > 0, "learning_rate", "a positive number")
+        need(0 <= self.momentum < 1, "momentum", "a number in [0, 1)")
+        need(self.weight_decay >= 0, "weight_decay", "0 or more")
+        need(0 <= self.label_smoothing < 1, "label_smoothing", "a share in [0, 1)")
+
+
+def learning_rate_schedule(recipe: Recipe, total_steps: int | jax.Array) -> Callable[[jax.Array], jax.Array]:
+    """The learning rate at a step (0-based) of ``total_steps``, which may be a traced scalar."""
+
+    def rate(step):
+        done = step / total_steps
+        if recipe.schedule == "cosine":
+            return recipe.learning_rate * 0.5 * (1.0 + jnp.cos(jnp.pi * done))
+        if recipe.schedule == "step":
+            return recipe.learning_rate * jnp.where(done < 0.5, 1.0, jnp.where(done < 0.75, 0.1, 0.01))
+        if recipe.schedule == "one_cycle":
+            return recipe.learning_rate * jnp.minimum(4.0 * (step + 1) / total_steps, (1.0 - done) / 0.75).clip(0.0, 1.0)
+        return jnp.asarray(recipe.learning_rate, jnp.float32)
+
+    return rate
+
+
+def build_optimizer(recipe: Recipe, total_steps: int | jax.Array) -> optax.GradientTransformation:
+    """The optax chain of a recipe, for a training of ``total_steps`` steps."""
+    rate = learning_rate_schedule(recipe, total_steps)
+    decay = [optax.add_decayed_weights(recipe.weight_decay)] if recipe.weight_decay else []
+    if recipe.optimizer == "sgd":
+        return optax.chain(*decay, optax.sgd(rate, momentum=recipe.momentum or None, nesterov=recipe.nesterov))
+    if recipe.optimizer == "adam":
+        return optax.chain(*decay, optax.adam(rate))
+    return optax.adamw(rate, weight_decay=recipe.weight_decay)
