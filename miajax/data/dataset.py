@@ -13,7 +13,7 @@ from miajax.errors import UserError
 _PARTS = ("", "test_", "population_", "validation_")  # prefixes of the fields; "" is the pool
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """Labelled examples in up to four parts, validated when made.
 
@@ -87,6 +87,11 @@ class Dataset:
             )
         if not self.class_names:
             set_("class_names", tuple(str(c) for c in range(self.num_classes)))
+
+    def __repr__(self) -> str:
+        row = "×".join(map(str, self.features.shape[1:]))
+        rows = f"{self.num_examples} {self.features.dtype} rows of {row}"
+        return f"Dataset({self.name}: {rows}, {self.num_classes} classes)"
 
     @property
     def num_examples(self) -> int:

@@ -7,9 +7,12 @@ from typing import Literal
 
 import numpy as np
 
+from miajax.data.cifar import load_cifar
 from miajax.data.dataset import Dataset
 from miajax.data.digits import load_digits
+from miajax.data.fashion_mnist import load_fashion_mnist
 from miajax.data.npz import load_npz
+from miajax.data.tfds import load_tfds
 from miajax.errors import UserError
 
 
@@ -42,11 +45,16 @@ class _Reader:
     needs: frozenset[str] = frozenset()
 
 
+_PATH = frozenset({"data_path"})
+_TFDS = "tfds:"
 _READERS = {
     "digits": _Reader(lambda options: load_digits()),
-    "npz": _Reader(lambda options: load_npz(options.data_path or ""), needs=frozenset({"data_path"})),
+    "fashion_mnist": _Reader(lambda options: load_fashion_mnist(options.data_path), uses=_PATH),
+    "cifar10": _Reader(lambda options: load_cifar("cifar10", options.data_path), uses=_PATH),
+    "cifar100": _Reader(lambda options: load_cifar("cifar100", options.data_path), uses=_PATH),
+    "npz": _Reader(lambda options: load_npz(options.data_path or ""), needs=_PATH),
 }
-DATASETS = tuple(_READERS)
+DATASETS = (*_READERS, f"{_TFDS}NAME")
 
 
 def load_dataset(name: str, options: DataOptions = DataOptions()) -> Dataset:
@@ -60,13 +68,7 @@ def load_dataset(name: str, options: DataOptions = DataOptions()) -> Dataset:
       UserError: unknown name; an option that the data set does not use, or lacks; a missing or malformed file;
         a pool without examples of some class.
     """
-    if name not in _READERS:
-        close = difflib.get_close_matches(name, DATASETS, n=1)
-        raise UserError(
-            f"--dataset {name} is unknown", expected=f"one of {', '.join(DATASETS)}",
-            remedy=f"Did you mean {close[0]}?" if close else "",
-        )
-    reader = _READERS[name]
+    reader = _reader(name)
     _check_options(name, reader, options)
     dataset = reader.read(options)
     if options.pool == "all":
@@ -74,6 +76,18 @@ def load_dataset(name: str, options: DataOptions = DataOptions()) -> Dataset:
     if options.max_examples is not None:
         dataset = _first(dataset, options.max_examples)
     return dataset
+
+
+def _reader(name: str) -> _Reader:
+    if name.startswith(_TFDS) and name != _TFDS:
+        return _Reader(lambda options: load_tfds(name.removeprefix(_TFDS), options.data_path), uses=_PATH)
+    if name not in _READERS:
+        close = difflib.get_close_matches(name, DATASETS, n=1)
+        raise UserError(
+            f"--dataset {name} is unknown", expected=f"one of {', '.join(DATASETS)}",
+            remedy=f"Did you mean {close[0]}?" if close else "",
+        )
+    return _READERS[name]
 
 
 def _check_options(name: str, reader: _Reader, options: DataOptions) -> None:
