@@ -55,7 +55,7 @@ class Ensemble:
     def __init__(self, trainer: Trainer, dataset: Dataset, placement: Placement):
         self.trainer, self.dataset, self.placement = trainer, dataset, placement
         self.data = placement.share(TrainingData(jnp.asarray(dataset.features), jnp.asarray(dataset.labels)))
-        self._init = OverModels(lambda _, members, __: trainer.init(members), placement)
+        self._init = OverModels(lambda _, members, __: trainer.init(members), placement, runs_once=True)
         self._advance = OverModels(
             lambda model, members, shared: trainer.advance(*model, members, *shared), placement
         )

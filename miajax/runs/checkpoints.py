@@ -1,0 +1,55 @@
+"""Pytrees on disk, by Orbax."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from miajax.errors import UserError
+
+
+def _checkpointer():
+    import orbax.checkpoint as ocp  # a third of a second, needed only when something is stored
+
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    return ocp, ocp.PyTreeCheckpointer()
+
+
+def save_tree(path: Path, tree: Any) -> None:
+    """Stores a pytree of host arrays as an Orbax checkpoint, a folder that appears whole or not at all."""
+    _, checkpointer = _checkpointer()
+    checkpointer.save(path.resolve(), tree, force=True)
+
+
+def load_tree(path: Path, abstract: Any | None = None) -> Any:
+    """Restores what ``save_tree`` stored, on the host.
+
+    Args:
+      path: the checkpoint's folder.
+      abstract: a pytree of ShapeDtypeStructs whose structure the result gets; None gives plain dicts and lists.
+
+    Raises:
+      UserError: the folder is missing or damaged, or its arrays have other shapes than ``abstract``.
+    """
+    ocp, checkpointer = _checkpointer()
+    try:
+        if abstract is None:
+            return checkpointer.restore(path.resolve())
+        kinds = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), abstract)
+        tree = checkpointer.restore(path.resolve(), item=abstract, restore_args=kinds)
+    except Exception as error:  # Orbax and TensorStore raise many kinds for one thing: this checkpoint can't be read
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise UserError(
+            f"checkpoint {path} cannot be read ({reason})", expected="an Orbax checkpoint that miajax wrote",
+            remedy="Delete that folder and run the same command again",
+        ) from error
+    wrong = [
+        f"{jax.tree_util.keystr(where)} {np.shape(got)}"
+        for (where, want), got in zip(jax.tree_util.tree_leaves_with_path(abstract), jax.tree.leaves(tree), strict=True)
+        if want.shape != np.shape(got) or want.dtype != got.dtype
+    ]
+    if wrong:
+        raise UserError(f"checkpoint {path} holds {wrong[0]}", expected="arrays of this configuration")
+    return tree
