@@ -1,0 +1,355 @@
+"""The shadow campaign: every model trained, queried and stored, in groups, from whatever a run folder already holds."""
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import functools
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from miajax.errors import UserError
+from miajax.runs.atomic import write_json, write_npy
+from miajax.runs.folder import RunFolder, with_space_for
+from miajax.signals.query import Answers, Querier
+from miajax.studies.config import Setup
+from miajax.studies.interrupt import Stopped, asked_to_stop
+from miajax.studies.progress import Reporter, Silent
+from miajax.training.devices import machine_name
+from miajax.training.ensemble import Ensemble, Group, Snapshot
+from miajax.training.plan import ExecutionPlan, bytes_per_model, choose_plan
+
+_SMALL = 2 << 30  # what is kept without being asked for
+_CALL_SECONDS = 0.5  # how long one program call should take, so that progress and Ctrl-C stay lively
+
+
+@dataclasses.dataclass
+class Timing:
+    """Seconds spent, by what they were spent on."""
+
+    compile_s: float = 0.0
+    train_s: float = 0.0
+    query_s: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Campaign:
+    """A finished campaign.
+
+    Attributes:
+      setup: its configuration and data.
+      folder: where it lies.
+      plan: how its models were executed.
+      member: ``bool[M, N]``.
+      valid: ``bool[M]``, false for diverged models.
+      signals: ``float32[M, N, Q]`` scaled logits, read-only from disk; NaN rows for diverged models.
+      correct: ``bool[M, N]``.
+      train_accuracy, test_accuracy: ``float64[M]`` on each model's members and non-members.
+      official_test_accuracy: ``float64[M]`` on the data set's own test split, or None.
+      timing: of this process.
+      trained: how many models this process trained; the others were there.
+      notes: what a reader of the results should know.
+    """
+
+    setup: Setup
+    folder: RunFolder
+    plan: ExecutionPlan
+    member: np.ndarray
+    valid: np.ndarray
+    signals: np.ndarray
+    correct: np.ndarray
+    train_accuracy: np.ndarray
+    test_accuracy: np.ndarray
+    official_test_accuracy: np.ndarray | None
+    timing: Timing
+    trained: int
+    notes: tuple[str, ...]
+
+
+class Incomplete(Exception):
+    """This process has done its part (``--models``), and other models of the campaign are still missing."""
+
+
+def kept(setup: Setup) -> tuple[str, ...]:
+    """Which large files the campaign keeps, and why they fit."""
+    config = setup.config
+    if config.keep is not None:
+        return config.keep
+    sizes = file_sizes(setup)
+    return tuple(kind for kind in ("logits", "parameters") if sizes[kind] <= _SMALL)
+
+
+def file_sizes(setup: Setup) -> dict[str, int]:
+    """Bytes on disk of each kind of file, for all models."""
+    config, dataset = setup.config, setup.dataset
+    cells = config.num_shadows * dataset.num_examples
+    return {
+        "signals": 2 * 4 * cells * config.queries,
+        "logits": 4 * cells * config.queries * dataset.num_classes,
+        "losses": 4 * cells * config.recipe.epochs,
+        "parameters": config.num_shadows * bytes_per_model(setup.trainer)[0],
+    }
+
+
+def run_campaign(setup: Setup, path: Path, reporter: Reporter | None = None) -> Campaign:
+    """Trains and queries what is missing of a campaign and gathers the whole.
+
+    Args:
+      setup: what to do.
+      path: the run folder, new or begun by the same configuration.
+      reporter: listens; silent by default.
+
+    Raises:
+      UserError: the folder belongs to another configuration, is damaged, or the disk is full.
+      Stopped: Ctrl-C or SIGTERM; what was finished is kept.
+      Incomplete: ``config.models`` named a part, and other parts are still missing.
+    """
+    return _Runner(setup, path, reporter or Silent()).run()
+
+
+class _Runner:
+    def __init__(self, setup: Setup, path: Path, reporter: Reporter):
+        self.setup, self.config, self.reporter = setup, setup.config, reporter
+        self.keep = kept(setup)
+        self.timing = Timing()
+        self.notes: list[str] = []
+        self.trained = 0
+        self._programs: _Programs | None = None
+        self._finished = 0  # models that this process trained or found
+        sizes = {k: v for k, v in file_sizes(setup).items() if k in (*self.keep, "signals")}
+        with_space_for(path, sum(sizes.values()), lambda: ", ".join(sizes))
+        self.plan, self.folder = self._plan_and_folder(path)
+        self.member = setup.membership()
+        self._store_inputs()
+        listed = ", ".join(f"{kind} {size / 1e6:.1f} MB" for kind, size in sizes.items())
+        reporter.say(
+            f"{setup.dataset.name}: {setup.dataset.num_examples} examples, {self.config.num_shadows} models of "
+            f"{setup.trainer.model.name}, {self.config.recipe.epochs} epochs of {setup.trainer.steps_per_epoch} steps; "
+            f"{self.plan.num_devices} devices x chunks of {self.plan.chunk}, groups of {self.plan.group}; keeping {listed}"
+        )
+
+    def _plan_and_folder(self, path: Path) -> tuple[ExecutionPlan, RunFolder]:
+        config, dataset = self.config, self.setup.dataset
+        choose = functools.partial(
+            choose_plan, self.setup.trainer, dataset.num_examples, config.queries, dataset.num_classes,
+            parallel=config.parallel,
+        )
+        here = choose(chunk=config.chunk, group=config.group)
+        folder = RunFolder.create(
+            path, self.setup.identity(),
+            {"plan": dataclasses.asdict(here), "device": machine_name(jax.devices()[0]), "provenance": dict(dataset.provenance)},
+        )
+        stored = ExecutionPlan(**folder.manifest["plan"])
+        if config.chunk is None:
+            here = choose(chunk=stored.chunk, group=config.group or stored.group)
+            here = dataclasses.replace(here, query_block=stored.query_block)
+        changed = here.differing_bits(stored)
+        if changed:
+            listed = "; ".join(f"{name}: {theirs} before, {mine} now" for name, (mine, theirs) in changed.items())
+            self.notes.append(f"Models were trained under different execution plans ({listed}); their bits may differ.")
+            history = folder.manifest.get("changed_plans", [])
+            if dataclasses.asdict(here) not in history:
+                folder.update_manifest(changed_plans=[*history, dataclasses.asdict(here)])
+        return here, folder
+
+    def _store_inputs(self) -> None:
+        """Membership and labels lie on disk before the first model trains."""
+        path = self.folder.path
+        write_npy(path / "membership.npy", self.member)
+        write_npy(path / "labels.npy", self.setup.dataset.labels)
+        write_json(path / "config.json", dataclasses.asdict(self.config))
+
+    def run(self) -> Campaign:
+        wanted = self.config.model_range()
+        for models in self.folder.done():
+            self.folder.verify(models)
+        self._finished = sum(map(len, self.folder.done()))
+        group = self.plan.group
+        with concurrent.futures.ThreadPoolExecutor(1) as writer, asked_to_stop() as stop:
+            while missing := self.folder.missing(wanted, group):
+                try:
+                    trained = self._train(missing, group, writer, stop)
+                except jax.errors.JaxRuntimeError as error:
+                    unit = self.plan.placement().width
+                    if "RESOURCE_EXHAUSTED" not in str(error) or group <= unit:
+                        raise
+                    # The chunk decides bits and stays; the group does not.
+                    group = max(unit, group // 2 // unit * unit)
+                    self.notes.append(f"Memory ran out; groups were cut to {group} models.")
+                    continue
+                if not trained:
+                    if stop():
+                        raise Stopped
+                    time.sleep(0.5)  # another process trains what is left
+        self.reporter.close()
+        if left := self.folder.missing(range(self.config.num_shadows), self.plan.group):
+            raise Incomplete(
+                f"Models {self.config.models} are finished. {sum(map(len, left))} of {self.config.num_shadows} models of "
+                f"{self.folder.path} are still missing: train them with other --models ranges, then run without --models."
+            )
+        return self._gathered()
+
+    def _train(self, missing: list[range], group: int, writer: concurrent.futures.Executor, stop: Callable[[], bool]) -> int:
+        """Trains those of the missing ranges that no other process has; returns how many models it trained."""
+        trained, pending = 0, None
+        for models in missing:
+            with contextlib.ExitStack() as held:
+                if not held.enter_context(self.folder.lock(models)):
+                    continue
+                if self.folder.missing(models, group) != [models]:
+                    continue  # another process finished some of them in the meantime
+                programs = self._programs_for(min(group, max(map(len, missing))))
+                store = self._one_group(models, programs, stop)
+                if pending is not None:
+                    pending.result()
+                pending = writer.submit(self._stored, store, held.pop_all())
+                trained += len(models)
+                self._finished += len(models)
+        if pending is not None:
+            pending.result()
+        self.trained += trained
+        return trained
+
+    @staticmethod
+    def _stored(store: Callable[[], None], held: contextlib.ExitStack) -> None:
+        with held:
+            store()
+
+    def _programs_for(self, models: int) -> "_Programs":
+        unit = self.plan.placement().width
+        width = -(-models // unit) * unit
+        if self._programs is None or self._programs.width < width:
+            begin = time.perf_counter()
+            self._programs = _Programs(self.setup, self.plan, width, "logits" in self.keep, "losses" in self.keep)
+            self.timing.compile_s += time.perf_counter() - begin
+        return self._programs
+
+    def _one_group(self, models: range, programs: "_Programs", stop: Callable[[], bool]) -> Callable[[], None]:
+        """Trains and queries a group; returns the function that stores it."""
+        ensemble, epochs = programs.ensemble, self.config.recipe.epochs
+        ids, member = np.arange(models.start, models.stop), self.member[models.start : models.stop]
+        losses = None
+        if programs.losses:
+            losses = np.zeros((len(ids), epochs, self.setup.dataset.num_examples), np.float32)
+        recorded = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), losses)
+        abstract = (ensemble.abstract_snapshot(len(ids)), recorded)
+        begin = stored = time.perf_counter()
+        if (progress := self.folder.load_progress(models, abstract)) is not None:
+            group = ensemble.resume(ids, member, progress[0], programs.width)
+            losses = None if losses is None else np.array(progress[1])
+        else:
+            group = ensemble.start(ids, member, programs.width)
+        per_call = 1
+        while group.epoch < epochs:
+            called, first = time.perf_counter(), group.epoch
+            ensemble.advance(group, min(epochs, group.epoch + per_call))
+            self._report(models, group)
+            if losses is not None:
+                phi = np.asarray(programs.after_epoch(group.state).scaled_logit)[: len(ids), :, 0]
+                losses[:, group.epoch - 1] = np.logaddexp(0.0, -phi)
+            else:
+                speed = (group.epoch - first) / (time.perf_counter() - called)
+                per_call = max(1, int(speed * _CALL_SECONDS))
+            overdue = time.perf_counter() - stored >= 60 * self.config.checkpoint_minutes
+            if group.epoch < epochs and (overdue or stop()):
+                self.folder.save_progress(models, (ensemble.snapshot(group), losses))
+                stored = time.perf_counter()
+            if group.epoch < epochs and stop():
+                raise Stopped
+        snapshot = ensemble.snapshot(group)
+        self.timing.train_s += time.perf_counter() - begin
+
+        begin = time.perf_counter()
+        pool: Answers = jax.tree.map(lambda a: np.asarray(a)[: len(ids)], programs.pool(group.state))
+        official = None if programs.test is None else np.asarray(programs.test(group.state).correct)[: len(ids)].mean(1)
+        self.timing.query_s += time.perf_counter() - begin
+        return functools.partial(self._store, models, snapshot, pool, official, losses)
+
+    def _report(self, models: range, group: Group) -> None:
+        epochs, total = self.config.recipe.epochs, max(self.config.num_shadows, self._finished + len(models))
+        loss, accuracy = (np.asarray(a)[: group.size, group.epoch - 1] for a in group.history)
+        good = np.isfinite(loss)
+        self.reporter.advance(
+            self._finished + len(models) * group.epoch / epochs, total,
+            float(loss[good].mean()) if good.any() else float("nan"), float(accuracy[good].mean()) if good.any() else 0.0,
+        )
+
+    def _store(
+        self, models: range, snapshot: Snapshot, pool: Answers, official: np.ndarray | None, losses: np.ndarray | None
+    ) -> None:
+        phi = np.array(pool.scaled_logit)
+        valid = np.isfinite(phi).all((1, 2)) & np.isfinite(snapshot.history.loss[:, -1])
+        phi[~valid] = np.nan
+        arrays = {
+            "signals": phi,
+            "correct": pool.correct & valid[:, None],
+            "valid": valid,
+            "training_loss": snapshot.history.loss,
+            "training_accuracy": snapshot.history.accuracy,
+        }
+        if official is not None:
+            arrays["official_test_accuracy"] = np.where(valid, official, np.nan)
+        beside = {}
+        if pool.logits is not None:
+            beside["logits"] = pool.logits
+        if losses is not None:
+            beside["losses"] = losses
+        parameters = (snapshot.state.params, snapshot.state.model_state) if "parameters" in self.keep else None
+        self.folder.save_group(models, arrays, beside, parameters, {"plan": dataclasses.asdict(self.plan)})
+
+    def _gathered(self) -> Campaign:
+        folder, num_models = self.folder, self.config.num_shadows
+        signals = folder.assemble("signals", num_models)
+        correct, valid = folder.gather("correct", num_models), folder.gather("valid", num_models)
+        diverged = [int(i) for i in np.flatnonzero(~valid)]
+        if diverged:
+            self.notes.append(
+                f"Diverged models, left out of every figure: {', '.join(map(str, diverged[:20]))}"
+                f"{' and more' if len(diverged) > 20 else ''} ({len(diverged)} of {num_models})."
+            )
+        if not valid.any():
+            raise UserError(
+                f"all {num_models} models diverged", expected="at least one that trains",
+                remedy="Lower --learning_rate and choose another --out",
+            )
+        stored = sum(map(len, folder.done()))
+        if stored > num_models:
+            self.notes.append(f"The run folder holds {stored} models; these figures rest on the first {num_models}.")
+        inside = np.where(self.member, correct, False).sum(1) / self.member.sum(1)
+        outside = np.where(self.member, False, correct).sum(1) / (~self.member).sum(1)
+        chance = 1.5 / self.setup.dataset.num_classes
+        if idle := [int(i) for i in np.flatnonzero(valid & (inside <= chance))]:
+            self.notes.append(f"Models at chance accuracy on their own members: {', '.join(map(str, idle[:20]))}.")
+        official = None
+        if self.setup.dataset.test_labels is not None:
+            official = folder.gather("official_test_accuracy", num_models)
+        return Campaign(
+            setup=self.setup, folder=folder, plan=self.plan, member=self.member, valid=valid, signals=signals, correct=correct,
+            train_accuracy=np.where(valid, inside, np.nan), test_accuracy=np.where(valid, outside, np.nan),
+            official_test_accuracy=official, timing=self.timing, trained=self.trained, notes=tuple(self.notes),
+        )
+
+
+class _Programs:
+    """The compiled programs of a campaign for groups of up to ``width`` models."""
+
+    def __init__(self, setup: Setup, plan: ExecutionPlan, width: int, logits: bool, losses: bool):
+        dataset, trainer, config, placement = setup.dataset, setup.trainer, setup.config, plan.placement()
+        self.width, self.losses = width, losses
+        self.ensemble = Ensemble(trainer, dataset, placement)
+        ask = functools.partial(Querier, trainer, placement=placement, block=plan.query_block, mode=config.query_mode)
+        self.pool = ask(features=dataset.features, labels=dataset.labels, queries=config.queries, keep_logits=logits)
+        self.after_epoch = ask(features=dataset.features, labels=dataset.labels, keep_logits=False) if losses else self.pool
+        self.test = None
+        if dataset.test_features is not None and dataset.test_labels is not None:
+            self.test = ask(features=dataset.test_features, labels=dataset.test_labels, keep_logits=False)
+        state = self.ensemble.abstract_snapshot(width).state
+        queriers = {id(q): q for q in (self.pool, self.after_epoch, self.test) if q is not None}
+        # The compiler leaves the interpreter lock alone: programs compile side by side.
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            jobs = [pool.submit(self.ensemble.compile, width), *(pool.submit(q.compile, state) for q in queriers.values())]
+            for job in jobs:
+                job.result()

@@ -1,0 +1,134 @@
+"""What a shadow campaign is asked to do: the flags that every experiment shares."""
+
+import dataclasses
+from typing import Any, Literal
+
+from miajax.data.dataset import Dataset
+from miajax.data.registry import DataOptions, load_dataset
+from miajax.data.splits import Split, is_ragged, member_capacity, membership
+from miajax.errors import UserError
+from miajax.models.registry import ModelOptions, build_model
+from miajax.signals.query import QueryMode
+from miajax.training.parallel import Parallel
+from miajax.training.recipe import Recipe
+from miajax.training.trainer import InputScaling, Trainer
+
+Keep = Literal["logits", "losses", "parameters"]
+_ALGORITHM = 1  # raised when the same configuration would give other bits by design
+
+
+@dataclasses.dataclass(frozen=True)
+class CampaignConfig:
+    """A shadow campaign: which data, which models, how many, trained how."""
+
+    dataset: str = "digits"
+    """data set that is attacked"""
+    data: DataOptions = dataclasses.field(default_factory=DataOptions)
+    model: str = "mlp"
+    """network"""
+    model_options: ModelOptions = dataclasses.field(default_factory=ModelOptions)
+    num_shadows: int = 256
+    """M, shadow models; each is also a target"""
+    recipe: Recipe = dataclasses.field(default_factory=Recipe)
+    seed: int = 0
+    """root seed of splits, initial weights and minibatches"""
+    split: Split = "fixed_size"
+    """how members are drawn: fixed_size, balanced (complementary pairs) or bernoulli"""
+    member_fraction: float = 0.5
+    """share of the pool that each model trains on"""
+    queries: int = 1
+    """augmented views of each example that every model is asked about: 1, 2, 18 or 50"""
+    query_mode: QueryMode = "evaluation"
+    """evaluation: running statistics; batch_stats: statistics of the queried batch, as published code once did"""
+    parallel: Parallel = "shard_map"
+    """how devices are used: shard_map or pmap"""
+    chunk: int | None = None
+    """models under one vmap; chosen by the machine when not given"""
+    group: int | None = None
+    """models trained and stored together; planned from memory when not given"""
+    keep: tuple[Keep, ...] | None = None
+    """large files to keep: logits, losses (of every example after every epoch), parameters; not given: logits and
+    parameters while small"""
+    models: str | None = None
+    """train only this range of model ids, FIRST:END (END not included), so that several machines share a run folder"""
+    checkpoint_minutes: float = 10.0
+    """how often an unfinished group is stored"""
+
+    def __post_init__(self):
+        if self.num_shadows < 1:
+            raise UserError(f"--num_shadows {self.num_shadows}", expected="1 or more models")
+        if self.split == "balanced" and self.num_shadows % 2:
+            raise UserError(
+                f"--num_shadows {self.num_shadows} with --split balanced", expected="an even number, since models come in pairs"
+            )
+        if self.seed < 0:
+            raise UserError(f"--seed {self.seed}", expected="0 or more")
+        if self.checkpoint_minutes < 0:
+            raise UserError(f"--checkpoint_minutes {self.checkpoint_minutes}", expected="0 or more minutes")
+        self.model_range()
+
+    def model_range(self) -> range:
+        """The ids this process trains."""
+        if self.models is None:
+            return range(self.num_shadows)
+        first, colon, end = self.models.partition(":")
+        if not (colon and first.isdigit() and end.isdigit() and int(first) < int(end) <= self.num_shadows):
+            raise UserError(f"--models {self.models}", expected=f"FIRST:END within 0:{self.num_shadows}")
+        return range(int(first), int(end))
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """A configuration with its data at hand: what training and attacks start from."""
+
+    config: CampaignConfig
+    dataset: Dataset
+    trainer: Trainer
+
+    @classmethod
+    def of(cls, config: CampaignConfig, dataset: Dataset | None = None) -> "Setup":
+        """Reads the data set (unless given) and builds the trainer.
+
+        Raises:
+          UserError: whatever in data, model or recipe does not fit together.
+        """
+        dataset = dataset or load_dataset(config.dataset, config.data)
+        n, f = dataset.num_examples, config.member_fraction
+        membership(config.seed, n, 0, config.split, f)  # refuses impossible fractions before anything is made
+        capacity = member_capacity(n, config.split, f)
+        fewest = int(n * f) if config.split != "balanced" else n // 2
+        if config.recipe.batch_size > fewest:
+            raise UserError(
+                f"--batch_size {config.recipe.batch_size} is more than a model's {fewest} members",
+                expected=f"at most {fewest}", remedy="Lower --batch_size, or raise --member_fraction",
+            )
+        model = build_model(config.model, dataset.num_classes, config.model_options)
+        trainer = Trainer(
+            model, config.recipe, InputScaling.of(dataset), capacity, is_ragged(n, config.split),
+            dataset.features.shape[1:], config.seed,
+        )
+        return cls(config, dataset, trainer)
+
+    def membership(self, num_models: int | None = None):
+        """``bool[M, N]`` of this campaign."""
+        config = self.config
+        models = config.num_shadows if num_models is None else num_models
+        return membership(config.seed, self.dataset.num_examples, models, config.split, config.member_fraction)
+
+    def identity(self) -> dict[str, Any]:
+        """JSON of all that models and signals depend on; the number of models is left out, so that a run can grow."""
+        config, dataset = self.config, self.dataset
+        return {
+            "algorithm": _ALGORITHM,
+            "dataset": dataset.name,
+            "content_hash": dataset.content_hash,
+            "num_examples": dataset.num_examples,
+            "num_classes": dataset.num_classes,
+            "model": {"name": self.trainer.model.name, **self.trainer.model.config},
+            "recipe": dataclasses.asdict(config.recipe),
+            "seed": config.seed,
+            "split": config.split,
+            "member_fraction": config.member_fraction,
+            "queries": config.queries,
+            "query_mode": config.query_mode,
+        }

@@ -1,0 +1,86 @@
+"""What a person sees while models train."""
+
+import sys
+import time
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+
+class Reporter(Protocol):
+    """Listens to a campaign."""
+
+    def say(self, line: str) -> None:
+        """One line of news."""
+
+    def advance(self, done: float, total: int, loss: float, accuracy: float) -> None:
+        """``done`` of ``total`` models are trained (parts of models count); loss and accuracy of the group in training."""
+
+    def close(self) -> None:
+        """The campaign's training is over."""
+
+
+class Silent:
+    """Says nothing: for library use."""
+
+    def say(self, line: str) -> None:
+        pass
+
+    def advance(self, done: float, total: int, loss: float, accuracy: float) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class Terminal:
+    """A bar on a terminal; elsewhere a line now and then.
+
+    Args:
+      interval: least seconds between two lines where there is no terminal.
+    """
+
+    def __init__(self, interval: float = 10.0):
+        self.console = Console(stderr=True, highlight=False)
+        self.interval = interval
+        self._begin: float | None = None
+        self._first = 0.0
+        self._last_line = 0.0
+        self._bar: Progress | None = None
+        self._task = None
+
+    def say(self, line: str) -> None:
+        self.console.print(line, markup=False, soft_wrap=True)
+
+    def _speed(self, done: float, total: int) -> tuple[float, str]:
+        now = time.perf_counter()
+        if self._begin is None:
+            self._begin, self._first = now, done
+        speed = (done - self._first) / max(now - self._begin, 1e-9)
+        if done <= self._first:
+            return 0.0, "-"
+        left = (total - done) / speed
+        return speed, f"{left:.0f} s" if left < 120 else f"{left / 60:.0f} min" if left < 7200 else f"{left / 3600:.1f} h"
+
+    def advance(self, done: float, total: int, loss: float, accuracy: float) -> None:
+        speed, left = self._speed(done, total)
+        figures = f"{speed:.3g} models/s, {left} left, loss {loss:.4f}, training accuracy {accuracy:.4f}"
+        if self.console.is_terminal:
+            if self._bar is None:
+                self._bar = Progress(
+                    TextColumn("{task.completed:.0f}/{task.total:.0f} models"), BarColumn(), TextColumn("{task.description}"),
+                    console=self.console, transient=True,
+                )
+                self._bar.start()
+                self._task = self._bar.add_task("", total=total)
+            assert self._task is not None
+            self._bar.update(self._task, completed=done, description=figures)
+        elif time.perf_counter() - self._last_line > self.interval or done >= total:
+            self._last_line = time.perf_counter()
+            print(f"{done:.0f}/{total} models, {figures}", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
