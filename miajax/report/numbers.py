@@ -1,0 +1,132 @@
+"""Numbers as people read them: as many digits as the interval supports, and rates in words."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+DASH = "–"
+_NBSP = "\u00a0"
+_PER = {1: "ten", 2: "hundred", 3: "thousand", 4: "ten thousand", 5: "hundred thousand", 6: "million"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """A measured number, its interval, and, where there is no number, why.
+
+    Attributes:
+      value: the number (rates are fractions), or None.
+      interval: its lower and upper end, or None.
+      reason: one sentence that says why ``value`` is None; tables show it as a footnote.
+      decimals: digits after the point, or None for as many as the interval supports.
+    """
+
+    value: float | None
+    interval: tuple[float, float] | None = None
+    reason: str = ""
+    decimals: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.interval_text}".strip()
+
+    @property
+    def number(self) -> str:
+        """The value alone, e.g. ``0.598``."""
+        return DASH if self.value is None else self._printed(self.value)
+
+    @property
+    def interval_text(self) -> str:
+        """The interval alone, e.g. ``[0.591, 0.605]``; empty where there is none."""
+        if self.value is None or self.interval is None:
+            return ""
+        return f"[{self._printed(self.interval[0])}, {self._printed(self.interval[1])}]"
+
+    def _printed(self, number: float) -> str:
+        return rate(number, self.interval) if self.decimals is None else f"{number:.{self.decimals}f}"
+
+
+def estimate(
+    value: Any, interval: Sequence[Any] | None = None, reason: str = "", decimals: int | None = None
+) -> Estimate:
+    """An ``Estimate`` from what JSON holds: null, NaN and infinite numbers all mean "no number"."""
+    number = finite(value)
+    ends = tuple(finite(end) for end in interval) if interval is not None else ()
+    if number is None:
+        return Estimate(None, None, reason, decimals)
+    low, high = ends if len(ends) == 2 else (None, None)
+    return Estimate(number, None if low is None or high is None else (low, high), "", decimals)
+
+
+def finite(value: Any) -> float | None:
+    """``value`` as a float, or None where it is missing, NaN or infinite."""
+    if value is None:
+        return None
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def rate(value: float, interval: Sequence[float] | None = None) -> str:
+    """A fraction with two digits of its interval's width, or two of its own without one; three to five decimals."""
+    width = abs(interval[1] - interval[0]) if interval is not None else 0.0
+    if width > 0:
+        decimals = 1 + math.ceil(-math.log10(width))
+    else:
+        decimals = 1 - math.floor(math.log10(abs(value))) if value else 3
+    return f"{value:.{min(max(decimals, 3), 5)}f}"
+
+
+def percent(fraction: float) -> str:
+    """A fraction as per cent for prose: one decimal from 1 % on, two significant digits below."""
+    value = 100 * fraction
+    if value == 0:
+        return f"0{_NBSP}%"
+    decimals = 1 if abs(value) >= 1 else min(1 - math.floor(math.log10(abs(value))), 6)
+    return f"{value:.{decimals}f}{_NBSP}%"
+
+
+def points(difference: float) -> str:
+    """A difference of fractions in percentage points, with a real minus sign."""
+    return f"{100 * difference:.1f} points".replace("-", "−")
+
+
+def level(fraction: float) -> str:
+    """A fraction that somebody chose, as per cent with no digit more than it has: ``0.1 %``."""
+    return f"{100 * fraction:g}{_NBSP}%"
+
+
+def percent_interval(interval: Sequence[float] | None) -> str:
+    """``2.4 % to 3.0 %``, or nothing without an interval."""
+    return "" if interval is None else f"{percent(interval[0])} to {percent(interval[1])}"
+
+
+def times(ratio: float) -> str:
+    """``27 times``, ``2.7 times``: how a measured rate compares with another."""
+    return f"{ratio:,.0f} times" if ratio >= 10 else f"{ratio:.1f} times"
+
+
+def count(value: int | float) -> str:
+    """A whole number with thousands separated."""
+    return f"{value:,.0f}"
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """``1 model``, ``256 models``."""
+    return f"{count(number)} {noun if number == 1 else plural or noun + 's'}"
+
+
+def seconds(value: float) -> str:
+    """A duration with three significant digits below a minute, minutes and hours above."""
+    if value < 10:
+        return f"{value:.2f}{_NBSP}s"
+    if value < 60:
+        return f"{value:.1f}{_NBSP}s"
+    if value < 3600:
+        return f"{int(value // 60)}{_NBSP}min {value % 60:.0f}{_NBSP}s"
+    return f"{int(value // 3600)}{_NBSP}h {value % 3600 / 60:.0f}{_NBSP}min"
+
+
+def one_per(fpr: float) -> str:
+    """A false-positive rate in words: ``one false alarm per thousand non-members``."""
+    power = round(-math.log10(fpr))
+    exact = math.isclose(fpr, 10.0**-power, rel_tol=1e-9) and power in _PER
+    return f"one false alarm per {_PER[power] if exact else count(1 / fpr)} non-members"

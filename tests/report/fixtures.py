@@ -1,0 +1,175 @@
+"""Report inputs by simulation: realistic ones, and awkward ones made from them."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtr
+
+from miajax.report.lira_report import LiraReportInputs
+
+FPRS = (1e-4, 1e-3, 1e-2)
+HOSTILE = "<script>alert('x')</script> $\\frac{1}{0$ & \"quoted\""
+
+
+def simulated_inputs(num_models: int = 32, num_examples: int = 400, seed: int = 0, **changes: Any) -> LiraReportInputs:
+    """An ensemble in which most examples leak a little and a few leak a lot; ``changes`` replace fields."""
+    rng = np.random.default_rng(seed)
+    membership = np.argsort(rng.random((num_models, num_examples)), axis=1) < num_examples // 2
+    difficulty = rng.normal(4.5, 2.5, num_examples)
+    noise = rng.uniform(0.6, 1.4, num_examples)
+    pull = noise * (0.12 + 2.6 * (rng.random(num_examples) < 0.06) + 0.5 * rng.random(num_examples) ** 3)
+    signals = difficulty + noise * rng.standard_normal((num_models, num_examples)) + pull * membership
+    scores = {
+        "lira_online": _online(signals, membership, fixed=False),
+        "lira_online_fixed": _online(signals, membership, fixed=True),
+        "lira_offline": _offline(signals, membership),
+        "global_threshold": signals,
+        "gap": (signals > 0).astype(float),
+    }
+    attacks, rocs = {}, {}
+    for name, score in scores.items():
+        rocs[name] = roc(score, membership)
+        attacks[name] = attack_entry(*rocs[name], membership)
+    inside = _masked_mean(signals > 0, membership)
+    outside = _masked_mean(signals > 0, ~membership)
+    means = [_moments(signals, mask, False)[0] for mask in (membership, ~membership)]
+    vulnerability = ndtr((means[0] - means[1]) / (np.sqrt(2) * noise))
+    results = {
+        "dataset": "digits", "model": "mlp 64-128-10", "num_shadows": num_models, "num_valid": num_models,
+        "num_examples": num_examples, "member_fraction": 0.5, "split": "fixed_size", "seed": seed,
+        "train_accuracy": float(inside.mean()), "test_accuracy": float(outside.mean()),
+        "generalization_gap": float(inside.mean() - outside.mean()), "attacks": attacks,
+        "num_non_members": int((~membership).sum()),
+        "timing": {"import_s": 1.93, "compile_s": 2.41, "train_s": 4.62, "query_s": 0.31, "attack_s": 0.84,
+                   "report_s": None, "total_s": 11.27},
+        "plan": {"parallel": "shard_map", "devices": 2, "chunk": 4, "group": 256, "precision": "float32"},
+        "device": "AMD EPYC 9V74, 2 cores", "versions": {"miajax": "0.1.0", "jax": "0.10.2", "python": "3.11.15"},
+        "failed_models": [], "notes": [],
+    }
+    inputs = LiraReportInputs(
+        results=results,
+        config={"dataset": "digits", "model": "mlp", "num_shadows": num_models, "epochs": 30, "batch_size": 64,
+                "learning_rate": 0.1, "hidden": [128], "recipe": {"momentum": 0.9, "weight_decay": 5e-4}},
+        manifest={"fingerprint": "3f9a1c7e52d0", "data_sha256": "9d" * 32, "membership_sha256": "4e" * 32},
+        command=f"python -m experiments.lira --num_shadows {num_models}",
+        rocs=rocs,
+        signals=signals[..., None].astype(np.float32),
+        membership=membership,
+        valid=np.ones(num_models, bool),
+        labels=rng.integers(0, 10, num_examples).astype(np.int32),
+        vulnerability=vulnerability,
+        scores=scores["lira_online"].astype(np.float32),
+        train_accuracies=inside,
+        test_accuracies=outside,
+        pictures=rng.integers(0, 17, (num_examples, 8, 8)).astype(np.float32),
+        redacted=False,
+    )
+    return dataclasses.replace(inputs, **changes)
+
+
+def with_results(inputs: LiraReportInputs, **changes: Any) -> LiraReportInputs:
+    """The same inputs with other entries in ``results``."""
+    return dataclasses.replace(inputs, results={**inputs.results, **changes})
+
+
+def with_failures(inputs: LiraReportInputs, failed: list[int]) -> LiraReportInputs:
+    """The same inputs after some models diverged: NaN everywhere, as the run folder keeps them."""
+    valid = inputs.valid.copy()
+    valid[failed] = False
+    columns = np.where(valid, 1.0, np.nan)
+    masked = dataclasses.replace(
+        inputs, valid=valid, signals=inputs.signals * columns[:, None, None], scores=inputs.scores * columns[:, None],
+        train_accuracies=inputs.train_accuracies * columns, test_accuracies=inputs.test_accuracies * columns,
+    )
+    return with_results(masked, failed_models=failed, num_valid=int(valid.sum()))
+
+
+def for_one_target(inputs: LiraReportInputs, target: int) -> LiraReportInputs:
+    """The same inputs when a single model was attacked."""
+    scores = np.full_like(inputs.scores, np.nan)
+    scores[target] = inputs.scores[target]
+    curve = roc(scores[target][None], inputs.membership[target][None])
+    entry = {**attack_entry(*curve, inputs.membership[target][None]), "per_target": None}
+    one = dataclasses.replace(inputs, scores=scores, rocs={"lira_online": curve})
+    non_members = int((~inputs.membership[target]).sum())
+    return with_results(one, target=target, attacks={"lira_online": entry}, num_non_members=non_members)
+
+
+def with_nothing_measured(inputs: LiraReportInputs) -> LiraReportInputs:
+    """Every number that may be null is null."""
+    empty = {"auc": None, "auc_ci": None, "balanced_accuracy": None, "advantage": None, "tpr_at_zero_fp": None,
+             "tpr_at_fpr": {str(fpr): None for fpr in FPRS}, "tpr_at_fpr_ci": None, "per_target": None}
+    nothing = dict.fromkeys(inputs.results)
+    bare = dataclasses.replace(
+        inputs, scores=np.full_like(inputs.scores, np.nan), vulnerability=np.full_like(inputs.vulnerability, np.nan),
+        rocs={}, config={}, manifest={},
+    )
+    return with_results(bare, **nothing | {"dataset": "digits", "attacks": {"lira_online": empty, "gap": None}})
+
+
+def with_tpr(
+    inputs: LiraReportInputs, attack: str, value: float | None, interval: list[float] | None
+) -> LiraReportInputs:
+    """The same inputs with another TPR at 0.1 % FPR for one attack."""
+    entry = inputs.results["attacks"][attack]
+    changed = {**entry, "tpr_at_fpr": {**entry["tpr_at_fpr"], "0.001": value},
+               "tpr_at_fpr_ci": {**entry["tpr_at_fpr_ci"], "0.001": interval}}
+    return with_results(inputs, attacks={**inputs.results["attacks"], attack: changed})
+
+
+def roc(scores: np.ndarray, membership: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """All corners of the pooled ROC; ties share one."""
+    order = np.argsort(-scores.ravel(), kind="stable")
+    ranked, member = scores.ravel()[order], membership.ravel()[order]
+    last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
+    fpr, tpr = np.cumsum(~member)[last] / (~member).sum(), np.cumsum(member)[last] / member.sum()
+    return np.insert(fpr, 0, 0.0), np.insert(tpr, 0, 0.0)
+
+
+def attack_entry(fpr: np.ndarray, tpr: np.ndarray, membership: np.ndarray) -> dict[str, Any]:
+    """An attack's entry in results.json, with rough intervals."""
+    non_members = int((~membership).sum())
+    auc = float(np.trapezoid(tpr, fpr))
+    at: dict[str, float | None] = {}
+    around: dict[str, list[float] | None] = {}
+    for level in FPRS:
+        resolved = level * non_members >= 1
+        value = float(tpr[np.searchsorted(fpr, level, side="right") - 1])
+        half = 2 * np.sqrt(max(value, 1 / non_members) * 6 / non_members)
+        at[str(level)] = value if resolved else None
+        around[str(level)] = [max(0.0, value - half), value + half] if resolved else None
+    advantage = float(np.max(tpr - fpr))
+    entry = {
+        "auc": auc, "auc_ci": [auc - 0.007, auc + 0.007], "balanced_accuracy": (1 + advantage) / 2,
+        "advantage": advantage, "tpr_at_fpr": at, "tpr_at_fpr_ci": around,
+        "tpr_at_zero_fp": float(tpr[np.searchsorted(fpr, 0, side="right") - 1]),
+    }
+    single = {**entry, "tpr_at_fpr": {**at, "0.0001": None, "0.001": None},
+              "tpr_at_fpr_ci": {**around, "0.0001": None, "0.001": None}, "auc_ci": [auc - 0.004, auc + 0.004]}
+    return {**entry, "per_target": single}
+
+
+def _masked_mean(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    return (values & mask).sum(axis=1) / mask.sum(axis=1)
+
+
+def _online(signals: np.ndarray, membership: np.ndarray, fixed: bool) -> np.ndarray:
+    inside, outside = (_moments(signals, mask, fixed) for mask in (membership, ~membership))
+    return _log_density(signals, *inside) - _log_density(signals, *outside)
+
+
+def _offline(signals: np.ndarray, membership: np.ndarray) -> np.ndarray:
+    mean, spread = _moments(signals, ~membership, False)
+    return (signals - mean) / spread
+
+
+def _moments(signals: np.ndarray, mask: np.ndarray, fixed: bool) -> tuple[np.ndarray, np.ndarray]:
+    number = np.maximum(mask.sum(axis=0), 1)
+    mean = np.where(mask, signals, 0.0).sum(axis=0) / number
+    spread = np.sqrt(np.where(mask, (signals - mean) ** 2, 0.0).sum(axis=0) / number) + 0.3
+    return mean, np.full_like(spread, spread.mean()) if fixed else spread
+
+
+def _log_density(x: np.ndarray, mean: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    return -0.5 * ((x - mean) / spread) ** 2 - np.log(spread)

@@ -1,0 +1,55 @@
+import math
+
+import pytest
+
+from miajax.report import numbers
+from miajax.report.numbers import Estimate, estimate
+
+
+@pytest.mark.parametrize(
+    ("value", "interval", "printed"),
+    [
+        (0.5981, (0.5912, 0.6049), "0.598 [0.591, 0.605]"),
+        (0.02704, (0.0243, 0.0301), "0.0270 [0.0243, 0.0301]"),
+        (0.00102, (0.00091, 0.00113), "0.00102 [0.00091, 0.00113]"),
+        (1.0, None, "1.000"),
+        (0.0, None, "0.000"),
+        (0.0076, None, "0.0076"),
+        (0.25, (0.25, 0.25), "0.250 [0.250, 0.250]"),
+    ],
+)
+def test_a_number_has_the_digits_that_its_interval_supports(value, interval, printed):
+    assert str(estimate(value, interval)) == printed
+
+
+@pytest.mark.parametrize("nothing", [None, math.nan, math.inf])
+def test_what_is_no_number_becomes_a_dash_with_its_reason(nothing):
+    missing = estimate(nothing, [0.1, 0.2], "too few models")
+    assert (str(missing), missing.value, missing.interval, missing.reason) == ("–", None, None, "too few models")
+
+
+@pytest.mark.parametrize("broken", [[None, 0.2], [math.nan, 0.2], [], None])
+def test_half_an_interval_is_no_interval(broken):
+    assert estimate(0.1, broken, "unused") == Estimate(0.1)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "printed"),
+    [(0.0268, "2.7 %"), (0.001, "0.10 %"), (0.00046, "0.046 %"), (0.598, "59.8 %"), (1.0, "100.0 %"), (0.0, "0 %")],
+)
+def test_per_cent_keeps_two_digits_below_one_per_cent(fraction, printed):
+    assert numbers.percent(fraction).replace("\u00a0", " ") == printed
+
+
+def test_false_alarm_rates_are_said_in_words():
+    assert numbers.one_per(1e-3) == "one false alarm per thousand non-members"
+    assert numbers.one_per(1e-4) == "one false alarm per ten thousand non-members"
+    assert numbers.one_per(0.004) == "one false alarm per 250 non-members"
+
+
+@pytest.mark.parametrize(
+    ("duration", "printed"),
+    [(0.314, "0.31 s"), (11.27, "11.3 s"), (192.0, "3 min 12 s"), (7500.0, "2 h 5 min")],
+)
+def test_durations_read_well_from_milliseconds_to_hours(duration, printed):
+    assert numbers.seconds(duration).replace("\u00a0", " ") == printed

@@ -1,0 +1,74 @@
+import pytest
+
+from miajax.report import page
+from miajax.report.numbers import Estimate
+from tests.report.fixtures import HOSTILE
+from tests.report.html import Document
+
+_DOT = "data:image/png;base64,iVBORw0KGgo="
+
+
+def _every_block(text: str) -> list[page.Block]:
+    columns = [page.Column(text, hint=text), page.Column(text, "number")]
+    table = page.Table(columns, [[text, Estimate(None, reason=text)]], text)
+    figure = page.Figure(_DOT, text, text, text)
+    exhibit = page.Exhibit(text, [text], [(_DOT, text)], (_DOT, text))
+    return [
+        figure, table, page.Cards([page.Card(text, text, text, text)]), page.Prose([text]), page.Points([text], text),
+        page.Terms([(text, text)]), page.Code(text), page.Gallery([exhibit], text, text, [(text, "#000000")]),
+        page.Columns([figure, page.Stack([page.Prose([text])])]), page.Details(text, [page.Prose([text])]),
+    ]
+
+
+def _page(blocks: list[page.Block], text: str = "plain") -> str:
+    section = page.Section(text, text, blocks, [text])
+    return page.Page(text, text, text, [(text, text)], [section, section], [text], text).html()
+
+
+def test_every_block_escapes_hostile_text():
+    html = _page(_every_block(HOSTILE), HOSTILE)
+    document = Document(html)
+    assert "script" not in document.tags
+    assert "<script" not in html
+    assert document.text.count("<script>alert('x')</script>") > 30
+    assert ("img", "alt", HOSTILE) in document.attributes
+
+
+def test_a_page_asks_nobody_for_anything():
+    document = Document(_page(_every_block("text")))
+    addresses = [value for _, name, value in document.attributes if name in ("src", "href", "srcset", "action", "data")]
+    assert all(address.startswith(("data:", "#")) for address in addresses)
+    assert not {"link", "script", "iframe", "object"} & set(document.tags)
+    policies = [value for tag, name, value in document.attributes if (tag, name) == ("meta", "content")]
+    assert any("default-src 'none'" in policy for policy in policies)
+
+
+def test_a_missing_value_is_a_dash_whose_reason_is_said_once():
+    first, second = "too few non-members", "not computed"
+    cells = [Estimate(None, reason=reason) for reason in (first, second, first)]
+    columns = [page.Column("attack"), *(page.Column("rate", "number") for _ in cells)]
+    document = Document(_page([page.Table(columns, [["gap", *cells]])]))
+    assert ["gap", "–a", "–b", "–a"] in document.rows
+    assert document.text.count(f"a {first}") == 2  # the section stands on the page twice
+    assert document.text.count(f"b {second}") == 2
+
+
+def test_footnote_marks_go_on_after_z():
+    assert [page.footnote_mark(index) for index in (0, 25, 26, 52)] == ["a", "z", "aa", "ba"]
+
+
+def test_columns_print_their_own_kind_of_number():
+    kinds = ["count", "seconds", "share", "number", "text"]
+    table = page.Table([page.Column(kind, kind) for kind in kinds], [[229888, 1.5, 0.42, 0.0421, "x"]])
+    printed = [cell.replace("\u00a0", " ") for cell in Document(_page([table])).rows[1]]
+    assert printed == ["229,888", "1.50 s", "42.0 %", "0.042", "x"]
+
+
+def test_a_table_with_a_row_of_another_length_is_refused():
+    with pytest.raises(ValueError, match="2 columns but rows of \\[1\\] cells"):
+        page.Table([page.Column("a"), page.Column("b")], [["only one"]])
+
+
+def test_a_figure_that_is_not_inline_is_refused():
+    with pytest.raises(ValueError, match="must be inline"):
+        page.Figure("https://example.org/roc.png", "a", "b")
