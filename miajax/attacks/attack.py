@@ -1,0 +1,90 @@
+"""What an attack is: one signature, what it needs, and where it comes from."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from miajax.signals.bundle import AnyArray, Signals
+
+LiraMode = Literal["default", "official"]
+
+
+@dataclasses.dataclass(frozen=True)
+class AttackOptions:
+    """Settings of the attacks that have any.
+
+    Attributes:
+      lira_mode: ``default``: mean and variance of each side, fixed variances pooled from residuals, one-sided offline
+        score. ``official``: the numbers of the published LiRA script, its peculiarities included.
+    """
+
+    lira_mode: LiraMode = "default"
+
+
+FamilyScores = Callable[
+    [tuple[str, ...], Signals, Bool[AnyArray, "models examples"], Bool[AnyArray, " models"], AttackOptions],
+    Mapping[str, Float[AnyArray, "models examples"]],
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Attack:
+    """One membership inference attack on every model of an ensemble.
+
+    Attributes:
+      name: what tables and files call it.
+      family_scores: ``(names, signals, member, valid, options) -> {name: float32[M, N]}`` for any names of its family
+        in one pass. Higher means member. Each model's row uses the other valid models as shadow models, never itself.
+      family: attacks that share work.
+      needs: the fields of ``Signals`` that it reads.
+      min_in, min_out: the least shadow models, the target left out, with and without an example to score it.
+      knowledge: what the attacker must have.
+      source: paper or code that the formula comes from.
+      cost: what grows with what.
+    """
+
+    name: str
+    family_scores: FamilyScores
+    family: str
+    needs: tuple[str, ...]
+    min_in: int
+    min_out: int
+    knowledge: str
+    source: str
+    cost: str
+
+    def score(
+        self,
+        signals: Signals,
+        member: Bool[AnyArray, "models examples"],
+        valid: Bool[AnyArray, " models"],
+        options: AttackOptions,
+    ) -> Float[Array, "models examples"]:
+        """Scores ``[M, N]``, higher = member; NaN for failed models and where too few shadow models are left."""
+        scores = self.family_scores((self.name,), signals, member, valid, options)[self.name]
+        return jnp.where(self.scorable(jnp.asarray(member), jnp.asarray(valid)), scores, jnp.nan)
+
+    def scorable(
+        self, member: Bool[AnyArray, "models examples"], valid: Bool[AnyArray, " models"]
+    ) -> Bool[AnyArray, "models examples"]:
+        """Whether the target is valid and enough shadow models stand behind the cell."""
+        num_in, num_out = shadow_counts(member, valid)
+        return (num_in >= self.min_in) & (num_out >= self.min_out) & valid[:, None]
+
+
+def shadow_counts(
+    member: Bool[AnyArray, "models examples"], valid: Bool[AnyArray, " models"]
+) -> tuple[Int[AnyArray, "models examples"], Int[AnyArray, "models examples"]]:
+    """How many other valid models have, and have not, each target's example."""
+    is_in, is_out = member & valid[:, None], ~member & valid[:, None]
+    return is_in.sum(0) - is_in, is_out.sum(0) - is_out
+
+
+def sides(
+    member: Bool[AnyArray, "models examples"], valid: Bool[AnyArray, " models"]
+) -> Bool[Array, "2 models examples"]:
+    """The valid models that trained on each example, and those that did not."""
+    return jnp.stack([member & valid[:, None], ~member & valid[:, None]])

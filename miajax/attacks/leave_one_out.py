@@ -1,0 +1,82 @@
+"""Statistics of the shadow models seen by each target in turn: all models of one side except the target.
+
+Every model is a target, so M leave-one-out statistics are wanted where a loop would take M passes. They come from one
+sweep forwards and one backwards over the models: the statistics of the models *before* a target, merged with those
+*after* it. Subtracting the target's own term from totals is a little shorter, but cancels where the target is an
+outlier of its side: at 8 models of plain Gaussian signals it keeps only one digit of some variances, and this all.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Bool, Float
+
+
+class LeaveOneOut(NamedTuple):
+    """Moments of one side for each target, the target left out.
+
+    Attributes:
+      count: ``[M, ...]``, how many models stand behind the moments; shaped like the side, not like the values.
+      mean: ``[M, ...]``; the mean of nothing is the side's mean or 0.
+      sum_squares: ``[M, ...]``, the sum of squared deviations from that mean.
+    """
+
+    count: Float[Array, "models ..."]
+    mean: Float[Array, "models ..."]
+    sum_squares: Float[Array, "models ..."]
+
+
+class _Moments(NamedTuple):
+    count: Array
+    mean: Array
+    sum_squares: Array
+
+
+def leave_one_out(values: Float[Array, "models ..."], side: Bool[Array, "models ..."]) -> LeaveOneOut:
+    """Moments over the models of one side, leaving out each model in turn.
+
+    Args:
+      values: ``[M, ...]``; NaN is allowed where ``side`` is False.
+      side: the models that count, ``[M, ...]``, broadcastable against ``values``.
+
+    Returns:
+      For target t the moments over ``{i : side[i], i != t}``: for a target on the other side those of the whole side.
+      The values are centred by their side's mean first, so IN and OUT may lie any distance apart.
+    """
+    weight = side.astype(values.dtype)
+    values = jnp.where(side, values, 0)
+    centre = values.sum(0) / jnp.maximum(weight.sum(0), 1)
+    values = jnp.where(side, values - centre, 0)
+    nothing = _Moments(jnp.zeros_like(weight[0]), jnp.zeros_like(centre), jnp.zeros_like(centre))
+
+    def forwards(before: _Moments, model):
+        return _add(before, *model), before
+
+    def backwards(after: _Moments, model):
+        value, weight, before = model
+        return _add(after, value, weight), _merge(before, after)
+
+    _, before = lax.scan(forwards, nothing, (values, weight))
+    _, others = lax.scan(backwards, nothing, (values, weight, before), reverse=True)
+    return LeaveOneOut(others.count, others.mean + centre, others.sum_squares)
+
+
+def _add(moments: _Moments, value: Array, weight: Array) -> _Moments:
+    """Welford's update by one value of weight 0 or 1."""
+    count = moments.count + weight
+    share = weight / jnp.maximum(count, 1)
+    delta = value - moments.mean
+    return _Moments(
+        count, moments.mean + share * delta, moments.sum_squares + (share * moments.count) * (delta * delta)
+    )
+
+
+def _merge(a: _Moments, b: _Moments) -> _Moments:
+    """Chan, Golub and LeVeque's merge of two disjoint samples."""
+    count = a.count + b.count
+    share = b.count / jnp.maximum(count, 1)
+    delta = b.mean - a.mean
+    return _Moments(
+        count, a.mean + share * delta, a.sum_squares + b.sum_squares + (share * a.count) * (delta * delta)
+    )

@@ -1,0 +1,107 @@
+"""LiRA: how likely is the target's scaled logit under models that saw the example, and under models that did not.
+
+Carlini et al. 2022, "Membership Inference Attacks From First Principles" (arXiv 2112.03570). Four variants: *online*
+compares both sides, *offline* knows the models without the example only; *fixed* shares one variance per side among all
+examples. This file is the ``default`` mode, ``lira_official`` the published script's numbers. All variants fall out of
+one pass over the signals.
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from miajax.attacks.attack import Attack, LiraMode, sides
+from miajax.attacks.blocks import block_width, map_examples
+from miajax.attacks.leave_one_out import leave_one_out
+from miajax.attacks.lira_official import official_scores
+from miajax.signals.bundle import AnyArray
+
+
+def lira_scores(
+    scaled_logit: Float[AnyArray, "models examples queries"],
+    member: Bool[AnyArray, "models examples"],
+    valid: Bool[AnyArray, " models"],
+    mode: LiraMode = "default",
+) -> dict[str, Float[Array, "models examples"]]:
+    """Scores of every model as the target under all four variants, higher = member.
+
+    With mean and variance of each side's scaled logits over the shadow models, the target left out (divisor n; where
+    fixed, the residuals of all examples and queries, divisor their degrees of freedom), averaged over queries:
+
+    * ``lira_online``, ``lira_online_fixed``: log N(phi; in) - log N(phi; out)
+    * ``lira_offline``, ``lira_offline_fixed``: (phi - mean_out) / sigma_out
+
+    Args:
+      scaled_logit: ``float32[M, N, Q]``, any array or memory map; rows of failed models are NaN.
+      member: ``bool[M, N]``.
+      valid: ``bool[M]``; failed models shadow nobody and score NaN.
+      mode: ``default``, or ``official`` for the published script's numbers.
+
+    Returns:
+      ``{variant: float32[M, N]}``; NaN where a side has no variance. ``Attack.score`` also blanks the cells with too
+      few shadow models, which are noise here.
+    """
+    if mode == "official":
+        return official_scores(scaled_logit, member, valid)
+    width = block_width(scaled_logit.shape[0] * scaled_logit.shape[2])
+    cells = map_examples(_cells, (scaled_logit, member, valid), (1, 1, None), width)
+    return _finish(cells)
+
+
+@jax.jit
+def _cells(scaled_logit: Array, member: Array, valid: Array) -> dict[str, Array]:
+    """Everything that one example says on its own, ``[M, block]`` each."""
+    phi = jnp.swapaxes(scaled_logit, 1, 2)  # examples last: contiguous, and aligned with the mask
+    both = sides(member, valid)[:, :, None, :]
+    others = jax.vmap(leave_one_out, (None, 0))(phi, both)
+    deviation = phi - others.mean
+    squared = deviation * deviation
+    variance = others.sum_squares / others.count
+    variance = jnp.where(variance > 0, variance, jnp.nan)
+    log_density = -0.5 * (jnp.log(variance) + squared / variance)
+    return {
+        "online": (log_density[0] - log_density[1]).mean(1),
+        "offline": (deviation[1] * jax.lax.rsqrt(variance[1])).mean(1),
+        "squared": squared.mean(2),
+        "deviation_out": deviation[1].mean(1),
+        "sum_squares": others.sum_squares.sum(2),
+        "freedom": phi.shape[1] * jnp.maximum(others.count[:, :, 0] - 1, 0),
+    }
+
+
+@jax.jit
+def _finish(cells: dict[str, Array]) -> dict[str, Array]:
+    """Adds the variances pooled over the pool, one per target and side."""
+    pooled = cells["sum_squares"].sum(-1) / cells["freedom"].sum(-1)
+    pooled = jnp.where(pooled > 0, pooled, jnp.nan)[..., None]
+    fixed = -0.5 * (jnp.log(pooled) + cells["squared"] / pooled)
+    return {
+        "lira_online": cells["online"],
+        "lira_online_fixed": fixed[0] - fixed[1],
+        "lira_offline": cells["offline"],
+        "lira_offline_fixed": cells["deviation_out"] / jnp.sqrt(pooled[1]),
+    }
+
+
+def _family_scores(names, signals, member, valid, options):
+    scores = lira_scores(signals.scaled_logit, member, valid, options.lira_mode)
+    return {name: scores[name] for name in names}
+
+
+def _variant(name: str, min_in: int, min_out: int, knowledge: str) -> Attack:
+    return Attack(
+        name, _family_scores, "lira", ("scaled_logit",), min_in, min_out,
+        knowledge=knowledge,
+        source="Carlini et al. 2022 (arXiv 2112.03570); tensorflow/privacy research/mi_lira_2021",
+        cost="shadow models; one pass over their scaled logits for all targets and all variants",
+    )
+
+
+_ONLINE = "shadow models trained with and without the example on data like the target's"
+_OFFLINE = "shadow models trained without the example on data like the target's"
+ATTACKS = (
+    _variant("lira_online", 2, 2, _ONLINE),
+    _variant("lira_online_fixed", 1, 1, _ONLINE),
+    _variant("lira_offline", 0, 2, _OFFLINE),
+    _variant("lira_offline_fixed", 0, 1, _OFFLINE),
+)

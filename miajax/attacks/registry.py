@@ -1,0 +1,130 @@
+"""All attacks by name, and the one way to run them with their requirements checked."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from miajax.attacks import lira, threshold
+from miajax.attacks.attack import Attack, AttackOptions, shadow_counts
+from miajax.errors import UserError
+from miajax.signals.bundle import AnyArray, Signals
+
+ATTACKS: dict[str, Attack] = {attack.name: attack for family in (threshold, lira) for attack in family.ATTACKS}
+
+
+@dataclasses.dataclass(frozen=True)
+class AttackReport:
+    """What stands behind an attack's scores.
+
+    Attributes:
+      name: the attack.
+      scored: cells (target, example) with a score.
+      too_few: cells of valid targets that are NaN because fewer shadow models than the attack needs stand behind them.
+      degenerate: other NaN cells of valid targets, such as those whose shadow models all agree to the last bit.
+      failed_models: ids of models that are left out.
+    """
+
+    name: str
+    scored: int
+    too_few: int
+    degenerate: int
+    failed_models: tuple[int, ...]
+
+
+def run_attack(
+    name: str, signals: Signals, member: np.ndarray, valid: np.ndarray, options: AttackOptions | None = None
+) -> tuple[np.ndarray, AttackReport]:
+    """Runs one attack; see ``run_attacks``."""
+    return run_attacks((name,), signals, member, valid, options)[name]
+
+
+def run_attacks(
+    names: Sequence[str],
+    signals: Signals,
+    member: np.ndarray,
+    valid: np.ndarray,
+    options: AttackOptions | None = None,
+) -> dict[str, tuple[np.ndarray, AttackReport]]:
+    """Scores every model as the target under several attacks; attacks of a family share their work.
+
+    Args:
+      names: of ``ATTACKS``.
+      signals: what the models reveal; NumPy arrays or memory maps.
+      member: ``bool[M, N]``.
+      valid: ``bool[M]``; failed models score NaN and enter no statistic.
+      options: defaults if None.
+
+    Returns:
+      ``{name: (scores float32[M, N], report)}``, higher = member, NaN where there is no score.
+
+    Raises:
+      UserError: an unknown name, a signal that an attack needs is missing, a valid model has a signal that is not
+        finite, or no cell at all has the shadow models that an attack needs.
+    """
+    options = AttackOptions() if options is None else options
+    member, valid = np.asarray(member, bool), np.asarray(valid, bool)
+    for name in names:
+        reason = why_not(name, signals, member, valid)
+        if reason:
+            raise UserError(f"attack {name}: {reason}")
+    _check_finite({field for name in names for field in ATTACKS[name].needs}, signals, valid)
+
+    raw: dict[str, AnyArray] = {}
+    for name in names:
+        if name not in raw:
+            attack = ATTACKS[name]
+            together = tuple(n for n in names if ATTACKS[n].family_scores is attack.family_scores)
+            raw.update(attack.family_scores(together, signals, member, valid, options))
+    return {name: _masked(ATTACKS[name], np.asarray(raw[name]), member, valid) for name in names}
+
+
+def why_not(name: str, signals: Signals, member: np.ndarray, valid: np.ndarray) -> str | None:
+    """Why an attack cannot run on these signals and models, in words that end a sentence; None if it can.
+
+    Raises:
+      UserError: an unknown name.
+    """
+    if name not in ATTACKS:
+        raise UserError(f"attack {name} is unknown", expected="one of " + ", ".join(ATTACKS))
+    attack = ATTACKS[name]
+    missing = [field for field in attack.needs if getattr(signals, field) is None]
+    if missing:
+        return f"needs {' and '.join(missing)}, which were not recorded"
+    if not attack.scorable(member, valid).any():
+        num_in, num_out = (int(counts[valid].max(initial=0)) for counts in shadow_counts(member, valid))
+        return (
+            f"needs {attack.min_in} shadow models with and {attack.min_out} without an example beside the target; "
+            f"the {int(valid.sum())} valid models leave at most {num_in} and {num_out}, never both enough"
+        )
+    return None
+
+
+def _check_finite(fields: set[str], signals: Signals, valid: np.ndarray) -> None:
+    for field in sorted(fields):
+        array = getattr(signals, field)
+        if field == "labels":
+            continue
+        for model in np.flatnonzero(valid):
+            if not np.isfinite(array[model]).all():
+                raise UserError(
+                    f"model {model} counts as valid but its {field} holds NaN or infinity",
+                    expected="finite signals from every valid model",
+                    remedy="Mark it as failed, or train it again",
+                )
+
+
+def _masked(
+    attack: Attack, scores: np.ndarray, member: np.ndarray, valid: np.ndarray
+) -> tuple[np.ndarray, AttackReport]:
+    scorable = attack.scorable(member, valid)
+    scores = np.where(scorable, scores, np.float32(np.nan)).astype(np.float32, copy=False)
+    scored = int(np.isfinite(scores).sum())
+    report = AttackReport(
+        name=attack.name,
+        scored=scored,
+        too_few=int(valid.sum()) * member.shape[1] - int(scorable.sum()),
+        degenerate=int(scorable.sum()) - scored,
+        failed_models=tuple(int(i) for i in np.flatnonzero(~valid)),
+    )
+    return scores, report

@@ -1,0 +1,38 @@
+"""Attacks on one model that look at one number: its confidence in the label, or whether it is right."""
+
+import jax
+import jax.numpy as jnp
+
+from miajax.attacks.attack import Attack
+from miajax.attacks.blocks import block_width, map_examples
+
+
+@jax.jit
+def _mean_over_queries(scaled_logit):
+    return scaled_logit.mean(-1)
+
+
+def _global_threshold(names, signals, member, valid, options):
+    num_models, _, queries = signals.scaled_logit.shape
+    width = block_width(num_models * queries)
+    return {"global_threshold": map_examples(_mean_over_queries, (signals.scaled_logit,), (1,), width)}
+
+
+def _gap(names, signals, member, valid, options):
+    return {"gap": jnp.asarray(signals.correct).astype(jnp.float32)}
+
+
+ATTACKS = (
+    Attack(
+        "global_threshold", _global_threshold, "threshold", ("scaled_logit",), 0, 0,
+        knowledge="the target's confidence in the label",
+        source="Yeom et al. 2018 (arXiv 1709.01604); a threshold on the loss, which falls as the scaled logit grows",
+        cost="none beyond the queries",
+    ),
+    Attack(
+        "gap", _gap, "threshold", ("correct",), 0, 0,
+        knowledge="the target's predicted class",
+        source="Yeom et al. 2018 (arXiv 1709.01604): right means member, so its advantage is the generalisation gap",
+        cost="none beyond one query",
+    ),
+)

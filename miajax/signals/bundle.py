@@ -1,0 +1,34 @@
+"""What an ensemble reveals about the pool: the one thing that attacks read."""
+
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+AnyArray = jax.Array | np.ndarray
+"""What may be read: on a device, in memory, or a memory map."""
+
+
+class Signals(NamedTuple):
+    """Signals of M models on N examples; an attack names the fields it needs, the rest may be None.
+
+    Rows of models that failed are NaN. Any field may be a NumPy array, a memory map or a JAX array.
+
+    Attributes:
+      scaled_logit: ``float32[M, N, Q]``, ``log(p_y / (1 - p_y))`` of every query; query 0 is the unmodified example.
+      correct: ``bool[M, N]``, whether query 0 is classified as its label.
+      labels: ``int32[N]``.
+      logits: ``float32[M, N, Q, C]``.
+      losses: ``float32[M, E, N]``, every example's loss after every epoch, in nats.
+      gradient_norm: ``float32[M, N]``, norm of the loss's gradient by the parameters.
+      input_gradient_norm: ``float32[M, N]``, norm of the loss's gradient by the input.
+    """
+
+    scaled_logit: Float[AnyArray, "models examples queries"]
+    correct: Bool[AnyArray, "models examples"]
+    labels: Int[AnyArray, " examples"]
+    logits: Float[AnyArray, "models examples queries classes"] | None = None
+    losses: Float[AnyArray, "models epochs examples"] | None = None
+    gradient_norm: Float[AnyArray, "models examples"] | None = None
+    input_gradient_norm: Float[AnyArray, "models examples"] | None = None

@@ -1,0 +1,119 @@
+"""What every attack of the registry has to do, whatever it computes."""
+
+import jax
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from miajax.attacks.attack import AttackOptions
+from miajax.attacks.registry import ATTACKS, run_attack, run_attacks, why_not
+from miajax.errors import UserError
+from tests.attacks.helpers import ensemble, take
+
+NAMES = tuple(ATTACKS)
+SIGNALS, MEMBER = ensemble()
+VALID = np.ones(len(MEMBER), bool)
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return run_attacks(NAMES, SIGNALS, MEMBER, VALID)
+
+
+def _close(got, want, name):
+    np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_attack_says_what_it_is(name):
+    attack = ATTACKS[name]
+    assert attack.name == name and attack.knowledge and attack.source and attack.cost and attack.family
+    assert set(attack.needs) <= set(SIGNALS._fields)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scores_are_float32_for_every_model_and_example(plain, name):
+    scores, report = plain[name]
+    assert scores.shape == MEMBER.shape and scores.dtype == np.float32
+    assert report.scored == np.isfinite(scores).sum() == MEMBER.size - report.too_few - report.degenerate
+    assert report.scored > 0.9 * MEMBER.size
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_planted_members_score_higher(plain, name):
+    scores, _ = plain[name]
+    keep = np.isfinite(scores)
+    assert roc_auc_score(MEMBER[keep], scores[keep]) > 0.6
+
+
+def test_attacks_alone_give_what_they_give_together(plain):
+    for name in NAMES:
+        np.testing.assert_array_equal(run_attack(name, SIGNALS, MEMBER, VALID)[0], plain[name][0], err_msg=name)
+
+
+def test_order_of_models_and_of_examples_does_not_matter(plain):
+    rng = np.random.default_rng(1)
+    models, examples = rng.permutation(len(MEMBER)), rng.permutation(MEMBER.shape[1])
+    shuffled = run_attacks(NAMES, take(SIGNALS, models, examples), MEMBER[models][:, examples], VALID)
+    for name in NAMES:
+        _close(shuffled[name][0], plain[name][0][models][:, examples], name)
+
+
+def test_a_failed_model_is_nan_and_touches_no_other():
+    failed = 5
+    valid = np.arange(len(MEMBER)) != failed
+    broken = SIGNALS._replace(
+        **{
+            field: np.where(valid.reshape(-1, *[1] * (array.ndim - 1)), array, np.nan)
+            for field, array in SIGNALS._asdict().items()
+            if array is not None and array.dtype == np.float32
+        }
+    )
+    got = run_attacks(NAMES, broken, MEMBER, valid)
+    want = run_attacks(NAMES, take(SIGNALS, valid), MEMBER[valid], np.ones(valid.sum(), bool))
+    for name in NAMES:
+        assert np.isnan(got[name][0][failed]).all() and got[name][1].failed_models == (failed,)
+        _close(got[name][0][valid], want[name][0], name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scoring_works_under_jit_and_vmap(plain, name):
+    batch = jax.tree.map(lambda a: np.stack([a, a]), (SIGNALS, MEMBER))
+    scores = jax.jit(jax.vmap(lambda s, m: ATTACKS[name].score(s, m, VALID, AttackOptions())))(*batch)
+    _close(scores[1], plain[name][0], name)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if ATTACKS[name].min_out])
+def test_too_few_models_are_refused_by_name(name):
+    reason = why_not(name, take(SIGNALS, slice(2)), MEMBER[:2] & False, VALID[:2] & [True, False])
+    assert "shadow models" in reason
+    with pytest.raises(UserError, match=f"attack {name}: needs .* shadow models"):
+        run_attack(name, take(SIGNALS, slice(2)), MEMBER[:2] & False, VALID[:2] & [True, False])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_missing_signal_is_named(name):
+    field = ATTACKS[name].needs[0]
+    with pytest.raises(UserError, match=f"attack {name}: needs {field}"):
+        run_attack(name, SIGNALS._replace(**{field: None}), MEMBER, VALID)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if ATTACKS[name].needs != ("correct",)])
+def test_a_valid_model_with_nan_is_named(name):
+    field = next(field for field in ATTACKS[name].needs if field != "labels")
+    dirty = np.array(getattr(SIGNALS, field))
+    dirty[3, 0] = np.nan
+    with pytest.raises(UserError, match=f"model 3 counts as valid but its {field}"):
+        run_attack(name, SIGNALS._replace(**{field: dirty}), MEMBER, VALID)
+
+
+def test_an_unknown_attack_lists_the_known_ones():
+    with pytest.raises(UserError, match=r"attack lyra is unknown; expected one of .*lira_online"):
+        run_attack("lyra", SIGNALS, MEMBER, VALID)
+
+
+@pytest.mark.parametrize("models, examples", [(9, 17), (17, 5)])
+def test_odd_numbers_of_models_and_examples_are_fine(models, examples):
+    signals, member = ensemble(models, examples, queries=3)
+    for name, (scores, _) in run_attacks(NAMES, signals, member, np.ones(models, bool)).items():
+        assert scores.shape == (models, examples) and np.isfinite(scores).any(), name
