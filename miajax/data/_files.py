@@ -13,7 +13,9 @@ UNPACKING_ERRORS = (OSError, EOFError, zlib.error, tarfile.TarError)
 
 def not_found(name: str, looked_in: Iterable[str | Path], remedy: str) -> UserError:
     """The error that says where a data set was looked for and how to get it."""
-    return UserError(f"data set {name} was not found; looked in {', '.join(map(str, looked_in))}", remedy=remedy)
+    where = ", ".join(map(str, looked_in))
+    how = f"looked in {where}" if where else "no --data_path was given"
+    return UserError(f"data set {name} was not found; {how}", remedy=remedy)
 
 
 def read_file(path: Path, remedy: str) -> bytes:

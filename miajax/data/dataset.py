@@ -62,6 +62,8 @@ class Dataset:
                 f"{where}: {self.num_classes} class found", expected="at least 2 classes",
                 remedy="Check the label column; an attack on a one-class classifier has nothing to measure",
             )
+        if len(self.class_names) not in (0, self.num_classes):
+            raise UserError(f"{where}: {len(self.class_names)} class names", expected=f"{self.num_classes}")
         set_ = functools.partial(object.__setattr__, self)
         for part in _PARTS:
             features, labels = getattr(self, part + "features"), getattr(self, part + "labels")
@@ -79,9 +81,12 @@ class Dataset:
             set_(part + "labels", labels)
         present = np.unique(self.labels)
         if len(present) < self.num_classes:
-            gap = np.flatnonzero(present != np.arange(len(present)))
+            gaps = np.flatnonzero(present != np.arange(len(present)))
+            absent = int(gaps[0]) if gaps.size else len(present)
+            class_name = self.class_names[absent] if self.class_names else str(absent)
+            known_as = f" ({class_name})" if class_name != str(absent) else ""
             raise UserError(
-                f"{where}: class {gap[0] if gap.size else len(present)} has no example in the pool",
+                f"{where}: class {absent}{known_as} has no example in the pool",
                 expected=f"every class 0..{self.num_classes - 1} to appear",
                 remedy="Renumber the labels from 0 without gaps, or raise --max_examples",
             )

@@ -12,6 +12,9 @@ from miajax.data.dataset import Dataset
 from miajax.data.digits import load_digits
 from miajax.data.fashion_mnist import load_fashion_mnist
 from miajax.data.npz import load_npz
+from miajax.data.purchase100 import load_purchase100
+from miajax.data.purchase_like import load_purchase_like
+from miajax.data.table import load_table
 from miajax.data.tfds import load_tfds
 from miajax.errors import UserError
 
@@ -24,7 +27,8 @@ class DataOptions:
       data_path: file or folder to read; None for the data set's usual place.
       pool: ``train`` draws members from the official training split and keeps the test split as the test part;
         ``all`` merges both into the pool, as the paper does before it reshuffles.
-      max_examples: at most this many examples, the first of the official order; None for all.
+      max_examples: at most this many examples, the first of the official order; None for all. Of synthetic data, how
+        many to draw.
       label_column: the column of a table to predict.
       drop_columns: columns of a table that are not read.
       data_seed: draws synthetic data; not the seed of the run, so that runs with several seeds attack the same data.
@@ -45,6 +49,15 @@ class _Reader:
     needs: frozenset[str] = frozenset()
 
 
+def _table(options: DataOptions) -> Dataset:
+    return load_table(options.data_path or "", options.label_column or "", options.drop_columns, options.max_examples)
+
+
+def _purchase_like(options: DataOptions) -> Dataset:
+    size = {} if options.max_examples is None else {"num_examples": options.max_examples}
+    return load_purchase_like(seed=options.data_seed, **size)
+
+
 _PATH = frozenset({"data_path"})
 _TFDS = "tfds:"
 _READERS = {
@@ -52,7 +65,10 @@ _READERS = {
     "fashion_mnist": _Reader(lambda options: load_fashion_mnist(options.data_path), uses=_PATH),
     "cifar10": _Reader(lambda options: load_cifar("cifar10", options.data_path), uses=_PATH),
     "cifar100": _Reader(lambda options: load_cifar("cifar100", options.data_path), uses=_PATH),
+    "purchase100": _Reader(lambda options: load_purchase100(options.data_path), uses=_PATH),
+    "purchase_like": _Reader(_purchase_like, uses=frozenset({"data_seed"})),
     "npz": _Reader(lambda options: load_npz(options.data_path or ""), needs=_PATH),
+    "table": _Reader(_table, uses=frozenset({"drop_columns"}), needs=_PATH | {"label_column"}),
 }
 DATASETS = (*_READERS, f"{_TFDS}NAME")
 

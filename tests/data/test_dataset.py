@@ -51,6 +51,8 @@ def test_pictures_stay_uint8_while_flat_uint8_rows_become_unscaled_float32():
         ({"labels": np.array([0, np.nan, 2, 0, 1, 2])}, r"labels\[1\] is nan"),
         ({"labels": np.array([0, np.inf, 2, 0, 1, 2])}, r"labels\[1\] is inf"),
         ({"labels": np.array([0, 0, 2, 0, 0, 2])}, "class 1 has no example in the pool"),
+        ({"labels": np.zeros(6), "class_names": ("cat", "dog", "owl")}, r"class 1 \(dog\) has no example"),
+        ({"class_names": ("cat", "dog")}, "2 class names; expected 3"),
         ({"labels": np.zeros(6), "num_classes": 1}, "1 class found; expected at least 2"),
         ({"num_classes": 10**12}, "class 3 has no example in the pool"),
         ({"features": np.zeros((0, 2)), "labels": np.zeros(0)}, "class 0 has no example"),
@@ -67,6 +69,10 @@ def test_bad_arrays_are_named_with_the_value_found_and_what_was_expected(changes
     with pytest.raises(UserError, match=message) as caught:
         small(**changes)
     assert str(caught.value).startswith("data set small: ") and "\n" not in str(caught.value)
+
+
+def test_its_printed_form_is_one_short_line():
+    assert repr(small()) == "Dataset(small: 6 float32 rows of 2, 3 classes)"
 
 
 def test_the_content_hash_follows_every_array_and_nothing_else():

@@ -1,0 +1,105 @@
+"""One column of a table as features: numbers standardised, categories one-hot, missing values marked."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from miajax.errors import UserError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MOST_CATEGORIES = 1000
+
+
+def encode_column(name: str, column: "pa.ChunkedArray", where: str) -> tuple[np.ndarray, list[str], dict[str, Any]]:
+    """The features that one column makes, their names, and what was done, for the manifest.
+
+    Numbers and booleans: minus their mean, over their standard deviation (ddof 0; a constant column becomes 0), both
+    over the present values; missing ones get the mean, so 0. Texts: one 0/1 feature a category, in sorted order; all 0
+    where missing. Either gets a last 0/1 feature "NAME is missing" if any is. A column without any value: no feature.
+
+    Args:
+      name: of the column.
+      column: its N values.
+      where: the file, for messages.
+
+    Returns:
+      features ``float32[N, F]``; F names; a record of ``column``, ``kind`` (number, category or empty), ``missing``
+      (how many), and ``mean`` and ``std``, or ``categories``.
+
+    Raises:
+      UserError: infinite numbers, more than `MOST_CATEGORIES` categories, or a type that is neither.
+    """
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = column.cast(kind.value_type)
+        kind = kind.value_type
+    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    if pa.types.is_null(kind):
+        values, names, record, missing = _empty(column)
+    elif is_number or pa.types.is_boolean(kind):
+        values, names, record, missing = _number(name, column, where)
+    elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        values, names, record, missing = _category(name, column, where)
+    else:
+        raise UserError(
+            f"{where}: column {name} has the type {kind}", expected="numbers, text or booleans",
+            remedy=f"Convert it, or add --drop_columns {name}",
+        )
+    if missing.any() and names:
+        values = np.concatenate([values, missing[:, None]], axis=1)
+        names = [*names, f"{name} is missing"]
+    return values.astype(np.float32), names, {"column": name, **record, "missing": int(missing.sum())}
+
+
+_Encoded = tuple[np.ndarray, list[str], dict[str, Any], np.ndarray]  # features, names, record, bool[N] missing
+
+
+def _empty(column: "pa.ChunkedArray") -> _Encoded:
+    return np.zeros((len(column), 0)), [], {"kind": "empty"}, np.ones(len(column), bool)
+
+
+def _number(name: str, column: "pa.ChunkedArray", where: str) -> _Encoded:
+    import pyarrow as pa
+
+    values = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)  # missing ones become NaN
+    missing = np.isnan(values)
+    if missing.all():
+        return _empty(column)
+    if np.isinf(values).any():
+        row = np.isinf(values).argmax()
+        raise UserError(
+            f"{where}: column {name} is {values[row]} in row {row}", expected="finite numbers",
+            remedy=f"Empty the cell, or add --drop_columns {name}",
+        )
+    unit = np.abs(values[~missing]).max() or 1.0  # in units of the largest, no square overflows
+    mean, std = (values[~missing] / unit).mean(), (values[~missing] / unit).std()
+    scaled = np.where(missing, 0.0, (values / unit - mean) / (std or 1.0))
+    return scaled[:, None], [name], {"kind": "number", "mean": float(mean * unit), "std": float(std * unit)}, missing
+
+
+def _category(name: str, column: "pa.ChunkedArray", where: str) -> _Encoded:
+    codes, categories = sorted_codes(column)
+    if not categories:
+        return _empty(column)
+    if len(categories) > MOST_CATEGORIES:
+        raise UserError(
+            f"{where}: column {name} holds {len(categories)} different texts",
+            expected=f"at most {MOST_CATEGORIES} categories", remedy=f"Add --drop_columns {name}",
+        )
+    one_hot = codes[:, None] == np.arange(len(categories))
+    names = [f"{name} = {category}" for category in categories]
+    return one_hot, names, {"kind": "category", "categories": categories}, codes < 0
+
+
+def sorted_codes(column: "pa.ChunkedArray") -> tuple[np.ndarray, list]:
+    """The place of every value among the sorted different values, ``int32[N]``, -1 where missing; and those values."""
+    encoded = column.combine_chunks().dictionary_encode()
+    first_seen = encoded.dictionary.to_pylist()
+    order = sorted(range(len(first_seen)), key=first_seen.__getitem__)
+    place = np.full(len(order) + 1, -1, np.int32)  # the last entry is where code -1 points
+    place[order] = np.arange(len(order))
+    return place[encoded.indices.fill_null(-1).to_numpy()], [first_seen[i] for i in order]
