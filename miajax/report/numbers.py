@@ -126,7 +126,7 @@ def seconds(value: float) -> str:
 
 
 def one_per(fpr: float) -> str:
-    """A false-positive rate in words: ``one false alarm per thousand non-members``."""
+    """A false-positive rate in words: ``one false alarm per thousand``."""
     power = round(-math.log10(fpr))
     exact = math.isclose(fpr, 10.0**-power, rel_tol=1e-9) and power in _PER
-    return f"one false alarm per {_PER[power] if exact else count(1 / fpr)} non-members"
+    return f"one false alarm per {_PER[power] if exact else count(1 / fpr)}"

@@ -23,7 +23,6 @@ SLATE = "#6b7680"
 
 MEMBER = VERMILION
 NON_MEMBER = BLUE
-SERIES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, SLATE)
 
 PAGE = {
     name.lower().replace("_", "-"): colour

@@ -118,7 +118,7 @@ def roc_figure(curves: Sequence[Curve], *, resolvable_fpr: float, inches: tuple[
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.plot([FPR_FLOOR, 1], [FPR_FLOOR, 1], color=palette.MUTED, linewidth=0.9, linestyle=(0, (1, 2)), label="chance")
-    for curve in curves:
+    for index, curve in enumerate(curves):
         tpr = np.asarray(curve.tpr)[np.searchsorted(curve.fpr, grid, side="right") - 1]
         shown = np.where(tpr > 0, tpr, np.nan)
         axes.plot(grid, shown, color=curve.colour, linestyle=curve.dash, linewidth=1.6, label=curve.label)
@@ -126,7 +126,8 @@ def roc_figure(curves: Sequence[Curve], *, resolvable_fpr: float, inches: tuple[
             known = np.asarray(curve.intervals, np.float64)
             x, y, low, high = known[known[:, 1] > FPR_FLOOR].T
             spread = [np.maximum(y - np.maximum(low, FPR_FLOOR), 0), np.maximum(high - y, 0)]
-            axes.errorbar(x, y, spread, fmt="none", ecolor=curve.colour, elinewidth=1.2, capsize=2.5)
+            beside = x * 10 ** (0.018 * (index - (len(curves) - 1) / 2))  # bars at one rate would hide each other
+            axes.errorbar(beside, y, spread, fmt="none", ecolor=curve.colour, elinewidth=1.1, capsize=2)
     if resolvable_fpr > FPR_FLOOR:
         axes.axvspan(FPR_FLOOR, resolvable_fpr, color=palette.WASH, linewidth=0, zorder=0)
         if resolvable_fpr > 3 * FPR_FLOOR:
@@ -156,7 +157,7 @@ def histogram_figure(
     log: bool = False,
     marks: Sequence[Mark] = (),
     overlay: tuple[str, Float[np.ndarray, " points"], Float[np.ndarray, " points"]] | None = None,
-    clip: float = 0.001,
+    clip: tuple[float, float] = (0.001, 0.001),
     inches: tuple[float, float] = _INCHES,
 ) -> "Figure":
     """Histograms over common bins, as densities, filled under a step line.
@@ -168,13 +169,13 @@ def histogram_figure(
       log: logarithmic density, for tails.
       marks: vertical lines with names.
       overlay: ``(name, x, density)`` of a curve to compare with.
-      clip: share of all values left outside the axis on each side.
+      clip: shares of the values left outside the axis, at the lower and at the upper end.
       inches: width and height.
     """
     figure, axes = _axes(inches)
     values = [sample.values for sample in samples]
     edges = common_edges(values, bins or supported_bins(values), clip, include=[mark.x for mark in marks])
-    margin = 0.0 if clip else 0.03 * (edges[-1] - edges[0])
+    margin = 0.0 if any(clip) else 0.03 * (edges[-1] - edges[0])
     peak, floor = 0.0, math.inf
     for sample in samples:
         density = _density(sample.values, edges)
@@ -202,7 +203,9 @@ def histogram_figure(
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     if len(samples) > 1 or overlay is not None:
-        axes.legend(loc="upper right", borderaxespad=0.1, handlelength=1.4, labelspacing=0.3)
+        crowded = any(mark.x > 0.6 * edges[-1] + 0.4 * edges[0] for mark in marks)
+        side = "upper left" if crowded else "upper right"
+        axes.legend(loc=side, borderaxespad=0.1, handlelength=1.4, labelspacing=0.3)
     return figure
 
 
@@ -278,16 +281,19 @@ def supported_bins(samples: Sequence[Float[np.ndarray, "..."]]) -> int:
 
 
 def common_edges(
-    samples: Sequence[Float[np.ndarray, "..."]], bins: int, clip: float = 0.0, include: Sequence[float] = ()
+    samples: Sequence[Float[np.ndarray, "..."]],
+    bins: int,
+    clip: tuple[float, float] = (0.0, 0.0),
+    include: Sequence[float] = (),
 ) -> Float[np.ndarray, " edges"]:
-    """Equal bins over all finite values but the share ``clip`` on each side, widened to hold ``include``."""
+    """Equal bins over all finite values but the shares ``clip`` at both ends, widened to hold ``include``."""
     low, high = math.inf, -math.inf
     for sample in samples:
         values = np.asarray(sample).ravel()
         values = values[np.isfinite(values)]
         if values.size:
             few = values[:: max(1, values.size // 100_000)]  # enough for a quantile; sorting all would take longer
-            first, last = np.quantile(few, [clip, 1 - clip]) if clip else (values.min(), values.max())
+            first, last = np.quantile(few, [clip[0], 1 - clip[1]]) if any(clip) else (values.min(), values.max())
             low, high = min(low, float(first)), max(high, float(last))
     low, high = min([low, *include]), max([high, *include])
     if not math.isfinite(low):

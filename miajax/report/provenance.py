@@ -27,23 +27,24 @@ def run_section(
     timing = results.get("timing") or {}
     total = numbers.finite(timing.get("total_s"))
     models = numbers.counted(int(results.get("num_shadows") or 0), "model")
-    device = device_name(results.get("device") or manifest.get("device"))
+    device = results.get("device") or manifest.get("device")
     finding = f"{models} trained, queried and attacked" + (f" in {numbers.seconds(total)}" if total else "")
     finding += f" on {device}" if device else ""
     facts = {
         "Fingerprint": manifest.get("fingerprint"),
         "Device": device,
         "Seed": results.get("seed", config.get("seed")),
-        **{f"Plan: {key}": value for key, value in flattened(results.get("plan") or {})},
+        "Begun": manifest.get("created"),
     }
     tables = [timing_table(timing), _names_and_values({k: v for k, v in facts.items() if v not in (None, "")})]
     blocks: list[Block] = [
         Columns([table for table in tables if table.rows]),
         Prose(["To measure again: the same command with the same versions on the same device gives the same bits."]),
         Code(command),
+        Details("Execution plan", [_names_and_values(dict(flattened(results.get("plan") or {})))]),
         Details("Versions", [_names_and_values(dict(flattened(results.get("versions") or {})))]),
         Details("Configuration in full", [_names_and_values(dict(flattened(config)))]),
-        Details("Manifest: hashes, plan, seeds", [_names_and_values(dict(flattened(manifest)))]),
+        Details("Manifest", [_names_and_values(dict(flattened(manifest)))]),
     ]
     return Section("How it was run", finding, blocks)
 
@@ -53,10 +54,11 @@ def timing_table(timing: Mapping[str, Any]) -> Table:
     stages = [(name, numbers.finite(timing.get(key))) for key, name in _STAGES.items()]
     stages += [(key, numbers.finite(value)) for key, value in timing.items() if key not in _STAGES and key != "total_s"]
     timed = [(name, value) for name, value in stages if value is not None]
-    total = numbers.finite(timing.get("total_s")) or sum(value for _, value in timed)
+    whole = numbers.finite(timing.get("total_s"))
+    total = whole or sum(value for _, value in timed)
     rows: list[list[Any]] = [[name, value, value / total if total else None] for name, value in timed]
     if rows:
-        rows.append(["Total", total, 1.0])
+        rows.append(["Total" if whole else "Total, without this report", total, 1.0])
     columns = [Column("Stage"), Column("Time", "seconds"), Column("Share", "share")]
     return Table(columns, rows, emphasis=[len(rows) - 1])
 
@@ -80,14 +82,6 @@ def link(text: str, address: str) -> Markup:
 def glossary(pairs: Sequence[tuple[str, str]]) -> Terms:
     """Terms and their meaning, in alphabetical order."""
     return Terms(sorted(pairs, key=lambda pair: pair[0].lower()))
-
-
-def device_name(device: Any) -> str:
-    """A device in a few words, from a string or a mapping."""
-    if isinstance(device, Mapping):
-        named = [device.get(key) for key in ("model", "name", "kind", "device_kind") if device.get(key)]
-        return str(named[0]) if named else ", ".join(f"{key} {value}" for key, value in flattened(device))
-    return "" if device is None else str(device)
 
 
 def flattened(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -51,7 +51,7 @@ def simulated_inputs(num_models: int = 32, num_examples: int = 400, seed: int = 
         results=results,
         config={"dataset": "digits", "model": "mlp", "num_shadows": num_models, "epochs": 30, "batch_size": 64,
                 "learning_rate": 0.1, "hidden": [128], "recipe": {"momentum": 0.9, "weight_decay": 5e-4}},
-        manifest={"fingerprint": "3f9a1c7e52d0", "data_sha256": "9d" * 32, "membership_sha256": "4e" * 32},
+        manifest={"fingerprint": "3f9a1c7e52d0" + "ab" * 26, "data_sha256": "9d" * 32, "membership_sha256": "4e" * 32},
         command=f"python -m experiments.lira --num_shadows {num_models}",
         rocs=rocs,
         signals=signals[..., None].astype(np.float32),
@@ -99,7 +99,7 @@ def for_one_target(inputs: LiraReportInputs, target: int) -> LiraReportInputs:
 def with_nothing_measured(inputs: LiraReportInputs) -> LiraReportInputs:
     """Every number that may be null is null."""
     empty = {"auc": None, "auc_ci": None, "balanced_accuracy": None, "advantage": None, "tpr_at_zero_fp": None,
-             "tpr_at_fpr": {str(fpr): None for fpr in FPRS}, "tpr_at_fpr_ci": None, "per_target": None}
+             "tpr_at_fpr": {_key(fpr): None for fpr in FPRS}, "tpr_at_fpr_ci": None, "per_target": None}
     nothing = dict.fromkeys(inputs.results)
     bare = dataclasses.replace(
         inputs, scores=np.full_like(inputs.scores, np.nan), vulnerability=np.full_like(inputs.vulnerability, np.nan),
@@ -137,17 +137,25 @@ def attack_entry(fpr: np.ndarray, tpr: np.ndarray, membership: np.ndarray) -> di
         resolved = level * non_members >= 1
         value = float(tpr[np.searchsorted(fpr, level, side="right") - 1])
         half = 2 * np.sqrt(max(value, 1 / non_members) * 6 / non_members)
-        at[str(level)] = value if resolved else None
-        around[str(level)] = [max(0.0, value - half), value + half] if resolved else None
-    advantage = float(np.max(tpr - fpr))
+        at[_key(level)] = value if resolved else None
+        around[_key(level)] = [max(0.0, value - half), value + half] if resolved else None
+    advantage, zero = float(np.max(tpr - fpr)), float(tpr[np.searchsorted(fpr, 0, side="right") - 1])
     entry = {
-        "auc": auc, "auc_ci": [auc - 0.007, auc + 0.007], "balanced_accuracy": (1 + advantage) / 2,
-        "advantage": advantage, "tpr_at_fpr": at, "tpr_at_fpr_ci": around,
-        "tpr_at_zero_fp": float(tpr[np.searchsorted(fpr, 0, side="right") - 1]),
+        "auc": auc, "auc_ci": [auc - 0.007, auc + 0.007],
+        "balanced_accuracy": 0.5 + advantage / 2,
+        "balanced_accuracy_ci": [0.496 + advantage / 2, 0.504 + advantage / 2],
+        "advantage": advantage, "advantage_ci": [advantage - 0.008, advantage + 0.008],
+        "tpr_at_fpr": at, "tpr_at_fpr_ci": around,
+        "tpr_at_zero_fp": zero, "tpr_at_zero_fp_ci": [0.6 * zero, 1.7 * zero + 1 / non_members],
+        "num_members": int(membership.sum()), "num_non_members": non_members, "num_scores_missing": 0,
     }
     single = {**entry, "tpr_at_fpr": {**at, "0.0001": None, "0.001": None},
               "tpr_at_fpr_ci": {**around, "0.0001": None, "0.001": None}, "auc_ci": [auc - 0.004, auc + 0.004]}
-    return {**entry, "per_target": single}
+    return {**entry, "per_target": {**single, "num_targets": len(membership)}}
+
+
+def _key(fpr: float) -> str:
+    return np.format_float_positional(fpr, trim="-")
 
 
 def _masked_mean(values: np.ndarray, mask: np.ndarray) -> np.ndarray:

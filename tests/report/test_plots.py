@@ -51,7 +51,7 @@ def test_a_curve_of_a_million_points_is_drawn_with_few():
 def test_histograms_are_densities_of_the_finite_values():
     rng = np.random.default_rng(0)
     values = np.where(np.arange(1000) % 10 == 0, np.nan, rng.uniform(2.0, 4.0, 1000))
-    axes = plots.histogram_figure([plots.Sample("members", values, "#000000")], xlabel="x", clip=0.0).axes[0]
+    axes = plots.histogram_figure([plots.Sample("members", values, "#000000")], xlabel="x", clip=(0.0, 0.0)).axes[0]
     stairs = axes.patches[-1].get_data()
     np.testing.assert_allclose(np.sum(stairs.values * np.diff(stairs.edges)), 1.0)
 
@@ -82,6 +82,13 @@ def test_a_figure_is_saved_as_png_into_an_open_file():
     file = io.BytesIO()
     plots.save_png(plots.roc_figure([_curve(intervals=[(1e-3, 0.02, 0.0, 0.03)])], resolvable_fpr=1e-3), file)
     assert file.getvalue().startswith(b"\x89PNG")
+
+
+def test_a_figure_of_many_points_can_be_inlined_as_png():
+    uri = plots.figure_to_data_uri(plots.roc_figure([_curve()], resolvable_fpr=1e-3), "png")
+    assert base64.b64decode(uri.removeprefix("data:image/png;base64,")).startswith(b"\x89PNG")
+    with pytest.raises(ValueError, match="'svg' or 'png'"):
+        plots.figure_to_data_uri(plots.roc_figure([_curve()], resolvable_fpr=1e-3), "gif")
 
 
 def test_bins_grow_with_the_smallest_sample():
