@@ -1,0 +1,190 @@
+"""Figures of all targets' scores thrown together, each with an interval over models and examples."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.special import polygamma
+
+from miajax.metrics import roc as roc_
+from miajax.metrics.intervals import Spread, advantage_interval, crossed_spread, rate_interval
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """A figure of merit with its 95 % interval ``[low, high]``."""
+
+    value: float
+    ci: list[float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Figures:
+    """What is said about one attack; a rate that cannot be resolved is None.
+
+    ``balanced_accuracy`` is not held: it is (1 + advantage) / 2, interval included.
+    """
+
+    auc: Figure
+    advantage: Figure
+    absolute_advantage: float
+    tpr_at_fpr: dict[float, Figure | None]
+    tpr_at_zero_fp: Figure
+
+
+def elasticity_window(allowed: int, num_non_members: int) -> tuple[int, int]:
+    """Numbers of false positives between which the slope of the log-log ROC is taken for ``allowed`` of them."""
+    return allowed // 4, min(4 * allowed + 8, num_non_members - 1)
+
+
+def elasticity(low_tpr: float, high_tpr: float, window: tuple[int, int], resolution: float) -> float:
+    """d log TPR / d log FPR, within [0, 1]: what a wandering threshold does to the TPR.
+
+    A concave ROC through (0, 0) has at most 1, the diagonal exactly 1.
+
+    Args:
+      low_tpr: TPR at the window's lower number of false positives.
+      high_tpr: TPR at its upper number.
+      window: those numbers.
+      resolution: TPR of half a member, which keeps the logarithm finite.
+    """
+    if window[1] <= window[0]:
+        return 0.0
+    rise = np.log((high_tpr + resolution) / (low_tpr + resolution))
+    return float(np.clip(rise / np.log((window[1] + 1) / (window[0] + 1)), 0.0, 1.0))
+
+
+def threshold_noise(allowed: int) -> float:
+    """Variance of log FPR at the threshold, less the 1 / (allowed + 1) that linearisation finds.
+
+    The threshold is the (allowed + 1)-th best non-member, so its FPR is a Gamma(allowed + 1) variable over the number
+    of non-members; this matters for a handful of false positives and vanishes for many.
+    """
+    return float(polygamma(1, allowed + 1)) - 1.0 / (allowed + 1)
+
+
+def leverage(called: Int[np.ndarray, " clusters"]) -> Float[np.ndarray, " clusters"]:
+    """Share of the called cells that rests on each model or example beyond its first cell, at most 0.8.
+
+    Influences over (1 - leverage) come near the jackknife's, which drops whole clusters: at a low FPR a few models or
+    examples can hold most of the called cells, and a first-order influence then understates them.
+    """
+    return np.minimum(np.maximum(called - 1, 0) / max(int(called.sum()), 1), 0.8)
+
+
+class _Cells:
+    """The scored cells of a campaign, best score first, and counts of them by model and by example."""
+
+    def __init__(
+        self,
+        member: Bool[np.ndarray, "models examples"],
+        scored: Bool[np.ndarray, "models examples"],
+        order: Int[np.ndarray, " scored"],
+    ):
+        self.shape = member.shape
+        self.member = member.ravel()
+        self.order = order
+        of_members = scored & member
+        self.members_by_model, self.members_by_example = of_members.sum(axis=1), of_members.sum(axis=0)
+        self.others_by_model = scored.sum(axis=1) - self.members_by_model
+        self.others_by_example = scored.sum(axis=0) - self.members_by_example
+
+    def _count(self, cells: Int[np.ndarray, " cells"]) -> tuple[np.ndarray, np.ndarray]:
+        model, example = np.divmod(cells, self.shape[1])
+        return np.bincount(model, minlength=self.shape[0]), np.bincount(example, minlength=self.shape[1])
+
+    def rate_spread(self, num_members_called: int, called: int, called_others: int, slope: float) -> Spread:
+        """Spread of TPR - slope FPR at one threshold.
+
+        Args:
+          num_members_called: members called by the rule.
+          called: cells called by the rule, the first of the order.
+          called_others: cells among which non-members count as called, at least ``called``.
+          slope: of the ROC.
+        """
+        num_members, num_others = self.members_by_model.sum(), self.others_by_model.sum()
+        first = self.order[:called_others]
+        positive = self.member[first]
+        hit_model, hit_example = self._count(first[:called][positive[:called]])
+        false_model, false_example = self._count(first[~positive])
+        tpr, fpr = num_members_called / num_members, false_model.sum() / num_others
+
+        def influence(hits, members, false, others):
+            first_order = (hits - tpr * members) / num_members - slope * (false - fpr * others) / num_others
+            return first_order / (1.0 - leverage(hits + false))
+
+        return crossed_spread(
+            influence(hit_model, self.members_by_model, false_model, self.others_by_model),
+            influence(hit_example, self.members_by_example, false_example, self.others_by_example),
+            float(tpr * (1.0 - tpr) / num_members + slope**2 * fpr * (1.0 - fpr) / num_others),
+        )
+
+    def auc_spread(self, roc: roc_.Roc, auc: float) -> Spread:
+        """Spread of the AUC: a member's influence is the share of non-members below it, and the other way round."""
+        group = np.diff(roc.true_positives + roc.false_positives)
+        beaten_others = 1.0 - (roc.false_positives[1:] + roc.false_positives[:-1]) / (2.0 * roc.num_non_members)
+        beaten_by = (roc.true_positives[1:] + roc.true_positives[:-1]) / (2.0 * roc.num_members)
+        influence = np.where(
+            self.member[self.order],
+            np.repeat((beaten_others - auc) / roc.num_members, group),
+            np.repeat((beaten_by - auc) / roc.num_non_members, group),
+        )
+        by_cell = np.zeros(self.member.size)
+        by_cell[self.order] = influence
+        by_cell = by_cell.reshape(self.shape)
+        return crossed_spread(by_cell.sum(1), by_cell.sum(0), float(influence @ influence))
+
+
+def pooled_figures(
+    scores: Float[np.ndarray, "models examples"],
+    member: Bool[np.ndarray, "models examples"],
+    fprs: Sequence[float],
+) -> Figures:
+    """Figures of the pooled scores with 95 % intervals.
+
+    The intervals let both models and examples vary. With one model they let examples vary.
+
+    Args:
+      scores: higher = more likely a member; NaN cells are left out.
+      member: True where the model trained on the example.
+      fprs: false-positive rates at which to give the TPR; below 1 / non-members it is None.
+
+    Raises:
+      UserError: no member or no non-member has a score.
+    """
+    roc, order = roc_.ranked_roc(scores, member)
+    cells = _Cells(member, ~np.isnan(scores), order)
+    fewest = min(roc.num_members, roc.num_non_members)
+    auc = roc_.auc(roc)
+    best = int(np.argmax(roc.excess))
+    called = int(roc.true_positives[best] + roc.false_positives[best])
+    advantage = roc_.advantage(roc)
+    advantage_spread = cells.rate_spread(int(roc.true_positives[best]), called, called, slope=1.0)
+    return Figures(
+        auc=Figure(auc, rate_interval(auc, cells.auc_spread(roc, auc), fewest)),
+        advantage=Figure(advantage, advantage_interval(advantage, advantage_spread)),
+        absolute_advantage=roc_.absolute_advantage(roc),
+        tpr_at_fpr={fpr: _tpr_figure(roc, cells, fpr) for fpr in fprs},
+        tpr_at_zero_fp=_tpr_with(roc, cells, 0),
+    )
+
+
+def _tpr_figure(roc: roc_.Roc, cells: _Cells, fpr: float) -> Figure | None:
+    allowed = roc_.allowed_false_positives(fpr, roc.num_non_members)
+    return _tpr_with(roc, cells, allowed) if allowed else None
+
+
+def _tpr_with(roc: roc_.Roc, cells: _Cells, allowed: int) -> Figure:
+    """TPR at the lowest threshold with at most ``allowed`` false positives; threshold and members both wander."""
+    corner = roc_.corner_at(roc, allowed)
+    tpr = float(roc.tpr[corner])
+    window = elasticity_window(allowed, roc.num_non_members)
+    low, high = (float(roc.tpr[roc_.corner_at(roc, count)]) for count in window)
+    bend = elasticity(low, high, window, 0.5 / roc.num_members)
+    nxt = min(corner + 1, len(roc.thresholds) - 1)  # the corner that holds the first non-member too many
+    fpr = roc.false_positives[nxt] / roc.num_non_members
+    called, called_others = (int(roc.true_positives[k] + roc.false_positives[k]) for k in (corner, nxt))
+    spread = cells.rate_spread(int(roc.true_positives[corner]), called, called_others, slope=bend * tpr / fpr)
+    variance = spread.variance + (bend * tpr) ** 2 * threshold_noise(allowed)
+    return Figure(tpr, rate_interval(tpr, Spread(variance, spread.degrees_of_freedom), roc.num_members))

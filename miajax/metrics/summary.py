@@ -1,0 +1,114 @@
+"""One attack's entry of ``results.json``."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from miajax.errors import UserError
+from miajax.metrics.per_target import per_target_figures
+from miajax.metrics.pooled import Figures, pooled_figures
+
+FPRS = (1e-4, 1e-3, 1e-2)
+
+
+def fpr_key(fpr: float) -> str:
+    """The rate as results name it: plain decimals, ``"0.0001"``."""
+    return np.format_float_positional(fpr, trim="-")
+
+
+def summarise(
+    scores: Float[np.ndarray, "models examples"],
+    member: Bool[np.ndarray, "models examples"],
+    valid: Bool[np.ndarray, " models"],
+    *,
+    fprs: Sequence[float] = FPRS,
+    targets: Sequence[int] | None = None,
+) -> tuple[dict[str, Any], list[str]]:
+    """Returns an attack's figures of merit with 95 % intervals, ready for JSON, and notes on what they leave out.
+
+    Top-level figures pool the scores of all targets; ``per_target`` holds means over targets of each target's own
+    figures. Both intervals let models and examples vary. A TPR is None where its FPR is below
+    1 / (non-members it rests on); a note gives the reason.
+
+    Args:
+      scores: higher = more likely a member; NaN where the attack had no score to give.
+      member: True where the model trained on the example.
+      valid: False for models that did not train well; they are no targets.
+      fprs: false-positive rates (fractions) at which to give the TPR.
+      targets: rows to treat as targets; all by default.
+
+    Raises:
+      UserError: no target is left with a score for a member and for a non-member.
+    """
+    rows = np.arange(len(scores)) if targets is None else np.asarray(targets)
+    scores, member, valid = scores[rows], member[rows], valid[rows]
+    num_cells = scores.size
+    scored = ~np.isnan(scores) & valid[:, None]
+    usable = (scored & member).any(axis=1) & (scored & ~member).any(axis=1)
+    if not usable.any():
+        raise UserError(
+            f"none of {len(rows)} targets has scores for both members and non-members",
+            expected="at least one",
+            remedy="Train more shadow models, or choose an attack that needs fewer of them",
+        )
+    scores, member, scored = scores[usable], member[usable], scored[usable]
+    notes = _missing(int(np.count_nonzero(~valid)), int(np.count_nonzero(valid & ~usable)), scored)
+
+    pooled = pooled_figures(scores, member, fprs)
+    if len(scores) == 1:
+        notes.append("One target only: intervals let the examples vary, not the models.")
+        own = pooled
+    else:
+        own = per_target_figures(scores, member, fprs)
+    num_members = int(np.count_nonzero(scored & member))
+    non_members = np.count_nonzero(scored & ~member, axis=1)
+    notes += _unresolved(pooled, "pooled over targets", int(non_members.sum()))
+    notes += _unresolved(own, "of a single target", int(non_members.min()))
+    entry = _entry(pooled) | {
+        "num_members": num_members,
+        "num_non_members": int(non_members.sum()),
+        "num_scores_missing": num_cells - num_members - int(non_members.sum()),
+        "per_target": _entry(own) | {"num_targets": len(scores)},
+    }
+    return entry, notes
+
+
+def _entry(figures: Figures) -> dict[str, Any]:
+    low, high = figures.advantage.ci
+    return {
+        "auc": figures.auc.value,
+        "auc_ci": figures.auc.ci,
+        "balanced_accuracy": (1.0 + figures.advantage.value) / 2.0,
+        "balanced_accuracy_ci": [(1.0 + low) / 2.0, (1.0 + high) / 2.0],
+        "advantage": figures.advantage.value,
+        "advantage_ci": figures.advantage.ci,
+        "absolute_advantage": figures.absolute_advantage,
+        "tpr_at_fpr": {fpr_key(fpr): tpr.value if tpr else None for fpr, tpr in figures.tpr_at_fpr.items()},
+        "tpr_at_fpr_ci": {fpr_key(fpr): tpr.ci if tpr else None for fpr, tpr in figures.tpr_at_fpr.items()},
+        "tpr_at_zero_fp": figures.tpr_at_zero_fp.value,
+        "tpr_at_zero_fp_ci": figures.tpr_at_zero_fp.ci,
+    }
+
+
+def _missing(num_invalid: int, num_one_sided: int, scored: Bool[np.ndarray, "targets examples"]) -> list[str]:
+    notes = []
+    if num_invalid:
+        notes.append(f"{num_invalid} models did not train well and are no targets.")
+    if num_one_sided:
+        notes.append(f"{num_one_sided} targets lack scores of members or of non-members and are left out.")
+    holes = scored.size - int(np.count_nonzero(scored))
+    if holes:
+        notes.append(f"{holes} of {scored.size} scores are missing (too few shadow models for the cell) and left out.")
+    return notes
+
+
+def _unresolved(figures: Figures, where: str, num_non_members: int) -> list[str]:
+    return [
+        f"TPR at FPR {fpr_key(fpr)} {where} is null: it takes {math.ceil(1.0 / fpr - 1e-9)} non-members, "
+        f"there are {num_non_members}."
+        for fpr, tpr in figures.tpr_at_fpr.items()
+        if tpr is None
+    ]
