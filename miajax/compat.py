@@ -13,5 +13,5 @@ def set_cpu_device_count(count: int) -> bool:
 
 
 def shard_map(fn, mesh, in_specs, out_specs):
-    """``jax.shard_map`` without the varying-axes check, which rejects custom derivatives inside (see docs/design.md)."""
+    """``jax.shard_map`` without the varying-axes check, which rejects custom derivatives inside."""
     return jax.shard_map(fn, mesh=mesh, in_specs=in_specs, out_specs=out_specs, check_vma=False)

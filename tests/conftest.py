@@ -4,7 +4,7 @@ import jax
 import pytest
 
 jax.config.update("jax_num_cpu_devices", 8)
-jax.config.update("jax_numpy_rank_promotion", "allow")
+jax.devices()  # starts the backend: commands under test then leave the number of devices alone
 
 
 @pytest.fixture(scope="session")

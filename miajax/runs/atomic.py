@@ -30,7 +30,8 @@ def _told_when_full(path: Path) -> Iterator[None]:
             ) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise UserError(
-                f"{path} cannot be written ({error.strerror})", expected="a folder one may write to",
+                f"{path} cannot be written ({error.strerror})",
+                expected="a folder one may write to",
                 remedy="Choose another --out",
             ) from error
         raise
@@ -44,7 +45,7 @@ def atomic_file(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
         handle, name = tempfile.mkstemp(prefix=f"{TEMPORARY}{path.name}-", dir=path.parent)
         temporary = Path(name)
         try:
-            with os.fdopen(handle, mode, **({"encoding": "utf-8"} if "b" not in mode else {})) as file:
+            with os.fdopen(handle, mode, encoding=None if "b" in mode else "utf-8") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())

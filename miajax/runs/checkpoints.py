@@ -42,7 +42,8 @@ def load_tree(path: Path, abstract: Any | None = None) -> Any:
     except Exception as error:  # Orbax and TensorStore raise many kinds for one thing: this checkpoint can't be read
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise UserError(
-            f"checkpoint {path} cannot be read ({reason})", expected="an Orbax checkpoint that miajax wrote",
+            f"checkpoint {path} cannot be read ({reason})",
+            expected="an Orbax checkpoint that miajax wrote",
             remedy="Delete that folder and run the same command again",
         ) from error
     wrong = [

@@ -69,7 +69,8 @@ class RunFolder:
         folder = cls(path)
         if not (path / "manifest.json").is_file():
             raise UserError(
-                f"{path} is not a run folder", expected="a folder with a manifest.json that miajax wrote",
+                f"{path} is not a run folder",
+                expected="a folder with a manifest.json that miajax wrote",
                 remedy="Make one with: python -m experiments.lira --out DIR",
             )
         if folder.manifest.get("format") != FORMAT:
@@ -101,7 +102,9 @@ class RunFolder:
             return folder
         if path.exists() and (not path.is_dir() or any(p.name[0] != "." for p in path.iterdir())):
             raise UserError(
-                f"{path} exists and is not a run folder", expected="a new or empty folder", remedy="Choose another --out"
+                f"{path} exists and is not a run folder",
+                expected="a new or empty folder",
+                remedy="Choose another --out",
             )
         folder = cls(path)
         write_json(
@@ -154,7 +157,11 @@ class RunFolder:
             yield ours
 
     def save_group(
-        self, models: range, arrays: Mapping[str, np.ndarray], beside: Mapping[str, np.ndarray], parameters: Any | None,
+        self,
+        models: range,
+        arrays: Mapping[str, np.ndarray],
+        beside: Mapping[str, np.ndarray],
+        parameters: Any | None,
         facts: Mapping[str, Any],
     ) -> None:
         """Stores a finished group; it counts as done when its folder, written last, is there.
@@ -197,7 +204,8 @@ class RunFolder:
             state = "is missing" if not path.exists() else "" if hash_of(path) == expected else "was changed or damaged"
             if state:
                 raise UserError(
-                    f"group {name} of {self.path}: {file} {state}", expected=f"SHA-256 {expected[:12]}...",
+                    f"group {name} of {self.path}: {file} {state}",
+                    expected=f"SHA-256 {expected[:12]}...",
                     remedy=f"Delete {self.groups / name} and run the same command again to train those models anew",
                 )
 

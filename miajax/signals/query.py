@@ -45,6 +45,21 @@ def views(queries: int) -> np.ndarray:
     return np.array([(f, dy, dx) for f in (0, 1) for dy in shifts for dx in shifts], np.int32)
 
 
+def check_queries(queries: int, example_shape: tuple[int, ...]) -> None:
+    """Refuses view sets that do not exist, and several views of what is no image.
+
+    Raises:
+      UserError: see above.
+    """
+    views(queries)
+    if queries > 1 and len(example_shape) != 3:
+        raise UserError(
+            f"--queries {queries} on rows of shape {example_shape}",
+            expected="images [height, width, channels]",
+            remedy="Use --queries 1 for tables",
+        )
+
+
 def _view(images: jax.Array, view: jax.Array, reach: int) -> jax.Array:
     padded = jnp.pad(images, ((0, 0), (reach, reach), (reach, reach), (0, 0)), mode="reflect")
     shifted = jax.lax.dynamic_slice(padded, (0, reach + view[1], reach + view[2], 0), images.shape)
@@ -79,11 +94,7 @@ class Querier:
         keep_logits: bool = True,
         mode: QueryMode = "evaluation",
     ):
-        if queries > 1 and features.ndim != 4:
-            raise UserError(
-                f"--queries {queries} on rows of shape {features.shape[1:]}",
-                expected="images [height, width, channels]", remedy="Use --queries 1 for tables",
-            )
+        check_queries(queries, features.shape[1:])
         self.num_examples = len(labels)
         self.block = min(block, self.num_examples)
         blocks = -(-self.num_examples // self.block)
@@ -101,6 +112,8 @@ class Querier:
             if mode == "evaluation":
                 return trainer.model.apply(params, state, trainer.scaling(x), False, None)[0]
             return trainer.model.apply(params, state, trainer.scaling(x), True, jax.random.key(0))[0]
+
+        self._evaluated = trainer.evaluated
 
         def of_model(_, model: tuple[Any, Any], shared):
             features, labels, all_views = shared
@@ -126,8 +139,8 @@ class Querier:
 
     def compile(self, state: TrainState) -> None:
         """Compiles for the shapes of ``state`` (leaves ``[G, ...]``) without running."""
-        self.program.compile((), (state.params, state.model_state), self._shared)
+        self.program.compile((), self._evaluated(state), self._shared)
 
     def __call__(self, state: TrainState) -> Answers:
         """What the models of ``state`` (leaves ``[G, ...]``) answer."""
-        return self.program((), (state.params, state.model_state), self._shared)
+        return self.program((), self._evaluated(state), self._shared)

@@ -128,19 +128,29 @@ class _Runner:
         reporter.say(
             f"{setup.dataset.name}: {setup.dataset.num_examples} examples, {self.config.num_shadows} models of "
             f"{setup.trainer.model.name}, {self.config.recipe.epochs} epochs of {setup.trainer.steps_per_epoch} steps; "
-            f"{self.plan.num_devices} devices x chunks of {self.plan.chunk}, groups of {self.plan.group}; keeping {listed}"
+            f"{self.plan.num_devices} devices x chunks of {self.plan.chunk}, groups of {self.plan.group}; "
+            f"keeping {listed}"
         )
 
     def _plan_and_folder(self, path: Path) -> tuple[ExecutionPlan, RunFolder]:
         config, dataset = self.config, self.setup.dataset
         choose = functools.partial(
-            choose_plan, self.setup.trainer, dataset.num_examples, config.queries, dataset.num_classes,
+            choose_plan,
+            self.setup.trainer,
+            dataset.num_examples,
+            config.queries,
+            dataset.num_classes,
             parallel=config.parallel,
         )
         here = choose(chunk=config.chunk, group=config.group)
         folder = RunFolder.create(
-            path, self.setup.identity(),
-            {"plan": dataclasses.asdict(here), "device": machine_name(jax.devices()[0]), "provenance": dict(dataset.provenance)},
+            path,
+            self.setup.identity(),
+            {
+                "plan": dataclasses.asdict(here),
+                "device": machine_name(jax.devices()[0]),
+                "provenance": dict(dataset.provenance),
+            },
         )
         stored = ExecutionPlan(**folder.manifest["plan"])
         if config.chunk is None:
@@ -187,12 +197,15 @@ class _Runner:
         self.reporter.close()
         if left := self.folder.missing(range(self.config.num_shadows), self.plan.group):
             raise Incomplete(
-                f"Models {self.config.models} are finished. {sum(map(len, left))} of {self.config.num_shadows} models of "
-                f"{self.folder.path} are still missing: train them with other --models ranges, then run without --models."
+                f"Models {self.config.models} are finished. {sum(map(len, left))} of {self.config.num_shadows} models "
+                f"of {self.folder.path} are still missing: train them with other --models ranges, then run without "
+                "--models."
             )
         return self._gathered()
 
-    def _train(self, missing: list[range], group: int, writer: concurrent.futures.Executor, stop: Callable[[], bool]) -> int:
+    def _train(
+        self, missing: list[range], group: int, writer: concurrent.futures.Executor, stop: Callable[[], bool]
+    ) -> int:
         """Trains those of the missing ranges that no other process has; returns how many models it trained."""
         trained, pending = 0, None
         for models in missing:
@@ -259,6 +272,8 @@ class _Runner:
                 stored = time.perf_counter()
             if group.epoch < epochs and stop():
                 raise Stopped
+            if ensemble.stopped(group):
+                break
         snapshot = ensemble.snapshot(group)
         self.timing.train_s += time.perf_counter() - begin
 
@@ -270,18 +285,21 @@ class _Runner:
 
     def _report(self, models: range, group: Group) -> None:
         epochs, total = self.config.recipe.epochs, max(self.config.num_shadows, self._finished + len(models))
-        loss, accuracy = (np.asarray(a)[: group.size, group.epoch - 1] for a in group.history)
+        seen = (group.history.loss, group.history.accuracy)
+        loss, accuracy = (np.asarray(a)[: group.size, group.epoch - 1] for a in seen)
         good = np.isfinite(loss)
         self.reporter.advance(
-            self._finished + len(models) * group.epoch / epochs, total,
-            float(loss[good].mean()) if good.any() else float("nan"), float(accuracy[good].mean()) if good.any() else 0.0,
+            self._finished + len(models) * group.epoch / epochs,
+            total,
+            float(loss[good].mean()) if good.any() else float("nan"),
+            float(accuracy[good].mean()) if good.any() else 0.0,
         )
 
     def _store(
         self, models: range, snapshot: Snapshot, pool: Answers, official: np.ndarray | None, losses: np.ndarray | None
     ) -> None:
         phi = np.array(pool.scaled_logit)
-        valid = np.isfinite(phi).all((1, 2)) & np.isfinite(snapshot.history.loss[:, -1])
+        valid = np.isfinite(phi).all((1, 2)) & np.isfinite(snapshot.history.loss[:, 0])
         phi[~valid] = np.nan
         arrays = {
             "signals": phi,
@@ -297,7 +315,7 @@ class _Runner:
             beside["logits"] = pool.logits
         if losses is not None:
             beside["losses"] = losses
-        parameters = (snapshot.state.params, snapshot.state.model_state) if "parameters" in self.keep else None
+        parameters = self.setup.trainer.evaluated(snapshot.state) if "parameters" in self.keep else None
         self.folder.save_group(models, arrays, beside, parameters, {"plan": dataclasses.asdict(self.plan)})
 
     def _gathered(self) -> Campaign:
@@ -312,7 +330,8 @@ class _Runner:
             )
         if not valid.any():
             raise UserError(
-                f"all {num_models} models diverged", expected="at least one that trains",
+                f"all {num_models} models diverged",
+                expected="at least one that trains",
                 remedy="Lower --learning_rate and choose another --out",
             )
         stored = sum(map(len, folder.done()))
@@ -327,9 +346,19 @@ class _Runner:
         if self.setup.dataset.test_labels is not None:
             official = folder.gather("official_test_accuracy", num_models)
         return Campaign(
-            setup=self.setup, folder=folder, plan=self.plan, member=self.member, valid=valid, signals=signals, correct=correct,
-            train_accuracy=np.where(valid, inside, np.nan), test_accuracy=np.where(valid, outside, np.nan),
-            official_test_accuracy=official, timing=self.timing, trained=self.trained, notes=tuple(self.notes),
+            setup=self.setup,
+            folder=folder,
+            plan=self.plan,
+            member=self.member,
+            valid=valid,
+            signals=signals,
+            correct=correct,
+            train_accuracy=np.where(valid, inside, np.nan),
+            test_accuracy=np.where(valid, outside, np.nan),
+            official_test_accuracy=official,
+            timing=self.timing,
+            trained=self.trained,
+            notes=tuple(self.notes),
         )
 
 
@@ -342,7 +371,9 @@ class _Programs:
         self.ensemble = Ensemble(trainer, dataset, placement)
         ask = functools.partial(Querier, trainer, placement=placement, block=plan.query_block, mode=config.query_mode)
         self.pool = ask(features=dataset.features, labels=dataset.labels, queries=config.queries, keep_logits=logits)
-        self.after_epoch = ask(features=dataset.features, labels=dataset.labels, keep_logits=False) if losses else self.pool
+        self.after_epoch = (
+            ask(features=dataset.features, labels=dataset.labels, keep_logits=False) if losses else self.pool
+        )
         self.test = None
         if dataset.test_features is not None and dataset.test_labels is not None:
             self.test = ask(features=dataset.test_features, labels=dataset.test_labels, keep_logits=False)
@@ -350,6 +381,9 @@ class _Programs:
         queriers = {id(q): q for q in (self.pool, self.after_epoch, self.test) if q is not None}
         # The compiler leaves the interpreter lock alone: programs compile side by side.
         with concurrent.futures.ThreadPoolExecutor() as pool:
-            jobs = [pool.submit(self.ensemble.compile, width), *(pool.submit(q.compile, state) for q in queriers.values())]
+            jobs = [
+                pool.submit(self.ensemble.compile, width),
+                *(pool.submit(q.compile, state) for q in queriers.values()),
+            ]
             for job in jobs:
                 job.result()

@@ -6,9 +6,10 @@ from typing import Any, Literal
 from miajax.data.dataset import Dataset
 from miajax.data.registry import DataOptions, load_dataset
 from miajax.data.splits import Split, is_ragged, member_capacity, membership
+from miajax.data.validation import carve_validation
 from miajax.errors import UserError
 from miajax.models.registry import ModelOptions, build_model
-from miajax.signals.query import QueryMode
+from miajax.signals.query import QueryMode, check_queries
 from miajax.training.parallel import Parallel
 from miajax.training.recipe import Recipe
 from miajax.training.trainer import InputScaling, Trainer
@@ -36,6 +37,8 @@ class CampaignConfig:
     """how members are drawn: fixed_size, balanced (complementary pairs) or bernoulli"""
     member_fraction: float = 0.5
     """share of the pool that each model trains on"""
+    validation_fraction: float = 0.0
+    """share of the pool set aside, before any split, for early stopping to look at; no attack ever uses it"""
     queries: int = 1
     """augmented views of each example that every model is asked about: 1, 2, 18 or 50"""
     query_mode: QueryMode = "evaluation"
@@ -59,7 +62,8 @@ class CampaignConfig:
             raise UserError(f"--num_shadows {self.num_shadows}", expected="1 or more models")
         if self.split == "balanced" and self.num_shadows % 2:
             raise UserError(
-                f"--num_shadows {self.num_shadows} with --split balanced", expected="an even number, since models come in pairs"
+                f"--num_shadows {self.num_shadows} with --split balanced",
+                expected="an even number, since models come in pairs",
             )
         if self.seed < 0:
             raise UserError(f"--seed {self.seed}", expected="0 or more")
@@ -93,6 +97,21 @@ class Setup:
           UserError: whatever in data, model or recipe does not fit together.
         """
         dataset = dataset or load_dataset(config.dataset, config.data)
+        if config.validation_fraction:
+            dataset = carve_validation(dataset, config.validation_fraction, config.seed)
+        if config.recipe.early_stopping and dataset.validation_labels is None:
+            raise UserError(
+                f"--early_stopping {config.recipe.early_stopping} without a validation part",
+                expected="--validation_fraction",
+                remedy="Add for example --validation_fraction 0.1",
+            )
+        check_queries(config.queries, dataset.features.shape[1:])
+        if config.recipe.augments_images and dataset.features.ndim != 4:
+            raise UserError(
+                f"--flip, --shift or --cutout on rows of shape {dataset.features.shape[1:]}",
+                expected="images [height, width, channels]",
+                remedy="Leave image augmentation out for tables",
+            )
         n, f = dataset.num_examples, config.member_fraction
         membership(config.seed, n, 0, config.split, f)  # refuses impossible fractions before anything is made
         capacity = member_capacity(n, config.split, f)
@@ -100,12 +119,18 @@ class Setup:
         if config.recipe.batch_size > fewest:
             raise UserError(
                 f"--batch_size {config.recipe.batch_size} is more than a model's {fewest} members",
-                expected=f"at most {fewest}", remedy="Lower --batch_size, or raise --member_fraction",
+                expected=f"at most {fewest}",
+                remedy="Lower --batch_size, or raise --member_fraction",
             )
         model = build_model(config.model, dataset.num_classes, config.model_options)
         trainer = Trainer(
-            model, config.recipe, InputScaling.of(dataset), capacity, is_ragged(n, config.split),
-            dataset.features.shape[1:], config.seed,
+            model,
+            config.recipe,
+            InputScaling.of(dataset),
+            capacity,
+            is_ragged(n, config.split),
+            dataset.features.shape[1:],
+            config.seed,
         )
         return cls(config, dataset, trainer)
 
@@ -131,4 +156,5 @@ class Setup:
             "member_fraction": config.member_fraction,
             "queries": config.queries,
             "query_mode": config.query_mode,
+            "validation_fraction": config.validation_fraction,
         }

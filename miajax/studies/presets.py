@@ -8,7 +8,10 @@ from miajax.training.recipe import Recipe
 PRESETS: dict[str, CampaignConfig] = {
     # python -m experiments.lira --preset digits; times and results: README.md
     "digits": CampaignConfig(
-        dataset="digits", model="mlp", model_options=ModelOptions(widths=(128,)), num_shadows=256,
+        dataset="digits",
+        model="mlp",
+        model_options=ModelOptions(widths=(128,)),
+        num_shadows=256,
         recipe=Recipe(epochs=30, batch_size=64, optimizer="sgd", learning_rate=0.1, momentum=0.9, schedule="cosine"),
     ),
 }

@@ -15,7 +15,7 @@ class Reporter(Protocol):
         """One line of news."""
 
     def advance(self, done: float, total: int, loss: float, accuracy: float) -> None:
-        """``done`` of ``total`` models are trained (parts of models count); loss and accuracy of the group in training."""
+        """``done`` of ``total`` models are trained (parts count); loss and accuracy of the group in training."""
 
     def close(self) -> None:
         """The campaign's training is over."""
@@ -61,7 +61,10 @@ class Terminal:
         if done <= self._first:
             return 0.0, "-"
         left = (total - done) / speed
-        return speed, f"{left:.0f} s" if left < 120 else f"{left / 60:.0f} min" if left < 7200 else f"{left / 3600:.1f} h"
+        return (
+            speed,
+            f"{left:.0f} s" if left < 120 else f"{left / 60:.0f} min" if left < 7200 else f"{left / 3600:.1f} h",
+        )
 
     def advance(self, done: float, total: int, loss: float, accuracy: float) -> None:
         speed, left = self._speed(done, total)
@@ -69,8 +72,11 @@ class Terminal:
         if self.console.is_terminal:
             if self._bar is None:
                 self._bar = Progress(
-                    TextColumn("{task.completed:.0f}/{task.total:.0f} models"), BarColumn(), TextColumn("{task.description}"),
-                    console=self.console, transient=True,
+                    TextColumn("{task.completed:.0f}/{task.total:.0f} models"),
+                    BarColumn(),
+                    TextColumn("{task.description}"),
+                    console=self.console,
+                    transient=True,
                 )
                 self._bar.start()
                 self._task = self._bar.add_task("", total=total)

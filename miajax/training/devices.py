@@ -22,7 +22,7 @@ def usable_cores() -> int:
 
 
 def use_cpu_cores_as_devices() -> None:
-    """One CPU device a core, so that ensembles use them all; inside a process whose backend runs, what is there stays."""
+    """One CPU device a core, so that ensembles use them all; where the backend runs already, nothing changes."""
     compat.set_cpu_device_count(usable_cores())
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from miajax.data.dataset import Dataset
 from miajax.data.splits import member_ids
 from miajax.training.parallel import OverModels, Placement
-from miajax.training.trainer import History, Members, Trainer, TrainingData, TrainState
+from miajax.training.trainer import History, Leaf, Members, Trainer, TrainingData, TrainState
 
 
 @dataclasses.dataclass
@@ -40,7 +40,7 @@ class Snapshot(NamedTuple):
 
     state: TrainState
     history: History
-    epoch: np.ndarray
+    epoch: Leaf
 
 
 class Ensemble:
@@ -54,10 +54,14 @@ class Ensemble:
 
     def __init__(self, trainer: Trainer, dataset: Dataset, placement: Placement):
         self.trainer, self.dataset, self.placement = trainer, dataset, placement
-        self.data = placement.share(TrainingData(jnp.asarray(dataset.features), jnp.asarray(dataset.labels)))
+        validation = (dataset.validation_features, dataset.validation_labels) if trainer.recipe.early_stopping else ()
+        self.data: TrainingData = placement.share(TrainingData(dataset.features, dataset.labels, *validation))
         self._init = OverModels(lambda _, members, __: trainer.init(members), placement, runs_once=True)
         self._advance = OverModels(
-            lambda model, members, shared: trainer.advance(*model, members, *shared), placement
+            lambda model, members, shared: trainer.advance(
+                model[0], model[1], members, shared[0], shared[1], shared[2]
+            ),
+            placement,
         )
 
     @property
@@ -93,6 +97,11 @@ class Ensemble:
         group.state, group.history = self._advance((group.state, group.history), group.members, shared)
         group.epoch = until
 
+    def stopped(self, group: Group) -> bool:
+        """Whether early stopping has ended the training of every model of the group."""
+        best = group.state.best
+        return best is not None and bool((np.asarray(best.waited) >= self.trainer.recipe.early_stopping).all())
+
     def compile(self, width: int) -> None:
         """Compiles ``init`` and ``advance`` for groups of ``width`` models without running them."""
         n = self.trainer.capacity
@@ -105,8 +114,8 @@ class Ensemble:
 
     def snapshot(self, group: Group) -> Snapshot:
         """The group's real models on the host."""
-        host = jax.tree.map(lambda a: np.asarray(a)[: group.size], (group.state, group.history))
-        return Snapshot(*host, np.asarray(group.epoch, np.int32))
+        state, history = jax.tree.map(lambda a: np.asarray(a)[: group.size], (group.state, group.history))
+        return Snapshot(state, history, np.asarray(group.epoch, np.int32))
 
     def abstract_snapshot(self, size: int) -> Snapshot:
         """Shapes and dtypes of a snapshot of ``size`` models; a checkpoint is restored into it."""
@@ -121,6 +130,4 @@ class Ensemble:
         members = self._padded(model_ids, member, width)
         rows = np.minimum(np.arange(len(members.model_id)), len(model_ids) - 1)
         pad: Any = lambda tree: self.placement.split(jax.tree.map(lambda a: np.asarray(a)[rows], tree))  # noqa: E731
-        return Group(
-            np.asarray(model_ids), members, pad(snapshot.state), pad(snapshot.history), int(snapshot.epoch)
-        )
+        return Group(np.asarray(model_ids), members, pad(snapshot.state), pad(snapshot.history), int(snapshot.epoch))

@@ -17,7 +17,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from miajax import compat
 
 Parallel = Literal["shard_map", "pmap"]
-_MODELS = "models"
+_MODELS = PartitionSpec("models")  # pyright: ignore[reportCallIssue]
+_EVERYWHERE = PartitionSpec()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,17 +42,17 @@ class Placement:
 
     @property
     def mesh(self) -> Mesh:
-        return Mesh(np.array(self.devices), (_MODELS,))
+        return Mesh(np.array(self.devices), ("models",))
 
     def share(self, tree: Any) -> Any:
         """Puts arrays that all models read on every device, once."""
-        return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec()))
+        return jax.device_put(tree, NamedSharding(self.mesh, _EVERYWHERE))
 
     def split(self, tree: Any) -> Any:
         """Puts arrays whose leading axis is models on their devices."""
         if self.parallel == "pmap":
             return tree
-        return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec(_MODELS)))
+        return jax.device_put(tree, NamedSharding(self.mesh, _MODELS))
 
 
 class OverModels:
@@ -67,7 +68,7 @@ class OverModels:
     def __init__(self, fn: Callable[[Any, Any, Any], Any], placement: Placement, *, runs_once: bool = False):
         self.fn, self.placement = fn, placement
         cheap = runs_once and placement.devices[0].platform == "cpu"
-        self._options = {"xla_backend_optimization_level": "1"} if cheap else {}
+        self._options: dict[str, str | bool] = {"xla_backend_optimization_level": "1"} if cheap else {}
         self.compile_seconds, self.compilations = 0.0, 0
         self._compiled: dict[Any, Any] = {}
         self._lock = threading.Lock()
@@ -76,7 +77,7 @@ class OverModels:
         chunk = self.placement.chunk
         folded = jax.tree.map(lambda a: a.reshape(-1, chunk, *a.shape[1:]), (carried, per_model))
         of_chunk = jax.vmap(self.fn, in_axes=(0, 0, None))
-        out = jax.lax.map(lambda models: of_chunk(*models, shared), folded)
+        out = jax.lax.map(lambda models: of_chunk(models[0], models[1], shared), folded)
         return jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), out)
 
     def lower(self, carried: Any, per_model: Any, shared: Any):
@@ -89,13 +90,12 @@ class OverModels:
 
             # One mapped argument: jax 0.10's pmap gives the wrong axes to what follows an empty one.
             mapped = jax.pmap(
-                lambda models, shared: self._on_one_device(*models, shared), in_axes=(0, None), devices=devices
+                lambda models, shared: self._on_one_device(models[0], models[1], shared), in_axes=(0, None), devices=devices
             )
             return mapped.lower(jax.tree.map(fold, (carried, per_model)), shared)
-        models, everywhere = PartitionSpec(_MODELS), PartitionSpec()
         mesh = self.placement.mesh
-        mapped = compat.shard_map(self._on_one_device, mesh, (models, models, everywhere), models)
-        of_models, of_all = NamedSharding(mesh, models), NamedSharding(mesh, everywhere)
+        mapped = compat.shard_map(self._on_one_device, mesh, (_MODELS, _MODELS, _EVERYWHERE), _MODELS)
+        of_models, of_all = NamedSharding(mesh, _MODELS), NamedSharding(mesh, _EVERYWHERE)
         return jax.jit(
             mapped, in_shardings=(of_models, of_models, of_all), out_shardings=of_models, donate_argnums=0
         ).lower(carried, per_model, shared)

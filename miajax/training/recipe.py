@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ import optax
 from miajax.errors import UserError
 
 OptimizerName = Literal["sgd", "adam", "adamw"]
+Precision = Literal["float32", "bfloat16"]
 Schedule = Literal["constant", "cosine", "step", "one_cycle"]
 
 
@@ -31,11 +32,25 @@ class Recipe:
     nesterov: bool = False
     """Nesterov's form of momentum"""
     schedule: Schedule = "cosine"
-    """constant, cosine (to 0), step (x 0.1 at 1/2 and 3/4 of the steps) or one_cycle (linear up over 1/4, linear down)"""
+    """constant, cosine (to 0), step (x 0.1 at 1/2 and 3/4 of the steps), one_cycle (linear up over 1/4, then down)"""
     weight_decay: float = 0.0
     """L2 added to the gradient (sgd, adam) or decoupled (adamw)"""
     label_smoothing: float = 0.0
     """share of the target spread evenly over all classes"""
+    flip: bool = False
+    """mirror half of the training images left to right"""
+    shift: int = 0
+    """move training images by up to so many pixels, over reflected borders"""
+    cutout: int = 0
+    """blank a square of so many pixels a side in each training image"""
+    mixup: float = 0.0
+    """alpha of mixup's Beta distribution; 0: none"""
+    ema: float = 0.0
+    """decay of the moving average of parameters that is evaluated; 0: none"""
+    early_stopping: int = 0
+    """stop a model after so many epochs without a lower validation loss and evaluate its best; 0: never"""
+    precision: Precision = "float32"
+    """of forward and backward passes; bfloat16 keeps master weights in float32"""
 
     def __post_init__(self):
         def need(ok: bool, flag: str, expected: str):
@@ -50,9 +65,20 @@ class Recipe:
         need(0 <= self.momentum < 1, "momentum", "a number in [0, 1)")
         need(self.weight_decay >= 0, "weight_decay", "0 or more")
         need(0 <= self.label_smoothing < 1, "label_smoothing", "a share in [0, 1)")
+        need(self.shift >= 0, "shift", "0 or more pixels")
+        need(self.cutout >= 0, "cutout", "0 or more pixels")
+        need(self.mixup >= 0, "mixup", "0 or more")
+        need(0 <= self.ema < 1, "ema", "a decay in [0, 1)")
+        need(self.early_stopping >= 0, "early_stopping", "0 or more epochs")
+        need(self.precision in get_args(Precision), "precision", "one of " + ", ".join(get_args(Precision)))
+
+    @property
+    def augments_images(self) -> bool:
+        """Whether the recipe needs images ``[H, W, K]``."""
+        return self.flip or self.shift > 0 or self.cutout > 0
 
 
-def learning_rate_schedule(recipe: Recipe, total_steps: int | jax.Array) -> Callable[[jax.Array], jax.Array]:
+def learning_rate_schedule(recipe: Recipe, total_steps: int | jax.Array) -> Callable[[Any], jax.Array]:
     """The learning rate at a step (0-based) of ``total_steps``, which may be a traced scalar."""
 
     def rate(step):
@@ -62,15 +88,27 @@ def learning_rate_schedule(recipe: Recipe, total_steps: int | jax.Array) -> Call
         if recipe.schedule == "step":
             return recipe.learning_rate * jnp.where(done < 0.5, 1.0, jnp.where(done < 0.75, 0.1, 0.01))
         if recipe.schedule == "one_cycle":
-            return recipe.learning_rate * jnp.minimum(4.0 * (step + 1) / total_steps, (1.0 - done) / 0.75).clip(0.0, 1.0)
+            return recipe.learning_rate * jnp.minimum(4.0 * (step + 1) / total_steps, (1.0 - done) / 0.75).clip(
+                0.0, 1.0
+            )
         return jnp.asarray(recipe.learning_rate, jnp.float32)
 
     return rate
 
 
-def build_optimizer(recipe: Recipe, total_steps: int | jax.Array) -> optax.GradientTransformation:
-    """The optax chain of a recipe, for a training of ``total_steps`` steps."""
+OptimizerBuilder = Callable[[Callable[[Any], jax.Array]], optax.GradientTransformation]
+
+
+def build_optimizer(
+    recipe: Recipe, total_steps: int | jax.Array, custom: OptimizerBuilder | None = None
+) -> optax.GradientTransformation:
+    """The optax chain of a recipe, for a training of ``total_steps`` steps.
+
+    ``custom`` makes any other chain from the recipe's schedule; it must be named in the run's configuration.
+    """
     rate = learning_rate_schedule(recipe, total_steps)
+    if custom is not None:
+        return custom(rate)
     decay = [optax.add_decayed_weights(recipe.weight_decay)] if recipe.weight_decay else []
     if recipe.optimizer == "sgd":
         return optax.chain(*decay, optax.sgd(rate, momentum=recipe.momentum or None, nesterov=recipe.nesterov))

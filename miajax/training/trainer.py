@@ -11,17 +11,28 @@ import optax
 
 from miajax.data.dataset import Dataset
 from miajax.models.model import Model
+from miajax.training import augment
 from miajax.training.losses import cross_entropy
-from miajax.training.recipe import Recipe, build_optimizer
+from miajax.training.recipe import OptimizerBuilder, Recipe, build_optimizer
 
 _INIT, _SHUFFLE, _STEP = 0, 1, 2  # streams folded into a model's key
 
 
-class TrainingData(NamedTuple):
-    """What all models of an ensemble share: ``features [N, ...]`` (uint8 or float32) and ``labels int32[N]``."""
+Leaf = Any  # an array on devices or on the host, or a ShapeDtypeStruct ahead of time
 
-    features: jax.Array
-    labels: jax.Array
+
+class TrainingData(NamedTuple):
+    """What all models of an ensemble share.
+
+    Attributes:
+      features, labels: the pool, ``[N, ...]`` uint8 or float32, and ``int32[N]``.
+      validation_features, validation_labels: what early stopping looks at, or None.
+    """
+
+    features: Leaf
+    labels: Leaf
+    validation_features: Leaf | None = None
+    validation_labels: Leaf | None = None
 
 
 class Members(NamedTuple):
@@ -33,24 +44,53 @@ class Members(NamedTuple):
       count: ``int32[]``, how many of them are members.
     """
 
-    model_id: jax.Array
-    ids: jax.Array
-    count: jax.Array
+    model_id: Leaf
+    ids: Leaf
+    count: Leaf
+
+
+class Best(NamedTuple):
+    """Early stopping's memory.
+
+    Attributes:
+      params, model_state: of the epoch with the lowest validation loss so far.
+      loss: ``float32[]``, that loss.
+      waited: ``int32[]``, epochs since; training has stopped for good once it reaches the patience.
+    """
+
+    params: Any
+    model_state: Any
+    loss: jax.Array
+    waited: jax.Array
 
 
 class TrainState(NamedTuple):
-    """All that the next epoch depends on, besides the data and the model's members."""
+    """All that the next epoch depends on, besides the data and the model's members.
+
+    Attributes:
+      params, model_state, opt_state: of the model in training.
+      ema: moving average of ``params``, or None where the recipe has none.
+      best: early stopping's memory, or None where the recipe has none.
+    """
 
     params: Any
     model_state: Any
     opt_state: Any
+    ema: Any = None
+    best: Best | None = None
 
 
 class History(NamedTuple):
-    """What was seen while training: ``loss float32[E]``, ``accuracy float32[E]``, means over an epoch's batches."""
+    """What was seen while training; NaN for epochs that a model did not train.
+
+    Attributes:
+      loss, accuracy: ``float32[E]``, means over an epoch's batches.
+      validation_loss: ``float32[E]``, or None where nothing is validated.
+    """
 
     loss: jax.Array
     accuracy: jax.Array
+    validation_loss: jax.Array | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +112,9 @@ class InputScaling:
         values = channels if channels is not None else dataset.features.reshape(-1, 1)
         # Sums of integers are exact, so the constants don't depend on the order of summation.
         total = values.sum(0, dtype=np.int64)
-        squares = np.stack([np.dot(np.bincount(v, minlength=256), np.arange(256, dtype=np.int64) ** 2) for v in values.T])
+        squares = np.stack(
+            [np.dot(np.bincount(v, minlength=256), np.arange(256, dtype=np.int64) ** 2) for v in values.T]
+        )
         mean = total / len(values)
         std = np.sqrt(np.maximum(squares / len(values) - mean**2, 1.0))
         return cls(tuple(float(v) for v in mean / 255), tuple(float(v) for v in std / 255))
@@ -96,6 +138,7 @@ class Trainer:
         number of full batches then leave its state untouched.
       example_shape: shape of one stored row.
       seed: root seed of all keys.
+      optimizer: makes another optax chain than the recipe's from its schedule, or None.
     """
 
     model: Model
@@ -105,6 +148,7 @@ class Trainer:
     ragged: bool
     example_shape: tuple[int, ...]
     seed: int
+    optimizer: OptimizerBuilder | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -120,37 +164,75 @@ class Trainer:
     def _total_steps(self, count):
         return self.recipe.epochs * (count // self.recipe.batch_size if self.ragged else self.steps_per_epoch)
 
+    def _optimizer(self, count):
+        return build_optimizer(self.recipe, self._total_steps(count), self.optimizer)
+
+    def evaluated(self, state: TrainState) -> tuple[Any, Any]:
+        """``(params, model_state)`` of the finished model: early stopping's best, the moving average, or the last."""
+        if state.best is not None:
+            return state.best.params, state.best.model_state
+        return (state.params if state.ema is None else state.ema), state.model_state
+
     def init(self, members: Members) -> tuple[TrainState, History]:
         """An untrained model, with an empty history."""
         example = jnp.zeros((1, *self.example_shape), jnp.float32)
         params, model_state = self.model.init(self.key(members.model_id, _INIT), example)
-        opt_state = build_optimizer(self.recipe, self._total_steps(members.count)).init(params)
+        opt_state = self._optimizer(members.count).init(params)
         empty = jnp.full((self.recipe.epochs,), jnp.nan, jnp.float32)
-        return TrainState(params, model_state, opt_state), History(empty, empty)
+        stops = self.recipe.early_stopping > 0
+        best = Best(params, model_state, jnp.float32(jnp.inf), jnp.int32(0)) if stops else None
+        state = TrainState(params, model_state, opt_state, params if self.recipe.ema else None, best)
+        return state, History(empty, empty, empty if stops else None)
 
     def advance(
-        self, state: TrainState, history: History, members: Members, data: TrainingData, start: jax.Array, until: jax.Array
+        self,
+        state: TrainState,
+        history: History,
+        members: Members,
+        data: TrainingData,
+        start: jax.Array,
+        until: jax.Array,
     ) -> tuple[TrainState, History]:
         """Trains epochs ``start`` to ``until - 1`` (0-based scalars, the same for all models of an ensemble).
 
         How a training is cut into calls does not change its bits.
         """
-        optimizer = build_optimizer(self.recipe, self._total_steps(members.count))
+        optimizer = self._optimizer(members.count)
 
         def epoch(number, carry):
-            state, history = carry
+            before, history = carry
             order = self._shuffle(members, number)
             keys = jax.random.fold_in(self.key(members.model_id, _STEP), number)
             steps = jnp.arange(self.steps_per_epoch, dtype=jnp.int32)
             step = partial(self._step, optimizer, data, members.count, keys)
-            state, (losses, hits) = jax.lax.scan(step, state, (steps, order))
+            state, (losses, hits) = jax.lax.scan(step, before, (steps, order))
             ran = jnp.maximum(members.count // self.recipe.batch_size, 1) if self.ragged else self.steps_per_epoch
-            history = History(
-                history.loss.at[number].set(losses.sum() / ran), history.accuracy.at[number].set(hits.sum() / ran)
-            )
-            return state, history
+            seen = History(losses.sum() / ran, hits.sum() / ran)
+            if before.best is not None:
+                state, seen = self._validated(before, state, seen, data)
+            return state, jax.tree.map(lambda all_epochs, now: all_epochs.at[number].set(now), history, seen)
 
         return jax.lax.fori_loop(start, until, epoch, (state, history))
+
+    def _validated(self, before: TrainState, after: TrainState, seen: History, data: TrainingData):
+        """Early stopping after an epoch: remember the best, and undo the epoch of a model that had stopped."""
+        assert before.best is not None and data.validation_features is not None and data.validation_labels is not None
+        params, model_state = self.evaluated(after._replace(best=None))
+        logits, _ = self.model.apply(params, model_state, self.scaling(data.validation_features), False, None)
+        loss = cross_entropy(logits, data.validation_labels).mean()
+        stopped = before.best.waited >= self.recipe.early_stopping
+        better = ~stopped & (loss < before.best.loss)
+        keep = lambda new, old: jax.tree.map(lambda n, o: jnp.where(better, n, o), new, old)  # noqa: E731
+        best = Best(
+            keep(params, before.best.params),
+            keep(model_state, before.best.model_state),
+            keep(loss, before.best.loss),
+            jnp.where(better, 0, before.best.waited + 1),
+        )
+        after = after._replace(best=before.best)
+        after = jax.tree.map(lambda old, new: jnp.where(stopped, old, new), before, after)._replace(best=best)
+        seen = seen._replace(validation_loss=loss)
+        return after, jax.tree.map(lambda value: jnp.where(stopped, jnp.nan, value), seen)
 
     def _shuffle(self, members: Members, epoch: jax.Array) -> jax.Array:
         key = jax.random.fold_in(self.key(members.model_id, _SHUFFLE), epoch)
@@ -162,18 +244,48 @@ class Trainer:
             order = jax.random.permutation(key, members.ids)
         return order[:used].reshape(self.steps_per_epoch, self.recipe.batch_size)
 
+    def _augmented(self, key: jax.Array, x: jax.Array) -> jax.Array:
+        recipe = self.recipe
+        if recipe.flip:
+            x = augment.random_flip(jax.random.fold_in(key, 0), x)
+        if recipe.shift:
+            x = augment.random_shift(jax.random.fold_in(key, 1), x, recipe.shift)
+        if recipe.cutout:
+            x = augment.random_cutout(jax.random.fold_in(key, 2), x, recipe.cutout)
+        return x
+
+    def _objective(self, params, model_state, x: jax.Array, y: jax.Array, key: jax.Array):
+        """Mean loss of a batch as stored, with ``(model_state, share classified right)``."""
+        recipe = self.recipe
+        draws, dropout = jax.random.split(key)
+        x = self._augmented(draws, self.scaling(x))
+        share = None
+        if recipe.mixup:
+            x, share = augment.mixup(jax.random.fold_in(draws, 3), x, recipe.mixup)
+        if recipe.precision == "bfloat16":
+            params, x = jax.tree.map(lambda a: a.astype(jnp.bfloat16), (params, x))
+        logits, model_state = self.model.apply(params, model_state, x, True, dropout)
+        logits = logits.astype(jnp.float32)
+        loss = cross_entropy(logits, y, recipe.label_smoothing)
+        if share is not None:
+            loss = share * loss + (1.0 - share) * cross_entropy(logits, y[::-1], recipe.label_smoothing)
+        return loss.mean(), (model_state, (jnp.argmax(logits, -1) == y).mean(dtype=jnp.float32))
+
     def _step(self, optimizer, data: TrainingData, count, keys, state: TrainState, batch):
         number, rows = batch
-        x, y = self.scaling(data.features[rows]), data.labels[rows]
-
-        def objective(params):
-            logits, model_state = self.model.apply(params, state.model_state, x, True, jax.random.fold_in(keys, number))
-            loss = cross_entropy(logits, y, self.recipe.label_smoothing).mean()
-            return loss, (model_state, (jnp.argmax(logits, -1) == y).mean(dtype=jnp.float32))
-
-        (loss, (model_state, hit)), gradient = jax.value_and_grad(objective, has_aux=True)(state.params)
+        x, y = data.features[rows], data.labels[rows]
+        gradient_of = jax.value_and_grad(self._objective, has_aux=True)
+        (loss, (model_state, hit)), gradient = gradient_of(
+            state.params, state.model_state, x, y, jax.random.fold_in(keys, number)
+        )
         updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
-        after = TrainState(optax.apply_updates(state.params, updates), model_state, opt_state)
+        params = optax.apply_updates(state.params, updates)
+        ema = state.ema
+        if ema is not None:
+            ema = jax.tree.map(
+                lambda average, new: self.recipe.ema * average + (1 - self.recipe.ema) * new, ema, params
+            )
+        after = TrainState(params, model_state, opt_state, ema, state.best)
         if self.ragged:
             full = number < count // self.recipe.batch_size
             after = jax.tree.map(lambda new, old: jnp.where(full, new, old), after, state)

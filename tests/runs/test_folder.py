@@ -17,19 +17,22 @@ from miajax.runs.folder import RunFolder, differences, fingerprint, range_name, 
 IDENTITY = {"dataset": "d", "recipe": {"epochs": 3, "learning_rate": 0.1}, "seed": 0}
 
 
-def a_run(path, models=range(0, 4)):
+def a_run(path, models=range(4)):
     run = RunFolder.create(path, IDENTITY, {"plan": {}})
     run.save_group(
-        models, {"signals": np.arange(len(models) * 6, dtype=np.float32).reshape(-1, 3, 2)},
-        {"logits": np.ones((len(models), 3), np.float32)}, {"w": np.full((len(models), 2), 7.0, np.float32)}, {"plan": {}},
+        models,
+        {"signals": np.arange(len(models) * 6, dtype=np.float32).reshape(-1, 3, 2)},
+        {"logits": np.ones((len(models), 3), np.float32)},
+        {"w": np.full((len(models), 2), 7.0, np.float32)},
+        {"plan": {}},
     )
     return run
 
 
 def test_a_finished_group_reads_back(tmp_path):
     run = a_run(tmp_path / "r")
-    run.verify(range(0, 4))
-    assert run.done() == [range(0, 4)]
+    run.verify(range(4))
+    assert run.done() == [range(4)]
     np.testing.assert_array_equal(run.gather("signals", 4), np.arange(24, dtype=np.float32).reshape(4, 3, 2))
     np.testing.assert_array_equal(run.gather("logits", 2), np.ones((2, 3)))
 
@@ -75,14 +78,14 @@ def test_damage_is_found_and_named(tmp_path, file):
     content[-1] ^= 1
     path.write_bytes(content)
     with pytest.raises(UserError, match=file):
-        run.verify(range(0, 4))
+        run.verify(range(4))
 
 
 def test_a_missing_checkpoint_is_found(tmp_path):
     run = a_run(tmp_path / "r")
     shutil.rmtree(run.path / "checkpoints" / "00000-00003")
     with pytest.raises(UserError, match="missing"):
-        run.verify(range(0, 4))
+        run.verify(range(4))
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -112,12 +115,14 @@ def test_a_full_disk_is_one_clear_line_and_loses_nothing(tmp_path, monkeypatch):
 
 def test_a_campaign_too_large_for_the_disk_is_refused_before_it_begins(tmp_path):
     with_space_for(tmp_path / "new" / "run", 1, lambda: "signals")
-    with pytest.raises(UserError, match="needs .* GB for logits"):
+    with pytest.raises(UserError, match=r"needs .* GB for logits"):
         with_space_for(tmp_path / "new" / "run", 1 << 60, lambda: "logits")
 
 
 @given(
-    done=st.lists(st.tuples(st.integers(0, 20), st.integers(1, 6)), max_size=4), count=st.integers(1, 40), group=st.integers(1, 9)
+    done=st.lists(st.tuples(st.integers(0, 20), st.integers(1, 6)), max_size=4),
+    count=st.integers(1, 40),
+    group=st.integers(1, 9),
 )
 def test_missing_ranges_cover_exactly_what_is_missing(tmp_path_factory, done, count, group):
     run = RunFolder(tmp_path_factory.mktemp("r"))
@@ -150,10 +155,10 @@ def test_locks_exclude_overlapping_ranges_of_other_processes_and_end_with_the_pr
     with run.lock(range(4, 8)) as ours:
         assert ours
         assert another(range(8, 12))
-        assert not another(range(0, 5))
+        assert not another(range(5))
         with run.lock(range(7, 9)) as again:
             assert not again
-    assert another(range(0, 5))
+    assert another(range(5))
 
 
 def test_differences_name_nested_fields_and_both_values():

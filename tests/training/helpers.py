@@ -35,14 +35,24 @@ def ensemble(
     member = membership(seed, dataset.num_examples, num_models, split)
     capacity = member_capacity(dataset.num_examples, split, 0.5)
     trainer = Trainer(
-        build_model("mlp", dataset.num_classes), recipe or Recipe(epochs=3, batch_size=32), InputScaling.of(dataset),
-        capacity, is_ragged(dataset.num_examples, split), dataset.features.shape[1:], seed,
+        build_model("mlp", dataset.num_classes),
+        recipe or Recipe(epochs=3, batch_size=32),
+        InputScaling.of(dataset),
+        capacity,
+        is_ragged(dataset.num_examples, split),
+        dataset.features.shape[1:],
+        seed,
     )
     return Ensemble(trainer, dataset, Placement(devices, chunk, parallel)), member
 
 
 def train(
-    num_models: int, devices: tuple[jax.Device, ...], *, models: list[int] | None = None, cuts: tuple[int, ...] = (), **options
+    num_models: int,
+    devices: tuple[jax.Device, ...],
+    *,
+    models: list[int] | None = None,
+    cuts: tuple[int, ...] = (),
+    **options,
 ) -> tuple[np.ndarray, ...]:
     """Final parameters of ``models`` (all by default) as flat arrays, trained in calls cut at the epochs ``cuts``."""
     group, member = ensemble(num_models, devices, **options)

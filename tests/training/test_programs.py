@@ -9,7 +9,9 @@ import pytest
 from miajax.training.parallel import OverModels, Placement
 from tests.training.helpers import ensemble
 
-COLLECTIVES = re.compile(r"\b(all-reduce|all-gather|all-to-all|collective-permute|reduce-scatter|collective-broadcast)\b")
+COLLECTIVES = re.compile(
+    r"\b(all-reduce|all-gather|all-to-all|collective-permute|reduce-scatter|collective-broadcast)\b"
+)
 
 
 @pytest.mark.parametrize("parallel", ["shard_map", "pmap"])

@@ -1,0 +1,98 @@
+"""What all commands share: flags from dataclasses, defaults from a preset or a run, errors in one line."""
+
+import argparse
+import dataclasses
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tyro
+
+from miajax.errors import UserError
+from miajax.runs.folder import fingerprint
+from miajax.studies.campaign import Incomplete
+from miajax.studies.config import CampaignConfig, Setup
+from miajax.studies.interrupt import Stopped
+from miajax.studies.presets import preset
+from miajax.studies.stored import stored_config
+from miajax.training.devices import use_cpu_cores_as_devices
+
+Flags = TypeVar("Flags")
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where a command starts from and where it writes."""
+
+    preset: str | None = None
+    """named campaign whose settings are the defaults of all other flags"""
+    run: Path | None = None
+    """an existing run folder: its settings are the defaults, its models are used"""
+    out: Path | None = None
+    """run folder to write; runs/<experiment>-<dataset>-<fingerprint> when not given"""
+
+
+def defaults_from(argv: Sequence[str]) -> CampaignConfig:
+    """The campaign that ``--run`` or ``--preset`` names, else the one for digits; ``--dataset`` alone keeps its recipe.
+
+    Raises:
+      UserError: an unknown preset, or no run in that folder.
+    """
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    early.add_argument("--preset")
+    early.add_argument("--run", type=Path)
+    known, _ = early.parse_known_args(list(argv))
+    if known.run is not None:
+        return stored_config(known.run)
+    return preset(known.preset or "digits")
+
+
+def parse(kind: type[Flags], default: Flags, argv: Sequence[str], description: str, prog: str) -> Flags:
+    """Flags of a dataclass, nested dataclasses flat; ``--help`` and flags that don't parse leave as tyro does (2)."""
+    return tyro.cli(
+        tyro.conf.configure(tyro.conf.OmitArgPrefixes, tyro.conf.FlagConversionOff)(kind),
+        args=list(argv),
+        default=default,
+        description=description,
+        prog=prog,
+    )
+
+
+def folder_of(place: Place, experiment: str, setup: Setup) -> Path:
+    """Where this run lies."""
+    if place.out is not None and place.run is not None and place.out != place.run:
+        raise UserError(
+            f"--out {place.out} and --run {place.run} name two folders",
+            expected="one of them",
+            remedy="--run continues and scores a run in its own folder",
+        )
+    named = place.out or place.run
+    return (
+        named
+        or Path("runs") / f"{experiment}-{setup.dataset.name.replace(':', '-')}-{fingerprint(setup.identity())[:8]}"
+    )
+
+
+def command_line(prog: str, argv: Sequence[str]) -> str:
+    """What was typed, to be typed again."""
+    return shlex.join([*prog.split(), *argv])
+
+
+def main(run: Callable[[Sequence[str]], Any]) -> None:
+    """Runs a command: ``UserError`` prints one line and exits with 2, an interruption with 130."""
+    use_cpu_cores_as_devices()
+    argv = sys.argv[1:]
+    try:
+        run(argv)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except Incomplete as news:
+        print(news, file=sys.stderr)
+    except (Stopped, KeyboardInterrupt):
+        print("\nStopped; what was finished is kept. The same command continues from there.", file=sys.stderr)
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        raise SystemExit(1) from None

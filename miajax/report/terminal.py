@@ -1,0 +1,44 @@
+"""Results as a table on a terminal."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+_WIDTH = 128  # of the widest table: a narrow terminal wraps, nothing is cut
+
+
+def _with_interval(value: float | None, interval: list[float] | None, digits: int = 3) -> str:
+    if value is None:
+        return "-"
+    text = f"{value:.{digits}f}"
+    return text if not interval else f"{text} [{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]"
+
+
+def print_lira_table(results: Mapping[str, Any], console: Console | None = None) -> None:
+    """Prints what the models were and how each attack did, with 95 % intervals; notes follow."""
+    console = console or Console(highlight=False)
+    console.width = max(console.width, _WIDTH)
+    who = "every model a target" if results["target"] is None else f"target: model {results['target']}"
+    console.print(
+        f"{results['dataset']}, {results['model']}: {results['num_valid']} of {results['num_shadows']} models, {who}; "
+        f"{results['num_non_members']} non-members pooled; accuracy on members {results['train_accuracy']:.4f}, "
+        f"on non-members {results['test_accuracy']:.4f}",
+        soft_wrap=True,
+    )
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("attack", no_wrap=True)
+    for title in ("AUC", "balanced accuracy", "TPR at FPR 0.1 %", "TPR at FPR 1 %"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for name, entry in results["attacks"].items():
+        rates, intervals = entry["tpr_at_fpr"], entry["tpr_at_fpr_ci"]
+        table.add_row(
+            name,
+            _with_interval(entry["auc"], entry["auc_ci"]),
+            _with_interval(entry["balanced_accuracy"], entry["balanced_accuracy_ci"]),
+            *(_with_interval(rates[fpr], intervals[fpr], 4) for fpr in ("0.001", "0.01")),
+        )
+    console.print(table, soft_wrap=True)
+    for note in results["notes"]:
+        console.print(f"note: {note}", soft_wrap=True, markup=False)

@@ -1,0 +1,1 @@
+"""Differentially private training: clipping, noise, sampling and their accounting as one object."""

@@ -1,0 +1,119 @@
+"""Norms and weighted sums of a layer's per-example gradients, from its inputs and cotangents alone.
+
+A linear layer's gradient for example n is ``rows[n].T @ cotangent[n]``. Its norm needs no such product where a Gram
+matrix is cheaper (Goodfellow 2015; Li et al. 2022, "ghost clipping"), and the weighted sum over examples is one matrix
+product, the weight gradient of a plain step ("book-keeping", Bu et al. 2023).
+"""
+
+from typing import Literal, Protocol
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+Method = Literal["product", "ghost", "explicit"]
+
+
+class LayerGradient(Protocol):
+    """The gradients of one layer's parameters for each example of a batch, never all written out unless small."""
+
+    def squared_norm(self) -> Float[Array, " batch"]:
+        """Squared Euclidean norm of each example's gradient."""
+        ...
+
+    def weighted_sum(self, factors: Float[Array, " batch"]) -> dict[str, jax.Array]:
+        """``sum_n factors[n] gradient[n]`` by parameter name; an example with factor 0 adds 0, even if not finite."""
+        ...
+
+
+def cheaper_method(positions: int, fan_in: int, fan_out: int) -> Method:
+    """How a linear layer's norm is found: by Gram matrices where ``2 T^2 <= d p``, else from the gradient itself."""
+    if positions == 1:
+        return "product"
+    return "ghost" if 2 * positions**2 <= fan_in * fan_out else "explicit"
+
+
+def _kept(factors: jax.Array, values: jax.Array) -> jax.Array:
+    """``values`` with zeros where the factor is 0: 0 times infinity would poison the sum of all examples."""
+    return jnp.where((factors > 0).reshape(-1, *[1] * (values.ndim - 1)), values, 0.0)
+
+
+class LinearGradient:
+    """Kernel and bias of a dense or convolutional layer.
+
+    Args:
+      rows: ``[B, T, p]``, what each position's outputs are a linear function of (a convolution's patches).
+      cotangent: ``[B, T, d]``, derivative of the loss by the outputs.
+      kernel_shape: of the parameter; its size is ``p d``.
+      use_bias: whether there is a bias ``[d]``.
+      method: see ``cheaper_method``.
+    """
+
+    def __init__(
+        self,
+        rows: Float[Array, "batch positions fan_in"],
+        cotangent: Float[Array, "batch positions fan_out"],
+        kernel_shape: tuple[int, ...],
+        use_bias: bool,
+        method: Method,
+    ):
+        self.rows, self.cotangent = rows.astype(jnp.float32), cotangent.astype(jnp.float32)
+        self.kernel_shape, self.use_bias, self.method = kernel_shape, use_bias, method
+        self._explicit = jnp.einsum("btp,btd->bpd", self.rows, self.cotangent) if method == "explicit" else None
+
+    def squared_norm(self) -> Float[Array, " batch"]:
+        """``|rows[n].T @ cotangent[n]|^2``, and the bias's ``|sum_t cotangent[n, t]|^2``."""
+        rows, cotangent = self.rows, self.cotangent
+        if self._explicit is not None:
+            kernel = jnp.sum(self._explicit**2, (1, 2))
+        elif self.method == "product":
+            kernel = jnp.sum(rows**2, (1, 2)) * jnp.sum(cotangent**2, (1, 2))
+        else:
+            of_rows = jnp.einsum("btp,bsp->bts", rows, rows)
+            of_cotangents = jnp.einsum("btd,bsd->bts", cotangent, cotangent)
+            # The sum of a gradient's squares is not negative; rounding of this one can be.
+            kernel = jnp.maximum(jnp.sum(of_rows * of_cotangents, (1, 2)), 0.0)
+        return kernel + jnp.sum(cotangent.sum(1) ** 2, 1) if self.use_bias else kernel
+
+    def weighted_sum(self, factors: Float[Array, " batch"]) -> dict[str, jax.Array]:
+        """One contraction over examples and positions."""
+        cotangent = _kept(factors, factors[:, None, None] * self.cotangent)
+        if self._explicit is not None:
+            kernel = jnp.sum(_kept(factors, factors[:, None, None] * self._explicit), 0)
+        else:
+            fan_in, fan_out = self.rows.shape[-1], cotangent.shape[-1]
+            kernel = _kept(factors, self.rows).reshape(-1, fan_in).T @ cotangent.reshape(-1, fan_out)
+        total = {"kernel": kernel.reshape(self.kernel_shape)}
+        return total | {"bias": cotangent.sum((0, 1))} if self.use_bias else total
+
+
+class AffineGradient:
+    """Scale and bias of a normalisation layer; small enough to be written out for each example.
+
+    Args:
+      normalised: ``[B, T, d]``, inputs after normalisation, before scale and bias.
+      cotangent: ``[B, T, d]``, derivative of the loss by the outputs.
+      use_scale, use_bias: which of the two parameters ``[d]`` there are.
+    """
+
+    def __init__(
+        self,
+        normalised: Float[Array, "batch positions channels"],
+        cotangent: Float[Array, "batch positions channels"],
+        use_scale: bool,
+        use_bias: bool,
+    ):
+        cotangent = cotangent.astype(jnp.float32)
+        self._gradients = {}
+        if use_scale:
+            self._gradients["scale"] = jnp.sum(normalised.astype(jnp.float32) * cotangent, 1)
+        if use_bias:
+            self._gradients["bias"] = cotangent.sum(1)
+
+    def squared_norm(self) -> Float[Array, " batch"]:
+        """Over scale and bias."""
+        return sum((jnp.sum(g**2, 1) for g in self._gradients.values()), start=jnp.float32(0.0))
+
+    def weighted_sum(self, factors: Float[Array, " batch"]) -> dict[str, jax.Array]:
+        """A weighted sum of what is written out."""
+        return {k: jnp.sum(_kept(factors, factors[:, None] * g), 0) for k, g in self._gradients.items()}
