@@ -10,6 +10,7 @@ from miajax.errors import UserError
 from miajax.metrics.intervals import Spread, critical_value, crossed_spread, rate_interval
 from miajax.metrics.pooled import Figure, Figures, elasticity, elasticity_window
 from miajax.metrics.roc import allowed_false_positives
+from miajax.metrics.rows import rank_rows
 
 _BLOCK_CELLS = 1 << 21  # targets are ranked in blocks of about so many cells, which bounds the memory
 _ZERO = 0.0  # stands for "no false positive at all" beside the false-positive rates asked for
@@ -44,94 +45,59 @@ class _Rates(NamedTuple):
     high_tpr: Float[np.ndarray, " targets"]
 
 
-class _Ranked:
-    """A block of targets, each with its cells in order of their scores, best first; cells without a score come last.
+class _Block:
+    """Some targets' scores, ranked, and the influence of their cells on their figures.
 
     Raises:
       UserError: a target has no member or no non-member with a score.
     """
 
     def __init__(self, scores: Float[np.ndarray, "targets examples"], member: Bool[np.ndarray, "targets examples"]):
-        self.order = np.argsort(-scores, axis=1)
-        ranked = np.take_along_axis(scores, self.order, axis=1)
-        scored = ~np.isnan(ranked)
-        self.is_member = np.take_along_axis(member, self.order, axis=1) & scored
-        self.is_other = scored & ~self.is_member
-        self.true_positives = np.cumsum(self.is_member, axis=1, dtype=np.int32)
-        self.false_positives = np.cumsum(self.is_other, axis=1, dtype=np.int32)
-        self.num_members = self.true_positives[:, -1:]
-        self.num_others = self.false_positives[:, -1:]
-        if min(self.num_members.min(), self.num_others.min()) == 0:
+        self.ranked = rank_rows(scores, member)
+        if min(self.ranked.num_members.min(), self.ranked.num_others.min()) == 0:
             raise UserError("a target has no member or no non-member with a score", expected="at least one of each")
-        self.group_start, self.group_end = _groups(ranked)
         scored = ~np.isnan(scores)
         self.member_cells = (member & scored).astype(np.float64)
         self.other_cells = (~member & scored).astype(np.float64)
 
-    def called(self, allowed: Int[np.ndarray, " targets"]) -> tuple[np.ndarray, np.ndarray]:
-        """How many cells of each target the best threshold with at most ``allowed`` false positives calls members.
-
-        Returns:
-          That number, and the number that the next threshold down would call: one false positive too many.
-        """
-        within = np.count_nonzero(self.false_positives <= allowed[:, None], axis=1)[:, None]
-        beyond = np.minimum(within, self.order.shape[1] - 1)
-        start, end = (np.take_along_axis(edge, beyond, axis=1) for edge in (self.group_start, self.group_end))
-        return np.where(within == self.order.shape[1], within, start)[:, 0], end[:, 0]
-
     def tpr(self, called: Int[np.ndarray, " targets"]) -> _Part:
         """Members among the first ``called`` cells, as a fraction of each target's members."""
-        return self._rate(called, self.is_member, self.num_members[:, 0], self.member_cells)
+        return self._rate(called, self.ranked.is_member, self.ranked.num_members[:, 0], self.member_cells)
 
     def fpr(self, called: Int[np.ndarray, " targets"]) -> _Part:
         """Non-members among the first ``called`` cells, as a fraction of each target's non-members."""
-        return self._rate(called, self.is_other, self.num_others[:, 0], self.other_cells)
+        return self._rate(called, self.ranked.is_other, self.ranked.num_others[:, 0], self.other_cells)
 
     def _rate(self, called, side, sizes, cells) -> _Part:
         width = max(int(called.max()), 1)  # at a low FPR only a few cells of each target are called
-        target, position = np.divmod(np.flatnonzero(side[:, :width] & (np.arange(width) < called[:, None])), width)
+        target, rank = np.divmod(np.flatnonzero(side[:, :width] & (np.arange(width) < called[:, None])), width)
         rates = np.bincount(target, minlength=len(side)) / sizes
-        example = self.order[target, position]
+        example = self.ranked.order[target, rank]
         hits = np.bincount(example, weights=(1.0 / sizes)[target], minlength=side.shape[1])
         return _Part(rates, hits - (rates / sizes) @ cells, float((rates * (1.0 - rates) / sizes).sum()))
 
     def auc(self) -> _Part:
         """A member's influence on the AUC is the share of non-members below it, and the other way round."""
-        above = np.where(self.is_member, self.false_positives, self.true_positives).astype(np.float64)
-        tied = np.nonzero(self.group_end - self.group_start > 1)
-        before, after = self.group_start[tied] - 1, self.group_end[tied] - 1
-        for running, side in ((self.false_positives, self.is_member), (self.true_positives, self.is_other)):
-            counts = 0.5 * (np.where(before < 0, 0, running[tied[0], before]) + running[tied[0], after])
-            above[tied] = np.where(side[tied], counts, above[tied])
-        ranks = np.where(self.is_member, above, 0.0).sum(axis=1, keepdims=True)
-        values = 1.0 - ranks / (self.num_members * self.num_others)
-        of_member = (1.0 - above / self.num_others - values) / self.num_members
-        of_other = (above / self.num_members - values) / self.num_others
-        influence = np.where(self.is_member, of_member, np.where(self.is_other, of_other, 0.0))
-        by_example = np.bincount(self.order.ravel(), weights=influence.ravel(), minlength=self.order.shape[1])
+        ranked = self.ranked
+        above = ranked.opponents_above()
+        values = ranked.auc(above)[:, None]
+        of_member = (1.0 - above / ranked.num_others - values) / ranked.num_members
+        of_other = (above / ranked.num_members - values) / ranked.num_others
+        influence = np.where(ranked.is_member, of_member, np.where(ranked.is_other, of_other, 0.0))
+        by_example = np.bincount(ranked.order.ravel(), weights=influence.ravel(), minlength=above.shape[1])
         return _Part(values[:, 0], by_example, float(np.vdot(influence, influence)))
 
     def advantages(self) -> tuple[_Part, Float[np.ndarray, " targets"]]:
         """Each target's largest TPR - FPR, where the ROC has slope 1, and its largest |TPR - FPR|."""
-        gap = self.true_positives / self.num_members - self.false_positives / self.num_others
-        gap[self.group_end != np.arange(1, gap.shape[1] + 1)] = 0.0
+        ranked = self.ranked
+        gap = ranked.true_positives / ranked.num_members - ranked.false_positives / ranked.num_others
+        gap[ranked.group_end != np.arange(1, gap.shape[1] + 1)] = 0.0
         best = gap.argmax(axis=1)
         values = np.take_along_axis(gap, best[:, None], axis=1)[:, 0]
         called = np.where(values > 0.0, best + 1, 0)
         tpr, fpr = self.tpr(called), self.fpr(called)
         part = _Part(values, tpr.by_example - fpr.by_example, tpr.cell_squares + fpr.cell_squares)
         return part, np.maximum(values, -gap.min(axis=1))
-
-
-def _groups(ranked: Float[np.ndarray, "targets examples"]) -> tuple[np.ndarray, np.ndarray]:
-    """Where each cell's group of equal scores starts and ends: no threshold can fall within one."""
-    counts = np.arange(1, ranked.shape[1] + 1, dtype=np.int32)
-    last = np.ones(ranked.shape, bool)
-    np.not_equal(ranked[:, 1:], ranked[:, :-1], out=last[:, :-1])
-    end = np.minimum.accumulate(np.where(last, counts, counts[-1])[:, ::-1], axis=1)[:, ::-1]
-    start = np.zeros_like(end)
-    np.maximum.accumulate(np.where(last, counts, 0)[:, :-1], axis=1, out=start[:, 1:])
-    return start, end
 
 
 def per_target_figures(
@@ -164,7 +130,7 @@ def per_target_figures(
     height = max(1, _BLOCK_CELLS // scores.shape[1])
     for start in range(0, len(scores), height):
         rows = slice(start, start + height)
-        block = _Ranked(scores[rows], member[rows])
+        block = _Block(scores[rows], member[rows])
         areas.append(block.auc())
         signed, unsigned = block.advantages()
         advantages.append(signed)
@@ -186,9 +152,9 @@ def per_target_figures(
     )
 
 
-def _rates(block: _Ranked, allowed: Int[np.ndarray, " targets"], window: tuple[int, int]) -> _Rates:
-    called, called_beyond = block.called(allowed)
-    low, high = (block.tpr(block.called(np.full_like(allowed, count))[0]).values for count in window)
+def _rates(block: _Block, allowed: Int[np.ndarray, " targets"], window: tuple[int, int]) -> _Rates:
+    called, called_beyond = block.ranked.called(allowed)
+    low, high = (block.tpr(block.ranked.called(np.full_like(allowed, count))[0]).values for count in window)
     return _Rates(block.tpr(called), block.fpr(called_beyond), low, high)
 
 

@@ -26,6 +26,7 @@ def summarise(
     *,
     fprs: Sequence[float] = FPRS,
     targets: Sequence[int] | None = None,
+    where: Bool[np.ndarray, "models examples"] | None = None,
 ) -> tuple[dict[str, Any], list[str]]:
     """Returns an attack's figures of merit with 95 % intervals, ready for JSON, and notes on what they leave out.
 
@@ -39,14 +40,16 @@ def summarise(
       valid: False for models that did not train well; they are no targets.
       fprs: false-positive rates (fractions) at which to give the TPR.
       targets: rows to treat as targets; all by default.
+      where: cells to judge, all by default; the others are neither counted nor missing.
 
     Raises:
       UserError: no target is left with a score for a member and for a non-member.
     """
     rows = np.arange(len(scores)) if targets is None else np.asarray(targets)
     scores, member, valid = scores[rows], member[rows], valid[rows]
-    num_cells = scores.size
-    scored = ~np.isnan(scores) & valid[:, None]
+    inside = np.ones(scores.shape, bool) if where is None else where[rows]
+    num_cells = int(np.count_nonzero(inside))
+    scored = ~np.isnan(scores) & valid[:, None] & inside
     usable = (scored & member).any(axis=1) & (scored & ~member).any(axis=1)
     if not usable.any():
         raise UserError(
@@ -54,8 +57,9 @@ def summarise(
             expected="at least one",
             remedy="Train more shadow models, or choose an attack that needs fewer of them",
         )
-    scores, member, scored = scores[usable], member[usable], scored[usable]
-    notes = _missing(int(np.count_nonzero(~valid)), int(np.count_nonzero(valid & ~usable)), scored)
+    notes = _missing(~valid, valid & ~usable, inside[usable], scored[usable])
+    kept = np.ix_(usable, inside.any(axis=0))
+    scores, member, scored = np.where(scored[kept], scores[kept], np.nan), member[kept], scored[kept]
 
     pooled = pooled_figures(scores, member, fprs)
     if len(scores) == 1:
@@ -93,15 +97,17 @@ def _entry(figures: Figures) -> dict[str, Any]:
     }
 
 
-def _missing(num_invalid: int, num_one_sided: int, scored: Bool[np.ndarray, "targets examples"]) -> list[str]:
+def _missing(invalid: np.ndarray, one_sided: np.ndarray, inside: np.ndarray, scored: np.ndarray) -> list[str]:
     notes = []
-    if num_invalid:
-        notes.append(f"{num_invalid} models did not train well and are no targets.")
-    if num_one_sided:
-        notes.append(f"{num_one_sided} targets lack scores of members or of non-members and are left out.")
-    holes = scored.size - int(np.count_nonzero(scored))
-    if holes:
-        notes.append(f"{holes} of {scored.size} scores are missing (too few shadow models for the cell) and left out.")
+    if invalid.any():
+        notes.append(f"{invalid.sum()} models did not train well and are no targets.")
+    if one_sided.any():
+        notes.append(f"{one_sided.sum()} targets lack scores of members or of non-members and are left out.")
+    cells, present = int(np.count_nonzero(inside)), int(np.count_nonzero(scored))
+    if present < cells:
+        notes.append(
+            f"{cells - present} of {cells} scores are missing (too few shadow models for the cell) and left out."
+        )
     return notes
 
 

@@ -65,3 +65,18 @@ def crossed_variance(influence):
     by_example = num_examples * influence.sum(axis=0).var(ddof=1)
     cell = (residual**2).sum() / ((num_models - 1) * (num_examples - 1)) * num_models * num_examples
     return max(by_model + by_example - cell, by_model, by_example)
+
+
+def shadow_calibrated(scores, member, fpr):
+    """Mean FPR and TPR over targets, each judged by the median of the other models' thresholds."""
+    own = []
+    for m in range(len(scores)):
+        others = sorted(scores[m][~member[m] & ~np.isnan(scores[m])], reverse=True)
+        own.append(others[int(np.floor(fpr * len(others) + 1e-9))])
+    fprs, tprs = [], []
+    for m in range(len(scores)):
+        threshold = np.median([own[k] for k in range(len(scores)) if k != m])
+        known = ~np.isnan(scores[m])
+        fprs.append(np.mean(scores[m][known & ~member[m]] > threshold))
+        tprs.append(np.mean(scores[m][known & member[m]] > threshold))
+    return np.mean(fprs), np.mean(tprs), fprs
