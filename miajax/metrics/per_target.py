@@ -62,16 +62,17 @@ class _Block:
 
     def tpr(self, called: Int[np.ndarray, " targets"]) -> _Part:
         """Members among the first ``called`` cells, as a fraction of each target's members."""
-        return self._rate(called, self.ranked.is_member, self.ranked.num_members[:, 0], self.member_cells)
+        ranked = self.ranked
+        return self._rate(ranked.tpr(called), called, ranked.is_member, ranked.num_members[:, 0], self.member_cells)
 
     def fpr(self, called: Int[np.ndarray, " targets"]) -> _Part:
         """Non-members among the first ``called`` cells, as a fraction of each target's non-members."""
-        return self._rate(called, self.ranked.is_other, self.ranked.num_others[:, 0], self.other_cells)
+        ranked = self.ranked
+        return self._rate(ranked.fpr(called), called, ranked.is_other, ranked.num_others[:, 0], self.other_cells)
 
-    def _rate(self, called, side, sizes, cells) -> _Part:
+    def _rate(self, rates, called, side, sizes, cells) -> _Part:
         width = max(int(called.max()), 1)  # at a low FPR only a few cells of each target are called
         target, rank = np.divmod(np.flatnonzero(side[:, :width] & (np.arange(width) < called[:, None])), width)
-        rates = np.bincount(target, minlength=len(side)) / sizes
         example = self.ranked.order[target, rank]
         hits = np.bincount(example, weights=(1.0 / sizes)[target], minlength=side.shape[1])
         return _Part(rates, hits - (rates / sizes) @ cells, float((rates * (1.0 - rates) / sizes).sum()))
@@ -154,7 +155,7 @@ def per_target_figures(
 
 def _rates(block: _Block, allowed: Int[np.ndarray, " targets"], window: tuple[int, int]) -> _Rates:
     called, called_beyond = block.ranked.called(allowed)
-    low, high = (block.tpr(block.ranked.called(np.full_like(allowed, count))[0]).values for count in window)
+    low, high = (block.ranked.tpr(block.ranked.called(np.full_like(allowed, count))[0]) for count in window)
     return _Rates(block.tpr(called), block.fpr(called_beyond), low, high)
 
 

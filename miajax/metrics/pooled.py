@@ -181,10 +181,10 @@ def _tpr_with(roc: roc_.Roc, cells: _Cells, allowed: int) -> Figure:
     tpr = float(roc.tpr[corner])
     window = elasticity_window(allowed, roc.num_non_members)
     low, high = (float(roc.tpr[roc_.corner_at(roc, count)]) for count in window)
-    bend = elasticity(low, high, window, 0.5 / roc.num_members)
-    nxt = min(corner + 1, len(roc.thresholds) - 1)  # the corner that holds the first non-member too many
-    fpr = roc.false_positives[nxt] / roc.num_non_members
-    called, called_others = (int(roc.true_positives[k] + roc.false_positives[k]) for k in (corner, nxt))
-    spread = cells.rate_spread(int(roc.true_positives[corner]), called, called_others, slope=bend * tpr / fpr)
-    variance = spread.variance + (bend * tpr) ** 2 * threshold_noise(allowed)
+    exponent = elasticity(low, high, window, 0.5 / roc.num_members)
+    beyond = min(corner + 1, len(roc.thresholds) - 1)  # the corner that holds the first non-member too many
+    fpr = roc.false_positives[beyond] / roc.num_non_members
+    called, called_others = (int(roc.true_positives[k] + roc.false_positives[k]) for k in (corner, beyond))
+    spread = cells.rate_spread(int(roc.true_positives[corner]), called, called_others, slope=exponent * tpr / fpr)
+    variance = spread.variance + (exponent * tpr) ** 2 * threshold_noise(allowed)
     return Figure(tpr, rate_interval(tpr, Spread(variance, spread.degrees_of_freedom), roc.num_members))

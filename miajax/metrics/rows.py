@@ -34,11 +34,20 @@ class RankedRows(NamedTuple):
         Returns:
           That number, and the number that the next threshold down would call: one false positive too many.
         """
-        num_ranks = self.order.shape[1]
-        within = np.count_nonzero(self.false_positives <= allowed[:, None], axis=1)[:, None]
+        num_rows, num_ranks = self.order.shape
+        row = np.arange(num_rows)
+        ascending = (self.false_positives + (num_ranks + 1) * row[:, None]).ravel()  # one search for all rows
+        within = np.searchsorted(ascending, allowed + (num_ranks + 1) * row, side="right") - num_ranks * row
         beyond = np.minimum(within, num_ranks - 1)
-        start, end = (np.take_along_axis(edge, beyond, axis=1) for edge in (self.group_start, self.group_end))
-        return np.where(within == num_ranks, within, start)[:, 0], end[:, 0]
+        return np.where(within == num_ranks, within, self.group_start[row, beyond]), self.group_end[row, beyond]
+
+    def tpr(self, called: Int[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
+        """Members among the first ``called`` cells, as a fraction of each row's members."""
+        return _first(self.true_positives, called) / self.num_members[:, 0]
+
+    def fpr(self, called: Int[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
+        """Non-members among the first ``called`` cells, as a fraction of each row's non-members."""
+        return _first(self.false_positives, called) / self.num_others[:, 0]
 
     def opponents_above(self) -> Float[np.ndarray, "rows ranks"]:
         """For each ranked cell, how many cells of the other side outscore it, equal scores counting one half."""
@@ -58,6 +67,10 @@ class RankedRows(NamedTuple):
         """
         lost = np.where(self.is_member, above, 0.0).sum(axis=1)
         return 1.0 - lost / (self.num_members[:, 0].astype(np.float64) * self.num_others[:, 0])
+
+
+def _first(running: Int[np.ndarray, "rows ranks"], called: Int[np.ndarray, " rows"]) -> Int[np.ndarray, " rows"]:
+    return np.where(called > 0, running[np.arange(len(running)), np.maximum(called - 1, 0)], 0)
 
 
 def rank_rows(scores: Float[np.ndarray, "rows columns"], member: Bool[np.ndarray, "rows columns"]) -> RankedRows:

@@ -58,8 +58,12 @@ def summarise(
             remedy="Train more shadow models, or choose an attack that needs fewer of them",
         )
     notes = _missing(~valid, valid & ~usable, inside[usable], scored[usable])
-    kept = np.ix_(usable, inside.any(axis=0))
-    scores, member, scored = np.where(scored[kept], scores[kept], np.nan), member[kept], scored[kept]
+    judged = inside.any(axis=0)
+    if not (usable.all() and judged.all()):
+        kept = np.ix_(usable, judged)
+        scores, member, scored = scores[kept], member[kept], scored[kept]
+    if not scored.all():
+        scores = np.where(scored, scores, np.nan)
 
     pooled = pooled_figures(scores, member, fprs)
     if len(scores) == 1:
