@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable
 
 from miajax.errors import UserError
+from miajax.models.bring_your_own import load_model
 from miajax.models.mlp import ACTIVATIONS, MLP
 from miajax.models.model import Model, from_linen
 
@@ -37,11 +38,14 @@ MODELS: dict[str, Callable[[int, ModelOptions], Model]] = {"mlp": _mlp}
 
 
 def build_model(name: str, num_classes: int, options: ModelOptions | None = None) -> Model:
-    """The network called ``name`` with ``num_classes`` logits.
+    """The network called ``name`` with ``num_classes`` logits; ``path/to/file.py:name`` is a user's own.
 
     Raises:
-      UserError: an unknown name; the known ones are listed.
+      UserError: an unknown name, and the known ones are listed; or whatever is wrong with the user's file.
     """
+    if ".py:" in name:
+        return load_model(name, num_classes)
     if name not in MODELS:
-        raise UserError(f"--model {name} is unknown", expected="one of " + ", ".join(sorted(MODELS)))
+        known = ", ".join(sorted(MODELS))
+        raise UserError(f"--model {name} is unknown", expected=f"one of {known}, or path/to/file.py:name")
     return MODELS[name](num_classes, options or ModelOptions())

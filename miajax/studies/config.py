@@ -8,10 +8,12 @@ from miajax.data.registry import DataOptions, load_dataset
 from miajax.data.splits import Split, is_ragged, member_capacity, membership
 from miajax.data.validation import carve_validation
 from miajax.errors import UserError
+from miajax.models.contract import check_model
+from miajax.models.model import Model
 from miajax.models.registry import ModelOptions, build_model
 from miajax.signals.query import QueryMode, check_queries
 from miajax.training.parallel import Parallel
-from miajax.training.recipe import Recipe
+from miajax.training.recipe import OptimizerBuilder, Recipe
 from miajax.training.trainer import InputScaling, Trainer
 
 Keep = Literal["logits", "losses", "parameters"]
@@ -90,8 +92,17 @@ class Setup:
     trainer: Trainer
 
     @classmethod
-    def of(cls, config: CampaignConfig, dataset: Dataset | None = None) -> "Setup":
-        """Reads the data set (unless given) and builds the trainer.
+    def of(
+        cls,
+        config: CampaignConfig,
+        dataset: Dataset | None = None,
+        model: Model | None = None,
+        optimizer: OptimizerBuilder | None = None,
+    ) -> "Setup":
+        """Reads the data set and builds the network, unless they are given, and the trainer.
+
+        ``optimizer`` makes any optax chain from the recipe's schedule; the fingerprint holds its ``__name__``, which
+        must tell it from others.
 
         Raises:
           UserError: whatever in data, model or recipe does not fit together.
@@ -110,7 +121,7 @@ class Setup:
             raise UserError(
                 f"--flip, --shift or --cutout on rows of shape {dataset.features.shape[1:]}",
                 expected="images [height, width, channels]",
-                remedy="Leave image augmentation out for tables",
+                remedy="Tables take no image augmentation",
             )
         n, f = dataset.num_examples, config.member_fraction
         membership(config.seed, n, 0, config.split, f)  # refuses impossible fractions before anything is made
@@ -122,7 +133,8 @@ class Setup:
                 expected=f"at most {fewest}",
                 remedy="Lower --batch_size, or raise --member_fraction",
             )
-        model = build_model(config.model, dataset.num_classes, config.model_options)
+        model = model or build_model(config.model, dataset.num_classes, config.model_options)
+        check_model(model, dataset.features.shape[1:], dataset.num_classes)
         trainer = Trainer(
             model,
             config.recipe,
@@ -131,6 +143,7 @@ class Setup:
             is_ragged(n, config.split),
             dataset.features.shape[1:],
             config.seed,
+            optimizer,
         )
         return cls(config, dataset, trainer)
 
@@ -151,6 +164,7 @@ class Setup:
             "num_classes": dataset.num_classes,
             "model": {"name": self.trainer.model.name, **self.trainer.model.config},
             "recipe": dataclasses.asdict(config.recipe),
+            "optimizer": getattr(self.trainer.optimizer, "__name__", None),
             "seed": config.seed,
             "split": config.split,
             "member_fraction": config.member_fraction,

@@ -69,7 +69,7 @@ def _dense_gradient(call: LayerCall) -> LayerGradient:
     shape, module = _dense_shape(call), call.module
     rows = call.positions(call.inputs.astype(call.outputs.dtype))
     return LinearGradient(
-        rows, call.positions(call.outputs), shape[1:], getattr(module, "use_bias"), cheaper_method(*shape)
+        rows, call.positions(call.outputs), shape[1:], module.use_bias, cheaper_method(*shape)
     )
 
 
@@ -125,7 +125,7 @@ def patches(
 
 def _conv_shape(call: LayerCall) -> tuple[int, int, int]:
     fan_in = call.inputs.shape[-1]
-    for k in getattr(call.module, "kernel_size"):
+    for k in call.module.kernel_size:
         fan_in *= k
     return _places(call), fan_in, call.outputs.shape[-1]
 

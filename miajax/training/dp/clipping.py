@@ -1,0 +1,241 @@
+"""The sum of clipped per-example gradients, at the work of a plain step wherever the network allows it."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from miajax.training.dp.gradients import LayerGradient, cheaper_method
+from miajax.training.dp.layer_rules import RULES
+from miajax.training.dp.per_example import clip_factors, explicit_clipped_sum
+from miajax.training.dp.taps import Apply, Path, Recording, tapped_gradient
+
+ExampleLoss = Callable[[jax.Array, jax.Array], jax.Array]  # (logits [B, C], labels [B]) -> losses [B]
+
+_MICROBATCH_BYTES = 16 << 20  # explicit per-example gradients that exist at a time
+
+
+class Clipped(NamedTuple):
+    """What clipping a batch yields.
+
+    Attributes:
+      total: sum of the clipped gradients over real examples, float32, shaped like the parameters.
+      norms: ``float32[B]``, gradient norms before clipping; 0 for padding.
+      losses: ``float32[B]``, mean over views; 0 for padding.
+      hits: ``float32[B]``, share of views classified right; 0 for padding.
+    """
+
+    total: Any
+    norms: jax.Array
+    losses: jax.Array
+    hits: jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerPlan:
+    """How one layer is clipped.
+
+    Attributes:
+      path: its place in the parameters.
+      layer: its type.
+      method: ``product``, ``ghost`` or ``explicit``; ``explicit`` for normalisation layers.
+      reason: the count that decided it.
+    """
+
+    path: Path
+    layer: str
+    method: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class ClippingPlan:
+    """How a network is clipped, decided once from its layers.
+
+    Attributes:
+      layers: one entry a layer; empty where the network falls back.
+      views: K, views of an example whose gradients are averaged before clipping.
+      fallback: why the whole network is clipped from explicit per-example gradients, or None.
+      microbatch: of the fallback, explicit gradients at a time.
+    """
+
+    layers: tuple[LayerPlan, ...]
+    views: int
+    fallback: str | None
+    microbatch: int
+
+    def lines(self) -> list[str]:
+        """The plan for people, one line a layer."""
+        if self.fallback is not None:
+            return [f"whole network: explicit gradients, {self.microbatch} examples at a time; {self.fallback}"]
+        return [f"{'/'.join(layer.path)} ({layer.layer}): {layer.method}; {layer.reason}" for layer in self.layers]
+
+
+def plan_clipping(
+    apply: Apply, params: Any, example_shape: tuple[int, ...], views: int = 1, check: ExampleLoss | None = None
+) -> ClippingPlan:
+    """Reads the network's layers and says how each is clipped.
+
+    Args:
+      apply: the network in training.
+      params: some parameters; their values matter to ``check`` alone.
+      example_shape: of one input.
+      views: K.
+      check: a loss; where given, tapped norms are compared with explicit ones on three random examples, and a network
+        for which they differ (examples that see each other, parameters read outside their layer) falls back.
+    """
+    size = sum(leaf.size for leaf in jax.tree.leaves(params))
+    microbatch = int(np.clip(_MICROBATCH_BYTES // (4 * size), 1, 64))
+    fall_back = ClippingPlan((), views, None, microbatch)
+    found: list[LayerPlan] = []
+    reasons: list[str] = []
+
+    def read(params, x, key):
+        recording = Recording(views)
+        recording.run(apply, params, x, key)
+        layers, reason = _layers(recording, params)
+        found.extend(layers)
+        reasons.extend(reason)
+
+    batch = jax.ShapeDtypeStruct((2 * views, *example_shape), jnp.float32)
+    try:
+        jax.eval_shape(read, params, batch, jax.random.key(0, impl="threefry2x32"))
+    except jax.errors.UnexpectedTracerError:
+        reasons.append("a layer inside a lifted transformation (nn.scan, nn.remat, nn.vmap)")
+    if reasons:
+        return dataclasses.replace(fall_back, fallback="; ".join(reasons))
+    plan = dataclasses.replace(fall_back, layers=tuple(found))
+    if check is not None and not _agrees(plan, apply, check, params, example_shape):
+        return dataclasses.replace(fall_back, fallback="tapped norms differ from explicit ones")
+    return plan
+
+
+def _layers(recording: Recording, params: Any) -> tuple[list[LayerPlan], list[str]]:
+    layers, reasons, covered = [], [], set()
+    for path, count in recording.counts.items():
+        name = "/".join(path)
+        call = recording.calls.get(path)
+        if call is None or path in recording.unread:
+            reasons.append(f"{name} is {recording.unread[path]}")
+            continue
+        rule = RULES[type(call.module)]
+        refused = rule.refused(call.module)
+        if count > 1:
+            reasons.append(f"{name} is called {count} times")
+        elif refused is not None:
+            reasons.append(f"{name}: {refused}")
+        positions, fan_in, fan_out = rule.shape(call)
+        covered |= {(*path, leaf) for leaf in rule.parameters(call.module)}
+        kind = type(call.module).__name__
+        if "kernel" not in rule.parameters(call.module):
+            layers.append(LayerPlan(path, kind, "explicit", f"{fan_out} channels"))
+            continue
+        method = cheaper_method(positions, fan_in, fan_out)
+        sizes = f"T = {positions}, p d = {fan_in * fan_out}"
+        compared = {"product": "T = 1", "ghost": f"2 T^2 <= p d: {sizes}", "explicit": f"2 T^2 > p d: {sizes}"}
+        layers.append(LayerPlan(path, kind, method, compared[method]))
+    for keys, _ in jax.tree_util.tree_flatten_with_path(params)[0]:
+        leaf = tuple(str(getattr(k, "key", k)) for k in keys)
+        if leaf not in covered:
+            reasons.append(f"{'/'.join(leaf)} belongs to no layer that can be tapped")
+    return layers, reasons
+
+
+def clipped_sum(
+    plan: ClippingPlan,
+    apply: Apply,
+    loss: ExampleLoss,
+    params: Any,
+    x: Float[Array, "batch views ..."],
+    y: Int[Array, " batch"],
+    mask: Bool[Array, " batch"],
+    clip_norm: Float[Array, ""] | float,
+    key: jax.Array,
+) -> Clipped:
+    """Sums gradients of a batch, each scaled down to the clipping norm where it is longer.
+
+    An example's gradient is that of its mean loss over views (De et al. 2022). Examples whose gradient is not finite
+    count as 0, so that one example can't decide whether the sum is finite.
+
+    Args:
+      plan: of this network.
+      apply: the network, parameters in any precision; sums and norms are float32.
+      loss: of each row; must not mix rows.
+      params: parameters.
+      x: inputs, all views of an example together.
+      y: labels.
+      mask: false for padded slots.
+      clip_norm: C, may be traced.
+      key: PRNG key of dropout.
+    """
+    views = plan.views
+    if plan.fallback is not None:
+        of_one = lambda logits, label: loss(logits, jnp.broadcast_to(label, logits.shape[:1])).mean()  # noqa: E731
+        total, squares, losses, logits = explicit_clipped_sum(
+            apply, of_one, params, x, y, mask, clip_norm, key, plan.microbatch
+        )
+    else:
+        losses, logits, gradients = _tapped(plan, apply, loss, params, x, y, key)
+        squares = _squared_norms(gradients)
+        factors = clip_factors(squares, mask, clip_norm)
+        total = _filled(params, {path: g.weighted_sum(factors) for path, g in gradients.items()})
+    hits = (jnp.argmax(logits.reshape(len(y), views, -1), -1) == y[:, None]).mean(1, dtype=jnp.float32)
+    real = lambda values: jnp.where(mask, values, 0.0)  # noqa: E731
+    return Clipped(total, real(jnp.sqrt(squares)), real(losses), real(hits))
+
+
+def _tapped(plan: ClippingPlan, apply: Apply, loss: ExampleLoss, params, x, y, key):
+    """Losses ``[B]``, logits and every layer's gradients."""
+    views, rows = plan.views, x.reshape(-1, *x.shape[2:])
+
+    def objective(logits):
+        losses = loss(logits, jnp.repeat(y, views)).reshape(-1, views).mean(1)
+        return losses.sum(), (losses, logits)
+
+    paths = tuple(layer.path for layer in plan.layers)
+    (losses, logits), calls = tapped_gradient(objective, apply, params, rows, key, paths, views)
+    return losses, logits, {path: RULES[type(call.module)].gradient(call) for path, call in calls.items()}
+
+
+def _squared_norms(gradients: dict[Path, LayerGradient]) -> jax.Array:
+    return jnp.stack([g.squared_norm() for g in gradients.values()]).sum(0)
+
+
+def _filled(params: Any, layers: dict[Path, dict[str, jax.Array]]) -> Any:
+    """The layers' sums in the places of the parameters."""
+
+    def place(keys, leaf):
+        *path, name = (str(getattr(k, "key", k)) for k in keys)
+        return layers[tuple(path)][name].reshape(leaf.shape)
+
+    return jax.tree_util.tree_map_with_path(place, params)
+
+
+def _agrees(plan: ClippingPlan, apply: Apply, loss: ExampleLoss, params, example_shape) -> bool:
+    """Whether tapped norms are those of explicit gradients, at random parameters and inputs."""
+    examples = 3
+    keys = jax.random.split(jax.random.key(0, impl="threefry2x32"), 3)
+    # Fresh networks have zeros (biases, last scales of residual branches) that would hide a wrong norm.
+    leaves, tree = jax.tree.flatten(params)
+    noise = [jax.random.normal(jax.random.fold_in(keys[0], i), p.shape) for i, p in enumerate(leaves)]
+    params = jax.tree.unflatten(tree, [p + 0.1 * n for p, n in zip(leaves, noise, strict=True)])
+    x = jax.random.normal(keys[1], (examples, plan.views, *example_shape))
+    y = jnp.arange(examples, dtype=jnp.int32) % 2
+
+    @jax.jit
+    def both(params, x, key):
+        losses = lambda p: (  # noqa: E731
+            loss(apply(p, x.reshape(-1, *example_shape), key), jnp.repeat(y, plan.views))
+            .reshape(examples, -1)
+            .mean(1)
+        )
+        jacobian = jax.tree.leaves(jax.jacrev(losses)(params))
+        explicit = sum(jnp.sum(j.reshape(examples, -1).astype(jnp.float32) ** 2, 1) for j in jacobian)
+        return _squared_norms(_tapped(plan, apply, loss, params, x, y, key)[2]), explicit
+
+    tapped, explicit = (np.sqrt(np.asarray(v, np.float64)) for v in both(params, x, keys[2]))
+    return bool(np.allclose(tapped, explicit, rtol=0.03, atol=1e-6))  # bfloat16 gradients differ by 1 %
