@@ -42,11 +42,11 @@ def from_functions(init: Callable, apply: Callable, name: str, config: Mapping[s
     return Model(name, full_init, full_apply, dict(config or {}))
 
 
-def from_nnx(build: Callable[[nnx.Rngs], nnx.Module], name: str, config: Mapping[str, Any] | None = None) -> Model:
+def from_nnx(build: Callable[[nnx.Rngs], Any], name: str, config: Mapping[str, Any] | None = None) -> Model:
     """A model from a function that builds an NNX module ``module(x) -> logits``.
 
-    ``nnx.Param`` are the parameters, every other variable but random state is model state. ``train`` switches the
-    module by ``module.train()`` and ``module.eval()``; its random streams are folded from the engine's key at every call.
+    ``nnx.Param`` are the parameters; other variables, random ones aside, are model state. ``train`` switches the module
+    by ``module.train()`` and ``module.eval()``; its random streams are folded from the engine's key at every call.
     """
 
     def split(key):
@@ -62,7 +62,7 @@ def from_nnx(build: Callable[[nnx.Rngs], nnx.Module], name: str, config: Mapping
         nnx.replace_by_pure_dict(like_rest, state)
         base = jax.random.key(0) if key is None else key
         leaves, tree = jax.tree.flatten(like_random)
-        is_key = [jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key) for leaf in leaves]
+        is_key = [jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) for leaf in leaves]
         fresh = [
             jax.random.fold_in(base, i) if key else jnp.zeros((), leaf.dtype)
             for i, (leaf, key) in enumerate(zip(leaves, is_key, strict=True))
@@ -70,8 +70,8 @@ def from_nnx(build: Callable[[nnx.Rngs], nnx.Module], name: str, config: Mapping
         module = nnx.merge(graph, like_params, jax.tree.unflatten(tree, fresh), like_rest)
         module.train() if train else module.eval()
         logits = module(x)  # type: ignore[operator]
-        after = nnx.to_pure_dict(nnx.split(module, nnx.Param, nnx.RngState, ...)[3])
-        return logits, after if train else state
+        _, _, _, after = nnx.split(module, nnx.Param, nnx.RngState, ...)
+        return logits, nnx.to_pure_dict(after) if train else state
 
     return Model(name, init, apply, dict(config or {}))
 

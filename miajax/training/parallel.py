@@ -90,7 +90,9 @@ class OverModels:
 
             # One mapped argument: jax 0.10's pmap gives the wrong axes to what follows an empty one.
             mapped = jax.pmap(
-                lambda models, shared: self._on_one_device(models[0], models[1], shared), in_axes=(0, None), devices=devices
+                lambda models, shared: self._on_one_device(models[0], models[1], shared),
+                in_axes=(0, None),
+                devices=devices,
             )
             return mapped.lower(jax.tree.map(fold, (carried, per_model)), shared)
         mesh = self.placement.mesh

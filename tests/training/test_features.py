@@ -1,6 +1,7 @@
 """What a recipe may ask for beside plain training, each against its limit or its definition."""
 
 import dataclasses
+from operator import itemgetter
 
 import jax
 import numpy as np
@@ -81,10 +82,11 @@ def test_early_stopping_keeps_the_epoch_with_the_lowest_validation_loss(devices)
         assert ran.tolist() == list(range(len(ran)))
         assert len(ran) == min(best[model] + 3, 12)
     np.testing.assert_array_equal(np.asarray(stopped.state.best.loss), np.nanmin(history, 1))
-    params, state = group.trainer.evaluated(stopped.state)
+    params, _ = group.trainer.evaluated(stopped.state)
     x, y = dataset.validation_features, dataset.validation_labels
     for model in range(4):
-        logits, _ = group.trainer.model.apply(jax.tree.map(lambda a: a[model], params), {}, x, False, None)
+        weights = jax.tree.map(itemgetter(model), params)
+        logits, _ = group.trainer.model.apply(weights, {}, x, False, None)
         loss = optax.softmax_cross_entropy_with_integer_labels(logits, y).mean()
         np.testing.assert_allclose(loss, stopped.state.best.loss[model], rtol=1e-4)
 

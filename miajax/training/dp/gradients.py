@@ -64,10 +64,11 @@ class LinearGradient:
     def squared_norm(self) -> Float[Array, " batch"]:
         """``|rows[n].T @ cotangent[n]|^2``, and the bias's ``|sum_t cotangent[n, t]|^2``."""
         rows, cotangent = self.rows, self.cotangent
+        if self.method == "product":
+            # With one position the bias is one more row that is always 1.
+            return (jnp.sum(rows**2, (1, 2)) + self.use_bias) * jnp.sum(cotangent**2, (1, 2))
         if self._explicit is not None:
             kernel = jnp.sum(self._explicit**2, (1, 2))
-        elif self.method == "product":
-            kernel = jnp.sum(rows**2, (1, 2)) * jnp.sum(cotangent**2, (1, 2))
         else:
             of_rows = jnp.einsum("btp,bsp->bts", rows, rows)
             of_cotangents = jnp.einsum("btd,bsd->bts", cotangent, cotangent)

@@ -1,0 +1,197 @@
+"""Clipping from inputs and cotangents equals explicit per-example clipping, or says that it can't."""
+
+import dataclasses
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from miajax.training.dp.clipping import clipped_sum, plan_clipping
+from miajax.training.dp.gradients import LinearGradient
+from miajax.training.losses import cross_entropy
+from miajax.training.parallel import OverModels, Placement
+from tests.training.dp.networks import (
+    IMAGE,
+    OwnParameter,
+    Pictures,
+    ReadsKernel,
+    Scanned,
+    SeesOthers,
+    Table,
+    Twice,
+    assert_equal_to_explicit,
+    batch,
+    made,
+)
+
+KEY = jax.random.key(0)
+
+
+@pytest.mark.parametrize("views", [1, 3])
+@pytest.mark.parametrize("network", [Pictures(), Table()], ids=lambda n: type(n).__name__)
+def test_tapped_clipping_equals_explicit_clipping(network, views):
+    apply, params = made(network)
+    plan = plan_clipping(apply, params, IMAGE, views, check=cross_entropy)
+    assert plan.fallback is None
+    x, y = batch(views=views)
+    out = assert_equal_to_explicit(plan, apply, params, x, y, np.array([1, 1, 0, 1, 1, 0], bool), 1.5)
+    assert (np.asarray(out.norms)[:2] > 1.5).any(), "nothing was clipped"
+
+
+def test_every_method_of_every_layer_was_compared():
+    apply, params = made(Pictures())
+    plans = [plan_clipping(apply, params, IMAGE, views) for views in (1, 3)]
+    used = {(layer.layer, layer.method) for plan in plans for layer in plan.layers}
+    assert used == {
+        ("Conv", "explicit"),
+        ("Conv", "ghost"),
+        ("Dense", "product"),
+        ("Dense", "ghost"),
+        ("Dense", "explicit"),
+        ("GroupNorm", "explicit"),
+        ("LayerNorm", "explicit"),
+    }
+
+
+@pytest.mark.parametrize("method", ["product", "ghost", "explicit"])
+def test_methods_agree_on_one_linear_layer(method):
+    rng = np.random.default_rng(0)
+    t = 1 if method == "product" else 4
+    rows, cotangent = rng.normal(size=(5, t, 3)), rng.normal(size=(5, t, 2))
+    layer = LinearGradient(jnp.asarray(rows), jnp.asarray(cotangent), (3, 2), True, method)
+    kernels, biases = np.einsum("btp,btd->bpd", rows, cotangent), cotangent.sum(1)
+    np.testing.assert_allclose(layer.squared_norm(), (kernels**2).sum((1, 2)) + (biases**2).sum(1), rtol=1e-5)
+    factors = np.array([0.5, 0.0, 1.0, 2.0, 0.1])
+    total = layer.weighted_sum(jnp.asarray(factors, jnp.float32))
+    np.testing.assert_allclose(total["kernel"], np.tensordot(factors, kernels, 1), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(total["bias"], factors @ biases, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["tapped", "explicit"])
+@pytest.mark.parametrize(
+    ("case", "size", "scale", "real"),
+    [("one example", 1, 1.0, [1]), ("all padding", 3, 1.0, [0, 0, 0]), ("huge norms", 3, 1e6, [1, 1, 1])],
+)
+def test_awkward_batches(method, case, size, scale, real):
+    apply, params = made(Table())
+    plan = plan_clipping(apply, params, IMAGE)
+    if method == "explicit":
+        plan = dataclasses.replace(plan, fallback="asked for", microbatch=2)
+    x, y = batch(size=size, scale=scale)
+    assert_equal_to_explicit(plan, apply, params, x, y, np.array(real, bool), 0.5)
+
+
+@pytest.mark.parametrize("fallback", [None, "asked for"])
+def test_zero_gradient_stays_zero(fallback):
+    apply, params = made(Table())
+    plan = dataclasses.replace(plan_clipping(apply, params, IMAGE), fallback=fallback)
+    x, y = batch()
+    nothing = lambda logits, labels: 0.0 * cross_entropy(logits, labels)  # noqa: E731
+    out = clipped_sum(plan, apply, nothing, params, x, y, jnp.ones(6, bool), 1.0, KEY)
+    assert all((np.asarray(leaf) == 0).all() for leaf in jax.tree.leaves(out.total))
+    np.testing.assert_array_equal(out.norms, 0.0)
+
+
+@pytest.mark.parametrize("fallback", [None, "asked for"])
+@pytest.mark.parametrize("poison", [np.inf, np.nan, 3e38])
+def test_an_example_without_a_finite_gradient_counts_as_nothing(fallback, poison):
+    apply, params = made(Pictures())
+    plan = dataclasses.replace(plan_clipping(apply, params, IMAGE), fallback=fallback)
+    x, y = batch()
+    run = lambda x, m: clipped_sum(plan, apply, cross_entropy, params, x, y, m, 0.5, KEY).total  # noqa: E731
+    poisoned = run(x.at[2].set(poison), jnp.ones(6, bool))
+    without = run(x, jnp.arange(6) != 2)
+    for a, b in zip(jax.tree.leaves(poisoned), jax.tree.leaves(without), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_bfloat16_signals_are_summed_and_measured_in_float32():
+    apply, params = made(Pictures())
+    half = lambda p, x, key: apply(  # noqa: E731
+        *jax.tree.map(lambda a: a.astype(jnp.bfloat16), (p, x)), key
+    ).astype(jnp.float32)
+    plan = plan_clipping(half, params, IMAGE, check=cross_entropy)
+    assert plan.fallback is None
+    x, y = batch()
+    # Explicit gradients leave the backward pass as bfloat16, which keeps 8 bits.
+    out = assert_equal_to_explicit(plan, half, params, x, y, np.ones(6, bool), 0.5, rtol=2e-2)
+    alone = [
+        clipped_sum(plan, half, cross_entropy, params, x[n : n + 1], y[n : n + 1], jnp.ones(1, bool), 0.5, KEY)
+        for n in range(6)
+    ]
+    for one in alone:  # what enters the sum is no longer than C, to float32
+        length = np.sqrt(sum((np.asarray(g, np.float64) ** 2).sum() for g in jax.tree.leaves(one.total)))
+        assert length <= 0.5 * (1 + 1e-5)
+    summed = jax.tree.map(lambda *g: sum(g), *(one.total for one in alone))
+    for a, b in zip(jax.tree.leaves(out.total), jax.tree.leaves(summed), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("network", "reason"),
+    [
+        (Twice(), "is called 2 times"),
+        (OwnParameter(), "temperature belongs to no layer"),
+        (ReadsKernel(), "differ from explicit"),
+        (SeesOthers(), "differ from explicit"),
+        (Scanned(), "belongs to no layer|lifted"),
+        (nn.Sequential([nn.Conv(6, (3, 3), feature_group_count=3), lambda x: x.reshape(len(x), -1), nn.Dense(5)]), "groups"),
+    ],
+    ids=["twice", "own parameter", "kernel read outside", "sees others", "lifted", "grouped"],
+)
+def test_what_taps_cannot_see_falls_back_and_says_so(network, reason):
+    apply, params = made(network)
+    plan = plan_clipping(apply, params, IMAGE, check=cross_entropy)
+    assert plan.fallback is not None
+    assert any(part in plan.fallback for part in reason.split("|")), plan.fallback
+    assert plan.fallback in plan.lines()[0]
+    x, y = batch(size=5)
+    assert_equal_to_explicit(
+        dataclasses.replace(plan, microbatch=2), apply, params, x, y, np.array([1, 0, 1, 1, 1], bool), 0.5
+    )
+
+
+def test_a_plain_function_falls_back():
+    apply = lambda params, x, key: x.reshape(len(x), -1) @ params["w"]  # noqa: E731
+    params = {"w": jnp.ones((192, 5)) / 100}
+    plan = plan_clipping(apply, params, IMAGE, check=cross_entropy)
+    assert plan.fallback == "w belongs to no layer that can be tapped"
+    x, y = batch()
+    assert_equal_to_explicit(plan, apply, params, x, y, np.ones(6, bool), 0.5)
+
+
+@pytest.mark.parametrize("fallback", [None, "asked for"])
+def test_two_devices_equal_one_and_each_model_has_its_own_clip_norm(devices, fallback):
+    apply, _ = made(Pictures())
+    models = [made(Pictures(), seed=seed)[1] for seed in range(4)]
+    params = jax.tree.map(lambda *leaves: jnp.stack(leaves), *models)
+    plan = dataclasses.replace(plan_clipping(apply, models[0], IMAGE), fallback=fallback)
+    x, y = batch()
+    clip_norms = jnp.array([0.1, 1.0, 2.0, 1e6])
+
+    def one(_, per_model, shared):
+        params, clip_norm = per_model
+        return clipped_sum(plan, apply, cross_entropy, params, shared[0], shared[1], jnp.ones(6, bool), clip_norm, KEY)
+
+    results = {}
+    for count in (1, 2):
+        over = OverModels(one, Placement(devices[:count], 2))
+        results[count] = over((), (params, clip_norms), (x, y))
+        assert "all-reduce" not in over.lower((), (params, clip_norms), (x, y)).compile().as_text()
+    for a, b in zip(jax.tree.leaves(results[1]), jax.tree.leaves(results[2]), strict=True):
+        np.testing.assert_array_equal(a, b)
+    for m, clip_norm in enumerate(clip_norms):
+        alone = clipped_sum(plan, apply, cross_entropy, models[m], x, y, jnp.ones(6, bool), clip_norm, KEY)
+        for a, b in zip(jax.tree.leaves(alone.total), jax.tree.leaves(results[2].total), strict=True):
+            np.testing.assert_allclose(a, b[m], atol=1e-5 * float(min(clip_norm, 10.0)))
+
+
+def test_no_gradient_of_an_example_is_written_out_for_dense_layers():
+    apply, params = made(Table(), (192,))
+    plan = plan_clipping(apply, params, (192,))
+    x, y = batch((192,), size=64)
+    run = jax.jit(lambda p, x: clipped_sum(plan, apply, cross_entropy, p, x, y, jnp.ones(64, bool), 1.0, KEY).total)
+    text = run.lower(params, x).compile().as_text()
+    assert "64,192,12" not in text and "64,12,192" not in text
