@@ -1,0 +1,75 @@
+"""The ceiling: the fastest big float32 matrix product that each library manages on all cores."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+Library = Literal["jax", "numpy", "torch"]
+SIZES = (1024, 2048, 4096)
+
+
+class MatmulPeak:
+    """Square products of the size that suits the library best; units are FLOPs.
+
+    Args:
+      library: who multiplies.
+      threads: of PyTorch; the others take what the machine has.
+    """
+
+    compile_seconds = 0.0
+    facts: Mapping[str, int] = {}
+
+    def __init__(self, library: Library, threads: int):
+        product = _PRODUCTS[library](threads)
+        speeds: dict[int, float] = {}
+        work: dict[int, Callable[[], Any]] = {}
+        for size in SIZES:
+            work[size] = product(np.random.default_rng(0).standard_normal((2, size, size), np.float32))
+            work[size]()
+            begin = time.perf_counter()
+            work[size]()
+            speeds[size] = size**3 / (time.perf_counter() - begin)
+        self.size = max(speeds, key=speeds.__getitem__)
+        self._product = work[self.size]
+
+    def run(self) -> int:
+        self._product()
+        return 2 * self.size**3
+
+    def outcome(self) -> None:
+        return None
+
+
+Product = Callable[[np.ndarray], Callable[[], Any]]
+
+
+def _numpy(threads: int) -> Product:
+    return lambda factors: lambda: factors[0] @ factors[1]
+
+
+def _jax(threads: int) -> Product:
+    import jax
+
+    def product(factors: np.ndarray) -> Callable[[], Any]:
+        a, b = jax.device_put(factors[0]), jax.device_put(factors[1])
+        multiply = jax.jit(lambda a, b: jax.numpy.matmul(a, b, precision="highest")).lower(a, b).compile()
+        return lambda: jax.block_until_ready(multiply(a, b))
+
+    return product
+
+
+def _torch(threads: int) -> Product:
+    import torch  # pyright: ignore[reportMissingImports]
+
+    torch.set_num_threads(threads)
+
+    def product(factors: np.ndarray) -> Callable[[], Any]:
+        a, b = torch.from_numpy(factors)
+        return lambda: a @ b
+
+    return product
+
+
+_PRODUCTS: dict[Library, Callable[[int], Product]] = {"jax": _jax, "numpy": _numpy, "torch": _torch}

@@ -1,0 +1,38 @@
+"""Refuses to compare speeds of different work: sizes must be equal, and what was trained must be equally good."""
+
+import numpy as np
+
+from benchmarks._contest import Outcome, Running
+
+_STANDARD_ERRORS = 4.0  # false alarm of one comparison: below 1 in 10,000 for large groups of models
+
+
+class DifferentWork(Exception):
+    """Two contenders did not do the same work."""
+
+
+def require_same_work(ours: Running, theirs: Running) -> None:
+    """Compares parameters, steps, batch, and over models (seeds) the means of final loss and accuracies.
+
+    Raises:
+      DifferentWork: a size differs, or a mean differs by more than 4 standard errors.
+    """
+    name = theirs.name
+    if dict(ours.facts) != dict(theirs.facts):
+        raise DifferentWork(f"{name}: {dict(theirs.facts)}, ours: {dict(ours.facts)}")
+    mine, other = ours.outcome(), theirs.outcome()
+    if mine is None or other is None:
+        raise DifferentWork(f"{name}: nothing was trained")
+    for field in Outcome._fields:
+        require_equal_means(f"{name}: {field}", getattr(mine, field), getattr(other, field))
+
+
+def require_equal_means(what: str, ours: np.ndarray, theirs: np.ndarray) -> None:
+    """Raises ``DifferentWork`` where the means of two groups of models differ by more than 4 standard errors."""
+    gap = abs(ours.mean() - theirs.mean())
+    # The groups' spread is the same if the work is: the larger sample's estimate serves a small one better.
+    pooled = np.concatenate([ours - ours.mean(), theirs - theirs.mean()])
+    spread = np.sqrt((pooled**2).sum() / max(len(pooled) - 2, 1))
+    allowed = _STANDARD_ERRORS * spread * np.sqrt(1 / len(ours) + 1 / len(theirs))
+    if not gap <= allowed:
+        raise DifferentWork(f"{what} {theirs.mean():.5g}, ours {ours.mean():.5g}: more than {allowed:.2g} apart")

@@ -1,0 +1,202 @@
+"""The training comparison compares equal work, and says so when it does not."""
+
+import dataclasses
+import importlib
+import itertools
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from benchmarks._contest import Contender, ContenderFailed, Outcome, alternate, running
+from benchmarks._ours import ShadowTraining
+from benchmarks._same_work import DifferentWork, require_equal_means
+from benchmarks._workloads import DIGITS_MLP, dense_flops
+from miajax.training.losses import cross_entropy
+from miajax.training.trainer import Members
+
+
+def products(jaxpr) -> int:
+    """Multiplications and additions of all matrix products of a jaxpr."""
+    total = 0
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "dot_general":
+            (contracted, _), _ = equation.params["dimension_numbers"]
+            lhs = equation.invars[0].aval.shape
+            total += 2 * math.prod(equation.outvars[0].aval.shape) * math.prod(lhs[i] for i in contracted)
+        inner = (getattr(value, "jaxpr", None) for value in equation.params.values())
+        total += sum(products(jaxpr) for jaxpr in inner if jaxpr is not None)
+    return total
+
+
+@pytest.mark.parametrize(("sizes", "batch"), [((64, 128, 10), 64), ((7, 5, 6, 3), 9)])
+def test_flops_are_those_of_the_traced_gradient(sizes, batch):
+    def loss(layers, x, y):
+        for i, (weight, bias) in enumerate(layers):
+            x = (jax.nn.relu(x) if i else x) @ weight + bias
+        return cross_entropy(x, y).mean()
+
+    layers = [(jnp.ones(shape), jnp.ones(shape[1])) for shape in itertools.pairwise(sizes)]
+    traced = jax.make_jaxpr(jax.grad(loss))(layers, jnp.ones((batch, sizes[0])), jnp.zeros(batch, int))
+    assert dense_flops(sizes, batch) == products(traced.jaxpr)
+
+
+def small(epochs: int):
+    recipe = dataclasses.replace(DIGITS_MLP.campaign.recipe, epochs=epochs)
+    return dataclasses.replace(DIGITS_MLP, campaign=dataclasses.replace(DIGITS_MLP.campaign, recipe=recipe), models=2)
+
+
+@pytest.fixture(scope="module")
+def ours() -> ShadowTraining:
+    """Two models, trained."""
+    training = ShadowTraining(small(epochs=2), models=2)
+    assert training.run() == 2 * 2 * 14
+    return training
+
+
+@pytest.mark.parametrize(
+    ("rival", "options"),
+    [
+        ("TunedLoop", {}),
+        ("UsualLoop", {}),
+        ("Functional", {"stack": "none", "compiled": "no"}),
+        ("Functional", {"stack": "vmap", "compiled": "no", "width": 2}),
+        ("Functional", {"stack": "bmm", "compiled": "no", "width": 2}),
+    ],
+)
+def test_rival_ends_at_our_parameters_from_the_same_start_and_minibatches(rival, options, ours, monkeypatch):
+    torch = pytest.importorskip("torch", reason="PyTorch (extra bench) is not installed")
+    rivals = importlib.import_module("benchmarks._torch_rivals")
+    expected = ours.ensemble.snapshot(ours._groups[0]).state.params
+
+    theirs = getattr(rivals, rival)(small(epochs=2), models=2, threads=1, **options)
+    assert dict(theirs.facts) == dict(ours.facts)
+    # Both draw what our trainer draws: its initial weights, and its orders of each model's members.
+    trainer, ids = ours.trainer, theirs.ids.numpy()
+    members = [Members(jnp.int32(m), jnp.asarray(ids[m], jnp.int32), jnp.int32(ids.shape[1])) for m in range(2)]
+    starts, orders = [], []
+    for m, member in enumerate(members):
+        params = trainer.init(member)[0].params
+        model = theirs.network.build()
+        with torch.no_grad():
+            for layer, dense in zip(("Dense_0", "Dense_1"), (model[0], model[2]), strict=True):
+                dense.weight.copy_(torch.from_numpy(np.array(params[layer]["kernel"].T)))
+        starts.append(model)
+        rows = [np.asarray(trainer._shuffle(member, jnp.int32(epoch))).ravel() for epoch in range(2)]
+        orders += [torch.from_numpy(np.searchsorted(ids[m], r)) for r in rows]
+    one_after_another = rival != "Functional" or options["stack"] == "none"
+    if not one_after_another:  # a stack draws an epoch's orders of both models together
+        orders = [torch.stack(orders[epoch::2]) for epoch in range(2)]
+    draws, models = iter(orders), iter(starts)
+    monkeypatch.setattr(theirs, "network", theirs.network._replace(build=lambda: next(models)))
+    monkeypatch.setattr(torch, "randperm", lambda n: next(draws))
+    monkeypatch.setattr(torch, "rand", lambda shape: _Ranked(next(draws).view(shape[0], -1)))
+    assert theirs.run() == 2 * 2 * 14
+    for m in range(2):
+        found = [p.numpy() for p in theirs._trained[m]]
+        for layer in range(2):
+            kernel, bias = (expected[f"Dense_{layer}"][part][m] for part in ("kernel", "bias"))
+            np.testing.assert_allclose(found[2 * layer].T, kernel, rtol=1e-4, atol=2e-5)
+            np.testing.assert_allclose(found[2 * layer + 1], bias, rtol=1e-4, atol=2e-5)
+
+
+class _Ranked:
+    """Random draws whose order is known."""
+
+    def __init__(self, order):
+        self.order = order
+
+    def argsort(self, axis):
+        return self.order
+
+
+def test_rivals_start_from_our_distribution_of_weights():
+    torch = pytest.importorskip("torch", reason="PyTorch (extra bench) is not installed")
+    networks = importlib.import_module("benchmarks._torch_networks")
+    torch.manual_seed(0)
+    theirs = [p.detach().numpy() for p in networks.mlp(64, 512, 10).build().parameters()]
+    ours = jax.nn.initializers.lecun_normal()(jax.random.key(0), (64, 512))
+    assert abs(theirs[0].std() / ours.std() - 1) < 0.02
+    assert abs(np.abs(theirs[0]).max() / jnp.abs(ours).max() - 1) < 0.02
+    assert not theirs[1].any()
+
+
+def test_ours_leaves_models_judged_on_members_and_others(ours):
+    loss, inside, outside = ours.outcome()
+    state = ours.ensemble.snapshot(ours._groups[0]).state
+    for m, member in enumerate(ours.member):
+        one = jax.tree.map(lambda a, m=m: a[m], state)
+        logits, _ = ours.trainer.model.apply(one.params, one.model_state, ours.dataset.features, False, None)
+        hit = np.asarray(logits).argmax(1) == ours.dataset.labels
+        assert loss[m] == pytest.approx(float(cross_entropy(logits, ours.dataset.labels)[member].mean()), rel=1e-5)
+        assert (inside[m], outside[m]) == (hit[member].mean(), hit[~member].mean())
+        assert inside[m] > 0.8
+
+
+def test_equal_means_pass_and_other_means_are_refused():
+    rng = np.random.default_rng(0)
+    require_equal_means("loss", rng.normal(1.0, 0.1, 256), rng.normal(1.0, 0.1, 2))
+    require_equal_means("accuracy", np.ones(4), np.ones(3))
+    with pytest.raises(DifferentWork, match=r"loss 1\.1.*, ours 0\.9.* apart"):
+        require_equal_means("loss", rng.normal(1.0, 0.1, 256), rng.normal(1.15, 0.1, 64))
+    with pytest.raises(DifferentWork):
+        require_equal_means("loss", np.ones(4), np.full(4, np.nan))
+
+
+class Sleeper:
+    """A job that takes a known time, in a library that may fail."""
+
+    compile_seconds, facts = 0.25, {"size": 3}
+
+    def __init__(self, fails: bool = False):
+        if fails:
+            raise OSError("no compiler here")
+
+    def run(self) -> int:
+        import time
+
+        time.sleep(0.05)
+        return 10
+
+    def outcome(self) -> Outcome | None:
+        return None
+
+
+def test_processes_run_side_by_side_and_in_turn():
+    one = Contender("one", Sleeper, processes=1)
+    two = Contender("two", Sleeper, processes=2)
+    with running(one, 0.1) as first, running(two, 0.1) as second:
+        assert (second.compile_seconds, second.facts["size"]) == (0.25, 3)
+        rates = alternate([first, second], 3)
+    assert {name: len(r) for name, r in rates.items()} == {"one": 3, "two": 3}
+    assert max(rates["one"]) <= 200 < max(rates["two"]) <= 400
+
+
+def test_a_contender_that_fails_is_named_with_its_reason():
+    with pytest.raises(ContenderFailed, match="broken: OSError: no compiler here"), running(
+        Contender("broken", Sleeper, {"fails": True}), 0.1
+    ):
+        pass
+
+
+@pytest.mark.slow
+def test_quick_comparison_writes_its_rows(tmp_path):
+    target = tmp_path / "rows.json"
+    command = [sys.executable, "-m", "benchmarks.shadow_training", "--quick", "--json", str(target)]
+    subprocess.run(command, check=True, cwd=Path(__file__).parents[2])
+    written = json.loads(target.read_text())
+    assert written["command"] == f"python -m benchmarks.shadow_training --quick --json {target}"
+    headline = written["rows"][0]
+    assert headline["unit"] == "model-steps/s" and headline["name"].startswith("256 models")
+    assert len(headline["repeats"]["ours"]) == 3 and headline["ours"] > 0
+    if headline["rivals"]:
+        tuned = {k: v for k, v in headline["rivals"].items() if k not in headline["common_practice"]}
+        assert headline["ratio_best"] == pytest.approx(headline["ours"] / max(tuned.values()))
+    share = next(row for row in written["rows"] if row["name"].startswith("share of"))
+    assert 0 < share["ours"] < 1
