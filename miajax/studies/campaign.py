@@ -14,12 +14,13 @@ import numpy as np
 from miajax.errors import UserError
 from miajax.runs.atomic import write_json, write_npy
 from miajax.runs.folder import RunFolder, with_space_for
-from miajax.signals.query import Answers, Querier
 from miajax.studies.config import Setup
 from miajax.studies.interrupt import Stopped, asked_to_stop
+from miajax.studies.plan_effect import effect_of_plan
+from miajax.studies.programs import Finished, Programs
 from miajax.studies.progress import Reporter, Silent
 from miajax.training.devices import machine_name
-from miajax.training.ensemble import Ensemble, Group, Snapshot
+from miajax.training.ensemble import Group
 from miajax.training.plan import ExecutionPlan, bytes_per_model, choose_plan
 
 _SMALL = 2 << 30  # what is kept without being asked for
@@ -117,10 +118,11 @@ class _Runner:
         self.timing = Timing()
         self.notes: list[str] = []
         self.trained = 0
-        self._programs: _Programs | None = None
+        self._programs: Programs | None = None
         self._finished = 0  # models that this process trained or found
         sizes = {k: v for k, v in file_sizes(setup).items() if k in (*self.keep, "signals")}
         with_space_for(path, sum(sizes.values()), lambda: ", ".join(sizes))
+        self.plan_changed = False
         self.plan, self.folder = self._plan_and_folder(path)
         self.member = setup.membership()
         self._store_inputs()
@@ -159,10 +161,8 @@ class _Runner:
         changed = here.differing_bits(stored)
         if changed:
             listed = "; ".join(f"{name}: {theirs} before, {mine} now" for name, (mine, theirs) in changed.items())
+            self.plan_changed = True
             self.notes.append(f"Models were trained under different execution plans ({listed}); their bits may differ.")
-            history = folder.manifest.get("changed_plans", [])
-            if dataclasses.asdict(here) not in history:
-                folder.update_manifest(changed_plans=[*history, dataclasses.asdict(here)])
         return here, folder
 
     def _store_inputs(self) -> None:
@@ -179,6 +179,8 @@ class _Runner:
         self._finished = sum(map(len, self.folder.done()))
         group = self.plan.group
         with concurrent.futures.ThreadPoolExecutor(1) as writer, asked_to_stop() as stop:
+            if self.plan_changed and self.folder.missing(wanted, group):
+                self._record_changed_plan()
             while missing := self.folder.missing(wanted, group):
                 try:
                     trained = self._train(missing, group, writer, stop)
@@ -202,6 +204,21 @@ class _Runner:
                 "--models."
             )
         return self._gathered()
+
+    def _record_changed_plan(self) -> None:
+        """Trains a few finished models again under the new plan and writes down how far their signals move."""
+        history = self.folder.manifest.get("changed_plans", [])
+        mine = dataclasses.asdict(self.plan)
+        effect = next((entry["effect"] for entry in history if entry["plan"] == mine), None)
+        if effect is None and self.folder.done():
+            models = self.folder.done()[0][: self.plan.placement().width]
+            effect = effect_of_plan(self._programs_for(len(models)), self.folder, models, self.member)
+            self.folder.update_manifest(changed_plans=[*history, {"plan": mine, "effect": effect}])
+        if effect is not None:
+            self.notes.append(
+                f"Effect of the changed plan on {effect['models']} models trained again: scaled logits move by at most "
+                f"{effect['max_difference']:.3g}, rank correlation {effect['rank_correlation']:.6f}."
+            )
 
     def _train(
         self, missing: list[range], group: int, writer: concurrent.futures.Executor, stop: Callable[[], bool]
@@ -231,16 +248,16 @@ class _Runner:
         with held:
             store()
 
-    def _programs_for(self, models: int) -> "_Programs":
+    def _programs_for(self, models: int) -> Programs:
         unit = self.plan.placement().width
         width = -(-models // unit) * unit
         if self._programs is None or self._programs.width < width:
             begin = time.perf_counter()
-            self._programs = _Programs(self.setup, self.plan, width, "logits" in self.keep, "losses" in self.keep)
+            self._programs = Programs(self.setup, self.plan, width, "logits" in self.keep, "losses" in self.keep)
             self.timing.compile_s += time.perf_counter() - begin
         return self._programs
 
-    def _one_group(self, models: range, programs: "_Programs", stop: Callable[[], bool]) -> Callable[[], None]:
+    def _one_group(self, models: range, programs: Programs, stop: Callable[[], bool]) -> Callable[[], None]:
         """Trains and queries a group; returns the function that stores it."""
         ensemble, epochs = programs.ensemble, self.config.recipe.epochs
         ids, member = np.arange(models.start, models.stop), self.member[models.start : models.stop]
@@ -274,14 +291,11 @@ class _Runner:
                 raise Stopped
             if ensemble.stopped(group):
                 break
-        snapshot = ensemble.snapshot(group)
         self.timing.train_s += time.perf_counter() - begin
-
         begin = time.perf_counter()
-        pool: Answers = jax.tree.map(lambda a: np.asarray(a)[: len(ids)], programs.pool(group.state))
-        official = None if programs.test is None else np.asarray(programs.test(group.state).correct)[: len(ids)].mean(1)
+        finished = programs.finish(group)
         self.timing.query_s += time.perf_counter() - begin
-        return functools.partial(self._store, models, snapshot, pool, official, losses)
+        return functools.partial(self._store, models, finished, losses)
 
     def _report(self, models: range, group: Group) -> None:
         epochs, total = self.config.recipe.epochs, max(self.config.num_shadows, self._finished + len(models))
@@ -295,9 +309,8 @@ class _Runner:
             float(accuracy[good].mean()) if good.any() else 0.0,
         )
 
-    def _store(
-        self, models: range, snapshot: Snapshot, pool: Answers, official: np.ndarray | None, losses: np.ndarray | None
-    ) -> None:
+    def _store(self, models: range, finished: Finished, losses: np.ndarray | None) -> None:
+        snapshot, pool, official = finished
         phi = np.array(pool.scaled_logit)
         valid = np.isfinite(phi).all((1, 2)) & np.isfinite(snapshot.history.loss[:, 0])
         phi[~valid] = np.nan
@@ -360,30 +373,3 @@ class _Runner:
             trained=self.trained,
             notes=tuple(self.notes),
         )
-
-
-class _Programs:
-    """The compiled programs of a campaign for groups of up to ``width`` models."""
-
-    def __init__(self, setup: Setup, plan: ExecutionPlan, width: int, logits: bool, losses: bool):
-        dataset, trainer, config, placement = setup.dataset, setup.trainer, setup.config, plan.placement()
-        self.width, self.losses = width, losses
-        self.ensemble = Ensemble(trainer, dataset, placement)
-        ask = functools.partial(Querier, trainer, placement=placement, block=plan.query_block, mode=config.query_mode)
-        self.pool = ask(features=dataset.features, labels=dataset.labels, queries=config.queries, keep_logits=logits)
-        self.after_epoch = (
-            ask(features=dataset.features, labels=dataset.labels, keep_logits=False) if losses else self.pool
-        )
-        self.test = None
-        if dataset.test_features is not None and dataset.test_labels is not None:
-            self.test = ask(features=dataset.test_features, labels=dataset.test_labels, keep_logits=False)
-        state = self.ensemble.abstract_snapshot(width).state
-        queriers = {id(q): q for q in (self.pool, self.after_epoch, self.test) if q is not None}
-        # The compiler leaves the interpreter lock alone: programs compile side by side.
-        with concurrent.futures.ThreadPoolExecutor() as pool:
-            jobs = [
-                pool.submit(self.ensemble.compile, width),
-                *(pool.submit(q.compile, state) for q in queriers.values()),
-            ]
-            for job in jobs:
-                job.result()

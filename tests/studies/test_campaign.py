@@ -158,7 +158,11 @@ def test_a_changed_plan_is_recorded_and_told(tmp_path):
     run_campaign(small(4), tmp_path / "r")
     changed = run_campaign(small(8, chunk=4), tmp_path / "r")
     assert any("chunk: 2 before, 4 now" in note for note in changed.notes)
-    assert RunFolder.open(tmp_path / "r").manifest["changed_plans"][0]["chunk"] == 4
+    (entry,) = RunFolder.open(tmp_path / "r").manifest["changed_plans"]
+    assert entry["plan"]["chunk"] == 4
+    assert entry["effect"]["models"] == 4
+    assert 0 <= entry["effect"]["max_difference"] < 0.1 and entry["effect"]["rank_correlation"] > 0.999
+    assert any("Effect of the changed plan on 4 models" in note for note in changed.notes)
 
 
 def test_a_plan_is_reused_when_a_run_goes_on(tmp_path):

@@ -1,0 +1,62 @@
+"""The compiled programs of a campaign, and what it takes to run a group through them."""
+
+import concurrent.futures
+import functools
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from miajax.signals.query import Answers, Querier
+from miajax.studies.config import Setup
+from miajax.training.ensemble import Ensemble, Group, Snapshot
+from miajax.training.plan import ExecutionPlan
+
+
+class Finished(NamedTuple):
+    """A group on the host, trained and queried; leaves start with its real models.
+
+    Attributes:
+      snapshot: state and history.
+      pool: answers about the pool.
+      official_test_accuracy: ``float64[G]``, or None where the data set has no test split.
+    """
+
+    snapshot: Snapshot
+    pool: Answers
+    official_test_accuracy: np.ndarray | None
+
+
+class Programs:
+    """The compiled programs of a campaign for groups of up to ``width`` models."""
+
+    def __init__(self, setup: Setup, plan: ExecutionPlan, width: int, logits: bool, losses: bool):
+        dataset, trainer, config, placement = setup.dataset, setup.trainer, setup.config, plan.placement()
+        self.width, self.losses = width, losses
+        self.ensemble = Ensemble(trainer, dataset, placement)
+        ask = functools.partial(Querier, trainer, placement=placement, block=plan.query_block, mode=config.query_mode)
+        self.pool = ask(features=dataset.features, labels=dataset.labels, queries=config.queries, keep_logits=logits)
+        self.after_epoch = (
+            ask(features=dataset.features, labels=dataset.labels, keep_logits=False) if losses else self.pool
+        )
+        self.test = None
+        if dataset.test_features is not None and dataset.test_labels is not None:
+            self.test = ask(features=dataset.test_features, labels=dataset.test_labels, keep_logits=False)
+        state = self.ensemble.abstract_snapshot(width).state
+        queriers = {id(q): q for q in (self.pool, self.after_epoch, self.test) if q is not None}
+        # The compiler leaves the interpreter lock alone: programs compile side by side.
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            jobs = [
+                pool.submit(self.ensemble.compile, width),
+                *(pool.submit(q.compile, state) for q in queriers.values()),
+            ]
+            for job in jobs:
+                job.result()
+
+    def finish(self, group: Group) -> Finished:
+        """Queries a trained group and brings it to the host."""
+        pool: Answers = jax.tree.map(lambda a: np.asarray(a)[: group.size], self.pool(group.state))
+        official = None
+        if self.test is not None:
+            official = np.asarray(self.test(group.state).correct)[: group.size].mean(1)
+        return Finished(self.ensemble.snapshot(group), pool, official)
