@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 
 from miajax.runs.folder import RunFolder
 from miajax.studies.programs import Programs
@@ -30,5 +30,5 @@ def effect_of_plan(programs: Programs, folder: RunFolder, models: range, member:
     return {
         "models": len(ids),
         "max_difference": float(np.abs(now - before)[known].max()),
-        "rank_correlation": float(spearmanr(now[known], before[known])[0]),
+        "rank_correlation": float(np.corrcoef(rankdata(now[known]), rankdata(before[known]))[0, 1]),
     }
