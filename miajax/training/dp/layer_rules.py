@@ -66,7 +66,8 @@ def _scale_and_bias(module: Any) -> frozenset[str]:
 
 
 def _dense_gradient(call: LayerCall) -> LayerGradient:
-    shape, module = _dense_shape(call), call.module
+    module: Any = call.module
+    shape = _dense_shape(call)
     rows = call.positions(call.inputs.astype(call.outputs.dtype))
     return LinearGradient(
         rows, call.positions(call.outputs), shape[1:], module.use_bias, cheaper_method(*shape)
@@ -142,9 +143,8 @@ def _conv_gradient(call: LayerCall) -> LayerGradient:
         _per_axis(module.kernel_dilation, axes),
     )
     kernel_shape = (*kernel_size, call.inputs.shape[-1], call.outputs.shape[-1])
-    return LinearGradient(
-        call.positions(rows), call.positions(call.outputs), kernel_shape, module.use_bias, cheaper_method(*_conv_shape(call))
-    )
+    method = cheaper_method(*_conv_shape(call))
+    return LinearGradient(call.positions(rows), call.positions(call.outputs), kernel_shape, module.use_bias, method)
 
 
 def _norm_refused(module: Any) -> str | None:

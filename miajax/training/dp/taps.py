@@ -11,6 +11,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.extend import core
 
 from miajax.training.dp.layer_rules import RULES, LayerCall
 
@@ -36,6 +37,8 @@ class Recording:
     counts: dict[Path, int] = dataclasses.field(default_factory=dict)
     unread: dict[Path, str] = dataclasses.field(default_factory=dict)
 
+    _trace: Any = None
+
     def _intercept(self, method, args, kwargs, context):
         module, out = context.module, method(*args, **kwargs)
         if context.method_name != "__call__" or type(module) not in RULES:
@@ -45,14 +48,23 @@ class Recording:
         if len(args) != 1 or kwargs:
             self.unread[path] = "called with more than one argument"
             return out
+        if _trace() != self._trace:
+            self.unread[path] = "inside a lifted transformation (nn.scan, nn.remat, nn.vmap)"
+            return out
         shape = jax.ShapeDtypeStruct(out.shape, out.dtype)
         self.calls[path] = LayerCall(module.clone(parent=None, name=None), args[0], shape, self.views)
         return out if self.taps is None or path not in self.taps else out + self.taps[path]
 
     def run(self, apply: Apply, params: Any, x: jax.Array, key: jax.Array) -> jax.Array:
         """``apply`` with its layers recorded."""
+        self._trace = _trace()
         with nn.intercept_methods(self._intercept):
             return apply(params, x, key)
+
+
+def _trace() -> Any:
+    """What tells whether two values belong to the same level of JAX's tracing."""
+    return core.get_opaque_trace_state(convention="flax")
 
 
 def tapped_gradient(

@@ -1,5 +1,7 @@
 """Small networks that clipping has to get right, and what compares it with explicit gradients."""
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -10,6 +12,7 @@ from miajax.training.losses import cross_entropy
 from tests.oracles.dp import explicit_clipped_sum
 
 IMAGE = (8, 8, 3)
+CHEAP = {"xla_backend_optimization_level": "1"}  # for programs that run once
 
 
 class Pictures(nn.Module):
@@ -17,10 +20,10 @@ class Pictures(nn.Module):
 
     @nn.compact
     def __call__(self, x):
-        x = nn.relu(nn.GroupNorm(4)(nn.Conv(8, (3, 3))(x)))
+        x = nn.relu(nn.GroupNorm(4)(nn.Conv(8, (3, 3))(nn.Dense(4)(x))))
         x = nn.relu(nn.LayerNorm(use_bias=False)(nn.Conv(16, (3, 2), strides=2, use_bias=False)(x)))
         x = nn.tanh(nn.Conv(16, (3, 3), strides=(2, 1), padding=1, kernel_dilation=2)(x))
-        x = nn.Dense(7)(x).reshape(x.shape[0], -1)
+        x = x.reshape(x.shape[0], -1)
         return nn.Dense(5)(x)
 
 
@@ -66,7 +69,13 @@ class SeesOthers(nn.Module):
         return nn.Dense(5)(x - x.mean(0))
 
 
-class Scanned(nn.Module):
+class Grouped(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(5)(nn.Conv(6, (3, 3), feature_group_count=3)(x).reshape(x.shape[0], -1))
+
+
+class Lifted(nn.Module):
     @nn.compact
     def __call__(self, x):
         x = nn.Dense(12)(x.reshape(x.shape[0], -1))
@@ -74,9 +83,14 @@ class Scanned(nn.Module):
         return nn.Dense(5)(x)
 
 
+@functools.cache
+def _init(module, shape):
+    return jax.jit(lambda key: module.init(key, jnp.zeros((1, *shape)))["params"], compiler_options=CHEAP)
+
+
 def made(module: nn.Module, shape=IMAGE, seed=0):
     """``(apply, params)`` of a module."""
-    params = module.init(jax.random.key(seed), jnp.zeros((1, *shape)))["params"]
+    params = _init(module, shape)(jax.random.key(seed))
     return lambda params, x, key: module.apply({"params": params}, x), params
 
 
@@ -86,10 +100,15 @@ def batch(shape=IMAGE, size=6, views=1, seed=0, scale=1.0):
     return x, jax.random.randint(jax.random.key(seed + 1), (size,), 0, 5)
 
 
+def clipped(plan, apply, loss, params, x, y, mask, clip_norm):
+    """``clipped_sum`` as one program."""
+    run = lambda p, x, m: clipped_sum(plan, apply, loss, p, x, y, m, clip_norm, jax.random.key(0))  # noqa: E731
+    return jax.jit(run, compiler_options=CHEAP)(params, x, jnp.asarray(mask))
+
+
 def assert_equal_to_explicit(plan, apply, params, x, y, mask, clip_norm, rtol=1e-5):
     """The clipped sum and the norms are those of explicit gradients, to ``rtol`` of the largest entry."""
-    run = jax.jit(lambda p, x, m: clipped_sum(plan, apply, cross_entropy, p, x, y, m, clip_norm, jax.random.key(0)))
-    ours = run(params, x, jnp.asarray(mask))
+    ours = clipped(plan, apply, cross_entropy, params, x, y, mask, clip_norm)
 
     def gradient_of_one(params, x, label):
         labels = jnp.broadcast_to(label, x.shape[:1])
