@@ -1,0 +1,198 @@
+"""A run's signals and scores in the files of other tools: arrays and JSON, nothing that has to be executed to be read.
+
+Every format leaves out models that failed, since the tools that read it would average their NaN; ``export.json`` says
+which models the rows are.
+"""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.special import expit, log_expit
+
+from miajax.errors import UserError
+from miajax.runs.atomic import atomic_folder, read_json, write_json
+from miajax.runs.folder import RunFolder, with_space_for
+
+ExportFormat = Literal["lira2021", "privacy_meter", "tf_privacy", "sklearn"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class StoredSignals:
+    """What a finished run holds, read from its files.
+
+    Attributes:
+      folder: the run.
+      member: ``bool[M, N]``.
+      labels: ``int32[N]``.
+      scaled_logit: ``float32[M, N, Q]``, a memory map; NaN rows for models that failed.
+      valid: ``bool[M]``.
+    """
+
+    folder: RunFolder
+    member: Bool[np.ndarray, "models examples"]
+    labels: Int[np.ndarray, " examples"]
+    scaled_logit: Float[np.ndarray, "models examples queries"]
+    valid: Bool[np.ndarray, " models"]
+
+    @classmethod
+    def of(cls, path: Path) -> "StoredSignals":
+        """Reads a run folder.
+
+        Raises:
+          UserError: it is no run folder, or the run is not finished.
+        """
+        folder = RunFolder.open(path)
+        arrays = {}
+        for name in ("membership", "labels", "signals"):
+            if not (path / f"{name}.npy").is_file():
+                raise UserError(
+                    f"{path} holds no {name}.npy",
+                    expected="a finished run",
+                    remedy=f"Finish it with: python -m experiments.lira --run {path}",
+                )
+            arrays[name] = np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        signals = arrays["signals"]
+        valid = np.array([bool(np.isfinite(row).all()) for row in signals])
+        return cls(folder, np.array(arrays["membership"]), np.array(arrays["labels"]), signals, valid)
+
+    def logits(self) -> Iterator[tuple[int, Float[np.ndarray, "examples queries classes"]]]:
+        """``(model, logits)`` of every model whose logits the run kept, failed ones included."""
+        if not (self.folder.path / "logits").is_dir():
+            return
+        for models, part in self.folder.parts("logits", len(self.member)):
+            yield from zip(models, part, strict=True)
+
+
+def export_run(run: Path, format: ExportFormat, out: Path) -> dict[str, Any]:
+    """Writes a run in another tool's layout and returns what ``export.json`` says of it.
+
+    * ``lira2021``: ``y_train.npy``, and of every model ``experiment-I_M/{hparams.json, keep.npy, logits/E.npy,
+      scores/E.npy}`` with keep ``bool[N]``, logits ``float32[N, 1, Q, C]``, scores ``float32[N, Q]`` and E the number
+      of epochs, as tensorflow/privacy research/mi_lira_2021 reads them.
+    * ``privacy_meter``: ``memberships.npy`` ``bool[M, N]`` and ``signals/rmia_signals.npy`` ``float64[N, M]``, examples
+      by models, the probability of the label (of query 0), as privacytrustlab/ml_privacy_meter reads them; its losses
+      in ``signals/loss_signals.npy``.
+    * ``tf_privacy``: of every model ``target-I.npz`` with ``logits_train, logits_test, labels_train, labels_test,
+      loss_train, loss_test`` (of query 0), the fields of TF Privacy's ``AttackInputData``; ``examples-I.npz`` says
+      which examples they are.
+    * ``sklearn``: of every attack ``NAME.npz`` with ``y_true int8[K]`` and ``score float32[K]``, all scored cells of
+      all targets, and their ``model`` and ``example``.
+
+    Args:
+      run: a finished run folder.
+      format: see above.
+      out: a new or empty folder.
+
+    Raises:
+      UserError: ``run`` is no finished run, lacks what the format needs, or ``out`` holds something; nothing is
+        written.
+    """
+    if format not in get_args(ExportFormat):
+        raise UserError(f"--format {format} is unknown", expected="one of " + ", ".join(get_args(ExportFormat)))
+    stored = StoredSignals.of(run)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"--out {out} is not empty", expected="a new or empty folder", remedy="Choose another --out")
+    write, size = _WRITERS[format]
+    with_space_for(out, size(stored), lambda: f"the {format} export")
+    facts = {
+        "format": format,
+        "fingerprint": stored.folder.manifest["fingerprint"],
+        "models": [int(i) for i in np.flatnonzero(stored.valid)],
+        "failed_models": [int(i) for i in np.flatnonzero(~stored.valid)],
+        "num_examples": stored.member.shape[1],
+        "queries": stored.scaled_logit.shape[2],
+    }
+    with atomic_folder(out) as folder:
+        facts |= write(stored, folder)
+        write_json(folder / "export.json", facts)
+    return facts
+
+
+def _lira2021(stored: StoredSignals, out: Path) -> dict[str, Any]:
+    num_models = len(stored.member)
+    config = read_json(stored.folder.path / "config.json")
+    epoch = f"{config['recipe']['epochs']:010d}.npy"
+    hparams = json.dumps({"arch": config["model"], "seed": config["seed"], **config["recipe"]}, indent=2)
+    np.save(out / "y_train.npy", stored.labels, allow_pickle=False)
+    for model in np.flatnonzero(stored.valid):
+        folder = out / f"experiment-{model}_{num_models}"
+        (folder / "scores").mkdir(parents=True)
+        (folder / "hparams.json").write_text(hparams, encoding="utf-8")
+        np.save(folder / "keep.npy", stored.member[model], allow_pickle=False)
+        np.save(folder / "scores" / epoch, stored.scaled_logit[model], allow_pickle=False)
+    kept = False
+    for model, logits in stored.logits():
+        if stored.valid[model]:
+            kept = True
+            folder = out / f"experiment-{model}_{num_models}" / "logits"
+            folder.mkdir()
+            np.save(folder / epoch, logits[:, None], allow_pickle=False)
+    return {"logits": kept}
+
+
+def _privacy_meter(stored: StoredSignals, out: Path) -> dict[str, Any]:
+    phi = np.asarray(stored.scaled_logit[stored.valid, :, 0], np.float64).T
+    (out / "signals").mkdir()
+    np.save(out / "memberships.npy", stored.member[stored.valid], allow_pickle=False)
+    np.save(out / "signals" / "rmia_signals.npy", expit(phi), allow_pickle=False)
+    np.save(out / "signals" / "loss_signals.npy", -log_expit(phi), allow_pickle=False)
+    return {}
+
+
+def _tf_privacy(stored: StoredSignals, out: Path) -> dict[str, Any]:
+    logits_of = stored.logits()
+    kept = False
+    for model, member in enumerate(stored.member):
+        logits = next(logits_of, (model, None))[1]
+        if not stored.valid[model]:
+            continue
+        loss = -log_expit(np.asarray(stored.scaled_logit[model, :, 0], np.float64))
+        arrays = {"labels": stored.labels, "loss": loss.astype(np.float32)}
+        if logits is not None:
+            kept, arrays["logits"] = True, logits[:, 0]
+        sides = {"train": np.flatnonzero(member), "test": np.flatnonzero(~member)}
+        fields: dict[str, Any] = {f"{name}_{side}": a[ids] for name, a in arrays.items() for side, ids in sides.items()}
+        np.savez(out / f"target-{model:05d}.npz", **fields)
+        ids: dict[str, Any] = {f"ids_{side}": rows for side, rows in sides.items()}
+        np.savez(out / f"examples-{model:05d}.npz", **ids)
+    return {"logits": kept}
+
+
+def _sklearn(stored: StoredSignals, out: Path) -> dict[str, Any]:
+    files = sorted((stored.folder.path / "scores").glob("*.npy"))
+    if not files:
+        raise UserError(
+            f"{stored.folder.path} holds no scores",
+            expected="scores/<attack>.npy",
+            remedy=f"Make them with: python -m experiments.lira --run {stored.folder.path}",
+        )
+    for file in files:
+        scores = np.load(file, mmap_mode="r", allow_pickle=False)
+        model, example = np.nonzero(np.isfinite(scores) & stored.valid[:, None])
+        np.savez(
+            out / f"{file.stem}.npz",
+            y_true=stored.member[model, example].astype(np.int8),
+            score=scores[model, example],
+            model=model.astype(np.int32),
+            example=example.astype(np.int32),
+        )
+    return {"attacks": [file.stem for file in files]}
+
+
+def _size_of_logits(stored: StoredSignals) -> int:
+    first = next(stored.logits(), None)
+    return 0 if first is None else first[1].nbytes * len(stored.member)
+
+
+_Writer = Callable[[StoredSignals, Path], dict[str, Any]]
+_WRITERS: dict[str, tuple[_Writer, Callable[[StoredSignals], int]]] = {
+    "lira2021": (_lira2021, lambda stored: stored.scaled_logit.nbytes + _size_of_logits(stored) + stored.member.nbytes),
+    "privacy_meter": (_privacy_meter, lambda stored: 17 * stored.member.size),
+    "tf_privacy": (_tf_privacy, lambda stored: 16 * stored.member.size + _size_of_logits(stored)),
+    "sklearn": (_sklearn, lambda stored: 13 * stored.member.size * len([*(stored.folder.path / "scores").glob("*")])),
+}
