@@ -12,8 +12,10 @@ import optax
 from miajax.data.dataset import Dataset
 from miajax.models.model import Model
 from miajax.training import augment
+from miajax.training.dp.step import PrivateInputs, PrivateStep
 from miajax.training.losses import cross_entropy
 from miajax.training.recipe import OptimizerBuilder, Recipe, build_optimizer
+from miajax.training.shuffle import shuffled
 
 _INIT, _SHUFFLE, _STEP = 0, 1, 2  # streams folded into a model's key
 
@@ -42,11 +44,13 @@ class Members(NamedTuple):
       model_id: ``int32[]``; every key is folded from it.
       ids: ``int32[capacity]``, rows of the pool; past ``count`` padding.
       count: ``int32[]``, how many of them are members.
+      private: secret and settings of a private training, else None.
     """
 
     model_id: Leaf
     ids: Leaf
     count: Leaf
+    private: PrivateInputs | None = None
 
 
 class Best(NamedTuple):
@@ -71,6 +75,7 @@ class TrainState(NamedTuple):
       params, model_state, opt_state: of the model in training.
       ema: moving average of ``params``, or None where the recipe has none.
       best: early stopping's memory, or None where the recipe has none.
+      private_steps: ``int32[]``, private steps that this model's parameters rest on, or None.
     """
 
     params: Any
@@ -78,6 +83,7 @@ class TrainState(NamedTuple):
     opt_state: Any
     ema: Any = None
     best: Best | None = None
+    private_steps: Any = None
 
 
 class History(NamedTuple):
@@ -139,6 +145,7 @@ class Trainer:
       example_shape: shape of one stored row.
       seed: root seed of all keys.
       optimizer: makes another optax chain than the recipe's from its schedule, or None.
+      private: the mechanism that makes each step private, or None.
     """
 
     model: Model
@@ -149,6 +156,7 @@ class Trainer:
     example_shape: tuple[int, ...]
     seed: int
     optimizer: OptimizerBuilder | None = None
+    private: PrivateStep | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -161,8 +169,13 @@ class Trainer:
         root = jax.random.key(self.seed, impl="threefry2x32")
         return jax.random.fold_in(jax.random.fold_in(root, model_id), stream)
 
+    @property
+    def _cut_short(self) -> bool:
+        """Whether models with fewer members run fewer steps; private ones don't, since that would tell their number."""
+        return self.ragged and self.private is None
+
     def _total_steps(self, count):
-        return self.recipe.epochs * (count // self.recipe.batch_size if self.ragged else self.steps_per_epoch)
+        return self.recipe.epochs * (count // self.recipe.batch_size if self._cut_short else self.steps_per_epoch)
 
     def _optimizer(self, count):
         return build_optimizer(self.recipe, self._total_steps(count), self.optimizer)
@@ -181,7 +194,8 @@ class Trainer:
         empty = jnp.full((self.recipe.epochs,), jnp.nan, jnp.float32)
         stops = self.recipe.early_stopping > 0
         best = Best(params, model_state, jnp.float32(jnp.inf), jnp.int32(0)) if stops else None
-        state = TrainState(params, model_state, opt_state, params if self.recipe.ema else None, best)
+        steps = None if self.private is None else jnp.int32(0)
+        state = TrainState(params, model_state, opt_state, params if self.recipe.ema else None, best, steps)
         return state, History(empty, empty, empty if stops else None)
 
     def advance(
@@ -201,12 +215,12 @@ class Trainer:
 
         def epoch(number, carry):
             before, history = carry
-            order = self._shuffle(members, number)
+            order = None if self.private is not None else self._shuffle(members, number)
             keys = jax.random.fold_in(self.key(members.model_id, _STEP), number)
             steps = jnp.arange(self.steps_per_epoch, dtype=jnp.int32)
-            step = partial(self._step, optimizer, data, members.count, keys)
+            step = partial(self._step, optimizer, data, members, keys)
             state, (losses, hits) = jax.lax.scan(step, before, (steps, order))
-            ran = jnp.maximum(members.count // self.recipe.batch_size, 1) if self.ragged else self.steps_per_epoch
+            ran = jnp.maximum(members.count // self.recipe.batch_size, 1) if self._cut_short else self.steps_per_epoch
             seen = History(losses.sum() / ran, hits.sum() / ran)
             if before.best is not None:
                 state, seen = self._validated(before, state, seen, data)
@@ -235,14 +249,11 @@ class Trainer:
         return after, jax.tree.map(lambda value: jnp.where(stopped, jnp.nan, value), seen)
 
     def _shuffle(self, members: Members, epoch: jax.Array) -> jax.Array:
+        """This epoch's minibatches, ``int32[steps, B]``: the members in random order, cut into full batches."""
         key = jax.random.fold_in(self.key(members.model_id, _SHUFFLE), epoch)
-        used = self.steps_per_epoch * self.recipe.batch_size
-        if self.ragged:
-            draws = jax.random.uniform(key, (self.capacity,))
-            order = members.ids[jnp.argsort(jnp.where(jnp.arange(self.capacity) < members.count, draws, 2.0))]
-        else:
-            order = jax.random.permutation(key, members.ids)
-        return order[:used].reshape(self.steps_per_epoch, self.recipe.batch_size)
+        padding = jnp.arange(self.capacity) >= members.count if self.ragged else None
+        order = shuffled(key, members.ids, padding)
+        return order[: self.steps_per_epoch * self.recipe.batch_size].reshape(-1, self.recipe.batch_size)
 
     def _augmented(self, key: jax.Array, x: jax.Array) -> jax.Array:
         recipe = self.recipe
@@ -254,6 +265,13 @@ class Trainer:
             x = augment.random_cutout(jax.random.fold_in(key, 2), x, recipe.cutout)
         return x
 
+    def forward(self, params, model_state, x: jax.Array, dropout: jax.Array) -> tuple[jax.Array, Any]:
+        """Float32 logits of network inputs in training, in the recipe's precision, and the new model state."""
+        if self.recipe.precision == "bfloat16":
+            params, x = jax.tree.map(lambda a: a.astype(jnp.bfloat16), (params, x))
+        logits, model_state = self.model.apply(params, model_state, x, True, dropout)
+        return logits.astype(jnp.float32), model_state
+
     def _objective(self, params, model_state, x: jax.Array, y: jax.Array, key: jax.Array):
         """Mean loss of a batch as stored, with ``(model_state, share classified right)``."""
         recipe = self.recipe
@@ -262,22 +280,45 @@ class Trainer:
         share = None
         if recipe.mixup:
             x, share = augment.mixup(jax.random.fold_in(draws, 3), x, recipe.mixup)
-        if recipe.precision == "bfloat16":
-            params, x = jax.tree.map(lambda a: a.astype(jnp.bfloat16), (params, x))
-        logits, model_state = self.model.apply(params, model_state, x, True, dropout)
-        logits = logits.astype(jnp.float32)
+        logits, model_state = self.forward(params, model_state, x, dropout)
         loss = cross_entropy(logits, y, recipe.label_smoothing)
         if share is not None:
             loss = share * loss + (1.0 - share) * cross_entropy(logits, y[::-1], recipe.label_smoothing)
         return loss.mean(), (model_state, (jnp.argmax(logits, -1) == y).mean(dtype=jnp.float32))
 
-    def _step(self, optimizer, data: TrainingData, count, keys, state: TrainState, batch):
-        number, rows = batch
-        x, y = data.features[rows], data.labels[rows]
-        gradient_of = jax.value_and_grad(self._objective, has_aux=True)
-        (loss, (model_state, hit)), gradient = gradient_of(
-            state.params, state.model_state, x, y, jax.random.fold_in(keys, number)
+    def _private_gradient(self, data: TrainingData, members: Members, state: TrainState, key: jax.Array):
+        """Loss, share classified right, and gradient of a step that the mechanism samples itself."""
+        assert self.private is not None and members.private is not None
+        views = self.private.mechanism.views
+
+        def batch_of(places, draws):
+            rows = members.ids[places]
+            x = self._augmented(draws, jnp.repeat(self.scaling(data.features[rows]), views, 0))
+            return x.reshape(len(rows), views, *x.shape[1:]), data.labels[rows]
+
+        seen = self.private.gradient(
+            lambda params, x, dropout: self.forward(params, state.model_state, x, dropout)[0],
+            partial(cross_entropy, label_smoothing=self.recipe.label_smoothing),
+            state.params,
+            members.private,
+            (members.model_id, members.count, self.capacity),
+            state.private_steps,
+            batch_of,
+            key,
         )
+        return seen.loss, seen.hit, seen.gradient
+
+    def _step(self, optimizer, data: TrainingData, members: Members, keys, state: TrainState, batch):
+        number, rows = batch
+        key = jax.random.fold_in(keys, number)
+        if self.private is not None:
+            loss, hit, gradient = self._private_gradient(data, members, state, key)
+            model_state, private_steps = state.model_state, state.private_steps + 1
+        else:
+            x, y = data.features[rows], data.labels[rows]
+            gradient_of = jax.value_and_grad(self._objective, has_aux=True)
+            (loss, (model_state, hit)), gradient = gradient_of(state.params, state.model_state, x, y, key)
+            private_steps = None
         updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         ema = state.ema
@@ -285,9 +326,9 @@ class Trainer:
             ema = jax.tree.map(
                 lambda average, new: self.recipe.ema * average + (1 - self.recipe.ema) * new, ema, params
             )
-        after = TrainState(params, model_state, opt_state, ema, state.best)
-        if self.ragged:
-            full = number < count // self.recipe.batch_size
+        after = TrainState(params, model_state, opt_state, ema, state.best, private_steps)
+        if self._cut_short:
+            full = number < members.count // self.recipe.batch_size
             after = jax.tree.map(lambda new, old: jnp.where(full, new, old), after, state)
             loss, hit = jnp.where(full, loss, 0.0), jnp.where(full, hit, 0.0)
         return after, (loss, hit)
