@@ -1,6 +1,7 @@
 """A group of shadow models: started, advanced, queried and brought to the host together."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -9,6 +10,7 @@ import numpy as np
 
 from miajax.data.dataset import Dataset
 from miajax.data.splits import member_ids
+from miajax.training.dp.step import PrivateInputs
 from miajax.training.parallel import OverModels, Placement
 from miajax.training.trainer import History, Leaf, Members, Trainer, TrainingData, TrainState
 
@@ -50,10 +52,19 @@ class Ensemble:
       trainer: one model's state machine.
       dataset: the pool is put on every device once.
       placement: how models share the machine.
+      private: secrets and settings of the models of given ids, ``[G]`` leaves, where the trainer is private.
     """
 
-    def __init__(self, trainer: Trainer, dataset: Dataset, placement: Placement):
-        self.trainer, self.dataset, self.placement = trainer, dataset, placement
+    def __init__(
+        self,
+        trainer: Trainer,
+        dataset: Dataset,
+        placement: Placement,
+        private: Callable[[np.ndarray], PrivateInputs] | None = None,
+    ):
+        if (private is None) != (trainer.private is None):
+            raise ValueError("a private trainer and the inputs of its mechanism come together")
+        self.trainer, self.dataset, self.placement, self._private = trainer, dataset, placement, private
         validation = (dataset.validation_features, dataset.validation_labels) if trainer.recipe.early_stopping else ()
         self.data: TrainingData = placement.share(TrainingData(dataset.features, dataset.labels, *validation))
         self._init = OverModels(lambda _, members, __: trainer.init(members), placement, runs_once=True)
@@ -77,7 +88,14 @@ class Ensemble:
         unit = self.placement.width
         width = max(width or 0, -(-len(model_ids) // unit) * unit)
         rows = np.minimum(np.arange(width), len(model_ids) - 1)
-        return Members(np.asarray(model_ids, np.int32)[rows], ids[rows], counts[rows])
+        padded = np.asarray(model_ids, np.int32)[rows]
+        return Members(padded, ids[rows], counts[rows], None if self._private is None else self._private(padded))
+
+    def _abstract_members(self, size: int) -> Members:
+        shape = jax.ShapeDtypeStruct
+        whole, real = shape((size,), jnp.int32), shape((size,), jnp.float32)
+        private = None if self._private is None else PrivateInputs(shape((size, 2), jnp.uint32), real, real)
+        return Members(whole, shape((size, self.trainer.capacity), jnp.int32), whole, private)
 
     def start(self, model_ids: np.ndarray, member: np.ndarray, width: int | None = None) -> Group:
         """Untrained models.
@@ -104,12 +122,10 @@ class Ensemble:
 
     def compile(self, width: int) -> None:
         """Compiles ``init`` and ``advance`` for groups of ``width`` models without running them."""
-        n = self.trainer.capacity
-        shape = jax.ShapeDtypeStruct
-        members = Members(shape((width,), jnp.int32), shape((width, n), jnp.int32), shape((width,), jnp.int32))
+        members = self._abstract_members(width)
         self._init.compile((), members, ())
         state, history = jax.eval_shape(jax.vmap(self.trainer.init), members)
-        epoch = shape((), jnp.int32)
+        epoch = jax.ShapeDtypeStruct((), jnp.int32)
         self._advance.compile((state, history), members, (self.data, epoch, epoch))
 
     def snapshot(self, group: Group) -> Snapshot:
@@ -119,11 +135,8 @@ class Ensemble:
 
     def abstract_snapshot(self, size: int) -> Snapshot:
         """Shapes and dtypes of a snapshot of ``size`` models; a checkpoint is restored into it."""
-        n = self.trainer.capacity
-        shape = jax.ShapeDtypeStruct
-        members = Members(shape((size,), jnp.int32), shape((size, n), jnp.int32), shape((size,), jnp.int32))
-        state, history = jax.eval_shape(jax.vmap(self.trainer.init), members)
-        return Snapshot(state, history, shape((), np.int32))
+        state, history = jax.eval_shape(jax.vmap(self.trainer.init), self._abstract_members(size))
+        return Snapshot(state, history, jax.ShapeDtypeStruct((), np.int32))
 
     def resume(self, model_ids: np.ndarray, member: np.ndarray, snapshot: Snapshot, width: int | None = None) -> Group:
         """Models as a snapshot left them."""

@@ -1,0 +1,174 @@
+"""One private mechanism: sampling, clipping, noise and their accounting, configured together and resolved once."""
+
+import dataclasses
+import math
+from typing import Any, Literal, get_args
+
+from miajax.errors import UserError
+from miajax.training.dp import accounting
+from miajax.training.dp.accounting import Accountant, SampledGaussian, Sampling
+from miajax.training.recipe import Recipe
+
+Overflow = Literal["truncate", "microbatch"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Privacy:
+    """Differential privacy as a user asks for it."""
+
+    epsilon: float | None = None
+    """budget of a whole training; the noise is calibrated to it. inf: clipping without noise"""
+    noise_multiplier: float | None = None
+    """standard deviation of the noise over the clipping norm, instead of a budget"""
+    delta: float = 1e-5
+    """delta of the guarantee; below 1 / members"""
+    clip_norm: float = 1.0
+    """norm that each example's gradient is cut to"""
+    sampling: Sampling = "poisson"
+    """poisson: each member by itself; fixed_size: batches of equal size, accounted as such (replace-one adjacency)"""
+    overflow: Overflow = "truncate"
+    """a Poisson sample larger than the slots is cut, and accounted so; or worked off in further microbatches"""
+    slots: int | None = None
+    """places of a Poisson batch; chosen so that cutting costs no measurable epsilon when not given"""
+    microbatch: int | None = None
+    """examples in memory at a time; a whole batch when not given"""
+    augmentation_multiplicity: int = 1
+    """views of each example whose gradients are averaged before clipping"""
+    accountant: Accountant = "pld"
+    """pld (tight) or rdp"""
+    reproducible_noise: bool = False
+    """derive noise and samples from --seed: for tests, not for release"""
+
+    def __post_init__(self):
+        def need(ok: bool, flag: str, expected: str):
+            if not ok:
+                raise UserError(f"--{flag} {getattr(self, flag)}", expected=expected)
+
+        if (self.epsilon is None) == (self.noise_multiplier is None):
+            raise UserError(
+                f"--epsilon {self.epsilon} with --noise_multiplier {self.noise_multiplier}",
+                expected="exactly one of the two",
+            )
+        need(self.epsilon is None or self.epsilon > 0, "epsilon", "a positive budget, or inf")
+        need(
+            self.noise_multiplier is None or 0 <= self.noise_multiplier < math.inf,
+            "noise_multiplier",
+            "0 or more",
+        )
+        need(0 < self.delta < 1, "delta", "a probability in (0, 1)")
+        need(0 < self.clip_norm < math.inf, "clip_norm", "a positive norm")
+        need(self.sampling in get_args(Sampling), "sampling", " or ".join(get_args(Sampling)))
+        need(self.overflow in get_args(Overflow), "overflow", " or ".join(get_args(Overflow)))
+        need(self.accountant in get_args(Accountant), "accountant", " or ".join(get_args(Accountant)))
+        need(self.slots is None or self.slots >= 1, "slots", "1 or more places")
+        need(self.microbatch is None or self.microbatch >= 1, "microbatch", "1 or more examples")
+        need(self.augmentation_multiplicity >= 1, "augmentation_multiplicity", "1 or more views")
+
+
+@dataclasses.dataclass(frozen=True)
+class Mechanism:
+    """What really runs; made by ``resolve``.
+
+    Attributes:
+      step: one step as the accountant sees it.
+      clip_norm: C.
+      delta, accountant: of the epsilons it tells.
+      width: places of a sample in memory; under ``overflow="microbatch"`` one for every member.
+      block: examples clipped at a time; a sample is worked off in as many blocks as it fills.
+      views: augmentation multiplicity.
+      steps: how many are planned.
+      releasable: whether noise and samples come from a secret key.
+    """
+
+    step: SampledGaussian
+    clip_norm: float
+    delta: float
+    accountant: Accountant
+    width: int
+    block: int
+    views: int
+    steps: int
+    releasable: bool
+
+    def epsilon(self, steps: int) -> float:
+        """What ``steps`` steps have spent at ``delta``."""
+        return accounting.epsilon(self.step, int(steps), self.delta, self.accountant)
+
+    def record(self) -> dict[str, Any]:
+        """JSON of what the guarantee rests on, for reports."""
+        return {
+            "adjacency": self.step.adjacency,
+            "delta": self.delta,
+            "accountant": self.accountant,
+            "sampling": self.step.sampling,
+            "sampling_rate": self.step.rate,
+            "slots": self.step.slots,
+            "noise_multiplier": self.step.noise_multiplier,
+            "clip_norm": self.clip_norm,
+            "planned_steps": self.steps,
+            "planned_epsilon": self.epsilon(self.steps),
+            "release": "secret noise" if self.releasable else "not for release: noise follows from the seed",
+            "not_covered": ["choosing hyperparameters", "which epoch is kept", "floating-point arithmetic"],
+        }
+
+
+def default_slots(batch_size: int, num_members: int) -> int:
+    """Places that a Poisson sample of mean ``batch_size`` outgrows once in about 10^8 steps, in eights: six sigma."""
+    return min(num_members, 8 * math.ceil((batch_size + 6 * math.sqrt(batch_size)) / 8))
+
+
+def resolve(privacy: Privacy, recipe: Recipe, num_members: int, ragged: bool) -> Mechanism:
+    """The mechanism of a recipe on ``num_members`` members a model (the most, where models differ).
+
+    Raises:
+      UserError: whatever in recipe and privacy would break the guarantee, or has no bound.
+    """
+    batch, fixed = recipe.batch_size, privacy.sampling == "fixed_size"
+    if recipe.mixup:
+        raise UserError(
+            f"--mixup {recipe.mixup} with differential privacy",
+            expected="--mixup 0, since a mixed example carries two people's data past one clipping norm",
+        )
+    if privacy.delta >= 1 / num_members:
+        raise UserError(
+            f"--delta {privacy.delta} for models of {num_members} members",
+            expected=f"less than 1 / members = {1 / num_members:.2g}",
+            remedy="Publishing one member at random would pass at this delta",
+        )
+    if batch > num_members:
+        raise UserError(f"--batch_size {batch}", expected=f"at most a model's {num_members} members")
+    views = privacy.augmentation_multiplicity
+    if views > 1 and not recipe.augments_images:
+        raise UserError(
+            f"--augmentation_multiplicity {views} without augmentation", expected="--flip, --shift or --cutout with it"
+        )
+    if fixed and ragged:
+        raise UserError(
+            "--sampling fixed_size for models of different numbers of members",
+            expected="--sampling poisson, or --split fixed_size",
+        )
+    if fixed and privacy.slots is not None:
+        raise UserError(f"--slots {privacy.slots} with --sampling fixed_size", expected="--sampling poisson")
+    cut = not fixed and privacy.overflow == "truncate"
+    slots = min(privacy.slots or default_slots(batch, num_members), num_members)
+    # A sample that can't outgrow its places is never cut.
+    step = SampledGaussian(privacy.sampling, num_members, batch, slots if cut and slots < num_members else None, 0.0)
+    accounting.check_accountant(step, privacy.accountant)
+    steps = recipe.epochs * (num_members // batch)
+    noise = privacy.noise_multiplier
+    if noise is None:
+        assert privacy.epsilon is not None
+        noise = accounting.calibrated_noise(step, steps, privacy.epsilon, privacy.delta, privacy.accountant)
+    width = batch if fixed else slots if cut else num_members
+    block = min(privacy.microbatch or (batch if fixed else slots), width)
+    return Mechanism(
+        step=dataclasses.replace(step, noise_multiplier=float(noise)),
+        clip_norm=privacy.clip_norm,
+        delta=privacy.delta,
+        accountant=privacy.accountant,
+        width=width,
+        block=block,
+        views=views,
+        steps=steps,
+        releasable=not privacy.reproducible_noise,
+    )
