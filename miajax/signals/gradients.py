@@ -1,0 +1,99 @@
+"""How long the gradient of each example's loss is, by the parameters and by the input: two signals of the white box."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float
+
+from miajax.training.dp.clipping import clipped_sum, plan_clipping
+from miajax.training.losses import cross_entropy
+from miajax.training.parallel import OverModels, Placement
+from miajax.training.trainer import Trainer
+
+
+class GradientNorms(NamedTuple):
+    """Euclidean norms of the gradient of the cross-entropy of each example, in nats.
+
+    Attributes:
+      parameters: ``float32[G, N]``, by all parameters.
+      inputs: ``float32[G, N]``, by the network's input, after the data set's scaling.
+    """
+
+    parameters: Float[Array, "models examples"]
+    inputs: Float[Array, "models examples"]
+
+
+def gradient_norms(
+    trainer: Trainer,
+    models: tuple[Any, Any],
+    features: np.ndarray,
+    labels: np.ndarray,
+    placement: Placement,
+    *,
+    block: int = 256,
+) -> GradientNorms:
+    """Gradient norms of all models on all examples, in evaluation mode.
+
+    Where the network's layers can be tapped (as for private training), no per-example gradient is ever formed: norms
+    follow from the layers' inputs and cotangents (Goodfellow 2015, arXiv 1510.01799). Elsewhere examples come one at a
+    time.
+
+    Args:
+      trainer: whose models they are.
+      models: ``(params, model_state)`` with leaves ``[G, ...]``, as ``Trainer.evaluated`` gives them.
+      features, labels: ``[N, ...]`` as stored, ``int32[N]``.
+      placement: how models share the machine.
+      block: examples of one backward pass.
+
+    Returns:
+      NumPy arrays.
+    """
+    num_models, num_examples = len(jax.tree.leaves(models)[0]), len(labels)
+    block = min(block, num_examples)
+    blocks = -(-num_examples // block)
+    rows = np.minimum(np.arange(blocks * block), num_examples - 1)
+    folded = tuple(array[rows].reshape(blocks, block, *array.shape[1:]) for array in (features, labels))
+    example_shape = features.shape[1:]
+    first = jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), models)
+    network = _evaluating(trainer, first[1])
+    plan = plan_clipping(network, first[0], example_shape, check=cross_entropy)
+
+    def of_model(_, model, shared):
+        params, state = model
+        network = _evaluating(trainer, state)
+
+        def of_example(example):
+            x, y = example
+            objective = lambda params, x: cross_entropy(network(params, x[None], None), y[None])[0]  # noqa: E731
+            by_params, by_input = jax.grad(objective, (0, 1))(params, x)
+            return GradientNorms(optax.tree.norm(by_params), optax.tree.norm(by_input))
+
+        def of_block(rows):
+            x, y = trainer.scaling(rows[0]), rows[1]
+            if plan.fallback is not None:  # one at a time: a convolution's weight gradient can't be vmapped twice
+                return jax.lax.map(of_example, (x, y))
+            by_inputs = jax.grad(lambda x: cross_entropy(network(params, x, None), y).sum())(x)
+            everyone, no_key = jnp.ones(block, bool), jax.random.key(0, impl="threefry2x32")
+            # The clipped sum itself is unused, so the compiler leaves it out.
+            by_params = clipped_sum(plan, network, cross_entropy, params, x[:, None], y, everyone, 1.0, no_key)
+            return GradientNorms(by_params.norms, jnp.sqrt((by_inputs.reshape(block, -1) ** 2).sum(1)))
+
+        norms = jax.lax.map(of_block, shared)
+        return jax.tree.map(lambda a: a.reshape(-1)[:num_examples], norms)
+
+    width = -(-num_models // placement.width) * placement.width
+    padded = jax.tree.map(lambda leaf: np.asarray(leaf)[np.minimum(np.arange(width), num_models - 1)], models)
+    answers = OverModels(of_model, placement)((), padded, placement.share(folded))
+    return jax.tree.map(lambda a: np.asarray(a)[:num_models], answers)
+
+
+def _evaluating(trainer: Trainer, state: Any):
+    """The network as ``(params, x, key) -> logits`` with frozen state; the key is ignored."""
+
+    def network(params, x, _):
+        return trainer.model.apply(params, state, x, False, None)[0]
+
+    return network
