@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import dataclasses
+import importlib
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from miajax.studies import common
 from miajax.studies.campaign import Campaign, run_campaign
 from miajax.studies.config import Setup
 from miajax.studies.progress import Reporter, Silent
+from miajax.studies.published import beside_published, published_notes
 
 ATTACKS = ("global_threshold", "gap", "lira_online", "lira_online_fixed", "lira_offline", "lira_offline_fixed")
 
@@ -97,6 +99,8 @@ def run_lira(
         "attacks_not_run": skipped,
         "notes": [*common.campaign_notes(campaign), *notes],
     }
+    results["published"] = beside_published(setup.config, results)
+    results["notes"] += published_notes(results["published"], results)
     timing = results["timing"] = {
         "import_s": import_s,
         **dataclasses.asdict(campaign.timing),
@@ -114,8 +118,8 @@ def run_lira(
 
 
 def _load_drawing() -> None:
-
-    import miajax.report.lira_report  # noqa: F401
+    for module in ("matplotlib.figure", "matplotlib.backends.backend_agg", "miajax.report.lira_report"):
+        importlib.import_module(module)
 
 
 def _attack(campaign: Campaign, options: LiraOptions):
@@ -137,7 +141,11 @@ def _write_report(
     from miajax.report.plots import save_png
 
     inputs = common.report_inputs(
-        campaign, results, scores, rocs, exposed,
+        campaign,
+        results,
+        scores,
+        rocs,
+        exposed,
         main_attack=next(name for name in ("lira_online", "lira_offline", "global_threshold") if name in scores),
         show_records=options.show_records,
         command=command,
