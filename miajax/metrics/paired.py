@@ -1,0 +1,146 @@
+"""Which of two attacks is stronger: differences of figures that share models and examples, with intervals.
+
+Two attacks on the same models rise and fall together, so the interval of their difference is much narrower than their
+own intervals suggest. Each figure is linearised (its influence on every cell, as in ``pooled``); the influences of two
+attacks are subtracted cell by cell before any variance is taken. Figures over several disjoint sets of models are
+averaged; with four sets or more the sets themselves are the sample, since the models of a set shadow each other.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from miajax.metrics import roc as roc_
+from miajax.metrics.intervals import Spread, critical_value, crossed_spread, rate_interval
+from miajax.metrics.pooled import Figure, elasticity, elasticity_window, leverage, threshold_noise
+
+_FEWEST_SETS = 4  # below, models are the sample: a variance from so few sets would say nothing
+
+
+class Influence(NamedTuple):
+    """A figure of one set of models, and how every cell moves it.
+
+    Attributes:
+      value: the figure.
+      by_model: ``float64[M]``, influence summed over each model's cells.
+      by_example: ``float64[N]``, the same by example.
+      cells: ``float64[M, N]``, of every cell; 0 where there is no score.
+      beyond: variance that the influences do not show.
+    """
+
+    value: float
+    by_model: Float[np.ndarray, " models"]
+    by_example: Float[np.ndarray, " examples"]
+    cells: Float[np.ndarray, "models examples"]
+    beyond: float = 0.0
+
+    def minus(self, other: "Influence") -> "Influence":
+        """The influence on the difference of two figures of the same models and examples."""
+        return Influence(
+            self.value - other.value,
+            self.by_model - other.by_model,
+            self.by_example - other.by_example,
+            self.cells - other.cells,
+            self.beyond + other.beyond,
+        )
+
+
+class Influences(NamedTuple):
+    """What one set of models says of an attack; the TPR is None below 1 / non-members."""
+
+    auc: Influence
+    tpr: Influence | None
+
+
+def influences(
+    scores: Float[np.ndarray, "models examples"],
+    member: Bool[np.ndarray, "models examples"],
+    valid: Bool[np.ndarray, " models"],
+    fpr: float,
+) -> Influences:
+    """The pooled AUC and TPR at ``fpr`` of one set of models, with the influence of every cell.
+
+    Args:
+      scores: higher = more likely a member; NaN cells are left out.
+      member: True where the model trained on the example.
+      valid: False for models to leave out.
+      fpr: a false-positive rate, a fraction.
+
+    Raises:
+      UserError: no member or no non-member has a score.
+    """
+    scores = np.where(valid[:, None], scores, np.nan)
+    roc, order = roc_.ranked_roc(scores, member)
+    allowed = roc_.allowed_false_positives(fpr, roc.num_non_members)
+    return Influences(_auc(roc, order, member), _tpr(roc, scores, member, allowed) if allowed else None)
+
+
+def _auc(roc: roc_.Roc, order: np.ndarray, member: np.ndarray) -> Influence:
+    """A member's influence on the AUC is the share of non-members below it, and the other way round."""
+    value = roc_.auc(roc)
+    group = np.diff(roc.true_positives + roc.false_positives)
+    beaten_others = 1.0 - (roc.false_positives[1:] + roc.false_positives[:-1]) / (2.0 * roc.num_non_members)
+    beaten_by = (roc.true_positives[1:] + roc.true_positives[:-1]) / (2.0 * roc.num_members)
+    cells = np.zeros(member.size)
+    cells[order] = np.where(
+        member.ravel()[order],
+        np.repeat((beaten_others - value) / roc.num_members, group),
+        np.repeat((beaten_by - value) / roc.num_non_members, group),
+    )
+    cells = cells.reshape(member.shape)
+    return Influence(value, cells.sum(1), cells.sum(0), cells)
+
+
+def _tpr(roc: roc_.Roc, scores: np.ndarray, member: np.ndarray, allowed: int) -> Influence:
+    """As ``pooled`` has it: hits at the threshold, and what its wandering along the ROC does to them."""
+    corner = roc_.corner_at(roc, allowed)
+    beyond = min(corner + 1, len(roc.thresholds) - 1)
+    tpr, fpr = float(roc.tpr[corner]), float(roc.fpr[beyond])
+    window = elasticity_window(allowed, roc.num_non_members)
+    low, high = (float(roc.tpr[roc_.corner_at(roc, count)]) for count in window)
+    exponent = elasticity(low, high, window, 0.5 / roc.num_members)
+    scored = ~np.isnan(scores)
+    is_member, is_other = member & scored, ~member & scored
+    hit = is_member & (scores >= roc.thresholds[corner])
+    false = is_other & (scores >= roc.thresholds[beyond])
+    cells = is_member * (hit - tpr) / roc.num_members - exponent * tpr / fpr * is_other * (false - fpr) / (
+        roc.num_non_members
+    )
+    called = hit | false
+    unseen = (exponent * tpr) ** 2 * threshold_noise(allowed)
+    if tpr in (0.0, 1.0):  # no spread to be seen: half a success of a binomial stands in
+        unseen += 0.5 / (roc.num_members + 1) / roc.num_members
+    by_model, by_example = (cells.sum(axis) / (1.0 - leverage(called.sum(axis))) for axis in (1, 0))
+    return Influence(tpr, by_model, by_example, cells, unseen)
+
+
+def _mean(sets: Sequence[Influence]) -> tuple[float, Spread]:
+    values, count = np.array([each.value for each in sets]), len(sets)
+    mean = float(values.mean())
+    by_example = np.sum([each.by_example for each in sets], axis=0) / count
+    if count >= _FEWEST_SETS:
+        squares = sum(float(each.by_example @ each.by_example) for each in sets) / count**2
+        return mean, crossed_spread((values - mean) / count, by_example, squares)
+    squares = sum(float(np.vdot(each.cells, each.cells)) for each in sets) / count**2
+    by_model = np.concatenate([each.by_model for each in sets]) / count
+    spread = crossed_spread(by_model, by_example, squares)
+    return mean, spread._replace(variance=spread.variance + sum(each.beyond for each in sets) / count**2)
+
+
+def mean_rate(sets: Sequence[Influence]) -> Figure:
+    """The mean of a rate over disjoint sets of models, with its 95 % interval within [0, 1]."""
+    mean, spread = _mean(sets)
+    return Figure(mean, rate_interval(mean, spread, sum(each.cells.size for each in sets)))
+
+
+def mean_difference(sets: Sequence[tuple[Influence, Influence]]) -> Figure:
+    """The mean over disjoint sets of models of one attack's figure minus another's, with its 95 % interval.
+
+    Args:
+      sets: of each set of models, both attacks' influences; one set is allowed.
+    """
+    mean, spread = _mean([one.minus(other) for one, other in sets])
+    reach = critical_value(spread.degrees_of_freedom) * float(np.sqrt(spread.variance))
+    return Figure(mean, [mean - reach, mean + reach])
