@@ -2,27 +2,14 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Literal
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from miajax.attacks.options import AttackOptions, LiraMode
 from miajax.signals.bundle import AnyArray, Signals
 
-LiraMode = Literal["default", "official"]
-
-
-@dataclasses.dataclass(frozen=True)
-class AttackOptions:
-    """Settings of the attacks that have any.
-
-    Attributes:
-      lira_mode: ``default``: mean and variance of each side, fixed variances pooled from residuals, one-sided offline
-        score. ``official``: the numbers of the published LiRA script, its peculiarities included.
-    """
-
-    lira_mode: LiraMode = "default"
-
+__all__ = ["Attack", "AttackOptions", "LiraMode", "shadow_counts", "sides"]
 
 FamilyScores = Callable[
     [tuple[str, ...], Signals, Bool[AnyArray, "models examples"], Bool[AnyArray, " models"], AttackOptions],
@@ -44,6 +31,7 @@ class Attack:
       knowledge: what the attacker must have.
       source: paper or code that the formula comes from.
       cost: what grows with what.
+      pure: False where scoring trains something: it does not compile as a whole, and the order of models matters.
     """
 
     name: str
@@ -55,6 +43,7 @@ class Attack:
     knowledge: str
     source: str
     cost: str
+    pure: bool = True
 
     def score(
         self,

@@ -3,6 +3,9 @@
 A block small enough for a core's cache is several times faster than the whole pool at once, bounds the memory whatever
 N is, and lets signals stay in a memory map. Blocks run side by side, one thread a core. Inside a JAX transformation,
 where nothing can be read block by block, the whole pool is one block.
+
+Kernels must not call LAPACK (``jnp.linalg``): XLA's batched calls wait for the very threads that the blocks occupy, and
+two blocks then wait for ever.
 """
 
 import os

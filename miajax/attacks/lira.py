@@ -10,10 +10,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from miajax.attacks.attack import Attack, LiraMode, sides
+from miajax.attacks.attack import Attack, sides
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.leave_one_out import leave_one_out
 from miajax.attacks.lira_official import official_scores
+from miajax.attacks.options import LiraMode
 from miajax.signals.bundle import AnyArray
 
 

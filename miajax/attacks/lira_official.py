@@ -18,7 +18,7 @@ from jaxtyping import Array, Bool, Float
 from miajax.attacks.attack import sides
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.leave_one_out import leave_one_out
-from miajax.attacks.medians import medians
+from miajax.attacks.order_statistics import medians
 from miajax.signals.bundle import AnyArray
 
 

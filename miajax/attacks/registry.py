@@ -5,12 +5,28 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from miajax.attacks import lira, threshold
-from miajax.attacks.attack import Attack, AttackOptions, shadow_counts
+from miajax.attacks import (
+    base,
+    bavaria,
+    entropy,
+    lira,
+    lira_fullcov,
+    quantile,
+    references,
+    rmia,
+    threshold,
+    training_signals,
+)
+from miajax.attacks.attack import Attack, shadow_counts
+from miajax.attacks.options import AttackOptions
 from miajax.errors import UserError
 from miajax.signals.bundle import AnyArray, Signals
 
-ATTACKS: dict[str, Attack] = {attack.name: attack for family in (threshold, lira) for attack in family.ATTACKS}
+_FAMILIES = (
+    threshold, entropy, lira, lira_fullcov, references, rmia, base, bavaria, quantile, training_signals,
+)
+ATTACKS: dict[str, Attack] = {attack.name: attack for family in _FAMILIES for attack in family.ATTACKS}
+_OF_EXAMPLES = ("labels", "features")  # signals without a row per model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +119,7 @@ def why_not(name: str, signals: Signals, member: np.ndarray, valid: np.ndarray) 
 def _check_finite(fields: set[str], signals: Signals, valid: np.ndarray) -> None:
     for field in sorted(fields):
         array = getattr(signals, field)
-        if field == "labels":
+        if field in _OF_EXAMPLES:
             continue
         for model in np.flatnonzero(valid):
             if not np.isfinite(array[model]).all():

@@ -23,6 +23,9 @@ class Signals(NamedTuple):
       losses: ``float32[M, E, N]``, every example's loss after every epoch, in nats.
       gradient_norm: ``float32[M, N]``, norm of the loss's gradient by the parameters.
       input_gradient_norm: ``float32[M, N]``, norm of the loss's gradient by the input.
+      features: ``float32[N, F]``, what describes the examples themselves: inputs or a fixed embedding of them.
+      population_logits, population_labels: ``float32[M, P, C]``, ``int32[P]``: reference examples outside the pool that
+        no model trained on; without them the pool's non-members of each target stand in.
     """
 
     scaled_logit: Float[AnyArray, "models examples queries"]
@@ -32,3 +35,6 @@ class Signals(NamedTuple):
     losses: Float[AnyArray, "models epochs examples"] | None = None
     gradient_norm: Float[AnyArray, "models examples"] | None = None
     input_gradient_norm: Float[AnyArray, "models examples"] | None = None
+    features: Float[AnyArray, "examples features"] | None = None
+    population_logits: Float[AnyArray, "models population classes"] | None = None
+    population_labels: Int[AnyArray, " population"] | None = None

@@ -19,8 +19,8 @@ def ensemble(models=24, examples=31, queries=2, classes=4, gap=2.0, split="fixed
     logits = rng.normal(size=(1, examples, 1, classes)) + 0.5 * rng.normal(size=(models, examples, queries, classes))
     logits = (logits + own[:, None] * (1.0 + gap * member[:, :, None, None])).astype(np.float32)
     phi = np.asarray(signals.scaled_logit(logits, labels[:, None]))
-    # Losses fall over six epochs; those of members from the start, of the others late and less.
-    fall = np.linspace(0, 1, 6)[:, None] ** np.where(member, 0.3, 2.0)[:, None, :]
+    # Losses fall over six epochs to where they end up; those of members from further above.
+    fall = np.linspace(1, 0, 6)[:, None] * np.where(member, 3.0, 1.5)[:, None, :]
     loss = np.asarray(signals.loss(phi[:, None, :, 0]))
     gradient = np.asarray(signals.loss(phi[..., 0])) * np.exp(0.1 * rng.normal(size=member.shape))
     return Signals(
@@ -28,9 +28,10 @@ def ensemble(models=24, examples=31, queries=2, classes=4, gap=2.0, split="fixed
         correct=np.asarray(signals.correct(logits[:, :, 0], labels)),
         labels=labels,
         logits=logits,
-        losses=(loss * (3 - 2 * fall)).astype(np.float32),
+        losses=(loss + fall * (1 + rng.random(fall.shape))).astype(np.float32),
         gradient_norm=gradient.astype(np.float32),
         input_gradient_norm=(2 * gradient).astype(np.float32),
+        features=rng.normal(size=(examples, 3)).astype(np.float32),
     ), member
 
 
@@ -41,7 +42,7 @@ def take(signals: Signals, models=slice(None), examples=slice(None)) -> Signals:
             field: None
             if array is None
             else array[examples]
-            if field == "labels"
+            if field in ("labels", "features")
             else array[models][:, :, examples]
             if field == "losses"
             else array[models][:, examples]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from miajax.attacks.leave_one_out import leave_one_out
-from miajax.attacks.medians import medians
+from miajax.attacks.order_statistics import medians
 from tests.oracles import attacks as oracle
 
 

@@ -6,8 +6,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from miajax.attacks import blocks
-from miajax.attacks.attack import AttackOptions
 from miajax.attacks.lira import lira_scores
+from miajax.attacks.options import AttackOptions
 from miajax.attacks.registry import ATTACKS, run_attacks
 from miajax.data.splits import SPLITS, membership
 from miajax.signals.bundle import Signals

@@ -81,3 +81,200 @@ def lira_official(phi: np.ndarray, member: np.ndarray, target: int) -> dict[str,
         "lira_offline": -log_density(outside, outside.std(1)).mean(1),
         "lira_offline_fixed": -log_density(outside, outside.std()).mean(1),
     }
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    return special.softmax(logits.astype(np.float64), -1)
+
+
+def _cross_entropy(logits: np.ndarray, label: int) -> float:
+    return float(-special.log_softmax(logits.astype(np.float64))[label])
+
+
+def _per_cell(signals, member, valid, score) -> np.ndarray:
+    """``score(target, example)`` for every valid target, NaN elsewhere."""
+    out = np.full(member.shape, np.nan)
+    for t in np.flatnonzero(valid):
+        for x in range(member.shape[1]):
+            out[t, x] = score(t, x)
+    return out
+
+
+def global_threshold(signals, member, valid):
+    return _per_cell(
+        signals, member, valid,
+        lambda t, x: np.mean([scaled_logit(z, signals.labels[x]) for z in signals.logits[t, x]]),
+    )
+
+
+def gap(signals, member, valid):
+    return _per_cell(signals, member, valid, lambda t, x: float(signals.logits[t, x, 0].argmax() == signals.labels[x]))
+
+
+def entropy(signals, member, valid):
+    def score(t, x):
+        return -np.mean([stats.entropy(p) for p in _softmax(signals.logits[t, x])])
+
+    return _per_cell(signals, member, valid, score)
+
+
+def modified_entropy(signals, member, valid):
+    def score(t, x):
+        total = 0.0
+        for p in _softmax(signals.logits[t, x]):
+            for c, p_c in enumerate(p):
+                rest = np.delete(p, c).sum()
+                total += rest * np.log(p_c) if c == signals.labels[x] else p_c * np.log(rest)
+        return total / signals.logits.shape[2]
+
+    return _per_cell(signals, member, valid, score)
+
+
+def _mean_loss(signals, t, x):
+    return np.mean([_cross_entropy(z, signals.labels[x]) for z in signals.logits[t, x]])
+
+
+def attack_p(signals, member, valid):
+    phi = global_threshold(signals, member, valid)
+
+    def score(t, x):
+        population = [z for z in range(member.shape[1]) if not member[t, z] and z != x]
+        return np.mean([phi[t, z] <= phi[t, x] for z in population])
+
+    return _per_cell(signals, member, valid, score)
+
+
+def attack_r(signals, member, valid):
+    losses = _per_cell(signals, member, valid, lambda t, x: _mean_loss(signals, t, x))
+
+    def score(t, x):
+        others = losses[_others(~member[:, x], valid, t), x]
+        points = np.sort(np.append(others, [0.0, 1000.0]))
+        return 1 - np.interp(losses[t, x], points, np.linspace(0, 1, len(points)))
+
+    return _per_cell(signals, member, valid, score)
+
+
+def calibrated(signals, member, valid, centre=np.mean, models="out"):
+    losses = _per_cell(signals, member, valid, lambda t, x: _mean_loss(signals, t, x))
+    side = {"out": ~member, "in": member, "both": np.ones_like(member)}[models]
+
+    def score(t, x):
+        others = losses[_others(side[:, x], valid, t), x]
+        return centre(others) - losses[t, x] if len(others) else np.nan
+
+    return _per_cell(signals, member, valid, score)
+
+
+def likelihood(logits: np.ndarray, label: int, kind="softmax", temperature=2.0, margin=0.6, order=4) -> float:
+    z = logits.astype(np.float64) / temperature
+    if kind == "softmax":
+        return float(special.softmax(z)[label])
+
+    def taylor(v):
+        return sum(v**n / special.factorial(n) for n in range(order + 1))
+
+    own = taylor(z[label] - margin)
+    return float(own / (own + sum(taylor(v) for v in np.delete(z, label))))
+
+
+def _likelihoods(signals, **kind) -> np.ndarray:
+    num_models, num_examples, queries = signals.logits.shape[:3]
+    return np.array([
+        [[likelihood(signals.logits[t, x, q], signals.labels[x], **kind) for q in range(queries)]
+         for x in range(num_examples)]
+        for t in range(num_models)
+    ])
+
+
+def base(signals, member, valid, offline=False, **kind):
+    p = _likelihoods(signals, **kind)
+
+    def score(t, x):
+        others = _others(~member[:, x] if offline else np.ones(len(member), bool), valid, t)
+        return np.mean(np.log(p[t, x]) - np.log(p[others, x].mean(0))) if len(others) else np.nan
+
+    return _per_cell(signals, member, valid, score)
+
+
+def rmia(signals, member, valid, offline=False, a=0.3, gamma=2.0, population=None, **kind):
+    """The dense form: every pair (x, z), a vote over the views of x, then the share of the z."""
+    p = _likelihoods(signals, **kind)
+    num_models, num_examples, queries = p.shape
+
+    def ratio(t, x):
+        others = _others(~member[:, x] if offline else np.ones(num_models, bool), valid, t)
+        mean = p[others, x].mean(0)
+        return p[t, x] / (((1 + a) * mean + 1 - a) / 2 if offline else mean)
+
+    ratios = np.array([[ratio(t, x) for x in range(num_examples)] for t in range(num_models)])
+    pool = range(num_examples) if population is None else population
+
+    def score(t, x):
+        wins = []
+        for z in pool:
+            if not member[t, z] and z != x:
+                votes = [ratios[t, z, 0] < ratios[t, x, q] / gamma for q in range(queries)]
+                wins.append(sum(votes) > queries / 2)
+        return np.mean(wins)
+
+    return _per_cell(signals, member, valid, score)
+
+
+def bavaria(phi, member, valid, student: bool, mean_strength=0.01, variance_strength=None):
+    """Normal-inverse-gamma prior by the method of moments, one value at a time."""
+    phi = phi.astype(np.float64)
+    _, num_examples, queries = phi.shape
+    out = np.full(member.shape, np.nan)
+    for t in np.flatnonzero(valid):
+        log_density = []
+        for side in (member, ~member):
+            lists = [phi[_others(side[:, x], valid, t), x] for x in range(num_examples)]
+            some = [v for v in lists if len(v) >= 1]
+            two = [v for v in lists if len(v) >= 2]
+            m0 = np.concatenate(some).mean()
+            variance = sum(((v - v.mean(0)) ** 2).sum() for v in some) / (queries * sum(len(v) - 1 for v in some))
+            means = np.array([v.mean(0) for v in some])
+            between = (means**2).mean() - means.mean() ** 2 - variance * np.mean([1 / len(v) for v in some])
+            estimate = variance / between if between > variance / 1e4 else 1e4
+            kappa0 = estimate if mean_strength is None else mean_strength
+            squares = np.mean([(v.var(0, ddof=1) ** 2).mean() * (len(v) - 1) / (len(v) + 1) for v in two])
+            spread = squares / np.mean([v.var(0, ddof=1).mean() for v in two]) ** 2 - 1
+            estimate = 2 + 1 / spread if spread > 1e-4 else 1e4
+            alpha0 = estimate if variance_strength is None else variance_strength
+            beta0 = alpha0 * variance
+            densities = np.zeros((num_examples, queries))
+            for x, values in enumerate(lists):
+                n = len(values)
+                mean = values.mean(0) if n else np.full(queries, m0)
+                squares = ((values - mean) ** 2).sum(0)
+                kappa, alpha = kappa0 + n, alpha0 + n / 2
+                centre = (kappa0 * m0 + n * mean) / kappa
+                beta = beta0 + squares / 2 + kappa0 * n * (mean - m0) ** 2 / (2 * kappa)
+                scale = np.sqrt(beta * (kappa + 1) / (alpha * kappa))
+                law = stats.t(2 * alpha, centre, scale) if student else stats.norm(centre, scale)
+                densities[x] = law.logpdf(phi[t, x])
+            log_density.append(densities)
+        out[t] = (log_density[0] - log_density[1]).mean(1)
+    return out
+
+
+def lira_fullcov(phi, member, valid, shrinkage=0.5):
+    phi = phi.astype(np.float64)
+
+    def score(t, x):
+        log_density = []
+        for side in (member[:, x], ~member[:, x]):
+            values = phi[_others(side, valid, t), x]
+            if len(values) < 2:
+                return np.nan
+            covariance = np.cov(values.T, ddof=0).reshape(phi.shape[2], -1)
+            covariance = (1 - shrinkage) * covariance + shrinkage * np.diag(np.diag(covariance))
+            log_density.append(stats.multivariate_normal(values.mean(0), covariance).logpdf(phi[t, x]))
+        return log_density[0] - log_density[1]
+
+    return _per_cell(None, member, valid, score)
+
+
+def loss_trace_iqr(signals, member, valid):
+    return _per_cell(signals, member, valid, lambda t, x: stats.iqr(signals.losses[t, :, x].astype(np.float64)))

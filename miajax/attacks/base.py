@@ -1,0 +1,45 @@
+"""BASE: the label's likelihood under the target over its mean likelihood under the other models, in logs.
+
+Lassila et al. 2025 (arXiv 2505.24089). At equal likelihood, RMIA is a non-decreasing step function of online BASE.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+
+from miajax.attacks.attack import Attack, sides
+from miajax.attacks.blocks import block_width, map_examples
+from miajax.attacks.likelihood import log_likelihood, others_log_mean
+
+
+@functools.partial(jax.jit, static_argnames=("names", "options"))
+def _cells(logits, labels, member, valid, *, names, options):
+    """``{name: [M, block]}``."""
+    log_p = jnp.swapaxes(log_likelihood(logits, labels[:, None], options), 1, 2)
+    _, is_out = sides(member, valid)
+    models = {"base_online": valid[:, None], "base_offline": is_out}
+    return {name: (log_p - others_log_mean(log_p, models[name][:, None, :])).mean(1) for name in names}
+
+
+def _family_scores(names, signals, member, valid, options):
+    num_models, _, queries, classes = signals.logits.shape
+    kernel = functools.partial(_cells, names=names, options=options.rmia)
+    arrays = (signals.logits, signals.labels, member, valid)
+    return map_examples(kernel, arrays, (1, 0, 1, None), block_width(num_models * queries * classes))
+
+
+_SOURCE = "Lassila et al. 2025 (arXiv 2505.24089)"
+_COST = "shadow models, even few; one pass over their logits for all targets"
+ATTACKS = (
+    Attack(
+        "base_online", _family_scores, "base", ("logits", "labels"), 1, 1,
+        knowledge="shadow models trained with and without the example on data like the target's",
+        source=_SOURCE, cost=_COST,
+    ),
+    Attack(
+        "base_offline", _family_scores, "base", ("logits", "labels"), 0, 1,
+        knowledge="shadow models trained without the example on data like the target's",
+        source=_SOURCE, cost=_COST,
+    ),
+)

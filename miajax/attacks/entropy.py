@@ -1,0 +1,42 @@
+"""Attacks on one model that look at the shape of its prediction."""
+
+import jax
+
+from miajax.attacks.attack import Attack
+from miajax.attacks.blocks import block_width, map_examples
+from miajax.signals import scaled_logit as signals_of
+
+
+@jax.jit
+def _mean_entropy(logits, labels):
+    return -signals_of.entropy(logits).mean(-1)
+
+
+@jax.jit
+def _mean_modified_entropy(logits, labels):
+    return -signals_of.modified_entropy(logits, labels[:, None]).mean(-1)
+
+
+_KERNELS = {"entropy": _mean_entropy, "modified_entropy": _mean_modified_entropy}
+
+
+def _family_scores(names, signals, member, valid, options):
+    num_models, _, queries, classes = signals.logits.shape
+    width = block_width(num_models * queries * classes)
+    return {name: map_examples(_KERNELS[name], (signals.logits, signals.labels), (1, 0), width) for name in names}
+
+
+ATTACKS = (
+    Attack(
+        "entropy", _family_scores, "entropy", ("logits",), 0, 0,
+        knowledge="the target's probabilities, not the label",
+        source="Shokri et al. 2017 (arXiv 1610.05820), section VIII; Salem et al. 2019 (arXiv 1806.01246), adversary 3",
+        cost="none beyond the queries",
+    ),
+    Attack(
+        "modified_entropy", _family_scores, "entropy", ("logits", "labels"), 0, 0,
+        knowledge="the target's probabilities",
+        source="Song and Mittal 2021 (arXiv 2003.10595), equation 8",
+        cost="none beyond the queries",
+    ),
+)

@@ -1,0 +1,112 @@
+"""Attacks that compare a target's loss with losses known for certain not to come from membership.
+
+Attack-P compares it with other examples' losses under the same model, Attack-R with the same example's losses under
+models that did not train on it, and calibrated difficulty subtracts those.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array
+
+from miajax.attacks.attack import Attack, sides
+from miajax.attacks.blocks import block_width, map_examples
+from miajax.attacks.leave_one_out import leave_one_out
+from miajax.attacks.options import CalibrationOptions
+from miajax.attacks.order_statistics import medians
+from miajax.attacks.population import pool_sample, share_below, share_of_pool_below
+from miajax.signals.scaled_logit import loss, scaled_logit
+
+_GREATEST_LOSS = 1000.0  # Attack-R's upper end point; its lower one is 0
+
+
+def _width(signals) -> int:
+    return block_width(signals.scaled_logit.shape[0] * signals.scaled_logit.shape[2])
+
+
+@jax.jit
+def _mean(scaled_logit):
+    return scaled_logit.mean(-1)
+
+
+@jax.jit
+def _attack_p(values, logits, labels):
+    population = scaled_logit(logits, labels)
+    return share_below(values, population, jnp.isfinite(population), ties="below")
+
+
+@jax.jit
+def _attack_p_in_pool(values, ids, member):
+    return share_of_pool_below(values, values, ids, member, ties="below")
+
+
+def _attack_p_scores(names, signals, member, valid, options):
+    """One minus the share of the population with a lower loss, compared by scaled logits, which keep more digits."""
+    values = map_examples(_mean, (signals.scaled_logit,), (1,), _width(signals))
+    if signals.population_logits is not None:
+        return {"attack_p": _attack_p(values, signals.population_logits, signals.population_labels)}
+    ids = pool_sample(values.shape[1], options.population_size)
+    return {"attack_p": _attack_p_in_pool(values, ids, member)}
+
+
+@jax.jit
+def _attack_r(scaled_logit, member, valid):
+    """One minus the level at which the example's loss is a quantile of its OUT losses with both end points."""
+    losses = jnp.minimum(loss(scaled_logit).mean(-1), _GREATEST_LOSS)
+    _, is_out = sides(member, valid)
+
+    def of_target(target):
+        own, index = target
+        others = is_out & (jnp.arange(len(losses)) != index)[:, None]
+        lower = others & (losses <= own)
+        below = jnp.where(lower, losses, 0).max(0)
+        above = jnp.where(others & ~lower, losses, _GREATEST_LOSS).min(0)
+        step = jnp.where(above > below, (own - below) / (above - below), 0)
+        return 1 - (lower.sum(0) + step) / (others.sum(0) + 1)
+
+    return lax.map(of_target, (losses, jnp.arange(len(losses))))
+
+
+def _attack_r_scores(names, signals, member, valid, options):
+    arrays = (signals.scaled_logit, member, valid)
+    return {"attack_r": map_examples(_attack_r, arrays, (1, 1, None), _width(signals))}
+
+
+@functools.partial(jax.jit, static_argnames="options")
+def _calibrated(scaled_logit, member, valid, *, options: CalibrationOptions) -> Array:
+    values = -loss(scaled_logit).mean(-1)
+    is_in, is_out = sides(member, valid)
+    models = {"out": is_out, "in": is_in, "both": is_in | is_out}[options.models]
+    if options.centre == "median":
+        return values - medians(values, models).without
+    others = leave_one_out(values, models)
+    return values - jnp.where(others.count > 0, others.mean, jnp.nan)
+
+
+def _calibrated_scores(names, signals, member, valid, options):
+    kernel = functools.partial(_calibrated, options=options.calibration)
+    return {"calibrated": map_examples(kernel, (signals.scaled_logit, member, valid), (1, 1, None), _width(signals))}
+
+
+ATTACKS = (
+    Attack(
+        "attack_p", _attack_p_scores, "attack_p", ("scaled_logit",), 0, 0,
+        knowledge="the target's loss on the example and on a population without the target's members",
+        source="Ye et al. 2022 (arXiv 2111.09679), attack P; privacytrustlab/ml_privacy_meter",
+        cost="queries of the population; a sort of it per target",
+    ),
+    Attack(
+        "attack_r", _attack_r_scores, "attack_r", ("scaled_logit",), 0, 1,
+        knowledge="shadow models trained without the example on data like the target's",
+        source="Ye et al. 2022 (arXiv 2111.09679), attack R; privacytrustlab/ml_privacy_meter",
+        cost="shadow models; all pairs of models per example",
+    ),
+    Attack(
+        "calibrated", _calibrated_scores, "calibrated", ("scaled_logit",), 0, 1,
+        knowledge="shadow models trained without the example on data like the target's",
+        source="Watson et al. 2022 (arXiv 2111.08440)",
+        cost="shadow models, even one; one pass over their scaled logits for all targets",
+    ),
+)

@@ -1,0 +1,46 @@
+"""Attacks that read what only the trainer, or whoever holds the weights, can see."""
+
+import jax
+import jax.numpy as jnp
+
+from miajax.attacks.attack import Attack
+from miajax.attacks.blocks import block_width, map_examples
+from miajax.attacks.order_statistics import quantile
+
+
+@jax.jit
+def _interquartile_range(losses):
+    over_epochs = jnp.swapaxes(losses, 0, 1)
+    return quantile(over_epochs, 0.75) - quantile(over_epochs, 0.25)
+
+
+def _loss_trace_scores(names, signals, member, valid, options):
+    num_models, epochs, _ = signals.losses.shape
+    width = block_width(num_models * epochs)
+    return {"loss_trace_iqr": map_examples(_interquartile_range, (signals.losses,), (2,), width)}
+
+
+def _gradient_scores(names, signals, member, valid, options):
+    return {name: -getattr(signals, name) for name in names}
+
+
+ATTACKS = (
+    Attack(
+        "loss_trace_iqr", _loss_trace_scores, "loss_trace", ("losses",), 0, 0,
+        knowledge="the example's loss after every epoch of the target's training",
+        source="LT-IQR, Pollock et al. 2024 (arXiv 2411.05743)",
+        cost="a forward pass over the pool per epoch",
+    ),
+    Attack(
+        "gradient_norm", _gradient_scores, "gradient", ("gradient_norm",), 0, 0,
+        knowledge="the target's weights",
+        source="Nasr et al. 2019 (arXiv 1812.00910), section VI: gradients of members are smaller",
+        cost="a backward pass over the pool",
+    ),
+    Attack(
+        "input_gradient_norm", _gradient_scores, "gradient", ("input_gradient_norm",), 0, 0,
+        knowledge="the target's weights",
+        source="Shokri et al. 2021 (arXiv 1907.00164): gradients by the input as explanations",
+        cost="a backward pass over the pool",
+    ),
+)

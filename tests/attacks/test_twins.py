@@ -1,0 +1,108 @@
+"""Every attack against its slow float64 twin: 1e-5 in float32, 1e-6 in float64."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from miajax.attacks.options import (
+    AttackOptions,
+    BavariaOptions,
+    CalibrationOptions,
+    RmiaOptions,
+)
+from miajax.attacks.registry import ATTACKS
+from miajax.signals import scaled_logit as signals_of
+from tests.attacks.helpers import ensemble
+from tests.oracles import attacks as oracle
+
+SIGNALS, MEMBER = ensemble(models=14, examples=17, queries=3, split="bernoulli", seed=3)
+VALID = np.arange(14) != 9
+
+
+def _phi():
+    return np.vectorize(oracle.scaled_logit, signature="(c),()->()")(SIGNALS.logits, SIGNALS.labels[:, None])
+
+
+def _lira(name):
+    return lambda s, m, v: oracle.lira(_phi(), m, v)[name]
+
+
+def _bavaria(student, **prior):
+    return lambda s, m, v: oracle.bavaria(_phi(), m, v, student, **prior)
+
+
+def _with(**changes):
+    return dataclasses.replace(AttackOptions(), **changes)
+
+
+TWINS = {
+    "global_threshold": oracle.global_threshold,
+    "gap": oracle.gap,
+    "entropy": oracle.entropy,
+    "modified_entropy": oracle.modified_entropy,
+    "lira_online": _lira("lira_online"),
+    "lira_online_fixed": _lira("lira_online_fixed"),
+    "lira_offline": _lira("lira_offline"),
+    "lira_offline_fixed": _lira("lira_offline_fixed"),
+    "lira_online_fullcov": lambda s, m, v: oracle.lira_fullcov(_phi(), m, v),
+    "attack_p": oracle.attack_p,
+    "attack_r": oracle.attack_r,
+    "calibrated": oracle.calibrated,
+    "rmia_online": oracle.rmia,
+    "rmia_offline": lambda s, m, v: oracle.rmia(s, m, v, offline=True),
+    "base_online": oracle.base,
+    "base_offline": lambda s, m, v: oracle.base(s, m, v, offline=True),
+    "bavaria_t": _bavaria(True),
+    "bavaria_n": _bavaria(False),
+    "loss_trace_iqr": oracle.loss_trace_iqr,
+    "gradient_norm": lambda s, m, v: np.where(v[:, None], -s.gradient_norm.astype(np.float64), np.nan),
+    "input_gradient_norm": lambda s, m, v: np.where(v[:, None], -s.input_gradient_norm.astype(np.float64), np.nan),
+}
+
+VARIANTS = [
+    ("calibrated", _with(calibration=CalibrationOptions("median", "both")),
+     lambda s, m, v: oracle.calibrated(s, m, v, np.median, "both")),
+    ("calibrated", _with(calibration=CalibrationOptions("mean", "in")),
+     lambda s, m, v: oracle.calibrated(s, m, v, np.mean, "in")),
+    ("rmia_online", _with(rmia=RmiaOptions(temperature=1.0, gamma=1.1), population_size=6),
+     lambda s, m, v: oracle.rmia(s, m, v, gamma=1.1, temperature=1.0, population=[0, 3, 6, 10, 13, 16])),
+    ("rmia_offline", _with(rmia=RmiaOptions(likelihood="taylor", offline_a=1.0, gamma=0.8)),
+     lambda s, m, v: oracle.rmia(s, m, v, offline=True, a=1.0, gamma=0.8, kind="taylor")),
+    ("base_online", _with(rmia=RmiaOptions(likelihood="taylor", taylor_order=2, taylor_margin=0.3)),
+     lambda s, m, v: oracle.base(s, m, v, kind="taylor", order=2, margin=0.3)),
+    ("bavaria_t", _with(bavaria=BavariaOptions(None, None)), _bavaria(True, mean_strength=None)),
+    ("bavaria_n", _with(bavaria=BavariaOptions(1.0, 3.0)), _bavaria(False, mean_strength=1.0, variance_strength=3.0)),
+    ("lira_online_fullcov", _with(covariance_shrinkage=0.1), lambda s, m, v: oracle.lira_fullcov(_phi(), m, v, 0.1)),
+]
+
+
+def _check(name, options, twin):
+    want = twin(SIGNALS, MEMBER, VALID)
+    want = np.where(ATTACKS[name].scorable(MEMBER, VALID), want, np.nan)
+
+    def compare(signals, rtol):
+        got = np.asarray(ATTACKS[name].score(signals, MEMBER, VALID, options))
+        np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
+        np.testing.assert_allclose(got, want, rtol=rtol, atol=rtol * np.nanmean(np.abs(want)))
+
+    compare(SIGNALS, 1e-5)
+    with jax.enable_x64(True):
+        wide = jax.tree.map(lambda a: a.astype(np.float64) if a.dtype == np.float32 else a, SIGNALS)
+        wide = wide._replace(scaled_logit=np.asarray(signals_of.scaled_logit(wide.logits, wide.labels[:, None])))
+        compare(wide, 1e-6)
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_attack_equals_its_slow_twin_in_both_precisions(name):
+    _check(name, AttackOptions(), TWINS[name])
+
+
+@pytest.mark.parametrize("name, options, twin", VARIANTS)
+def test_options_do_what_the_twin_does(name, options, twin):
+    _check(name, options, twin)
+
+
+def test_every_pure_attack_has_a_twin():
+    assert set(TWINS) == {name for name, attack in ATTACKS.items() if attack.pure}
