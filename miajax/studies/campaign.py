@@ -19,7 +19,7 @@ from miajax.studies.interrupt import Stopped, asked_to_stop
 from miajax.studies.plan_effect import effect_of_plan
 from miajax.studies.programs import Finished, Programs
 from miajax.studies.progress import Reporter, Silent
-from miajax.training.devices import machine_name
+from miajax.training.devices import free_memory, machine_name
 from miajax.training.ensemble import Group
 from miajax.training.plan import ExecutionPlan, bytes_per_model, choose_plan
 
@@ -68,6 +68,10 @@ class Campaign:
     timing: Timing
     trained: int
     notes: tuple[str, ...]
+
+
+class _DoesNotFit(Exception):
+    """The compiler says that a group needs more memory than the device has free."""
 
 
 class Incomplete(Exception):
@@ -184,13 +188,15 @@ class _Runner:
             while missing := self.folder.missing(wanted, group):
                 try:
                     trained = self._train(missing, group, writer, stop)
-                except jax.errors.JaxRuntimeError as error:
+                except (jax.errors.JaxRuntimeError, _DoesNotFit) as error:
                     unit = self.plan.placement().width
-                    if "RESOURCE_EXHAUSTED" not in str(error) or group <= unit:
+                    exhausted = isinstance(error, _DoesNotFit) or "RESOURCE_EXHAUSTED" in str(error)
+                    if not exhausted or group <= unit:
                         raise
                     # The chunk decides bits and stays; the group does not.
                     group = max(unit, group // 2 // unit * unit)
-                    self.notes.append(f"Memory ran out; groups were cut to {group} models.")
+                    self._programs = None
+                    self.notes.append(f"Groups were cut to {group} models to fit the memory.")
                     continue
                 if not trained:
                     if stop():
@@ -255,6 +261,9 @@ class _Runner:
             begin = time.perf_counter()
             self._programs = Programs(self.setup, self.plan, width, "logits" in self.keep, "losses" in self.keep)
             self.timing.compile_s += time.perf_counter() - begin
+            need, free = self._programs.device_bytes(), free_memory(jax.devices()[0])
+            if need > free and width > unit:
+                raise _DoesNotFit
         return self._programs
 
     def _one_group(self, models: range, programs: Programs, stop: Callable[[], bool]) -> Callable[[], None]:

@@ -53,6 +53,12 @@ class Programs:
             for job in jobs:
                 job.result()
 
+    def device_bytes(self) -> int:
+        """What the largest program holds on one device, by the compiler's own account."""
+        queriers = (self.pool, self.after_epoch, self.test)
+        asked = [querier.program for querier in queriers if querier is not None]
+        return max(program.device_bytes() for program in (*self.ensemble.programs.values(), *asked))
+
     def finish(self, group: Group) -> Finished:
         """Queries a trained group and brings it to the host."""
         pool: Answers = jax.tree.map(lambda a: np.asarray(a)[: group.size], self.pool(group.state))

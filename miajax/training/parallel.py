@@ -114,6 +114,18 @@ class OverModels:
                 self.compilations += 1
             return self._compiled[signature]
 
+    def device_bytes(self) -> int:
+        """What the largest of the compiled programs holds on one device: arguments, results and scratch."""
+
+        def total(program) -> int:
+            memory = program.memory_analysis()
+            if memory is None:  # a backend that does not say
+                return 0
+            held = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
+            return held + memory.temp_size_in_bytes
+
+        return max((total(program) for program in self._compiled.values()), default=0)
+
     def __call__(self, carried: Any, per_model: Any, shared: Any) -> Any:
         program = self.compile(carried, per_model, shared)
         if self.placement.parallel == "pmap":

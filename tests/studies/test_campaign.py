@@ -140,7 +140,7 @@ def exploding() -> Setup:
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(80, 4)).astype(np.float32), np.arange(80) % 2
     x[0] = 1e25
-    config = CampaignConfig(num_shadows=8, recipe=dataclasses.replace(small().config.recipe, batch_size=16), chunk=2)
+    config = CampaignConfig(num_shadows=8, recipe=dataclasses.replace(small().config.recipe, batch_size=20), chunk=2)
     return Setup.of(config, Dataset("exploding", x, y, 2))
 
 
@@ -169,6 +169,35 @@ def test_a_plan_is_reused_when_a_run_goes_on(tmp_path):
     run_campaign(small(4), tmp_path / "r")
     grown = run_campaign(small(8, chunk=None), tmp_path / "r")
     assert grown.plan.chunk == 2 and not grown.notes
+
+
+def test_a_group_that_does_not_fit_the_memory_is_halved_and_bits_stay(undisturbed, tmp_path, monkeypatch):
+    sizes = []
+
+    real = campaign_module.Programs
+
+    class Watched(real):
+        def __init__(self, setup, plan, width, *rest):
+            sizes.append(width)
+            super().__init__(setup, plan, width, *rest)
+
+        def device_bytes(self):
+            return self.width
+
+    monkeypatch.setattr(campaign_module, "Programs", Watched)
+    monkeypatch.setattr(campaign_module, "free_memory", lambda device: 40)
+    cut = run_campaign(small(64, group=64), tmp_path / "r")
+    assert sizes == [64, 32]
+    assert any("Groups were cut to 32 models" in note for note in cut.notes)
+    np.testing.assert_array_equal(cut.signals[:16], undisturbed.signals)
+
+
+def test_the_compilers_account_of_memory_grows_with_the_group(undisturbed):
+    plan = undisturbed.plan
+    small_one, large = (
+        campaign_module.Programs(undisturbed.setup, plan, width, True, False).device_bytes() for width in (16, 64)
+    )
+    assert 0 < small_one < large
 
 
 CHILD = """
