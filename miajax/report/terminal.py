@@ -42,3 +42,32 @@ def print_lira_table(results: Mapping[str, Any], console: Console | None = None)
     console.print(table, soft_wrap=True)
     for note in results["notes"]:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
+
+
+def print_attacks_tables(results: Mapping[str, Any], console: Console | None = None) -> None:
+    """Prints the attacks side by side: figures with intervals, then what calls are worth and what they cost."""
+    console = console or Console(highlight=False)
+    print_lira_table({**results, "notes": []}, console)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("attack", no_wrap=True)
+    for title in (
+        "advantage", "TPR at 0 FP", "at .01 %", "PPV, prior 1 %", "10 %", "50 %", "calibrated to FPR 1 %: FPR", "TPR",
+        "seconds",
+    ):
+        table.add_column(title, justify="right")
+    for name, entry in results["attacks"].items():
+        reached = entry["shadow_calibrated"]["0.01"] or {"fpr": None, "tpr": None}
+        table.add_row(
+            name,
+            _with_interval(entry["advantage"], None),
+            _with_interval(entry["tpr_at_zero_fp"], None, 4),
+            _with_interval(entry["tpr_at_fpr"]["0.0001"], None, 4),
+            *(_with_interval(value, None) for value in entry["ppv_at_fpr"]["0.01"].values()),
+            *(_with_interval(reached[rate], None, 4) for rate in ("fpr", "tpr")),
+            f"{entry['seconds']:.2f}",
+        )
+    console.print()
+    console.print(table, soft_wrap=True)
+    console.print("PPV at FPR 1 %; seconds with compiling, shared within a family", soft_wrap=True)
+    for note in results["notes"]:
+        console.print(f"note: {note}", soft_wrap=True, markup=False)

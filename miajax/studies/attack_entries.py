@@ -1,0 +1,150 @@
+"""What is said of each attack beside its figures: time, precision, reached rates, stability, figures by group."""
+
+import concurrent.futures
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.stats import rankdata
+
+from miajax.attacks.options import AttackOptions
+from miajax.attacks.registry import ATTACKS, AttackReport, run_attacks, why_not
+from miajax.metrics.calibration import PRIORS, Reached, shadow_calibrated
+from miajax.metrics.roc import ppv
+from miajax.metrics.slices import summarise_slices
+from miajax.metrics.summary import FPRS, fpr_key
+from miajax.metrics.vulnerability import Exposure, exposure_at_pooled_fpr, fpr_dispersion
+from miajax.signals.bundle import Signals
+from miajax.studies import common
+from miajax.studies.campaign import Campaign
+
+_IN_A_SLICE = ("auc", "auc_ci", "advantage", "tpr_at_fpr", "tpr_at_fpr_ci", "num_members", "num_non_members")
+
+
+@dataclasses.dataclass(frozen=True)
+class Ran:
+    """Attacks that have run.
+
+    Attributes:
+      scores: ``{attack: float32[M, N]}``.
+      reports: what stands behind them.
+      seconds: of each attack's family, since attacks of a family share their work; compiling included.
+    """
+
+    scores: dict[str, np.ndarray]
+    reports: dict[str, AttackReport]
+    seconds: dict[str, float]
+
+
+def run_families(
+    names: Sequence[str], signals: Signals, member: np.ndarray, valid: np.ndarray, settings: AttackOptions
+) -> Ran:
+    """Runs attacks family by family, each timed."""
+    scores, reports, seconds = {}, {}, {}
+    for family in dict.fromkeys(ATTACKS[name].family for name in names):
+        together = [name for name in names if ATTACKS[name].family == family]
+        begun = time.perf_counter()
+        for name, (array, report) in run_attacks(together, signals, member, valid, settings).items():
+            scores[name], reports[name] = array, report
+        seconds |= dict.fromkeys(together, time.perf_counter() - begun)
+    return Ran({name: scores[name] for name in names}, reports, seconds)
+
+
+def rank_stability(
+    names: Sequence[str], signals: Signals, campaign: Campaign, settings: AttackOptions
+) -> dict[str, float | None]:
+    """Spearman correlation of the examples' vulnerability in one half of the models with that in the other.
+
+    Halves have no model in common, neither as target nor as shadow. Attacks that train networks are left out.
+    """
+    valid = np.flatnonzero(campaign.valid)
+    halves = [np.isin(np.arange(len(campaign.valid)), half) for half in np.array_split(valid, 2)]
+    stability: dict[str, float | None] = dict.fromkeys(names)
+    able = [
+        name for name in names
+        if ATTACKS[name].pure and not any(why_not(name, signals, campaign.member, half) for half in halves)
+    ]
+    tprs: dict[str, list[np.ndarray]] = {name: [] for name in able}
+    for half in halves:  # masks, not rows: nothing is compiled anew
+        for name, array in run_families(able, signals, campaign.member, half, settings).scores.items():
+            tprs[name].append(exposure_at_pooled_fpr(array, campaign.member, half, common.EXPOSURE_FPR).tpr)
+    return stability | {name: _rank_correlation(one, other) for name, (one, other) in tprs.items()}
+
+
+def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float | None:
+    known = np.isfinite(one) & np.isfinite(other)
+    ranks = [rankdata(values[known]) for values in (one, other)]
+    if known.sum() < 2 or any(np.ptp(rank) == 0 for rank in ranks):
+        return None
+    return float(np.corrcoef(*ranks)[0, 1])
+
+
+def attack_entries(
+    campaign: Campaign,
+    ran: Ran,
+    figures: Mapping[str, dict[str, Any]],
+    exposed: Mapping[str, Exposure],
+    stability: Mapping[str, float | None],
+    groups: Mapping[str, np.ndarray],
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Every attack's whole entry, and notes on what is null in them."""
+
+    def calibrated(name: str):
+        reached = (shadow_calibrated(ran.scores[name], campaign.member, campaign.valid, fpr) for fpr in FPRS)
+        return {fpr_key(fpr): _reached(found) for fpr, found in zip(FPRS, reached, strict=True)}
+
+    def sliced(job: tuple[str, str]):
+        name, slicing = job
+        by_category, notes = summarise_slices(
+            ran.scores[name], campaign.member, campaign.valid, {slicing: groups[slicing]}
+        )
+        entries = {
+            category: entry and {key: entry[key] for key in _IN_A_SLICE}
+            for category, entry in by_category[slicing].items()
+        }
+        return entries, notes
+
+    jobs = [(name, slicing) for name in ran.scores for slicing in groups]
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        thresholds = dict(zip(ran.scores, pool.map(calibrated, ran.scores), strict=True))
+        slices = dict(zip(jobs, pool.map(sliced, jobs), strict=True))
+    entries = {
+        name: {
+            **figures[name],
+            "seconds": ran.seconds[name],
+            "ppv_at_fpr": {key: _ppv(tpr, float(key)) for key, tpr in figures[name]["tpr_at_fpr"].items()},
+            "shadow_calibrated": thresholds[name],
+            "per_example": {
+                "pooled_fpr": common.EXPOSURE_FPR,
+                "fpr_dispersion": fpr_dispersion(exposed[name]),
+                "rank_stability": stability[name],
+            },
+            "slices": {slicing: slices[name, slicing][0] for slicing in groups},
+        }
+        for name in ran.scores
+    }
+    notes = list(dict.fromkeys(note for _, remarks in slices.values() for note in remarks))
+    for fpr in FPRS:
+        if all(found[fpr_key(fpr)] is None for found in thresholds.values()):
+            notes.append(
+                f"all attacks: thresholds calibrated at FPR {fpr_key(fpr)} are null: a model's own non-members resolve "
+                "no such rate."
+            )
+    return entries, notes
+
+
+def _ppv(tpr: float | None, fpr: float) -> dict[str, float | None]:
+    return {fpr_key(prior): None if tpr is None else ppv(tpr, fpr, prior) for prior in PRIORS}
+
+
+def _reached(found: Reached | None) -> dict[str, Any] | None:
+    return found and {
+        "tpr": found.tpr.value,
+        "tpr_ci": found.tpr.ci,
+        "fpr": found.fpr.value,
+        "fpr_ci": found.fpr.ci,
+        "fpr_of_targets": list(found.fpr_of_targets),
+        "ppv": {fpr_key(prior): value for prior, value in found.ppv.items()},
+    }

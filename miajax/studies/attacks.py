@@ -1,0 +1,224 @@
+"""Every attack from one set of shadow models, side by side.
+
+Beside the run that it scores, the study writes
+
+    <run>/scores/<attack>.npy      float32[M, N], as every study of attacks does
+    <run>/per_example.parquet      gains vulnerability_<attack> and fpr_<attack>; columns of other studies stay
+    <run>/attacks/results.json     the contract of results.json; every attack's entry also holds seconds, ppv_at_fpr,
+                                   shadow_calibrated, per_example and slices
+    <run>/attacks/report.html, roc.png
+
+so that what ``experiments.lira`` left in ``<run>/results.json`` stays.
+"""
+
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from miajax.attacks.options import RMIA_PRESETS, AttackOptions, LiraMode, RmiaOptions
+from miajax.attacks.registry import ATTACKS, why_not
+from miajax.errors import UserError
+from miajax.metrics.summary import fpr_key
+from miajax.outliers.registry import METRICS
+from miajax.runs.atomic import atomic_file, write_json, write_text
+from miajax.runs.tables import read_table, write_table
+from miajax.signals.bundle import Signals
+from miajax.studies import common
+from miajax.studies.attack_entries import attack_entries, rank_stability, run_families
+from miajax.studies.campaign import Campaign, run_campaign
+from miajax.studies.config import Setup
+from miajax.studies.progress import Reporter, Silent
+from miajax.studies.recorded import recorded_signals
+from miajax.studies.slices import slicings, user_column
+
+_PLOTTED = 6  # attacks whose ROC is drawn: more can't be told apart
+_BASELINES = ("global_threshold",)
+
+
+@dataclasses.dataclass(frozen=True)
+class AttacksOptions:
+    """Which attacks, and by what their figures are broken down."""
+
+    attacks: tuple[str, ...] | None = None
+    """attacks to run; all whose signals and models are there when not given"""
+    lira_mode: LiraMode = "default"
+    """default, or official: the published script's numbers, its peculiarities included"""
+    outlier_metric: str | None = "centroid_distance"
+    """figures by quarters of this outlier metric; None for no such figures"""
+    slice_file: Path | None = None
+    """.parquet or .npz with a column id (0..N-1) and --slice_column, for figures by groups of one's own"""
+    slice_column: str | None = None
+    """column of --slice_file"""
+    show_records: bool = False
+    """show examples of a data set of one's own in the report, not only their numbers"""
+
+    def __post_init__(self):
+        for name in self.attacks or ():
+            if name not in ATTACKS:
+                raise UserError(f"--attacks {name} is unknown", expected="some of " + ", ".join(ATTACKS))
+        if self.attacks is not None and not self.attacks:
+            raise UserError("--attacks names no attack", expected="some of " + ", ".join(ATTACKS))
+        if self.outlier_metric is not None and self.outlier_metric not in METRICS:
+            raise UserError(f"--outlier_metric {self.outlier_metric} is unknown", expected="one of "
+                            + ", ".join(METRICS))
+        if (self.slice_file is None) != (self.slice_column is None):
+            raise UserError("--slice_file and --slice_column come together", expected="both or neither")
+
+    def of_the_user(self, num_examples: int) -> dict[str, np.ndarray]:
+        """The user's own slicing.
+
+        Raises:
+          UserError: see ``user_column``.
+        """
+        if self.slice_file is None or self.slice_column is None:
+            return {}
+        return {self.slice_column: user_column(self.slice_file, self.slice_column, num_examples)}
+
+
+@dataclasses.dataclass(frozen=True)
+class AttacksResult:
+    """What the study found, besides the files it left.
+
+    Attributes:
+      campaign: the shadow models and their signals.
+      scores: ``{attack: float32[M, N]}``, higher = member.
+      results: what ``attacks/results.json`` holds.
+    """
+
+    campaign: Campaign
+    scores: common.Scores
+    results: Mapping[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        """Where report and results lie."""
+        return self.campaign.folder.path / "attacks"
+
+
+def run_attacks_study(
+    setup: Setup,
+    path: Path,
+    options: AttacksOptions | None = None,
+    reporter: Reporter | None = None,
+    *,
+    command: str = "",
+    begun: float | None = None,
+    import_s: float = 0.0,
+) -> AttacksResult:
+    """Trains what is missing and scores every model as the target under every attack.
+
+    Args:
+      setup: the campaign.
+      path: the run folder.
+      options: defaults if None.
+      reporter: listens; silent by default.
+      command: how to reproduce the run, for the report.
+      begun: ``time.perf_counter()`` when the work began; now if None.
+      import_s: seconds that imports took, for the record.
+
+    Raises:
+      UserError: see ``run_campaign``; an attack that was asked for cannot run; the user's slices cannot be read.
+    """
+    options, reporter = options or AttacksOptions(), reporter or Silent()
+    begun = time.perf_counter() if begun is None else begun
+    columns = options.of_the_user(setup.dataset.num_examples)
+    campaign = run_campaign(setup, path, reporter)
+
+    query_begun = time.perf_counter()
+    wanted = tuple(ATTACKS) if options.attacks is None else options.attacks
+    white_box = any(field.endswith("gradient_norm") for name in wanted for field in ATTACKS[name].needs)
+    signals = recorded_signals(campaign, gradients=white_box)
+    campaign.timing.query_s += time.perf_counter() - query_begun
+
+    attack_begun = time.perf_counter()
+    names, skipped = _runnable(wanted, signals, campaign, asked_for=options.attacks is not None)
+    settings = AttackOptions(
+        lira_mode=options.lira_mode, rmia=RMIA_PRESETS.get(setup.dataset.name, RmiaOptions())
+    )
+    ran = run_families(names, signals, campaign.member, campaign.valid, settings)
+    figures, notes = common.attack_figures(campaign, ran.scores)
+    groups, slice_notes = slicings(campaign, signals, options.outlier_metric, columns)
+    exposed = common.exposures(campaign, ran.scores)
+    stability = rank_stability(names, signals, campaign, settings)
+    entries, entry_notes = attack_entries(campaign, ran, figures, exposed, stability, groups)
+    attack_s = time.perf_counter() - attack_begun
+
+    report_begun = time.perf_counter()
+    results: dict[str, Any] = {
+        **common.results_head(campaign),
+        "attacks": entries,
+        "attacks_not_run": skipped,
+        "notes": [
+            *common.campaign_notes(campaign), *common.attack_notes(skipped, ran.reports), *slice_notes, *notes,
+            *entry_notes,
+        ],
+    }
+    timing = results["timing"] = {
+        "import_s": import_s, **dataclasses.asdict(campaign.timing), "attack_s": attack_s,
+    }
+    common.store_scores(path, ran.scores)
+    table = common.example_columns(campaign, exposed)
+    join_examples(path / "per_example.parquet", table)
+    _write_report(campaign, options, ran.scores, table["auc"], results, command)
+    timing["report_s"] = time.perf_counter() - report_begun
+    timing["total_s"] = time.perf_counter() - begun
+    write_json(path / "attacks" / "results.json", results)
+    return AttacksResult(campaign, ran.scores, results)
+
+
+def _runnable(
+    wanted: Sequence[str], signals: Signals, campaign: Campaign, *, asked_for: bool
+) -> tuple[list[str], dict[str, str]]:
+    """Attacks that can run, and why the others cannot; of attacks asked for by name each must."""
+    reasons = {name: why_not(name, signals, campaign.member, campaign.valid) for name in wanted}
+    skipped = {name: reason for name, reason in reasons.items() if reason}
+    if asked_for and skipped:
+        name, reason = next(iter(skipped.items()))
+        raise UserError(
+            f"--attacks {name}: it {reason}", remedy="Leave it out, or make a run that keeps and has what it needs"
+        )
+    return [name for name in reasons if name not in skipped], skipped
+
+
+def join_examples(path: Path, columns: Mapping[str, np.ndarray]) -> None:
+    """Writes columns into the table of examples; columns of other studies stay, if they are of the same examples."""
+    there = read_table(path) if path.exists() else {}
+    same = "id" in there and np.array_equal(there["id"], columns["id"])
+    write_table(path, {**(there if same else {}), **columns})
+
+
+def strongest(entries: Mapping[str, Mapping[str, Any]]) -> str:
+    """The attack with the highest TPR at the preferred rate that is resolved, else with the highest AUC."""
+    for key in (fpr_key(1e-3), fpr_key(1e-2)):
+        known = {name: entry["tpr_at_fpr"][key] for name, entry in entries.items()}
+        if all(value is not None for value in known.values()):
+            return max(known, key=known.__getitem__)
+    return max(entries, key=lambda name: entries[name]["auc"])
+
+
+def _write_report(campaign: Campaign, options: AttacksOptions, scores, exposed: np.ndarray, results, command: str):
+    from miajax.report.attacks_report import attacks_roc_figure, render_attacks_report
+    from miajax.report.plots import save_png
+
+    entries = results["attacks"]
+    by_power = sorted(
+        scores, key=lambda name: (entries[name]["tpr_at_fpr"][fpr_key(1e-2)] or 0.0, entries[name]["auc"]),
+        reverse=True,
+    )
+    drawn = [*by_power[:_PLOTTED], *(name for name in _BASELINES if name in by_power[_PLOTTED:])]
+    inputs = common.report_inputs(
+        campaign, results, scores,
+        common.pooled_rocs(campaign, {name: scores[name] for name in drawn}),
+        exposed,
+        main_attack=strongest(entries),
+        show_records=options.show_records,
+        command=command,
+    )
+    folder = campaign.folder.path / "attacks"
+    write_text(folder / "report.html", render_attacks_report(inputs))
+    with atomic_file(folder / "roc.png") as file:
+        save_png(attacks_roc_figure(inputs), file)

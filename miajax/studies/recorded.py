@@ -1,0 +1,95 @@
+"""Everything that a finished campaign recorded, as the signals that attacks read."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from miajax.runs.checkpoints import load_tree
+from miajax.runs.folder import range_name
+from miajax.signals.bundle import Signals
+from miajax.signals.gradients import gradient_norms
+from miajax.signals.query import Querier
+from miajax.studies.campaign import Campaign
+from miajax.training.trainer import Members, TrainState
+
+
+def recorded_signals(campaign: Campaign, *, gradients: bool = True) -> Signals:
+    """What the run folder holds; a field that was not kept is None.
+
+    Logits and losses are read into memory. Gradient norms, and logits of the data set's own population, are computed
+    from the kept parameters.
+
+    Args:
+      campaign: a finished one.
+      gradients: whether to compute gradient norms.
+    """
+    dataset = campaign.setup.dataset
+    signals = Signals(
+        scaled_logit=campaign.signals,
+        correct=campaign.correct,
+        labels=dataset.labels,
+        logits=_gathered(campaign, "logits"),
+        losses=_gathered(campaign, "losses"),
+        features=np.asarray(dataset.features, np.float32).reshape(dataset.num_examples, -1),
+    )
+    wants_population = dataset.population_features is not None
+    models = kept_models(campaign) if gradients or wants_population else None
+    if models is None:
+        return signals
+    placement, trainer = campaign.plan.placement(), campaign.setup.trainer
+    if gradients:
+        norms = gradient_norms(trainer, models, dataset.features, dataset.labels, placement)
+        signals = signals._replace(gradient_norm=norms.parameters, input_gradient_norm=norms.inputs)
+    if wants_population:
+        signals = signals._replace(
+            population_logits=_population_logits(campaign, models), population_labels=dataset.population_labels
+        )
+    return signals
+
+
+def _gathered(campaign: Campaign, kind: str) -> np.ndarray | None:
+    folder, num_models = campaign.folder, len(campaign.valid)
+    wanted = [models for models in folder.done() if models.start < num_models]
+    if all((folder.path / kind / f"{range_name(models)}.npy").exists() for models in wanted):
+        return folder.gather(kind, num_models)
+    return None
+
+
+def kept_models(campaign: Campaign) -> tuple[Any, Any] | None:
+    """Parameters and state ``[M, ...]`` of every model as it is evaluated, on the host; None if they were not kept."""
+    folder, num_models = campaign.folder, len(campaign.valid)
+    wanted = [models for models in folder.done() if models.start < num_models]
+    paths = [folder.path / "checkpoints" / range_name(models) for models in wanted]
+    if not all(path.is_dir() for path in paths):
+        return None
+    parts = [load_tree(path, _shapes(campaign, len(models))) for path, models in zip(paths, wanted, strict=True)]
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:num_models], *parts)
+
+
+def _shapes(campaign: Campaign, size: int) -> tuple[Any, Any]:
+    trainer, shape = campaign.setup.trainer, jax.ShapeDtypeStruct
+    members = Members(
+        shape((size,), np.int32), shape((size, trainer.capacity), np.int32), shape((size,), np.int32)
+    )
+    return trainer.evaluated(jax.eval_shape(jax.vmap(trainer.init), members)[0])
+
+
+def _population_logits(campaign: Campaign, models: tuple[Any, Any]) -> np.ndarray:
+    """``float32[M, P, C]``."""
+    dataset, placement = campaign.setup.dataset, campaign.plan.placement()
+    assert dataset.population_features is not None and dataset.population_labels is not None
+    querier = Querier(
+        campaign.setup.trainer,
+        dataset.population_features,
+        dataset.population_labels,
+        placement,
+        block=campaign.plan.query_block,
+        mode=campaign.setup.config.query_mode,
+    )
+    num_models = len(campaign.valid)
+    width = -(-num_models // placement.width) * placement.width
+    rows = np.minimum(np.arange(width), num_models - 1)
+    params, state = jax.tree.map(lambda leaf: leaf[rows], models)
+    answers = querier(TrainState(params, state, None))
+    return np.asarray(answers.logits)[:num_models, :, 0]

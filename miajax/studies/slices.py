@@ -1,0 +1,113 @@
+"""By what figures are broken down: class, right or wrong, an outlier metric, a column of the user's own."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from miajax.errors import UserError
+from miajax.metrics.slices import quantile_groups
+from miajax.outliers.registry import METRICS, Evidence
+from miajax.runs.tables import read_table
+from miajax.signals.bundle import Signals
+from miajax.studies.campaign import Campaign
+
+_MOST_CATEGORIES = 50
+_FEW_NUMBERS = 12  # a numeric column with more values than these is cut into quarters
+_QUARTERS = ("unknown", "quarter 1, lowest", "quarter 2", "quarter 3", "quarter 4, highest")
+
+
+def user_column(file: Path, column: str, num_examples: int) -> np.ndarray:
+    """One category an example from a table with the columns ``id`` and ``column``, Parquet or npz.
+
+    Numbers with many values are cut into quarters; examples that the table does not name are ``unknown``.
+
+    Args:
+      file: the table.
+      column: whose values are wanted.
+      num_examples: ids lie in ``0..num_examples-1``.
+
+    Returns:
+      ``str[N]``.
+
+    Raises:
+      UserError: no such file or column, ids that are no examples or come twice, or too many categories.
+    """
+    table = _read(file)
+    for name in ("id", column):
+        if name not in table:
+            raise UserError(f"{file} has no column {name}", expected="id and the column of --slice_column, among "
+                            + ", ".join(sorted(table)))
+    ids, values = np.asarray(table["id"]), np.asarray(table[column])
+    if ids.dtype.kind not in "iu" or ids.ndim != 1 or values.shape != ids.shape:
+        raise UserError(f"{file}: id has dtype {ids.dtype} and shape {ids.shape} beside {column} {values.shape}",
+                        expected="whole numbers, one a row")
+    if len(ids) and not (ids.min() >= 0 and ids.max() < num_examples):
+        raise UserError(f"{file}: id runs from {ids.min()} to {ids.max()}", expected=f"0..{num_examples - 1}")
+    if len(np.unique(ids)) < len(ids):
+        raise UserError(f"{file}: some ids come twice", expected="one row an example")
+    categories = np.full(num_examples, "unknown", object)
+    if values.dtype.kind == "f" or (values.dtype.kind in "iu" and len(np.unique(values)) > _FEW_NUMBERS):
+        categories[ids] = np.array(_QUARTERS)[quantile_groups(values.astype(np.float64))]
+    else:
+        categories[ids] = [str(value) for value in values]
+    found = len(set(categories))
+    if found > _MOST_CATEGORIES:
+        raise UserError(f"{file}: {column} holds {found} categories", expected=f"at most {_MOST_CATEGORIES}")
+    return categories.astype(str)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        raise UserError(f"--slice_file {file} does not exist", expected="a .parquet or .npz file")
+    try:
+        if file.suffix == ".npz":
+            with np.load(file, allow_pickle=False) as arrays:
+                return dict(arrays)
+        return read_table(file)
+    except Exception as error:  # pyarrow and NumPy raise many kinds for one thing: this is no such table
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise UserError(f"--slice_file {file} cannot be read ({reason})", expected="a .parquet or .npz file") from error
+
+
+def slicings(
+    campaign: Campaign, signals: Signals, outlier_metric: str | None, columns: dict[str, np.ndarray]
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Categories by name of the slicing, ``str[N]`` or ``str[M, N]``, and notes on what could not be made.
+
+    Args:
+      campaign: whose examples they are.
+      signals: what it recorded.
+      outlier_metric: of ``METRICS``, cut into quarters; None for no such slicing.
+      columns: the user's own.
+    """
+    names, notes = campaign.setup.dataset.class_names, []
+    made = {
+        "class": np.array(names)[signals.labels],
+        "prediction": np.where(signals.correct, "right", "wrong"),
+    }
+    if outlier_metric is not None:
+        values, reason = _outlierness(campaign, signals, outlier_metric)
+        if values is None:
+            notes.append(f"Figures by {outlier_metric} are missing: {reason}.")
+        else:
+            made[outlier_metric] = np.array(_QUARTERS)[quantile_groups(values)]
+    return {**made, **columns}, notes
+
+
+def _outlierness(campaign: Campaign, signals: Signals, name: str) -> tuple[np.ndarray | None, str]:
+    metric, num_classes = METRICS[name], campaign.setup.dataset.num_classes
+    evidence = Evidence(
+        labels=np.asarray(signals.labels),
+        vectors=signals.features,
+        member=campaign.member,
+        valid=campaign.valid,
+        correct=campaign.correct,
+        probability=1.0 / (1.0 + np.exp(-np.asarray(signals.scaled_logit[:, :, 0], np.float64))),
+        losses=signals.losses,
+    )
+    if missing := metric.missing(evidence):
+        return None, f"it needs {' and '.join(missing)}, which the run did not record"
+    score = jax.jit(metric.score, static_argnums=1) if metric.pure else metric.score
+    return np.asarray(score(evidence, num_classes), np.float64), ""
