@@ -35,6 +35,7 @@ def same(a, b):
     return all((x == y).all() for x, y in zip(leaves(a), leaves(b), strict=True))
 
 
+@pytest.mark.slow
 def test_moving_average_is_the_sum_of_all_past_parameters(devices):
     recipe = dataclasses.replace(BASE, epochs=1, batch_size=50, ema=0.5, schedule="constant")
     _, averaged = run(devices, recipe, cuts=())
