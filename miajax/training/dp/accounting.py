@@ -7,15 +7,14 @@ bounds on the privacy loss of the mechanism as described; neither knows of float
 import dataclasses
 import functools
 import math
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import dp_accounting
 import numpy as np
-from dp_accounting.pld import PLDAccountant
-from dp_accounting.rdp import RdpAccountant
-from scipy import optimize
 
 from miajax.errors import UserError
+
+if TYPE_CHECKING:
+    import dp_accounting  # most of a second at run time, spent only where something is private
 
 Sampling = Literal["poisson", "fixed_size"]
 Accountant = Literal["pld", "rdp"]
@@ -46,7 +45,7 @@ class SampledGaussian:
 
     @property
     def rate(self) -> float:
-        """Probability that a member is sampled: of Poisson sampling, what a comparison of 32 random bits can realise."""
+        """Probability that a member is sampled; under Poisson sampling what comparing 32 random bits can realise."""
         exact = self.batch_size / self.num_members
         return exact if self.sampling == "fixed_size" else min(1.0, math.ceil(exact * 2**32) / 2**32)
 
@@ -55,8 +54,10 @@ class SampledGaussian:
         """Between which data sets the guarantee compares."""
         return "replace one example" if self.sampling == "fixed_size" else "add or remove one example"
 
-    def event(self) -> dp_accounting.DpEvent:
+    def event(self) -> "dp_accounting.DpEvent":
         """The step for dp-accounting."""
+        import dp_accounting
+
         if self.sampling == "fixed_size":
             # Replacing an example moves the sum by up to twice the clipping norm.
             gaussian = dp_accounting.GaussianDpEvent(self.noise_multiplier / 2)
@@ -95,6 +96,10 @@ def epsilon(step: SampledGaussian, steps: int, delta: float, accountant: Account
         return 0.0
     if step.noise_multiplier == 0:
         return math.inf
+    import dp_accounting
+    from dp_accounting.pld import PLDAccountant
+    from dp_accounting.rdp import RdpAccountant
+
     relation = dp_accounting.NeighboringRelation
     adjacent = relation.REPLACE_ONE if step.sampling == "fixed_size" else relation.ADD_OR_REMOVE_ONE
     if accountant == "rdp":
@@ -121,6 +126,7 @@ def calibrated_noise(
     """
     if math.isinf(target_epsilon):
         return 0.0
+    from scipy import optimize
 
     def excess(log_noise: float) -> float:
         spent = epsilon(dataclasses.replace(step, noise_multiplier=math.exp(log_noise)), steps, delta, accountant)
