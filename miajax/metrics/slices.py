@@ -17,6 +17,7 @@ def summarise_slices(
     slices: Mapping[str, Shaped[np.ndarray, "*cells"]],
     *,
     fprs: Sequence[float] = FPRS,
+    each_target: bool = True,
 ) -> tuple[dict[str, dict[str, dict[str, Any] | None]], list[str]]:
     """Returns an entry as ``summarise`` makes it for every category of every slicing, and notes on the missing ones.
 
@@ -30,6 +31,7 @@ def summarise_slices(
       slices: by name, one category for each example ``[N]`` (labels, groups of a metric, a column of the data) or for
         each cell ``[M, N]`` (whether the model is right about the example): booleans, integers or strings.
       fprs: false-positive rates at which to give the TPR; None where the category's non-members cannot resolve them.
+      each_target: as in ``summarise``.
 
     Raises:
       UserError: a slicing of another shape.
@@ -48,7 +50,7 @@ def summarise_slices(
             scored = where & ~np.isnan(scores) & valid[:, None]
             of_members, of_others = (scored & side for side in (member, ~member))
             if (of_members.any(axis=1) & of_others.any(axis=1)).any():
-                entry, _ = summarise(scores, member, valid, fprs=fprs, where=where)
+                entry, _ = summarise(scores, member, valid, fprs=fprs, where=where, each_target=each_target)
             else:
                 entry = None
                 notes.append(f"{name} = {category}: no figures, {_reason(of_members, of_others)}.")

@@ -27,6 +27,7 @@ def summarise(
     fprs: Sequence[float] = FPRS,
     targets: Sequence[int] | None = None,
     where: Bool[np.ndarray, "models examples"] | None = None,
+    each_target: bool = True,
 ) -> tuple[dict[str, Any], list[str]]:
     """Returns an attack's figures of merit with 95 % intervals, ready for JSON, and notes on what they leave out.
 
@@ -41,6 +42,7 @@ def summarise(
       fprs: false-positive rates (fractions) at which to give the TPR.
       targets: rows to treat as targets; all by default.
       where: cells to judge, all by default; the others are neither counted nor missing.
+      each_target: False leaves ``per_target`` of several targets None, for half of the time.
 
     Raises:
       UserError: no target is left with a score for a member and for a non-member.
@@ -66,20 +68,22 @@ def summarise(
         scores = np.where(scored, scores, np.nan)
 
     pooled = pooled_figures(scores, member, fprs)
+    own = None
     if len(scores) == 1:
         notes.append("One target only: intervals let the examples vary, not the models.")
         own = pooled
-    else:
+    elif each_target:
         own = per_target_figures(scores, member, fprs)
     num_members = int(np.count_nonzero(scored & member))
     non_members = np.count_nonzero(scored & ~member, axis=1)
     notes += _unresolved(pooled, "pooled over targets", int(non_members.sum()))
-    notes += _unresolved(own, "of a single target", int(non_members.min()))
+    if own is not None:
+        notes += _unresolved(own, "of a single target", int(non_members.min()))
     entry = _entry(pooled) | {
         "num_members": num_members,
         "num_non_members": int(non_members.sum()),
         "num_scores_missing": num_cells - num_members - int(non_members.sum()),
-        "per_target": _entry(own) | {"num_targets": len(scores)},
+        "per_target": None if own is None else _entry(own) | {"num_targets": len(scores)},
     }
     return entry, notes
 

@@ -98,7 +98,7 @@ def attack_entries(
     def sliced(job: tuple[str, str]):
         name, slicing = job
         by_category, notes = summarise_slices(
-            ran.scores[name], campaign.member, campaign.valid, {slicing: groups[slicing]}
+            ran.scores[name], campaign.member, campaign.valid, {slicing: groups[slicing]}, each_target=False
         )
         entries = {
             category: entry and {key: entry[key] for key in _IN_A_SLICE}

@@ -168,3 +168,12 @@ def test_perfect_and_constant_scores_have_intervals_too():
 
 def test_default_rates_are_those_of_the_report():
     assert summary.FPRS == (1e-4, 1e-3, 1e-2)
+
+
+def test_figures_of_each_target_can_be_left_out():
+    scores, member = Effects().draw(np.random.default_rng(0), 4, 200)
+    valid = np.ones(4, bool)
+    whole, _ = summarise(scores, member, valid)
+    short, notes = summarise(scores, member, valid, each_target=False)
+    assert short == {**whole, "per_target": None}
+    assert not any("single target" in note for note in notes)
