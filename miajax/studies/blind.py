@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Num
 from scipy.stats import rankdata
 
-from miajax.metrics.intervals import CONFIDENCE, Spread, rate_interval
+from miajax.metrics.intervals import CONFIDENCE, critical_value
 
 _FOLDS = 5
 _DIMENSIONS = 256  # rows are projected to so many, where they have more, before anything quadratic
@@ -88,7 +88,8 @@ def _cross_fitted(
     variance = float(variances.mean()) * (1 / folds + 1 / (folds - 1))
     fewest = int(min(member.sum(), (~member).sum()))
     auc = float(aucs.mean())
-    return {"auc": auc, "auc_ci": rate_interval(auc, Spread(variance, max(fewest - 1, 1)), fewest, confidence)}
+    reach = critical_value(fewest - 1, confidence) * variance**0.5  # on the AUC's own scale: .5 is far from its ends
+    return {"auc": auc, "auc_ci": [max(auc - reach, 0.0), min(auc + reach, 1.0)]}
 
 
 def _classifier(name: str, num_examples: int, seed: int) -> Any:

@@ -1,0 +1,33 @@
+"""A likelihood ratio for whoever sees predicted classes only: is this right (or wrong) answer likelier from members?
+
+LiRA's question (Carlini et al. 2022) put to one bit. Among shadow models with the example, and among those without, the
+share that answers as right or wrong as the target, smoothed by Jeffreys' prior of a binomial: (k + 1/2) / (n + 1).
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from miajax.attacks.attack import sides
+from miajax.signals.bundle import AnyArray
+
+
+@jax.jit
+def label_ratio_scores(
+    correct: Bool[AnyArray, "models examples"],
+    member: Bool[AnyArray, "models examples"],
+    valid: Bool[AnyArray, " models"],
+) -> Float[Array, "models examples"]:
+    """The log ratio of the two shares for every model as target, the target left out; higher = member.
+
+    Args:
+      correct: whether each model classifies each example as its label.
+      member: who trained on what.
+      valid: failed models score NaN and enter no share.
+    """
+    both = sides(member, valid)
+    right = (both & correct).sum(1)[:, None] - (both & correct)
+    count = both.sum(1)[:, None] - both
+    alike = jnp.where(correct, right, count - right)
+    share = jnp.log((alike + 0.5) / (count + 1))
+    return jnp.where(valid[:, None], share[0] - share[1], jnp.nan)

@@ -1,0 +1,80 @@
+"""What the blind baseline and the search for copies say, for any report: a banner where it matters, and a section."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from miajax.report import numbers
+from miajax.report.page import Block, Column, Columns, Points, Prose, Section, Table
+
+_NAMES = {"linear": "Ridge regression", "trees": "Extremely randomised trees"}
+
+
+def blind_banner(blind: Mapping[str, Any]) -> str:
+    """The warning that members can be told apart without the model; empty where they cannot."""
+    if not blind.get("leaves_half"):
+        return ""
+    figures = blind["classifiers"].values()
+    farthest = max(figures, key=lambda figure: abs(figure["auc"] - 0.5))
+    auc = numbers.estimate(farthest["auc"], farthest["auc_ci"])
+    return (
+        f"Members differ from non-members without any model: features and labels alone tell them apart with an AUC of "
+        f"{auc}, where random membership gives 0.5. What attacks find may be that difference, not what the model keeps."
+    )
+
+
+def copies_banner(copies: Mapping[str, Any]) -> str:
+    """The warning that non-members copy members; empty where fewer than 1 in 100 does."""
+    found = copies["non_members"]
+    if found["near"] < max(1, found["count"] / 100):
+        return ""
+    share = numbers.percent(found["near"] / found["count"])
+    return (
+        f"{share} of the non-members copy a member exactly or nearly: attacks that call them members count as wrong, "
+        "and every figure is too low for it."
+    )
+
+
+def blind_section(blind: Mapping[str, Any], copies: Mapping[str, Any]) -> Section:
+    """Whether members differ from non-members for other reasons than training."""
+    blocks: list[Block] = []
+    if blind["classifiers"]:
+        rows = [
+            [_NAMES.get(name, name), numbers.estimate(figure["auc"], figure["auc_ci"])]
+            for name, figure in blind["classifiers"].items()
+        ]
+        told = f"{blind['folds']} folds, {blind['num_members']} members, {blind['num_non_members']} non-members; the "
+        table = Table(
+            [Column("Classifier that sees no model"), Column("AUC", "number")], rows,
+            told + "intervals together hold 0.5 in 95 % of audits where membership is random.",
+        )
+        finding = (
+            "Members can be told from non-members without the model"
+            if blind["leaves_half"] else "Without the model, members cannot be told from non-members"
+        )
+        blocks.append(Columns([table, _copies_table(copies)]))
+    else:
+        finding = "Whether members differ from non-members could not be measured"
+        blocks += [Prose([blind["reason"]]), _copies_table(copies)]
+    closest = copies["non_members"]["closest"]
+    if closest:
+        pairs = [f"non-member {one} and member {other}: distance {apart:.3g}" for one, other, apart in closest]
+        blocks.append(Points(pairs, "The closest copies"))
+    limits = [
+        "The baseline sees features and label. A difference that it cannot learn may still be there.",
+        f"A copy is near below a quarter of the median distance from a non-member to its nearest member "
+        f"({copies['near_below']:.3g} here, over standardised features).",
+    ]
+    return Section("Members and others", finding, blocks, limits)
+
+
+def _copies_table(copies: Mapping[str, Any]) -> Table:
+    rows = [
+        [title, found["count"], found["exact"], found["near"]]
+        for title, found in (("Non-members", copies["non_members"]), ("Test split", copies["test"]))
+        if found is not None
+    ]
+    columns = [
+        Column("Compared with members"), Column("Examples", "count"), Column("Exact copies", "count"),
+        Column("Near copies", "count", "exact ones included"),
+    ]
+    return Table(columns, rows)

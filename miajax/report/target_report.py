@@ -1,0 +1,285 @@
+"""The report on one model trained elsewhere: what it gives away, beside what shadow models of the run give away."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from miajax.report import attack_table, numbers, plots, provenance
+from miajax.report.attack_faces import face
+from miajax.report.attack_table import AttackFigures
+from miajax.report.blind_words import blind_banner, blind_section, copies_banner
+from miajax.report.numbers import Estimate
+from miajax.report.page import Block, Card, Cards, Column, Columns, Details, Figure, Page, Points, Prose, Section, Table
+
+NOT_COMPARABLE = "Not comparable"
+_SHORT = 12
+_PREFERRED = ("lira_online", "lira_online_fixed", "lira_offline", "label_ratio", "global_threshold", "gap")
+_KINDS = {"logits": "Logits", "probabilities": "Probabilities", "labels": "Predicted classes only"}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TargetReportInputs:
+    """Everything that the report is made from.
+
+    Attributes:
+      results: ``results.json`` of the audit.
+      config, manifest: of the run that the shadow models come from.
+      command: what was typed.
+      rocs: of each attack, ``(fpr, tpr)`` of the target's ROC, ascending.
+    """
+
+    results: Mapping[str, Any]
+    config: Mapping[str, Any]
+    manifest: Mapping[str, Any]
+    command: str
+    rocs: Mapping[str, tuple[Float[np.ndarray, " points"], Float[np.ndarray, " points"]]]
+
+    @property
+    def attacks(self) -> list[AttackFigures]:
+        """The target's figures under every attack."""
+        others = self.results["num_non_members"]
+        return [attack_table.pooled(name, self.results, others) for name in self.results["attacks"]]
+
+    @property
+    def main(self) -> AttackFigures | None:
+        """The attack that the summary speaks of."""
+        by_name = {each.attack: each for each in self.attacks}
+        found = [by_name[name] for name in (*_PREFERRED, *by_name) if name in by_name]
+        return found[0] if found else None
+
+    def labelled(self, text: str) -> str:
+        """The text, with the warning before it where the target is not comparable."""
+        return text if self.results["comparable"] else f"{NOT_COMPARABLE}: {text[:1].lower()}{text[1:]}"
+
+
+def render_target_report(inputs: TargetReportInputs) -> str:
+    """Returns the report as one self-contained HTML document."""
+    results = inputs.results
+    fingerprint = str(inputs.manifest.get("fingerprint") or "")
+    return Page(
+        kicker="Membership-inference audit of one model",
+        title=f"What {results['target']} gives away about its training data",
+        subtitle=inputs.labelled(_auc_sentence(inputs)),
+        facts=[
+            ("Data set", str(results["dataset"])),
+            ("Target answers", _KINDS[results["answers"]["kind"]]),
+            ("Members audited", numbers.count(results["num_members"])),
+            ("Non-members audited", numbers.count(results["num_non_members"])),
+            ("Shadow models", numbers.count(results["num_valid"])),
+            ("Shadow run", fingerprint[:_SHORT]),
+        ],
+        banners=_banners(results),
+        sections=[
+            _summary(inputs),
+            _comparison(inputs),
+            _attacks(inputs),
+            blind_section(results["blind"], results["near_duplicates"]),
+            _answers(inputs),
+            _limits(inputs),
+            _run(inputs),
+        ],
+        footer=f"Made by miajax with the shadow models of run {fingerprint[:_SHORT]}.",
+    ).html()
+
+
+def _banners(results: Mapping[str, Any]) -> list[str]:
+    banners = []
+    if not results["comparable"]:
+        why = " ".join(results["not_comparable"])
+        banners.append(f"{NOT_COMPARABLE}: no figure here says what this target leaks. {why}")
+    differences = results["recipe_differences"]
+    if differences:
+        named = ", ".join(f"{d['name']} ({_value(d['target'])} there, {_value(d['run'])} here)" for d in differences)
+        banners.append(f"The target was trained by another recipe than the shadow models: {named}.")
+    if not results["declared"]:
+        banners.append("The target's recipe was not declared, so only its behaviour could be compared.")
+    banners += [blind_banner(results["blind"]), copies_banner(results["near_duplicates"])]
+    return [banner for banner in banners if banner]
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _auc_sentence(inputs: TargetReportInputs) -> str:
+    main = inputs.main
+    if main is None:
+        return "No attack could be run on it."
+    auc = main.scalar("auc")
+    shadows = _shadow_auc(inputs, main.attack)
+    beside = f"; shadow models have {shadows}" if shadows.value is not None else ""
+    return f"An attacker with {face(main.attack).inline} ranks its members with an AUC of {auc}{beside}; chance is 0.5."
+
+
+def _shadow_auc(inputs: TargetReportInputs, attack: str) -> Estimate:
+    shadows = inputs.results["shadows"].get(attack)
+    if shadows is None:
+        return Estimate(None, reason="Not computed for shadow models: it trains something for each target.")
+    per_target = shadows["per_target"]
+    return numbers.estimate(per_target["auc"], per_target["auc_ci"], decimals=3)
+
+
+def _summary(inputs: TargetReportInputs) -> Section:
+    results, main = inputs.results, inputs.main
+    cards = []
+    if main is not None:
+        auc, shadows = main.scalar("auc"), _shadow_auc(inputs, main.attack)
+        name = face(main.attack).inline
+        cards.append(Card(inputs.labelled(f"AUC of {name}"), auc.number, auc.interval_text, "this target"))
+        if shadows.value is not None:
+            cards.append(Card(f"AUC of {name}", shadows.number, shadows.interval_text, "mean of the shadow models"))
+    gap = numbers.points(results["generalization_gap"])
+    accuracy = f"right on {numbers.percent(results['train_accuracy'])} of members"
+    cards.append(Card(inputs.labelled("Generalisation gap"), gap, "", f"this target, {accuracy}"))
+    text = [
+        "The target's own figures stand beside averages over the shadow models; they are never mixed. Its intervals "
+        "let the examples vary: one model says nothing about how models vary.",
+        "All of this is a lower bound on leakage, not a proof of safety.",
+    ]
+    return Section("Summary", inputs.labelled(_auc_sentence(inputs).rstrip(".")), [Cards(cards), Prose(text)])
+
+
+def _comparison(inputs: TargetReportInputs) -> Section:
+    results = inputs.results
+    rows = [
+        [
+            check["name"],
+            *(numbers.estimate(check[key], decimals=4) for key in ("target", "low", "median", "high")),
+            "yes" if check["inside"] else "no",
+        ]
+        for check in results["comparison"]
+    ]
+    columns = [
+        Column("On non-members"), Column("Target", "number"), Column("Shadows from", "number"),
+        Column("Median", "number"), Column("to", "number"), Column("Inside"),
+    ]
+    blocks: list[Block] = []
+    if rows:
+        outside = [index for index, check in enumerate(results["comparison"]) if not check["inside"]]
+        blocks.append(Table(columns, rows, "Loss in nats, as the target's answers show it.", outside))
+    if results["not_comparable"]:
+        blocks.append(Points(results["not_comparable"], "Why it is not comparable"))
+    differences = [[d["name"], _value(d["target"]), _value(d["run"])] for d in results["recipe_differences"]]
+    if differences:
+        titles = [Column("Recipe"), Column("Target", "code"), Column("Shadow models", "code")]
+        blocks.append(Table(titles, differences, "What the target's owner declared otherwise."))
+    undeclared = ", ".join(results["recipe_undeclared"])
+    if undeclared:
+        blocks.append(Details("Not declared", [Prose([undeclared + "."])]))
+    finding = (
+        "On non-members the target behaves like the shadow models"
+        if results["comparable"] else "The target does not behave like the shadow models"
+    )
+    limits = ["Shadow models of another recipe tell members of this target worse: its figures are then too low."]
+    return Section("Comparable", finding, blocks, limits)
+
+
+def _attacks(inputs: TargetReportInputs) -> Section:
+    attacks, results = inputs.attacks, inputs.results
+    if not attacks:
+        return Section("Attacks", "No attack could be run", [Prose(["See Limits for the reasons."])])
+    members, others = (numbers.count(results[f"num_{side}"]) for side in ("members", "non_members"))
+    caption = inputs.labelled(f"This target alone, {members} members, {others} non-members; brackets 95 % intervals.")
+    rows = []
+    for each in attacks:
+        shadows = results["shadows"].get(each.attack)
+        low, high = shadows["auc_range"] if shadows else (None, None)
+        rows.append([
+            face(each.attack).label, each.scalar("auc"), _shadow_auc(inputs, each.attack),
+            numbers.estimate(low, decimals=3), numbers.estimate(high, decimals=3),
+            shadows["share_below_target"] if shadows else None,
+        ])
+    columns = [
+        Column("Attack"), Column("AUC", "number", "of this target"), Column("AUC", "number", "mean of shadow models"),
+        Column("least", "number"), Column("greatest", "number"), Column("Shadows below the target", "share"),
+    ]
+    title = inputs.labelled("The target beside the shadow models, each of them a target in turn.")
+    beside = Table(columns, rows, title)
+    return Section(
+        "Attacks", inputs.labelled(_best_sentence(attacks)),
+        [attack_table.attack_table(attacks, caption=caption), Columns([beside, *_roc(inputs)])],
+        ["The TPR at no false alarm falls as non-members are added: compare it between equal numbers only."],
+    )
+
+
+def _best_sentence(attacks: list[AttackFigures]) -> str:
+    known = [(each.scalar("auc").value, each) for each in attacks]
+    value, best = max(((v, e) for v, e in known if v is not None), key=lambda pair: pair[0])
+    return f"The highest AUC is that of {face(best.attack).inline}, {value:.3f}"
+
+
+def _roc(inputs: TargetReportInputs) -> list[Figure]:
+    curves = [
+        plots.Curve(face(name).label, *inputs.rocs[name], face(name).colour, face(name).dash)
+        for name in _PREFERRED if name in inputs.rocs
+    ]
+    if not curves:
+        return []
+    figure = plots.roc_figure(curves, resolvable_fpr=1 / inputs.results["num_non_members"], inches=(4.9, 4.3))
+    return [
+        Figure(
+            plots.figure_to_data_uri(figure), f"ROC curves with logarithmic axes. {_auc_sentence(inputs)}",
+            inputs.labelled("Members named against false alarms, both axes logarithmic."), "ROC of this target",
+        )
+    ]
+
+
+def _answers(inputs: TargetReportInputs) -> Section:
+    answers = inputs.results["answers"]
+    kind = answers["kind"]
+    lines = {
+        "logits": ["Logits give every attack all that the shadow models give it."],
+        "probabilities": [
+            "Probabilities give every attack that logits do, as far as their digits reach. The shadow models' answers "
+            "were passed through the same digits, so that rounding is not mistaken for membership."
+        ],
+        "labels": ["Classes only: right or wrong is all that is known of each example."],
+    }[kind]
+    if answers["decimals"] is not None:
+        lines.append(f"The probabilities were found rounded to {answers['decimals']} decimals.")
+    if answers["scaled_logit_bound"] is not None:
+        members, others = (numbers.count(answers[f"saturated_{side}"]) for side in ("members", "non_members"))
+        lines.append(
+            f"Scaled logits cannot be told apart beyond ±{answers['scaled_logit_bound']:.3g}: {members} members and "
+            f"{others} non-members lie there, tied. Their true values are at least as extreme."
+        )
+    return Section("Answers", f"The target shows {_KINDS[kind].lower()}", [Points(lines)])
+
+
+def _limits(inputs: TargetReportInputs) -> Section:
+    results = inputs.results
+    not_run = results["attacks_not_run"].items()
+    rows = [[face(name).label, reason[:1].upper() + reason[1:] + "."] for name, reason in not_run]
+    points = [
+        "No verdict is given, neither pass nor fail. A stronger attack or more shadow models may find more.",
+        "The attack takes the audited membership as true; records named by mistake lower every figure.",
+        "Shadow models were trained on the same pool, which favours the attacker.",
+        *results["notes"],
+    ]
+    blocks: list[Block] = [Points(points, "What to bear in mind")]
+    if rows:
+        blocks.append(Details("Attacks not run, and why", [Table([Column("Attack"), Column("Why")], rows)]))
+    return Section("Limits", "These figures are a lower bound on leakage, not a proof of safety", blocks)
+
+
+def _run(inputs: TargetReportInputs) -> Section:
+    results = inputs.results
+    fields = [Column("Name"), Column("Value", "code")]
+
+    def table(mapping: Mapping[str, Any]) -> Table:
+        return Table(fields, [[name, value] for name, value in provenance.flattened(mapping)])
+
+    return Section(
+        "How it was run", f"One target attacked with {numbers.counted(results['num_valid'], 'shadow model')}",
+        [
+            provenance.timing_table(results["timing"]),
+            Prose([inputs.command] if inputs.command else []),
+            Details("Versions", [table(results["versions"])]),
+            Details("Configuration of the shadow models", [table(inputs.config)]),
+            Details("Manifest of the run", [table(inputs.manifest)]),
+        ],
+    )

@@ -1,0 +1,166 @@
+"""A model trained elsewhere, as its owner hands it over: what it answers about which examples, and how it was made."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from miajax.data.dataset import Dataset
+from miajax.errors import UserError
+from miajax.runs.atomic import read_json
+from miajax.runs.imports import load_npz
+
+Kind = Literal["logits", "probabilities", "labels"]
+_KINDS: tuple[Kind, ...] = ("logits", "probabilities", "labels")
+_EXPECTED = "membership bool[N], and one of logits [N, C], probabilities [N, C], labels [N]; optionally ids int[N]"
+_FINEST = 6  # decimals that float32 still tells from unrounded numbers
+_SUM_TOLERANCE = 1e-3  # what float16 loses in a sum of probabilities
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Target:
+    """One model's answers about K examples of the pool.
+
+    Attributes:
+      ids: ``int64[K]``, which examples of the pool were audited.
+      member: ``bool[K]``, whether the model trained on them.
+      kind: what it answers.
+      answers: ``float64[K, Q, C]`` logits, ``float64[K, 1, C]`` probabilities, or ``int64[K]`` predicted classes.
+      decimals: digits that probabilities were rounded to, or None where they were not.
+    """
+
+    ids: Int[np.ndarray, " examples"]
+    member: Bool[np.ndarray, " examples"]
+    kind: Kind
+    answers: np.ndarray
+    decimals: int | None = None
+
+
+def read_target(path: Path, dataset: Dataset, queries: int = 1) -> Target:
+    """Reads and checks ``target.npz``.
+
+    Args:
+      path: archive with ``membership`` and exactly one of ``logits`` ``[K, C]`` (or ``[K, Q, C]`` over the run's own
+        views), ``probabilities`` ``[K, C]``, ``labels`` ``[K]`` (predicted classes); ``ids`` ``[K]`` where only some
+        examples of the pool were audited.
+      dataset: whose pool the examples belong to.
+      queries: Q, views that the run's own models were asked about.
+
+    Raises:
+      UserError: what is missing or wrong, with its row where one row is.
+    """
+    arrays = load_npz(path)
+    kinds: list[Kind] = [kind for kind in _KINDS if kind in arrays]
+    if "membership" not in arrays or len(kinds) != 1:
+        raise UserError(f"{path} holds {', '.join(arrays) or 'nothing'}", expected=_EXPECTED)
+    ids = _ids(path, arrays.get("ids"), dataset.num_examples)
+    member = _membership(path, arrays["membership"], len(ids))
+    kind = kinds[0]
+    answers = arrays[kind]
+    if kind == "labels":
+        return Target(ids, member, kind, _classes(path, answers, len(ids), dataset.num_classes))
+    answers = _numbers(path, kind, answers, len(ids), dataset.num_classes, queries)
+    if kind == "logits":
+        return Target(ids, member, kind, answers)
+    decimals = rounded_to(answers)
+    _check_probabilities(path, answers[:, 0], decimals)
+    if decimals == 0:  # one-hot rows say no more than the class does
+        return Target(ids, member, "labels", answers[:, 0].argmax(-1))
+    return Target(ids, member, kind, answers, decimals)
+
+
+def rounded_to(probabilities: np.ndarray) -> int | None:
+    """The fewest decimals, up to 6, that write every probability down; None where none do."""
+    for decimals in range(_FINEST + 1):
+        scaled = probabilities * 10.0**decimals
+        if np.abs(scaled - np.rint(scaled)).max() <= 1e-7 * 10.0**decimals + 1e-9:  # float32 stores 0.123 that well
+            return decimals
+    return None
+
+
+def read_declaration(path: Path, recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Reads ``target.json``: names of the run's recipe with the target's values.
+
+    Args:
+      path: a flat JSON object.
+      recipe: the run's own, which says what names there are.
+
+    Raises:
+      UserError: no JSON object, or a name that recipes don't have.
+    """
+    declared = read_json(path)
+    if not isinstance(declared, dict):
+        raise UserError(f"{path} holds a {type(declared).__name__}", expected="an object of recipe names and values")
+    unknown = [name for name in declared if name not in recipe]
+    if unknown:
+        raise UserError(f"{path} declares {', '.join(unknown)}", expected="names among " + ", ".join(recipe))
+    return declared
+
+
+def _ids(path: Path, ids: np.ndarray | None, num_examples: int) -> np.ndarray:
+    if ids is None:
+        return np.arange(num_examples)
+    if ids.ndim != 1 or ids.dtype.kind not in "iu":
+        raise UserError(f"{path}: ids {ids.dtype}{list(ids.shape)}", expected="whole numbers [K]")
+    outside = np.flatnonzero((ids < 0) | (ids >= num_examples))
+    if len(outside):
+        raise UserError(f"{path}: ids[{outside[0]}] is {ids[outside[0]]}", expected=f"0..{num_examples - 1}")
+    if len(np.unique(ids)) < len(ids):
+        raise UserError(f"{path}: ids name an example twice", expected="each example once")
+    return ids.astype(np.int64)
+
+
+def _membership(path: Path, member: np.ndarray, count: int) -> np.ndarray:
+    if member.shape != (count,) or member.dtype.kind not in "biu" or not np.isin(member, (0, 1)).all():
+        raise UserError(f"{path}: membership {member.dtype}{list(member.shape)}", expected=f"bool[{count}]")
+    member = member.astype(bool)
+    if member.all() or not member.any():
+        raise UserError(
+            f"{path}: membership is all {member[0]}", expected="members and non-members, to tell one from the other"
+        )
+    return member
+
+
+def _classes(path: Path, labels: np.ndarray, count: int, num_classes: int) -> np.ndarray:
+    if labels.shape != (count,) or labels.dtype.kind not in "iu":
+        expected = f"predicted classes int[{count}]"
+        raise UserError(f"{path}: labels {labels.dtype}{list(labels.shape)}", expected=expected)
+    outside = np.flatnonzero((labels < 0) | (labels >= num_classes))
+    if len(outside):
+        raise UserError(f"{path}: labels[{outside[0]}] is {labels[outside[0]]}", expected=f"0..{num_classes - 1}")
+    return labels.astype(np.int64)
+
+
+def _numbers(path: Path, kind: str, answers: np.ndarray, count: int, num_classes: int, queries: int) -> np.ndarray:
+    shapes = [(count, num_classes), *([(count, queries, num_classes)] if kind == "logits" and queries > 1 else [])]
+    if answers.shape not in shapes or answers.dtype.kind not in "fiub":
+        expected = " or ".join(str(list(shape)) for shape in shapes)
+        raise UserError(f"{path}: {kind} {answers.dtype}{list(answers.shape)}", expected=expected)
+    answers = answers.astype(np.float64).reshape(count, -1, num_classes)
+    bad = np.flatnonzero(~np.isfinite(answers).all((1, 2)))
+    if len(bad):
+        row = answers[bad[0]].ravel()
+        value = row[~np.isfinite(row)][0]
+        raise UserError(f"{path}: {kind}[{bad[0]}] holds {value} ({len(bad)} such rows)", expected="finite numbers")
+    return answers
+
+
+def _check_probabilities(path: Path, rows: np.ndarray, decimals: int | None) -> None:
+    outside = np.flatnonzero(((rows < 0) | (rows > 1 + _SUM_TOLERANCE)).any(1))
+    if len(outside):
+        value = rows[outside[0]].min() if rows[outside[0]].min() < 0 else rows[outside[0]].max()
+        raise UserError(
+            f"{path}: probabilities[{outside[0]}] holds {value:g}", expected="numbers in 0..1",
+            remedy="Logits go under the name logits",
+        )
+    slack = _SUM_TOLERANCE + (0.0 if decimals is None else rows.shape[1] * 0.5 * 10.0**-decimals)
+    sums = rows.sum(1)
+    off = np.flatnonzero(np.abs(sums - 1) > slack)
+    if len(off):
+        raise UserError(
+            f"{path}: probabilities[{off[0]}] sums to {sums[off[0]]:.4f} ({len(off)} such rows)",
+            expected=f"1 within {slack:.3g}",
+        )
