@@ -1,4 +1,4 @@
-"""Where a model looks, by gradients of a class's logit: plain, times input, smoothed, integrated.
+"""Where a model looks, by gradients of a class's logit: plain, times input, smoothed.
 
 Every map is a function of ``logits_of``, a model closed over its weights that sends ``[B, ...]`` inputs (as the network
 takes them, standardised) to logits ``[B, C]`` and treats the examples of a batch apart from one another, which networks
@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Key
 
 LogitsOf = Callable[[Float[Array, "batch *input"]], Float[Array, "batch classes"]]
 
@@ -33,7 +33,7 @@ def smooth_grad(
     logits_of: LogitsOf,
     x: Float[Array, "batch *input"],
     classes: Int[Array, " batch"],
-    key: jax.Array,
+    keys: Key[Array, " batch"],
     *,
     noise: float = 0.15,
     samples: int = 25,
@@ -44,7 +44,7 @@ def smooth_grad(
       logits_of: the model.
       x: inputs.
       classes: ``int[B]``.
-      key: of the noise; sample s draws from ``fold_in(key, s)`` for the whole batch.
+      keys: one PRNG key an example; sample s draws from ``fold_in(key, s)``, so that a map depends on no other image.
       noise: standard deviation of the Gaussian noise as a share of each input's own range, max - min.
       samples: noisy copies, one after the other.
     """
@@ -52,53 +52,10 @@ def smooth_grad(
     sigma = noise * (x.max(axes, keepdims=True) - x.min(axes, keepdims=True))
 
     def add(sample, total):
-        copies = x + sigma * jax.random.normal(jax.random.fold_in(key, sample), x.shape, x.dtype)
-        return total + gradient(logits_of, copies, classes)
+        normal = jax.vmap(lambda key: jax.random.normal(jax.random.fold_in(key, sample), x.shape[1:], x.dtype))
+        return total + gradient(logits_of, x + sigma * normal(keys), classes)
 
     return jax.lax.fori_loop(0, samples, add, jnp.zeros_like(x)) / samples
-
-
-def integrated_gradients(
-    logits_of: LogitsOf,
-    x: Float[Array, "batch *input"],
-    classes: Int[Array, " batch"],
-    baseline: Float[Array, "*any"] | float = 0.0,
-    *,
-    steps: int = 32,
-) -> Float[Array, "batch *input"]:
-    """The gradient along the straight line from a baseline, times the way: integrated gradients by the midpoint rule.
-
-    Sundararajan et al. 2017 (arXiv 1703.01365). A map's sum approaches ``F(x) - F(baseline)`` as steps grow
-    (``completeness_gap``), and equals it for a linear F.
-
-    Args:
-      logits_of: the model.
-      x: inputs.
-      classes: ``int[B]``.
-      baseline: what counts as nothing, broadcastable against ``x`` and in its units (a black image of standardised
-        pixels is not 0).
-      steps: points on the line, one after the other.
-    """
-    start = jnp.broadcast_to(jnp.asarray(baseline, x.dtype), x.shape)
-    way = x - start
-
-    def add(step, total):
-        return total + gradient(logits_of, start + (step + 0.5) / steps * way, classes)
-
-    return way * jax.lax.fori_loop(0, steps, add, jnp.zeros_like(x)) / steps
-
-
-def completeness_gap(
-    logits_of: LogitsOf,
-    x: Float[Array, "batch *input"],
-    classes: Int[Array, " batch"],
-    maps: Float[Array, "batch *input"],
-    baseline: Float[Array, "*any"] | float = 0.0,
-) -> Float[Array, " batch"]:
-    """``|sum of the map - (F(x) - F(baseline))|`` of integrated gradients, in units of the logit; 0 when complete."""
-    start = jnp.broadcast_to(jnp.asarray(baseline, x.dtype), x.shape)
-    change = of_classes(logits_of(x), classes) - of_classes(logits_of(start), classes)
-    return jnp.abs(maps.sum(tuple(range(1, maps.ndim))) - change)
 
 
 def of_classes(logits: Array, classes: Array) -> Array:

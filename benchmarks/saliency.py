@@ -1,0 +1,150 @@
+"""Saliency maps of several models, ours against PyTorch, in maps a second.
+
+    python -m benchmarks.saliency [--json FILE] [--quick]
+
+A network of two convolutions on 28x28 images (421,642 parameters, float32), the same random weights on both sides; maps
+are compared first (1e-4 of a map's largest value). Every contender has a process of its own; they run in turn, after a
+warm-up, compiled beforehand. PyTorch is tuned on the spot: batch sizes, threads against processes, autograd against
+``torch.compile``d gradients run a heat for each method, and the two fastest are measured against ours; the loop over
+single images stands beside them as common practice.
+"""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import tyro
+
+from benchmarks._contest import Contender, ContenderFailed, Running, alternate, running
+from benchmarks._rows import Row, print_rows, write_json
+from benchmarks._saliency_sides import METHODS, SAMPLES, STEPS, Ours, Torch, Work, network, our_maps
+from miajax.saliency.integrated import completeness_gap, integrated_gradients_within
+from miajax.training.devices import usable_cores
+
+MODELS = 4
+LOOP = "PyTorch, one image at a time"
+MAPS = "maps/s"
+
+
+def main(json: Path | None = None, quick: bool = False, images: int = 1024) -> None:
+    """Compares saliency maps with PyTorch.
+
+    Args:
+      json: where to write the rows.
+      quick: under a minute on two idle cores: 96 images, one PyTorch variant a method, no per-image loop, 3 repeats.
+      images: how many images are explained under each of 4 models; time grows in proportion.
+    """
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
+        work = Work.of(MODELS, 96 if quick else images)
+        same_maps(work)
+        rows = [row for method in METHODS for row in compare(method, work, quick)]
+    rows.append(completeness_row(work))
+    print_rows("Saliency maps", rows)
+    if json:
+        write_json(json, rows)
+
+
+def compare(method: str, work: Work, quick: bool) -> list[Row]:
+    """One method's rates, and its compile time."""
+    name = f"{method.replace('_', ' ')}, {MODELS} models x {len(work.images)} images"
+    candidates = rivals(method, work, quick)
+    if not quick:
+        loop = {"method": method, "work": work, "batch": 1, "threads": 1, "images": 2}
+        candidates = [*fastest(candidates, 2), Contender(LOOP, Torch, loop, 1)]
+    with contextlib.ExitStack() as stack:
+
+        def start(contender: Contender) -> Running:
+            return stack.enter_context(running(contender, 0.2 if quick else 1.0))
+
+        ours = start(Contender("ours", Ours, {"method": method, "work": work}, threads=None))
+        started = [start(candidate) for candidate in candidates]
+        rates = alternate([ours, *started], 3 if quick else 5)
+        compiled = {run.name: [run.compile_seconds] for run in started if run.compile_seconds}
+    mine = rates.pop("ours")
+    return [
+        Row(name, MAPS, mine, rates, higher_is_better=True, common_practice=(LOOP,)),
+        Row(f"{method.replace('_', ' ')}: compile time", "s", [ours.compile_seconds], compiled),
+    ]
+
+
+def rivals(method: str, work: Work, quick: bool) -> list[Contender]:
+    """PyTorch's variants: batch sizes, threads or processes, autograd or compiled."""
+    cores = usable_cores()
+
+    def rival(batch: int, processes: int, compiled: bool = False) -> Contender:
+        threads = cores // processes
+        how = "compiled" if compiled else "autograd"
+        shape = f"{processes} processes x {threads} threads" if processes > 1 else f"{threads} threads"
+        options = {"method": method, "work": work, "batch": batch, "threads": threads, "compiled": compiled}
+        return Contender(f"PyTorch, {how}, batches of {batch}, {shape}", Torch, options, threads, processes)
+
+    if quick:
+        return [rival(32, cores)]
+    batches = [b for b in (16, 32, 128, 512) if b <= len(work.images)]
+    return [
+        *(rival(b, p) for b in batches for p in {1, cores}),
+        *(rival(b, cores, compiled=True) for b in batches[:2]),
+    ]
+
+
+def fastest(candidates: Sequence[Contender], count: int) -> list[Contender]:
+    """The winners of a heat; what doesn't run here is named and left out."""
+    speeds: dict[str, float] = {}
+    for candidate in candidates:
+        try:
+            with running(candidate, 0.3) as run:
+                speeds[candidate.name] = max(run.measure() for _ in range(2))
+        except ContenderFailed as error:
+            print(f"left out: {error}")
+    order = sorted(speeds, key=lambda name: speeds[name], reverse=True)[:count]
+    return [c for c in candidates if c.name in order]
+
+
+def same_maps(work: Work, images: int = 8) -> None:
+    """Raises AssertionError unless both sides draw the same maps of the first images, noise included.
+
+    To 1e-4 of a map's largest value; one map may differ by 1e-2, where rounding puts a sum on the other side of a ReLU.
+    """
+    x, classes = jnp.asarray(work.images[:images]), jnp.asarray(work.classes[:images])
+    keys = jax.random.split(jax.random.key(1), len(work.images))[:images]
+    draws = [
+        np.stack([jax.random.normal(jax.random.fold_in(key, s), x.shape[1:]) for key in keys]) for s in range(SAMPLES)
+    ]
+    import torch
+
+    noise = [torch.from_numpy(draw.transpose(0, 3, 1, 2).copy()) for draw in draws]
+    params = jax.tree.map(lambda a: a[0], work.params)
+    for method in METHODS:
+        ours = np.asarray(our_maps(method, params, x, classes, keys))
+        theirs = Torch(method, work, images, threads=1).maps(0, slice(0, images), noise).numpy().transpose(0, 2, 3, 1)
+        ours, theirs = ours.reshape(images, -1), theirs.reshape(images, -1)
+        apart, largest = np.abs(ours - theirs).max(1), np.abs(theirs).max(1)
+        same = (apart <= 1e-4 * largest).sum() >= images - 1 and (apart <= 1e-2 * largest).all()
+        assert same, f"{method}: maps differ by up to {apart.max():.2g}"
+
+
+def completeness_row(work: Work) -> Row:
+    """How far the integrated gradients of 16 images are from adding up, at a fixed number of steps and refined."""
+    x, classes = jnp.asarray(work.images[:16]), jnp.asarray(work.classes[:16])
+    params = jax.tree.map(lambda a: a[0], work.params)
+    logits_of = network(params)
+    refined, steps = jax.jit(lambda x: integrated_gradients_within(logits_of, x, classes, steps=STEPS))(x)
+    plain = our_maps("integrated_gradients", params, x, classes, jax.random.split(jax.random.key(1), len(x)))
+    size = np.abs(np.asarray(logits_of(x))[np.arange(len(x)), classes])
+
+    def share(maps: jax.Array) -> list[float]:
+        return (np.asarray(completeness_gap(logits_of, x, classes, maps)) / size).tolist()
+
+    most = int(steps.max())
+    name = f"integrated gradients: |sum - change of the logit| / |logit|, by image, refined to at most {most} steps"
+    return Row(name, "fraction", share(refined), {f"ours with {STEPS} steps": share(plain)})
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
