@@ -16,7 +16,7 @@ from miajax.metrics import roc as roc_
 from miajax.metrics.intervals import Spread, critical_value, crossed_spread, rate_interval
 from miajax.metrics.pooled import Figure, elasticity, elasticity_window, leverage, threshold_noise
 
-_FEWEST_SETS = 4  # below, models are the sample: a variance from so few sets would say nothing
+FEWEST_SETS = 4  # below, models are the sample: a variance from so few sets would say nothing
 
 
 class Influence(NamedTuple):
@@ -26,14 +26,16 @@ class Influence(NamedTuple):
       value: the figure.
       by_model: ``float64[M]``, influence summed over each model's cells.
       by_example: ``float64[N]``, the same by example.
-      cells: ``float64[M, N]``, of every cell; 0 where there is no score.
+      cells: ``float64[M, N]``, of every cell; 0 where there is no score. None where they were not to be kept.
+      trials: members behind the figure.
       beyond: variance that the influences do not show.
     """
 
     value: float
     by_model: Float[np.ndarray, " models"]
     by_example: Float[np.ndarray, " examples"]
-    cells: Float[np.ndarray, "models examples"]
+    cells: Float[np.ndarray, "models examples"] | None
+    trials: int
     beyond: float = 0.0
 
     def minus(self, other: "Influence") -> "Influence":
@@ -42,7 +44,8 @@ class Influence(NamedTuple):
             self.value - other.value,
             self.by_model - other.by_model,
             self.by_example - other.by_example,
-            self.cells - other.cells,
+            None if self.cells is None or other.cells is None else self.cells - other.cells,
+            min(self.trials, other.trials),
             self.beyond + other.beyond,
         )
 
@@ -59,6 +62,8 @@ def influences(
     member: Bool[np.ndarray, "models examples"],
     valid: Bool[np.ndarray, " models"],
     fpr: float,
+    *,
+    keep_cells: bool = True,
 ) -> Influences:
     """The pooled AUC and TPR at ``fpr`` of one set of models, with the influence of every cell.
 
@@ -67,6 +72,7 @@ def influences(
       member: True where the model trained on the example.
       valid: False for models to leave out.
       fpr: a false-positive rate, a fraction.
+      keep_cells: False where the figure will be one of ``FEWEST_SETS`` or more, whose means need no single cells.
 
     Raises:
       UserError: no member or no non-member has a score.
@@ -74,7 +80,10 @@ def influences(
     scores = np.where(valid[:, None], scores, np.nan)
     roc, order = roc_.ranked_roc(scores, member)
     allowed = roc_.allowed_false_positives(fpr, roc.num_non_members)
-    return Influences(_auc(roc, order, member), _tpr(roc, scores, member, allowed) if allowed else None)
+    auc, tpr = _auc(roc, order, member), _tpr(roc, scores, member, allowed) if allowed else None
+    if keep_cells:
+        return Influences(auc, tpr)
+    return Influences(auc._replace(cells=None), tpr and tpr._replace(cells=None))
 
 
 def _auc(roc: roc_.Roc, order: np.ndarray, member: np.ndarray) -> Influence:
@@ -90,7 +99,7 @@ def _auc(roc: roc_.Roc, order: np.ndarray, member: np.ndarray) -> Influence:
         np.repeat((beaten_by - value) / roc.num_non_members, group),
     )
     cells = cells.reshape(member.shape)
-    return Influence(value, cells.sum(1), cells.sum(0), cells)
+    return Influence(value, cells.sum(1), cells.sum(0), cells, min(roc.num_members, roc.num_non_members))
 
 
 def _tpr(roc: roc_.Roc, scores: np.ndarray, member: np.ndarray, allowed: int) -> Influence:
@@ -113,17 +122,19 @@ def _tpr(roc: roc_.Roc, scores: np.ndarray, member: np.ndarray, allowed: int) ->
     if tpr in (0.0, 1.0):  # no spread to be seen: half a success of a binomial stands in
         unseen += 0.5 / (roc.num_members + 1) / roc.num_members
     by_model, by_example = (cells.sum(axis) / (1.0 - leverage(called.sum(axis))) for axis in (1, 0))
-    return Influence(tpr, by_model, by_example, cells, unseen)
+    return Influence(tpr, by_model, by_example, cells, roc.num_members, unseen)
 
 
 def _mean(sets: Sequence[Influence]) -> tuple[float, Spread]:
     values, count = np.array([each.value for each in sets]), len(sets)
     mean = float(values.mean())
     by_example = np.sum([each.by_example for each in sets], axis=0) / count
-    if count >= _FEWEST_SETS:
+    if count >= FEWEST_SETS:
         squares = sum(float(each.by_example @ each.by_example) for each in sets) / count**2
         return mean, crossed_spread((values - mean) / count, by_example, squares)
-    squares = sum(float(np.vdot(each.cells, each.cells)) for each in sets) / count**2
+    cells = [each.cells for each in sets if each.cells is not None]
+    assert len(cells) == count, "few sets need the influence of every cell"
+    squares = sum(float(np.vdot(each, each)) for each in cells) / count**2
     by_model = np.concatenate([each.by_model for each in sets]) / count
     spread = crossed_spread(by_model, by_example, squares)
     return mean, spread._replace(variance=spread.variance + sum(each.beyond for each in sets) / count**2)
@@ -132,7 +143,7 @@ def _mean(sets: Sequence[Influence]) -> tuple[float, Spread]:
 def mean_rate(sets: Sequence[Influence]) -> Figure:
     """The mean of a rate over disjoint sets of models, with its 95 % interval within [0, 1]."""
     mean, spread = _mean(sets)
-    return Figure(mean, rate_interval(mean, spread, sum(each.cells.size for each in sets)))
+    return Figure(mean, rate_interval(mean, spread, sum(each.trials for each in sets)))
 
 
 def mean_difference(sets: Sequence[tuple[Influence, Influence]]) -> Figure:

@@ -71,3 +71,25 @@ def print_attacks_tables(results: Mapping[str, Any], console: Console | None = N
     console.print("PPV at FPR 1 %; seconds with compiling, shared within a family", soft_wrap=True)
     for note in results["notes"]:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
+
+
+def print_budget_table(results: Mapping[str, Any], console: Console | None = None) -> None:
+    """Prints every attack's TPR at every budget, and which attack each budget is best spent on."""
+    console = console or Console(highlight=False)
+    console.width = max(console.width, _WIDTH)
+    budgets = [str(budget) for budget in results["budgets"]]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(f"TPR at FPR {results['fpr']:g}", no_wrap=True)
+    for budget in budgets:
+        table.add_column(f"{budget} models", justify="right", no_wrap=True)
+    for name, entry in results["attacks"].items():
+        found = [entry["budgets"].get(budget) for budget in budgets]
+        rates = [each and next(iter(each["tpr_at_fpr"].values())) for each in found]
+        table.add_row(name, *(_with_interval(rate, None, 4) for rate in rates))
+    console.print(table, soft_wrap=True)
+    for budget, each in results["recommended"].items():
+        equal = ", ".join(each["not_told_apart"])
+        told = f"; not told apart from it: {equal}" if equal else ""
+        console.print(f"{budget} models: {each['attack'] or 'none'} finds the most{told}", soft_wrap=True, markup=False)
+    for note in results["notes"]:
+        console.print(f"note: {note}", soft_wrap=True, markup=False)

@@ -117,3 +117,14 @@ def coverage(num_sets: int, num_models: int, num_examples: int, repeats: int) ->
 def test_intervals_hold_the_true_difference(num_sets, num_models):
     found = coverage(num_sets, num_models, 250, repeats=100)
     assert all(0.88 <= share <= 1.0 for share in found.values()), found
+
+
+def test_many_sets_need_no_single_cells():
+    one, other, member = two_attacks(np.random.default_rng(9), 16, 200)
+    rows, valid = np.split(np.arange(16), 4), np.ones(4, bool)
+    found = [
+        [[influences(s[r], member[r], valid, FPR, keep_cells=keep).tpr for s in (one, other)] for r in rows]
+        for keep in (True, False)
+    ]
+    assert mean_difference(found[0]) == mean_difference(found[1])
+    assert all(influence.cells is None for pair in found[1] for influence in pair)
