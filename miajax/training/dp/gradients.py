@@ -38,6 +38,17 @@ def _kept(factors: jax.Array, values: jax.Array) -> jax.Array:
     return jnp.where((factors > 0).reshape(-1, *[1] * (values.ndim - 1)), values, 0.0)
 
 
+def _dot(subscripts: str, first: jax.Array, second: jax.Array) -> jax.Array:
+    """Whole float32: accelerators would round the factors to 10 bits, and norms bound what noise has to hide."""
+    return jnp.einsum(subscripts, first, second, precision=jax.lax.Precision.HIGHEST)
+
+
+def _squares(values: jax.Array) -> jax.Array:
+    """Sum of squares of each example, as a dot product: XLA:CPU adds up a plain sum one number at a time."""
+    flat = values.reshape(values.shape[0], -1)
+    return _dot("bi,bi->b", flat, flat)
+
+
 class LinearGradient:
     """Kernel and bias of a dense or convolutional layer.
 
@@ -59,22 +70,22 @@ class LinearGradient:
     ):
         self.rows, self.cotangent = rows.astype(jnp.float32), cotangent.astype(jnp.float32)
         self.kernel_shape, self.use_bias, self.method = kernel_shape, use_bias, method
-        self._explicit = jnp.einsum("btp,btd->bpd", self.rows, self.cotangent) if method == "explicit" else None
+        self._explicit = _dot("btp,btd->bpd", self.rows, self.cotangent) if method == "explicit" else None
 
     def squared_norm(self) -> Float[Array, " batch"]:
         """``|rows[n].T @ cotangent[n]|^2``, and the bias's ``|sum_t cotangent[n, t]|^2``."""
         rows, cotangent = self.rows, self.cotangent
         if self.method == "product":
             # With one position the bias is one more row that is always 1.
-            return (jnp.sum(rows**2, (1, 2)) + self.use_bias) * jnp.sum(cotangent**2, (1, 2))
+            return (_squares(rows) + self.use_bias) * _squares(cotangent)
         if self._explicit is not None:
-            kernel = jnp.sum(self._explicit**2, (1, 2))
+            kernel = _squares(self._explicit)
         else:
-            of_rows = jnp.einsum("btp,bsp->bts", rows, rows)
-            of_cotangents = jnp.einsum("btd,bsd->bts", cotangent, cotangent)
+            of_rows = _dot("btp,bsp->bts", rows, rows)
+            of_cotangents = _dot("btd,bsd->bts", cotangent, cotangent)
             # The sum of a gradient's squares is not negative; rounding of this one can be.
-            kernel = jnp.maximum(jnp.sum(of_rows * of_cotangents, (1, 2)), 0.0)
-        return kernel + jnp.sum(cotangent.sum(1) ** 2, 1) if self.use_bias else kernel
+            kernel = jnp.maximum(_dot("bts,bts->b", of_rows, of_cotangents), 0.0)
+        return kernel + _squares(cotangent.sum(1)) if self.use_bias else kernel
 
     def weighted_sum(self, factors: Float[Array, " batch"]) -> dict[str, jax.Array]:
         """One contraction over examples and positions."""
@@ -113,7 +124,7 @@ class AffineGradient:
 
     def squared_norm(self) -> Float[Array, " batch"]:
         """Over scale and bias."""
-        return sum((jnp.sum(g**2, 1) for g in self._gradients.values()), start=jnp.float32(0.0))
+        return sum((_squares(g) for g in self._gradients.values()), start=jnp.float32(0.0))
 
     def weighted_sum(self, factors: Float[Array, " batch"]) -> dict[str, jax.Array]:
         """A weighted sum of what is written out."""
