@@ -272,7 +272,7 @@ class _Runner:
         ids, member = np.arange(models.start, models.stop), self.member[models.start : models.stop]
         losses = None
         if programs.losses:
-            losses = np.zeros((len(ids), epochs, self.setup.dataset.num_examples), np.float32)
+            losses = np.full((len(ids), epochs, self.setup.dataset.num_examples), np.nan, np.float32)
         recorded = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), losses)
         abstract = (ensemble.abstract_snapshot(len(ids)), recorded)
         begin = stored = time.perf_counter()
