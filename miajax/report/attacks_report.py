@@ -220,7 +220,9 @@ def _or_why(value: float | None) -> Estimate:
 def _groups(evidence: Evidence) -> Section:
     entries: Mapping[str, Any] = evidence.inputs.results.get("attacks", {})
     main = evidence.inputs.main_attack
-    slicings: Mapping[str, Any] = (entries.get(main) or {}).get("slices") or {}
+    slicings = dict((entries.get(main) or {}).get("slices") or {})
+    if evidence.inputs.redacted:
+        slicings.pop("class", None)  # its names are labels of records
     blocks: list[Block] = []
     for slicing, categories in slicings.items():
         rows = [

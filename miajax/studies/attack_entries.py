@@ -11,6 +11,7 @@ from scipy.stats import rankdata
 
 from miajax.attacks.options import AttackOptions
 from miajax.attacks.registry import ATTACKS, AttackReport, run_attacks, why_not
+from miajax.errors import UserError
 from miajax.metrics.calibration import PRIORS, Reached, shadow_calibrated
 from miajax.metrics.roc import ppv
 from miajax.metrics.slices import summarise_slices
@@ -31,25 +32,36 @@ class Ran:
       scores: ``{attack: float32[M, N]}``.
       reports: what stands behind them.
       seconds: of each attack's family, since attacks of a family share their work; compiling included.
+      failed: why others gave no score, in words that end a sentence.
     """
 
     scores: dict[str, np.ndarray]
     reports: dict[str, AttackReport]
     seconds: dict[str, float]
+    failed: dict[str, str]
 
 
 def run_families(
     names: Sequence[str], signals: Signals, member: np.ndarray, valid: np.ndarray, settings: AttackOptions
 ) -> Ran:
-    """Runs attacks family by family, each timed."""
-    scores, reports, seconds = {}, {}, {}
+    """Runs attacks family by family, each timed; an attack that fails on these signals does not stop the others."""
+    runs: dict[str, tuple[np.ndarray, AttackReport]] = {}
+    seconds: dict[str, float] = {}
+    failed: dict[str, str] = {}
     for family in dict.fromkeys(ATTACKS[name].family for name in names):
         together = [name for name in names if ATTACKS[name].family == family]
         begun = time.perf_counter()
-        for name, (array, report) in run_attacks(together, signals, member, valid, settings).items():
-            scores[name], reports[name] = array, report
+        try:
+            runs |= run_attacks(together, signals, member, valid, settings)
+        except UserError:
+            for name in together:
+                try:
+                    runs |= run_attacks((name,), signals, member, valid, settings)
+                except UserError as error:
+                    failed[name] = str(error).removeprefix(f"attack {name} ").rstrip(".")
         seconds |= dict.fromkeys(together, time.perf_counter() - begun)
-    return Ran({name: scores[name] for name in names}, reports, seconds)
+    ran = [name for name in names if name in runs]
+    return Ran({name: runs[name][0] for name in ran}, {name: runs[name][1] for name in ran}, seconds, failed)
 
 
 def rank_stability(
@@ -70,7 +82,7 @@ def rank_stability(
     for half in halves:  # masks, not rows: nothing is compiled anew
         for name, array in run_families(able, signals, campaign.member, half, settings).scores.items():
             tprs[name].append(exposure_at_pooled_fpr(array, campaign.member, half, common.EXPOSURE_FPR).tpr)
-    return stability | {name: _rank_correlation(one, other) for name, (one, other) in tprs.items()}
+    return stability | {name: _rank_correlation(*both) for name, both in tprs.items() if len(both) == 2}
 
 
 def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float | None:

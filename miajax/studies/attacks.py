@@ -140,10 +140,14 @@ def run_attacks_study(
         lira_mode=options.lira_mode, rmia=RMIA_PRESETS.get(setup.dataset.name, RmiaOptions())
     )
     ran = run_families(names, signals, campaign.member, campaign.valid, settings)
+    if options.attacks is not None and ran.failed:
+        name, reason = next(iter(ran.failed.items()))
+        raise UserError(f"--attacks {name}: it {reason}")
+    skipped |= ran.failed
     figures, notes = common.attack_figures(campaign, ran.scores)
     groups, slice_notes = slicings(campaign, signals, options.outlier_metric, columns)
     exposed = common.exposures(campaign, ran.scores)
-    stability = rank_stability(names, signals, campaign, settings)
+    stability = rank_stability(list(ran.scores), signals, campaign, settings)
     entries, entry_notes = attack_entries(campaign, ran, figures, exposed, stability, groups)
     attack_s = time.perf_counter() - attack_begun
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from miajax.attacks.options import RMIA_PRESETS, AttackOptions, RmiaOptions
-from miajax.attacks.registry import ATTACKS, run_attacks, why_not
+from miajax.attacks.registry import ATTACKS, why_not
 from miajax.errors import UserError
 from miajax.metrics.paired import FEWEST_SETS, Influences, influences, mean_difference, mean_rate
 from miajax.metrics.pooled import Figure
@@ -29,6 +29,7 @@ from miajax.metrics.summary import fpr_key
 from miajax.runs.atomic import atomic_file, write_json, write_text
 from miajax.signals.bundle import Signals
 from miajax.studies import common
+from miajax.studies.attack_entries import run_families
 from miajax.studies.campaign import Campaign, run_campaign
 from miajax.studies.config import Setup
 from miajax.studies.progress import Reporter, Silent
@@ -205,10 +206,12 @@ def _measured(
         reasons = {name: why_not(name, subset, member, valid) for name in names if name not in skipped}
         skipped |= {name: reason for name, reason in reasons.items() if reason}
         able = [name for name in names if name not in skipped]
-        for name, (array, _) in run_attacks(able, subset, member, valid, settings).items():
+        ran = run_families(able, subset, member, valid, settings)
+        skipped |= ran.failed
+        for name, array in ran.scores.items():
             known = np.isfinite(array)
             if not ((known & member).any() and (known & ~member).any()):
-                skipped[name] = "gives no score: the shadow models left to an example do not vary"
+                skipped[name] = "gives no score to any member, or to any non-member"
             scores[name].append(np.where(known, array, -np.inf))
     able = [name for name in names if name not in skipped]
 
