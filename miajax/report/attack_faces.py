@@ -52,6 +52,7 @@ _FACES = {
     "quantile": Face("Quantile regression", "reference examples", palette.GREEN, "-."),
     "loss_trace_iqr": Face("Loss trace IQR", "the loss after every epoch", palette.SKY),
     "gradient_norm": Face("Gradient norm", "the parameters", palette.SKY, "-."),
+    "input_gradient_norm": Face("Gradient norm by the input", "the parameters", palette.SKY, ":"),
 }
 
 

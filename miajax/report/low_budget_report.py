@@ -7,7 +7,7 @@ from miajax.attacks.registry import ATTACKS
 from miajax.report import numbers, plots, provenance
 from miajax.report.attack_faces import face
 from miajax.report.numbers import Estimate
-from miajax.report.page import Block, Card, Cards, Column, Columns, Details, Figure, Page, Points, Prose, Section, Table
+from miajax.report.page import Block, Card, Cards, Column, Details, Figure, Page, Points, Prose, Section, Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
@@ -208,6 +208,4 @@ def _sources(results: Json) -> Section:
     rows = [[face(name).label, face(name).needs, ATTACKS[name].source] for name in results["attacks"]]
     version = (results.get("versions") or {}).get("miajax") or ""
     table = Table([Column("Attack"), Column("Needs"), Column("Source")], rows)
-    return Section(
-        "Sources", "Whose attacks these are", [Columns([table]), *provenance.citation_blocks(version, [])]
-    )
+    return Section("Sources", "Whose attacks these are", [table, *provenance.citation_blocks(version, [])])

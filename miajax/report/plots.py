@@ -297,7 +297,7 @@ def budget_figure(
     budgets = sorted({int(point[0]) for line in lines for point in line.points})
     axes.xaxis.set_ticks(budgets, [f"{budget}" for budget in budgets])
     axes.xaxis.set_ticks([], minor=True)
-    top = max([chance, *(point[1] for point in seen)]) * 2
+    top = max([chance, *(point[1] for point in seen)]) * (2 + len(lines))  # the legend needs room
     powers = range(math.ceil(math.log10(floor)), math.floor(math.log10(top)) + 1)
     axes.set_ylim(floor, top)
     axes.yaxis.set_ticks([10.0**power for power in powers], [_power(power) for power in powers])

@@ -177,9 +177,11 @@ def run_attacks_study(
 def _runnable(
     wanted: Sequence[str], signals: Signals, campaign: Campaign, *, asked_for: bool
 ) -> tuple[list[str], dict[str, str]]:
-    """Attacks that can run, and why the others cannot; of attacks asked for by name each must."""
+    """Attacks to run, and why the others are not; of attacks asked for by name each must be able to."""
     reasons = {name: why_not(name, signals, campaign.member, campaign.valid) for name in wanted}
     skipped = {name: reason for name, reason in reasons.items() if reason}
+    if not asked_for and campaign.setup.config.queries == 1:
+        skipped["lira_online_fullcov"] = "takes several queries; with one it is lira_online"
     if asked_for and skipped:
         name, reason = next(iter(skipped.items()))
         raise UserError(
