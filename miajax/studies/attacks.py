@@ -29,6 +29,7 @@ from miajax.runs.tables import read_table, write_table
 from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.attack_entries import attack_entries, rank_stability, run_families
+from miajax.studies.blind import blind_baseline, near_duplicates
 from miajax.studies.campaign import Campaign, run_campaign
 from miajax.studies.config import Setup
 from miajax.studies.progress import Reporter, Silent
@@ -151,11 +152,16 @@ def run_attacks_study(
     entries, entry_notes = attack_entries(campaign, ran, figures, exposed, stability, groups)
     attack_s = time.perf_counter() - attack_begun
 
+    # Membership is drawn at random: one model shows whether the draw, or copies in the pool, went wrong.
+    features, labels = setup.dataset.features, setup.dataset.labels
+    one = campaign.member[int(np.flatnonzero(campaign.valid)[0])]
     report_begun = time.perf_counter()
     results: dict[str, Any] = {
         **common.results_head(campaign),
         "attacks": entries,
         "attacks_not_run": skipped,
+        "blind": blind_baseline(features, labels, one, quick=True),
+        "near_duplicates": near_duplicates(features, one, setup.dataset.test_features),
         "notes": [
             *common.campaign_notes(campaign), *common.attack_notes(skipped, ran.reports), *slice_notes, *notes,
             *entry_notes,

@@ -135,3 +135,12 @@ def test_losses_that_were_kept_are_attacked(tmp_path):
     scores = result.scores["loss_trace_iqr"]
     losses = result.campaign.folder.gather("losses", 8)
     np.testing.assert_allclose(scores, np.subtract(*np.quantile(losses, [0.75, 0.25], axis=1)), rtol=1e-4, atol=1e-6)
+
+
+def test_the_blind_baseline_and_the_search_for_copies_run_with_it(finished):
+    folder, results = finished
+    low, high = results["blind"]["classifiers"]["linear"]["auc_ci"]
+    assert low < 0.5 < high
+    assert results["near_duplicates"]["non_members"]["count"] == 150
+    report = (folder / "attacks" / "report.html").read_text()
+    assert "Without the model, members cannot be told from non-members" in report
