@@ -4,6 +4,7 @@ import jax
 
 from miajax.attacks.attack import Attack
 from miajax.attacks.blocks import block_width, map_examples
+from miajax.attacks.class_thresholds import less_class_thresholds
 from miajax.signals import scaled_logit as signals_of
 
 
@@ -23,12 +24,18 @@ _KERNELS = {"entropy": _mean_entropy, "modified_entropy": _mean_modified_entropy
 def _family_scores(names, signals, member, valid, options):
     num_models, _, queries, classes = signals.logits.shape
     width = block_width(num_models * queries * classes)
-    return {name: map_examples(_KERNELS[name], (signals.logits, signals.labels), (1, 0), width) for name in names}
+    scores = {name: map_examples(_KERNELS[name], (signals.logits, signals.labels), (1, 0), width) for name in names}
+    if not options.class_thresholds:
+        return scores
+    return {
+        name: less_class_thresholds(value, signals.labels, member, valid, num_classes=classes)
+        for name, value in scores.items()
+    }
 
 
 ATTACKS = (
     Attack(
-        "entropy", _family_scores, "entropy", ("logits",), 0, 0,
+        "entropy", _family_scores, "entropy", ("logits", "labels"), 0, 0,
         knowledge="the target's probabilities, not the label",
         source="Shokri et al. 2017 (arXiv 1610.05820), section VIII; Salem et al. 2019 (arXiv 1806.01246), adversary 3",
         cost="none beyond the queries",

@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Literal
 
+from miajax.errors import UserError
+
 LiraMode = Literal["default", "official"]
 
 
@@ -25,6 +27,16 @@ class RmiaOptions:
     taylor_order: int = 4
     gamma: float = 2.0
     offline_a: float | None = 0.3
+
+    def __post_init__(self):
+        for flag, ok, expected in (
+            ("temperature", self.temperature > 0, "a positive number"),
+            ("gamma", self.gamma >= 1, "1 or more"),
+            ("taylor_order", self.taylor_order % 2 == 0, "an even number"),
+            ("offline_a", self.offline_a is None or 0 <= self.offline_a <= 1, "a number from 0 to 1"),
+        ):
+            if not ok:
+                raise UserError(f"--{flag} {getattr(self, flag)}", expected=expected)
 
 
 RMIA_PRESETS: dict[str, RmiaOptions] = {
@@ -93,12 +105,15 @@ class AttackOptions:
     Attributes:
       lira_mode: ``default``: mean and variance of each side, fixed variances pooled from residuals, one-sided offline
         score. ``official``: the numbers of the published LiRA script, its peculiarities included.
+      class_thresholds: whether entropy and modified entropy are taken less a threshold of each class, learnt on shadow
+        models; else they need none.
       population_size: how many examples of the pool RMIA and Attack-P compare with, spread evenly; None for all. The
         target's members are masked whatever the number. Ignored where signals bring a population of their own.
       covariance_shrinkage: lambda of full-covariance LiRA, from 0 (all covariances) to 1 (independent queries).
     """
 
     lira_mode: LiraMode = "default"
+    class_thresholds: bool = False
     population_size: int | None = None
     covariance_shrinkage: float = 0.5
     rmia: RmiaOptions = RmiaOptions()

@@ -16,7 +16,7 @@ from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.leave_one_out import leave_one_out
 from miajax.attacks.options import CalibrationOptions
 from miajax.attacks.order_statistics import medians
-from miajax.attacks.population import pool_sample, share_below, share_of_pool_below
+from miajax.attacks.population import count_below, own_entries, pool_sample
 from miajax.signals.scaled_logit import loss, scaled_logit
 
 _GREATEST_LOSS = 1000.0  # Attack-R's upper end point; its lower one is 0
@@ -34,12 +34,16 @@ def _mean(scaled_logit):
 @jax.jit
 def _attack_p(values, logits, labels):
     population = scaled_logit(logits, labels)
-    return share_below(values, population, jnp.isfinite(population), ties="below")
+    usable = jnp.isfinite(population)
+    return count_below(values, population, usable, ties="below") / usable.sum(1, keepdims=True)
 
 
 @jax.jit
 def _attack_p_in_pool(values, ids, member):
-    return share_of_pool_below(values, values, ids, member, ties="below")
+    usable = ~member
+    own = own_entries(values, usable, ids) <= values
+    total = usable[:, ids].sum(1, keepdims=True)
+    return (count_below(values, values[:, ids], usable[:, ids], ties="below") - own) / (total - own)
 
 
 def _attack_p_scores(names, signals, member, valid, options):

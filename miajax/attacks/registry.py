@@ -76,7 +76,7 @@ def run_attacks(
 
     Raises:
       UserError: an unknown name, a signal that an attack needs is missing, a valid model has a signal that is not
-        finite, or no cell at all has the shadow models that an attack needs.
+        finite, or no cell at all has the shadow models that an attack needs or a score.
     """
     options = AttackOptions() if options is None else options
     member, valid = np.asarray(member, bool), np.asarray(valid, bool)
@@ -136,6 +136,12 @@ def _masked(
     scorable = attack.scorable(member, valid)
     scores = np.where(scorable, scores, np.float32(np.nan)).astype(np.float32, copy=False)
     scored = int(np.isfinite(scores).sum())
+    if not scored:
+        raise UserError(
+            f"attack {attack.name} has no score for any model and example",
+            expected="shadow models that differ from one another",
+            remedy="Check that models were trained with different members and seeds, or train more of them",
+        )
     report = AttackReport(
         name=attack.name,
         scored=scored,

@@ -18,7 +18,7 @@ from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.likelihood import log_likelihood, others_log_mean
 from miajax.attacks.options import AttackOptions
 from miajax.attacks.order_statistics import order_statistic
-from miajax.attacks.population import pool_sample, share_below, share_of_pool_below
+from miajax.attacks.population import count_below, own_entries, pool_sample
 from miajax.signals.bundle import AnyArray, Signals
 
 _PUBLISHED_A = 0.3
@@ -60,13 +60,22 @@ def _scores(signals: Signals, member, valid, offline_a, *, online: bool, options
 
 
 @functools.partial(jax.jit, static_argnames="gamma")
-def _beaten(values, population, *, gamma):
-    return share_below(values, population, jnp.isfinite(population), margin=math.log(gamma))
+def _beaten(deciding, population, *, gamma):
+    usable = jnp.isfinite(population)
+    return count_below(deciding - math.log(gamma), population, usable) / usable.sum(1, keepdims=True)
 
 
 @functools.partial(jax.jit, static_argnames="gamma")
-def _beaten_in_pool(values, plain, ids, member, *, gamma):
-    return share_of_pool_below(values, plain, ids, member, margin=math.log(gamma))
+def _beaten_in_pool(deciding, plain, ids, member, *, gamma):
+    """An example of the population does not beat itself, but counts: one fewer to divide by would rank non-members up.
+
+    Most scores are shares of a few outliers that everyone beats, so dividing these equal counts by m - 1 in place of m
+    takes the AUC of signals that know nothing of membership to .46.
+    """
+    usable = ~member & jnp.isfinite(plain)
+    thresholds = deciding - math.log(gamma)
+    count = count_below(thresholds, plain[:, ids], usable[:, ids]) - (own_entries(plain, usable, ids) < thresholds)
+    return count / usable[:, ids].sum(1, keepdims=True)
 
 
 def choose_offline_a(
@@ -117,9 +126,8 @@ def _every_other(signals: Signals, parity: int) -> Signals:
 @jax.jit
 def _aucs(scores: Array, member: Array) -> Array:
     """The AUC of each model's scores, ties counted half."""
-    strictly = share_below(scores, scores, ~member)
-    weakly = share_below(scores, scores, ~member, ties="below")
-    return jnp.where(member, (strictly + weakly) / 2, 0).sum(1) / member.sum(1)
+    twice = count_below(scores, scores, ~member) + count_below(scores, scores, ~member, ties="below")
+    return jnp.where(member, twice, 0).sum(1) / (2 * member.sum(1) * (~member).sum(1))
 
 
 def _family_scores(names, signals, member, valid, options):

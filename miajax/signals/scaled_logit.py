@@ -30,24 +30,15 @@ def scaled_logit(logits: Float[Array, "*batch classes"], labels: Int[Array, "...
     return (_at_label(logits, own) - best) - jnp.log(jnp.exp(others - best[..., None]).sum(-1))
 
 
-def scaled_logit_of_probabilities(
-    probabilities: Float[Array, "*batch classes"], labels: Int[Array, "..."]
-) -> Float[Array, "*batch"]:
-    """The scaled logit where only probabilities are known: capped at 103.6 where they are exactly 0 or 1.
+def logits_of_probabilities(probabilities: Float[Array, "*batch classes"]) -> Float[Array, "*batch classes"]:
+    """Logits whose softmax the probabilities are, finite where one is exactly 0: for targets that tell no logits.
 
-    ``1 - p_y`` is summed from the other classes, so it keeps the digits that the subtraction would lose.
+    The scaled logit then takes ``1 - p_y`` from the other classes, with the digits that the subtraction would lose.
 
     Args:
-      probabilities: ``[..., C]``, non-negative.
-      labels: as in ``scaled_logit``.
-
-    Returns:
-      ``[...]``, within ±103.6.
+      probabilities: ``[..., C]``, non-negative; rounded ones may miss a sum of 1 by a little.
     """
-    own = _is_label(probabilities, labels)
-    label = jnp.maximum(jnp.log(_at_label(probabilities, own)), _LOWEST_LOG)
-    others = jnp.maximum(jnp.log(jnp.where(own, 0, probabilities).sum(-1)), _LOWEST_LOG)
-    return label - others
+    return jnp.maximum(jnp.log(probabilities), _LOWEST_LOG)
 
 
 def hinge(logits: Float[Array, "*batch classes"], labels: Int[Array, "..."]) -> Float[Array, "*batch"]:

@@ -7,10 +7,11 @@ from miajax.signals import scaled_logit as signals
 from miajax.signals.bundle import Signals
 
 
-def ensemble(models=24, examples=31, queries=2, classes=4, gap=2.0, split="fixed_size", seed=0):
-    """(signals, member): every model raises the label's logit of its members by ``gap`` and little else differs.
+def ensemble(models=23, examples=31, queries=2, classes=4, gap=2.0, split="fixed_size", seed=0):
+    """``(signals, member)``, by default of odd numbers of models and examples.
 
-    Gradient norms and losses fall with the margin, as they do for a trained model.
+    Every model raises the label's logit of its members by ``gap`` and little else differs. Gradient norms and losses fall
+    with the margin, as they do for a trained model.
     """
     rng = np.random.default_rng(seed)
     member = membership(seed, examples, models, split)
@@ -20,7 +21,7 @@ def ensemble(models=24, examples=31, queries=2, classes=4, gap=2.0, split="fixed
     logits = (logits + own[:, None] * (1.0 + gap * member[:, :, None, None])).astype(np.float32)
     phi = np.asarray(signals.scaled_logit(logits, labels[:, None]))
     # Losses fall over six epochs to where they end up; those of members from further above.
-    fall = np.linspace(1, 0, 6)[:, None] * np.where(member, 3.0, 1.5)[:, None, :]
+    fall = np.linspace(1, 0, 6)[:, None] * np.where(member & (gap > 0), 3.0, 1.5)[:, None, :]
     loss = np.asarray(signals.loss(phi[:, None, :, 0]))
     gradient = np.asarray(signals.loss(phi[..., 0])) * np.exp(0.1 * rng.normal(size=member.shape))
     return Signals(

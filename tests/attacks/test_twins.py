@@ -17,8 +17,8 @@ from miajax.signals import scaled_logit as signals_of
 from tests.attacks.helpers import ensemble
 from tests.oracles import attacks as oracle
 
-SIGNALS, MEMBER = ensemble(models=14, examples=17, queries=3, split="bernoulli", seed=3)
-VALID = np.arange(14) != 9
+SIGNALS, MEMBER = ensemble(split="bernoulli", seed=3)
+VALID = np.arange(len(MEMBER)) != 9
 
 
 def _phi():
@@ -66,10 +66,10 @@ VARIANTS = [
      lambda s, m, v: oracle.calibrated(s, m, v, np.median, "both")),
     ("calibrated", _with(calibration=CalibrationOptions("mean", "in")),
      lambda s, m, v: oracle.calibrated(s, m, v, np.mean, "in")),
-    ("rmia_online", _with(rmia=RmiaOptions(temperature=1.0, gamma=1.1), population_size=6),
-     lambda s, m, v: oracle.rmia(s, m, v, gamma=1.1, temperature=1.0, population=[0, 3, 6, 10, 13, 16])),
-    ("rmia_offline", _with(rmia=RmiaOptions(likelihood="taylor", offline_a=1.0, gamma=0.8)),
-     lambda s, m, v: oracle.rmia(s, m, v, offline=True, a=1.0, gamma=0.8, kind="taylor")),
+    ("rmia_online", _with(rmia=RmiaOptions(temperature=1.0, gamma=1.1), population_size=7),
+     lambda s, m, v: oracle.rmia(s, m, v, gamma=1.1, temperature=1.0, population=range(0, 31, 5))),
+    ("rmia_offline", _with(rmia=RmiaOptions(likelihood="taylor", offline_a=1.0, gamma=1.0)),
+     lambda s, m, v: oracle.rmia(s, m, v, offline=True, a=1.0, gamma=1.0, kind="taylor")),
     ("base_online", _with(rmia=RmiaOptions(likelihood="taylor", taylor_order=2, taylor_margin=0.3)),
      lambda s, m, v: oracle.base(s, m, v, kind="taylor", order=2, margin=0.3)),
     ("bavaria_t", _with(bavaria=BavariaOptions(None, None)), _bavaria(True, mean_strength=None)),

@@ -204,6 +204,8 @@ def rmia(signals, member, valid, offline=False, a=0.3, gamma=2.0, population=Non
 
     def ratio(t, x):
         others = _others(~member[:, x] if offline else np.ones(num_models, bool), valid, t)
+        if not len(others):
+            return np.full(queries, np.nan)
         mean = p[others, x].mean(0)
         return p[t, x] / (((1 + a) * mean + 1 - a) / 2 if offline else mean)
 
@@ -213,9 +215,9 @@ def rmia(signals, member, valid, offline=False, a=0.3, gamma=2.0, population=Non
     def score(t, x):
         wins = []
         for z in pool:
-            if not member[t, z] and z != x:
+            if not member[t, z]:
                 votes = [ratios[t, z, 0] < ratios[t, x, q] / gamma for q in range(queries)]
-                wins.append(sum(votes) > queries / 2)
+                wins.append(z != x and sum(votes) > queries / 2)
         return np.mean(wins)
 
     return _per_cell(signals, member, valid, score)

@@ -84,14 +84,20 @@ def test_correct_counts_the_first_of_equal_logits_as_the_prediction():
     np.testing.assert_array_equal(got, [True, False, True])
 
 
-def test_probabilities_give_the_same_scaled_logit_and_a_cap_at_exactly_zero_and_one():
+def test_probabilities_give_the_same_scaled_logit_as_their_logits():
     p = special.softmax(LOGITS.astype(np.float64), -1).astype(np.float32)
-    got = signals.scaled_logit_of_probabilities(jnp.asarray(p), _wide(LABELS))
+    got = signals.scaled_logit(signals.logits_of_probabilities(jnp.asarray(p)), _wide(LABELS))
     np.testing.assert_allclose(got, signals.scaled_logit(jnp.asarray(LOGITS), _wide(LABELS)), atol=1e-4)
-    hard = signals.scaled_logit_of_probabilities(jnp.asarray([[1.0, 0.0], [1.0, 0.0]]), np.array([0, 1]))
-    np.testing.assert_allclose(hard, [103.6, -103.6], rtol=1e-6)
+
+
+def test_probabilities_of_exactly_zero_and_one_are_capped_where_published_code_caps_them():
+    z = signals.logits_of_probabilities(jnp.asarray([[1.0, 0.0], [1.0, 0.0]]))
+    np.testing.assert_allclose(signals.scaled_logit(z, np.array([0, 1])), [103.6, -103.6], rtol=1e-6)
+    y = np.array([0, 1])
+    for value in (signals.entropy(z), signals.modified_entropy(z, y), signals.hinge(z, y)):
+        assert np.isfinite(value).all()
 
 
 def test_a_certain_probability_keeps_the_digits_of_its_complement():
-    got = signals.scaled_logit_of_probabilities(jnp.asarray([[1.0, 1e-12, 2e-12]]), np.array([0]))
-    np.testing.assert_allclose(got, -np.log(3e-12), rtol=1e-6)
+    z = signals.logits_of_probabilities(jnp.asarray([[1.0, 1e-12, 2e-12]]))
+    np.testing.assert_allclose(signals.scaled_logit(z, np.array([0])), -np.log(3e-12), rtol=1e-6)
