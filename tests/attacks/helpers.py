@@ -10,8 +10,8 @@ from miajax.signals.bundle import Signals
 def ensemble(models=23, examples=31, queries=2, classes=4, gap=2.0, split="fixed_size", seed=0):
     """``(signals, member)``, by default of odd numbers of models and examples.
 
-    Every model raises the label's logit of its members by ``gap`` and little else differs. Gradient norms and losses fall
-    with the margin, as they do for a trained model.
+    Every model raises the label's logit of its members by ``gap`` and little else differs. Gradient norms and losses
+    fall with the margin, as they do for a trained model.
     """
     rng = np.random.default_rng(seed)
     member = membership(seed, examples, models, split)
