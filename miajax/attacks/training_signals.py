@@ -1,7 +1,7 @@
 """Attacks that read what only the trainer, or whoever holds the weights, can see.
 
 The range of an example's loss over training ranks a model's *members* by risk: on digits it correlates with their LiRA
-vulnerability at .65. As a test of membership it is weak, and falls below chance (AUC .48 there) where the losses of hard
+vulnerability at .65. As a test of membership it is weak, and below chance (AUC .48 there) where the losses of hard
 non-members swing as well.
 """
 
