@@ -3,10 +3,18 @@
 import dataclasses
 from collections.abc import Callable
 
+import flax.linen as nn
+
 from miajax.errors import UserError
 from miajax.models.bring_your_own import load_model
+from miajax.models.cnn import CNN
+from miajax.models.densenet import densenet_bc_100_12
+from miajax.models.layers import Layers, Norm
 from miajax.models.mlp import ACTIVATIONS, MLP
 from miajax.models.model import Model, from_linen
+from miajax.models.purchase_mlp import purchase_mlp
+from miajax.models.resnet import resnet18, resnet20
+from miajax.models.wide_resnet import wrn16_4, wrn28_2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +26,10 @@ class ModelOptions:
     activation: str = "relu"
     """activation of mlp: relu, tanh or gelu"""
     dropout: float = 0.0
-    """share of hidden units dropped in training"""
+    """share of hidden units dropped in training (mlp, purchase_mlp, cnn, wide ResNets, DenseNet)"""
+    norm: Norm | None = None
+    """normalisation of a convolutional network: batch, group (with weight standardisation) or none; its own when not
+    given"""
 
     def __post_init__(self):
         if self.activation not in ACTIVATIONS:
@@ -29,12 +40,39 @@ class ModelOptions:
             raise UserError(f"--dropout {self.dropout}", expected="a share in [0, 1)")
 
 
+Builder = Callable[[int, ModelOptions], Model]
+
+
 def _mlp(num_classes: int, options: ModelOptions) -> Model:
     config = {"widths": list(options.widths), "activation": options.activation, "dropout": options.dropout}
     return from_linen(MLP(num_classes, tuple(options.widths), options.activation, options.dropout), "mlp", config)
 
 
-MODELS: dict[str, Callable[[int, ModelOptions], Model]] = {"mlp": _mlp}
+def _purchase_mlp(num_classes: int, options: ModelOptions) -> Model:
+    return from_linen(purchase_mlp(num_classes, options.dropout), "purchase_mlp", {"dropout": options.dropout})
+
+
+def _convolutional(name: str, build: Callable[..., nn.Module], norm: Norm = "batch", drops: bool = True) -> Builder:
+    def network(num_classes: int, options: ModelOptions) -> Model:
+        if options.dropout and not drops:
+            raise UserError(f"--dropout {options.dropout} with --model {name}", expected="0, since it has no dropout")
+        chosen = options.norm or norm
+        dropout = {"dropout": options.dropout} if drops else {}
+        return from_linen(build(num_classes, layers=Layers(norm=chosen), **dropout), name, {"norm": chosen, **dropout})
+
+    return network
+
+
+MODELS: dict[str, Builder] = {
+    "mlp": _mlp,
+    "purchase_mlp": _purchase_mlp,
+    "cnn": _convolutional("cnn", CNN, norm="none"),
+    "resnet20": _convolutional("resnet20", resnet20, drops=False),
+    "resnet18": _convolutional("resnet18", resnet18, drops=False),
+    "wrn16_4": _convolutional("wrn16_4", wrn16_4),
+    "wrn28_2": _convolutional("wrn28_2", wrn28_2),
+    "densenet_bc_100_12": _convolutional("densenet_bc_100_12", densenet_bc_100_12),
+}
 
 
 def build_model(name: str, num_classes: int, options: ModelOptions | None = None) -> Model:

@@ -5,6 +5,8 @@ import dataclasses
 import pytest
 
 from miajax.errors import UserError
+from miajax.models.contract import check_model
+from miajax.models.registry import build_model
 from miajax.studies.presets import PRESETS, preset
 from miajax.studies.published import PUBLISHED, beside_published, published_notes
 
@@ -70,3 +72,15 @@ def test_published_figures_belong_to_presets_and_are_rates():
         assert published.preset in PRESETS
         for auc, tpr in published.attacks.values():
             assert 0.5 <= auc < 1 and (tpr is None or 0 < tpr < 0.2)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_presets_network_exists_and_keeps_the_contract(name):
+    c = preset(name)
+    shape, classes = {
+        "digits": ((64,), 10),
+        "fashion_mnist": ((28, 28, 1), 10),
+        "cifar10": ((32, 32, 3), 10),
+        "purchase100": ((600,), 100),
+    }[c.dataset]
+    check_model(build_model(c.model, classes, c.model_options), shape, classes)
