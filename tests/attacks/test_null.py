@@ -12,6 +12,8 @@ from miajax.attacks.registry import ATTACKS, run_attacks
 from miajax.data.splits import SPLITS
 from tests.attacks.helpers import ensemble
 
+pytestmark = pytest.mark.slow  # mostly compiling; continuous integration runs them
+
 # Measured with noise, 8 models, ``balanced``.
 _KNOWN_LEAK = {
     "lira_online": 0.431,

@@ -19,6 +19,8 @@ from miajax.signals import scaled_logit as signals_of
 from tests.attacks.helpers import ensemble
 from tests.oracles import attacks as oracle
 
+pytestmark = pytest.mark.slow  # mostly compiling; continuous integration runs them
+
 OFFLINE = ("lira_offline", "attack_r", "calibrated", "base_offline", "rmia_offline")
 ASKS_THE_POOL = ("attack_p", "rmia_online", "rmia_offline", "quantile")
 

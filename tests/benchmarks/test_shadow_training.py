@@ -21,6 +21,8 @@ from benchmarks._workloads import DIGITS_MLP, dense_flops
 from miajax.training.losses import cross_entropy
 from miajax.training.trainer import Members
 
+pytestmark = pytest.mark.slow  # mostly compiling; continuous integration runs them
+
 
 def products(jaxpr) -> int:
     """Multiplications and additions of all matrix products of a jaxpr."""

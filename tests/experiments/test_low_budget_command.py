@@ -15,6 +15,8 @@ from tests.experiments.test_attacks_command import main
 from tests.report.html import Document
 from tests.studies.helpers import small
 
+pytestmark = pytest.mark.slow  # mostly compiling; continuous integration runs them
+
 ATTACKS = ("global_threshold", "calibrated", "lira_online", "lira_online_fixed", "bavaria_t")
 
 

@@ -17,6 +17,8 @@ from miajax.models.resnet import ResNet, resnet18, resnet20
 from miajax.models.wide_resnet import WideResNet, wrn16_4, wrn28_2
 from miajax.saliency.cam import convolutions
 
+pytestmark = pytest.mark.slow  # mostly compiling; continuous integration runs them
+
 CIFAR, FASHION = (32, 32, 3), (28, 28, 1)
 
 # name: network, input, parameters (published for 10 classes, 100 for Purchase), width of the features, last convolution

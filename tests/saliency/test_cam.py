@@ -9,6 +9,8 @@ from miajax.saliency import cam
 from tests.oracles import saliency as oracle
 from tests.saliency.networks import Linear, Pooled, Smooth, Twice, built, closed, images
 
+pytestmark = pytest.mark.slow  # mostly compiling; continuous integration runs them
+
 X, Y = images()
 
 

@@ -19,6 +19,8 @@ from tests.training.dp.networks import CHEAP
 from tests.training.dp.runs import RECIPE, parameters, private_ensemble, started, trained, trainer
 from tests.training.helpers import digits
 
+pytestmark = pytest.mark.slow  # mostly compiling; continuous integration runs them
+
 PRIVACY = Privacy(noise_multiplier=1.0, clip_norm=0.5, overflow="microbatch", accountant="rdp")
 
 
