@@ -112,8 +112,8 @@ def _groups(channels: int) -> int:
 def max_pool(x: Float[Array, "B H W C"], window: int = 2) -> Float[Array, "B h w C"]:
     """The greatest of each square window, side by side; leftover rows and columns are dropped.
 
-    The gradient goes to the first of equals, as in PyTorch. With ``nn.max_pool`` (select-and-scatter) a training step of
-    ``CNN`` takes three times as long on a CPU.
+    The gradient goes to the first of equals, as in PyTorch. With ``nn.max_pool`` (select-and-scatter) a training step
+    of ``CNN`` takes three times as long on a CPU.
     """
     return functools.reduce(lambda best, other: jnp.where(other > best, other, best), _corners(x, window))
 
