@@ -213,8 +213,11 @@ run_campaign(small(24, group=4, checkpoint_minutes=0.0), Path(sys.argv[1]))
 
 @pytest.mark.slow
 def test_a_campaign_killed_at_random_moments_ends_with_the_same_bits(tmp_path):
+    uncached = {**os.environ, "JAX_ENABLE_COMPILATION_CACHE": "false"}  # else the runs to kill are over too soon
+
     def child(path):
-        return subprocess.Popen([sys.executable, "-c", CHILD, str(path)], cwd=ROOT, stderr=subprocess.DEVNULL)
+        command = [sys.executable, "-c", CHILD, str(path)]
+        return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, env=uncached)
 
     begin = time.monotonic()
     assert child(tmp_path / "whole").wait(timeout=300) == 0
