@@ -6,6 +6,8 @@ from miajax.saliency.blocks import in_blocks
 from miajax.saliency.gradients import gradient, smooth_grad
 from tests.saliency.networks import Smooth, built, images
 
+pytestmark = pytest.mark.slow  # mostly compiling; continuous integration runs them
+
 X, Y = images(7)
 
 

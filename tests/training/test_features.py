@@ -16,6 +16,8 @@ from miajax.training.trainer import InputScaling, Trainer
 from tests.signals.test_query import images
 from tests.training.helpers import digits, ensemble
 
+pytestmark = pytest.mark.slow  # mostly compiling; continuous integration runs them
+
 BASE = Recipe(epochs=3, batch_size=32)
 
 

@@ -28,6 +28,8 @@ from tests.training.dp.networks import (
     made,
 )
 
+pytestmark = pytest.mark.slow  # mostly compiling; continuous integration runs them
+
 KEY = jax.random.key(0)
 
 
