@@ -4,9 +4,10 @@ import argparse
 import dataclasses
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import tyro
 
@@ -15,11 +16,27 @@ from miajax.runs.folder import fingerprint
 from miajax.studies.campaign import Incomplete
 from miajax.studies.config import CampaignConfig, Setup
 from miajax.studies.interrupt import Stopped
+from miajax.studies.invocation import Invocation
 from miajax.studies.presets import preset
+from miajax.studies.progress import Reporter, Terminal
 from miajax.studies.stored import stored_config
 from miajax.training.devices import use_cpu_cores_as_devices
 
 Flags = TypeVar("Flags")
+Options = TypeVar("Options")
+
+
+class StudyResult(Protocol):
+    """What every study of a campaign returns: ``results`` is what ``results.json`` in ``folder`` holds."""
+
+    @property
+    def results(self) -> Mapping[str, Any]: ...
+
+    @property
+    def folder(self) -> Path: ...
+
+
+Result = TypeVar("Result", bound=StudyResult)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +95,48 @@ def folder_of(place: Place, experiment: str, setup: Setup) -> Path:
 def command_line(prog: str, argv: Sequence[str]) -> str:
     """What was typed, to be typed again."""
     return shlex.join([*prog.split(), *argv])
+
+
+def study(
+    name: str,
+    about: str | None,
+    begun: float,
+    options: Options,
+    run: Callable[[Setup, Path, Options, Reporter, Invocation], Result],
+    show: Callable[[Mapping[str, Any]], None],
+) -> Callable[[Sequence[str]], Result]:
+    """The command of a study that starts from a shadow campaign; call it when everything is imported.
+
+    Args:
+      name: of the experiment.
+      about: what ``--help`` says first.
+      begun: ``time.perf_counter()`` before the imports, which count.
+      options: the study's own flags, with their defaults.
+      run: the study.
+      show: prints its results.
+    """
+    import_s = time.perf_counter() - begun
+    prog = f"python -m experiments.{name}"
+    fields = [("place", Place), ("campaign", CampaignConfig), (name, type(options))]
+    flags_of = dataclasses.make_dataclass("Flags", fields, frozen=True)
+
+    def command(argv: Sequence[str]) -> Result:
+        default = flags_of(Place(), defaults_from(argv), options)
+        flags: Any = parse(flags_of, default, argv, (about or "").strip(), prog)
+        setup = Setup.of(flags.campaign)
+        called = Invocation(command_line(prog, argv), import_s, begun)
+        result = run(setup, folder_of(flags.place, name, setup), getattr(flags, name), Terminal(), called)
+        show(result.results)
+        print_end(result.results["timing"], result.folder)
+        return result
+
+    return command
+
+
+def print_end(timing: Mapping[str, float], folder: Path) -> None:
+    """Where the seconds went and where the report lies, on standard output."""
+    print("seconds: " + ", ".join(f"{part.removesuffix('_s')} {seconds:.1f}" for part, seconds in timing.items()))
+    print(f"report: {folder / 'report.html'}")
 
 
 def main(run: Callable[[Sequence[str]], Any]) -> None:

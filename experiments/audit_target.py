@@ -15,6 +15,7 @@ import tyro  # noqa: E402
 
 from experiments import _command  # noqa: E402
 from miajax.studies.audit_target import TargetAudit, run_audit_target  # noqa: E402
+from miajax.studies.invocation import Invocation  # noqa: E402
 from miajax.studies.progress import Terminal  # noqa: E402
 
 _IMPORT_S = time.perf_counter() - _BEGUN
@@ -47,9 +48,7 @@ def run(argv: Sequence[str]) -> TargetAudit:
         flags.out,
         flags.attacks,
         reporter=Terminal(),
-        command=_command.command_line(_PROG, argv),
-        begun=_BEGUN,
-        import_s=_IMPORT_S,
+        invocation=Invocation(_command.command_line(_PROG, argv), _IMPORT_S, _BEGUN),
     )
     print_audit(audit)
     return audit

@@ -17,6 +17,7 @@ from experiments import _command  # noqa: E402
 from miajax.attacks.options import AttackOptions, LiraMode  # noqa: E402
 from miajax.runs.imports import ImportFormat  # noqa: E402
 from miajax.studies.imported import ImportedResult, run_imported  # noqa: E402
+from miajax.studies.invocation import Invocation  # noqa: E402
 
 _IMPORT_S = time.perf_counter() - _BEGUN
 _PROG = "python -m experiments.import_signals"
@@ -46,9 +47,7 @@ def run(argv: Sequence[str]) -> ImportedResult:
         flags.out,
         flags.labels,
         AttackOptions(lira_mode=flags.lira_mode),
-        command=_command.command_line(_PROG, argv),
-        begun=_BEGUN,
-        import_s=_IMPORT_S,
+        invocation=Invocation(_command.command_line(_PROG, argv), _IMPORT_S, _BEGUN),
     )
     results = result.results
     print(f"{results['num_valid']} of {results['num_shadows']} models, {results['num_examples']} examples")

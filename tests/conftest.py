@@ -5,14 +5,15 @@ import os
 import shutil
 import tempfile
 
-_CACHE = tempfile.mkdtemp(prefix="miajax-tests-")
-atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
-# Read by jax when it is imported, here and in the processes that tests start.
-os.environ["JAX_COMPILATION_CACHE_DIR"] = _CACHE
+# Read by jax when it is imported, here and in the processes that tests start. One that is set already is kept: whoever
+# runs the tests again and again compiles once.
+if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+    _CACHE = os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="miajax-tests-")
+    atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
 
-import jax  # noqa: E402
-import pytest  # noqa: E402
+import jax
+import pytest
 
 jax.config.update("jax_num_cpu_devices", 8)
 jax.devices()  # starts the backend: commands under test then leave the number of devices alone

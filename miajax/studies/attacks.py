@@ -12,7 +12,6 @@ so that what ``experiments.lira`` left in ``<run>/results.json`` stays.
 """
 
 import dataclasses
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from miajax.studies.attack_entries import attack_entries, rank_stability, run_fa
 from miajax.studies.blind import blind_baseline, near_duplicates
 from miajax.studies.campaign import Campaign, run_campaign
 from miajax.studies.config import Setup
+from miajax.studies.invocation import Invocation
 from miajax.studies.progress import Reporter, Silent
 from miajax.studies.recorded import recorded_signals
 from miajax.studies.slices import slicings, user_column
@@ -105,10 +105,7 @@ def run_attacks_study(
     path: Path,
     options: AttacksOptions | None = None,
     reporter: Reporter | None = None,
-    *,
-    command: str = "",
-    begun: float | None = None,
-    import_s: float = 0.0,
+    invocation: Invocation | None = None,
 ) -> AttacksResult:
     """Trains what is missing and scores every model as the target under every attack.
 
@@ -117,65 +114,61 @@ def run_attacks_study(
       path: the run folder.
       options: defaults if None.
       reporter: listens; silent by default.
-      command: how to reproduce the run, for the report.
-      begun: ``time.perf_counter()`` when the work began; now if None.
-      import_s: seconds that imports took, for the record.
+      invocation: how the study was called; from code if None.
 
     Raises:
       UserError: see ``run_campaign``; an attack that was asked for cannot run; the user's slices cannot be read.
     """
     options, reporter = options or AttacksOptions(), reporter or Silent()
-    begun = time.perf_counter() if begun is None else begun
+    called = invocation or Invocation()
     columns = options.of_the_user(setup.dataset.num_examples)
     campaign = run_campaign(setup, path, reporter)
 
-    query_begun = time.perf_counter()
     wanted = tuple(ATTACKS) if options.attacks is None else options.attacks
     white_box = any(field.endswith("gradient_norm") for name in wanted for field in ATTACKS[name].needs)
-    signals = recorded_signals(campaign, gradients=white_box)
-    campaign.timing.query_s += time.perf_counter() - query_begun
+    with called.timed("record"):
+        signals = recorded_signals(campaign, gradients=white_box)
 
-    attack_begun = time.perf_counter()
-    names, skipped = _runnable(wanted, signals, campaign, asked_for=options.attacks is not None)
-    settings = AttackOptions(
-        lira_mode=options.lira_mode, rmia=RMIA_PRESETS.get(setup.dataset.name, RmiaOptions())
-    )
-    ran = run_families(names, signals, campaign.member, campaign.valid, settings)
-    if options.attacks is not None and ran.failed:
-        name, reason = next(iter(ran.failed.items()))
-        raise UserError(f"--attacks {name}: it {reason}")
-    skipped |= ran.failed
-    figures, notes = common.attack_figures(campaign, ran.scores)
-    groups, slice_notes = slicings(campaign, signals, options.outlier_metric, columns)
-    exposed = common.exposures(campaign, ran.scores)
-    stability = rank_stability(list(ran.scores), signals, campaign, settings)
-    entries, entry_notes = attack_entries(campaign, ran, figures, exposed, stability, groups)
-    attack_s = time.perf_counter() - attack_begun
+    with called.timed("attack"):
+        names, skipped = _runnable(wanted, signals, campaign, asked_for=options.attacks is not None)
+        settings = AttackOptions(
+            lira_mode=options.lira_mode, rmia=RMIA_PRESETS.get(setup.dataset.name, RmiaOptions())
+        )
+        ran = run_families(names, signals, campaign.member, campaign.valid, settings)
+        if options.attacks is not None and ran.failed:
+            name, reason = next(iter(ran.failed.items()))
+            raise UserError(f"--attacks {name}: it {reason}")
+        skipped |= ran.failed
+        figures, notes = common.attack_figures(campaign, ran.scores)
+        groups, slice_notes = slicings(campaign, signals, options.outlier_metric, columns)
+        exposed = common.exposures(campaign, ran.scores)
+        stability = rank_stability(list(ran.scores), signals, campaign, settings)
+        entries, entry_notes = attack_entries(campaign, ran, figures, exposed, stability, groups)
 
     # Membership is drawn at random: one model shows whether the draw, or copies in the pool, went wrong.
     features, labels = setup.dataset.features, setup.dataset.labels
     one = campaign.member[int(np.flatnonzero(campaign.valid)[0])]
-    report_begun = time.perf_counter()
+    with called.timed("blind"):
+        blind = blind_baseline(features, labels, one, quick=True)
+        copies = near_duplicates(features, one, setup.dataset.test_features)
     results: dict[str, Any] = {
         **common.results_head(campaign),
         "attacks": entries,
         "attacks_not_run": skipped,
-        "blind": blind_baseline(features, labels, one, quick=True),
-        "near_duplicates": near_duplicates(features, one, setup.dataset.test_features),
+        "blind": blind,
+        "near_duplicates": copies,
         "notes": [
             *common.campaign_notes(campaign), *common.attack_notes(skipped, ran.reports), *slice_notes, *notes,
             *entry_notes,
         ],
     }
-    timing = results["timing"] = {
-        "import_s": import_s, **dataclasses.asdict(campaign.timing), "attack_s": attack_s,
-    }
-    common.store_scores(path, ran.scores)
-    table = common.example_columns(campaign, exposed)
-    join_examples(path / "per_example.parquet", table)
-    _write_report(campaign, options, ran.scores, table["auc"], results, command)
-    timing["report_s"] = time.perf_counter() - report_begun
-    timing["total_s"] = time.perf_counter() - begun
+    results["timing"] = called.timing(campaign.timing)
+    with called.timed("report"):
+        common.store_scores(path, ran.scores)
+        table = common.example_columns(campaign, exposed)
+        join_examples(path / "per_example.parquet", table)
+        _write_report(campaign, options, ran.scores, table["auc"], results, called.command)
+    results["timing"] = called.timing(campaign.timing)
     write_json(path / "attacks" / "results.json", results)
     return AttacksResult(campaign, ran.scores, results)
 

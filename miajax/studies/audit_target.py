@@ -1,7 +1,6 @@
 """The study of one model trained elsewhere: attacked with a run's shadow models, and compared with them."""
 
 import dataclasses
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from miajax.studies.campaign import Campaign, run_campaign
 from miajax.studies.channel import Channel
 from miajax.studies.comparable import Check, behaviour, reasons, recipe_differences, recipe_of
 from miajax.studies.config import Setup
+from miajax.studies.invocation import Invocation
 from miajax.studies.progress import Reporter, Silent
 from miajax.studies.stored import stored_config
 from miajax.studies.target_attack import WithTarget, attack_target, put_before, shadow_figures
@@ -50,10 +50,7 @@ def run_audit_target(
     attacks: Sequence[str] | None = None,
     options: AttackOptions | None = None,
     reporter: Reporter | None = None,
-    *,
-    command: str = "",
-    begun: float | None = None,
-    import_s: float = 0.0,
+    invocation: Invocation | None = None,
 ) -> TargetAudit:
     """Attacks a target from elsewhere with every attack that its answers allow, and writes what was found.
 
@@ -65,14 +62,12 @@ def run_audit_target(
       attacks: names to run; all that the target's answers allow if None.
       options: of the attacks; as published for the data set if None.
       reporter: listens to the campaign.
-      command: how to reproduce the audit, for the report.
-      begun: ``time.perf_counter()`` when the work began; now if None.
-      import_s: seconds that imports took, for the record.
+      invocation: how the study was called; from code if None.
 
     Raises:
       UserError: whatever is wrong with the run, the target's files or ``out``; nothing has been written then.
     """
-    begun = time.perf_counter() if begun is None else begun
+    called = invocation or Invocation()
     setup = Setup.of(stored_config(run))
     target = read_target(target_file, setup.dataset, setup.config.queries)
     recipe = recipe_of(setup)
@@ -87,29 +82,27 @@ def run_audit_target(
         raise UserError(f"--attacks {' '.join(unknown)} is unknown", expected="some of " + ", ".join(ATTACKS))
     campaign = run_campaign(setup, run, reporter or Silent())
 
-    attack_begun = time.perf_counter()
     options = options or AttackOptions(rmia=RMIA_PRESETS.get(setup.dataset.name, RmiaOptions()))
     labels = setup.dataset.labels[target.ids]
-    channel = Channel.of(target, labels)
-    stacked = put_before(campaign, target, channel)
-    attacked = attack_target(stacked, names, options)
-    figures, shadows = {}, {}
-    unresolved: dict[str, None] = {}  # every attack has the same non-members: each remark once
-    for name, own in attacked.scores.items():
-        figures[name], about = summarise(own[None], target.member[None], np.ones(1, bool))
-        unresolved |= {remark.replace(" pooled over targets", ""): None for remark in about if "pooled" in remark}
-        shadows[name] = shadow_figures(attacked.shadow_scores.get(name), figures[name]["auc"], stacked)
-    phi = stacked.signals.scaled_logit
-    losses = None if phi is None else np.logaddexp(0.0, -np.asarray(phi[:, :, 0], np.float64))
-    checks = behaviour(stacked.correct, losses, stacked.member, stacked.valid)
-    attack_s = time.perf_counter() - attack_begun
+    with called.timed("attack"):
+        channel = Channel.of(target, labels)
+        stacked = put_before(campaign, target, channel)
+        attacked = attack_target(stacked, names, options)
+        figures, shadows = {}, {}
+        unresolved: dict[str, None] = {}  # every attack has the same non-members: each remark once
+        for name, own in attacked.scores.items():
+            figures[name], about = summarise(own[None], target.member[None], np.ones(1, bool))
+            unresolved |= {remark.replace(" pooled over targets", ""): None for remark in about if "pooled" in remark}
+            shadows[name] = shadow_figures(attacked.shadow_scores.get(name), figures[name]["auc"], stacked)
+        phi = stacked.signals.scaled_logit
+        losses = None if phi is None else np.logaddexp(0.0, -np.asarray(phi[:, :, 0], np.float64))
+        checks = behaviour(stacked.correct, losses, stacked.member, stacked.valid)
 
-    blind_begun = time.perf_counter()
     dataset = setup.dataset
-    blind = blind_baseline(dataset.features[target.ids], labels, target.member)
-    copies = near_duplicates(dataset.features[target.ids], target.member, dataset.test_features)
-    copies = _with_pool_ids(copies, target.ids)
-    blind_s = time.perf_counter() - blind_begun
+    with called.timed("blind"):
+        blind = blind_baseline(dataset.features[target.ids], labels, target.member)
+        copies = near_duplicates(dataset.features[target.ids], target.member, dataset.test_features)
+        copies = _with_pool_ids(copies, target.ids)
 
     results = _results(campaign, target, target_file, channel, stacked, recipe, declared, checks)
     comparable = results["comparable"]
@@ -121,8 +114,11 @@ def run_audit_target(
         "near_duplicates": copies,
         "notes": [*campaign.notes, *_channel_notes(channel, results["answers"]), *attacked.notes, *unresolved],
     }
-    results["timing"] = {"import_s": import_s, "attack_s": attack_s, "blind_s": blind_s}
-    _write(out, campaign, target, labels, attacked.scores, results, command, begun)
+    results["timing"] = called.timing()
+    with called.timed("report"):
+        _write(out, campaign, target, labels, attacked.scores, results, called.command)
+    results["timing"] = called.timing()
+    write_json(out / "results.json", results)
     return TargetAudit(out, attacked.scores, results)
 
 
@@ -216,11 +212,9 @@ def _write(
     scores: Mapping[str, np.ndarray],
     results: dict[str, Any],
     command: str,
-    begun: float,
 ) -> None:
     from miajax.report.target_report import TargetReportInputs, render_target_report
 
-    report_begun = time.perf_counter()
     for name, own in scores.items():
         write_npy(out / "scores" / f"{name}.npy", own)
     columns: dict[str, Any] = {"id": target.ids, "label": labels, "member": target.member}
@@ -229,6 +223,3 @@ def _write(
     config = dataclasses.asdict(campaign.setup.config)
     inputs = TargetReportInputs(results, config, campaign.folder.manifest, command, rocs)
     write_text(out / "report.html", render_target_report(inputs))
-    results["timing"]["report_s"] = time.perf_counter() - report_begun
-    results["timing"]["total_s"] = time.perf_counter() - begun
-    write_json(out / "results.json", results)

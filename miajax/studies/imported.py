@@ -1,7 +1,6 @@
 """Signals that were computed elsewhere, under every attack that they allow: no model is trained or asked."""
 
 import dataclasses
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from miajax.runs.tables import write_table
 from miajax.signals.bundle import Signals
 from miajax.signals.scaled_logit import scaled_logit
 from miajax.studies import common
+from miajax.studies.invocation import Invocation
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -44,10 +44,7 @@ def run_imported(
     out: Path,
     labels: Path | None = None,
     options: AttackOptions | None = None,
-    *,
-    command: str = "",
-    begun: float | None = None,
-    import_s: float = 0.0,
+    invocation: Invocation | None = None,
 ) -> ImportedResult:
     """Attacks imported signals and writes scores, table, results and report in the files of a run.
 
@@ -55,31 +52,29 @@ def run_imported(
       source, format, labels: see ``read_signals``.
       out: a new or empty folder, or one of an earlier import.
       options: of the attacks.
-      command: how to reproduce the study, for the report.
-      begun: ``time.perf_counter()`` when the work began; now if None.
-      import_s: seconds that imports took, for the record.
+      invocation: how the study was called; from code if None.
 
     Raises:
       UserError: whatever is wrong with the source or ``out``; nothing has been written then.
     """
-    begun = time.perf_counter() if begun is None else begun
+    called = invocation or Invocation()
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "source.json").is_file())):
         raise UserError(f"--out {out} holds something else", expected="a new or empty folder, or an earlier import")
     found = read_signals(source, format, labels)
     signals, valid = signals_of(found)
-    attack_begun = time.perf_counter()
     reasons = {name: why_not(name, signals, found.member, valid) for name in ATTACKS}
     skipped = {name: reason for name, reason in reasons.items() if reason}
     names = [name for name in ATTACKS if name not in skipped]
     if not names:
         raise UserError(f"{source} allows no attack", expected="signals or logits of models that did not fail")
-    runs = run_attacks(names, signals, found.member, valid, options)
-    scores = {name: run[0] for name, run in runs.items()}
-    figures: dict[str, Any] = {}
-    remarks: dict[str, None] = {}
-    for name, array in scores.items():
-        figures[name], about = summarise(array, found.member, valid)
-        remarks |= dict.fromkeys(about)
+    with called.timed("attack"):
+        runs = run_attacks(names, signals, found.member, valid, options)
+        scores = {name: run[0] for name, run in runs.items()}
+        figures: dict[str, Any] = {}
+        remarks: dict[str, None] = {}
+        for name, array in scores.items():
+            figures[name], about = summarise(array, found.member, valid)
+            remarks |= dict.fromkeys(about)
     results = {
         "dataset": source.name,
         "model": f"elsewhere ({format})",
@@ -93,12 +88,15 @@ def run_imported(
         "attacks": figures,
         "attacks_not_run": skipped,
         "num_non_members": int((~found.member)[valid].sum()),
-        "timing": {"import_s": import_s, "attack_s": time.perf_counter() - attack_begun},
+        "timing": called.timing(),
         "versions": common.versions(),
         "failed_models": [int(i) for i in np.flatnonzero(~valid)],
         "notes": [*found.notes, *common.attack_notes({}, {n: run[1] for n, run in runs.items()}), *remarks],
     }
-    _write(out, source, format, found, signals, valid, scores, results, command, begun)
+    with called.timed("report"):
+        _write(out, source, format, found, signals, valid, scores, results, called.command)
+    results["timing"] = called.timing()
+    write_json(out / "results.json", results)
     return ImportedResult(out, scores, results)
 
 
@@ -143,11 +141,9 @@ def _write(
     scores: Mapping[str, np.ndarray],
     results: dict[str, Any],
     command: str,
-    begun: float,
 ) -> None:
     from miajax.report.imported_report import render_imported_report
 
-    report_begun = time.perf_counter()
     write_json(out / "source.json", {"source": source.name, "format": format, "notes": list(found.notes)})
     write_npy(out / "membership.npy", found.member)
     write_npy(out / "signals.npy", np.asarray(signals.scaled_logit))
@@ -172,6 +168,3 @@ def _write(
         known = np.isfinite(array)
         rocs[name] = thin(roc_curve(array[known], found.member[known]))
     write_text(out / "report.html", render_imported_report(results, rocs, command))
-    results["timing"]["report_s"] = time.perf_counter() - report_begun
-    results["timing"]["total_s"] = time.perf_counter() - begun
-    write_json(out / "results.json", results)

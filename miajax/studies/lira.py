@@ -3,7 +3,6 @@
 import concurrent.futures
 import dataclasses
 import importlib
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.campaign import Campaign, run_campaign
 from miajax.studies.config import Setup
+from miajax.studies.invocation import Invocation
 from miajax.studies.progress import Reporter, Silent
 from miajax.studies.published import beside_published, published_notes
 
@@ -51,16 +51,18 @@ class LiraResult:
     scores: Mapping[str, np.ndarray]
     results: Mapping[str, Any]
 
+    @property
+    def folder(self) -> Path:
+        """Where report and results lie."""
+        return self.campaign.folder.path
+
 
 def run_lira(
     setup: Setup,
     path: Path,
     options: LiraOptions | None = None,
     reporter: Reporter | None = None,
-    *,
-    command: str = "",
-    begun: float | None = None,
-    import_s: float = 0.0,
+    invocation: Invocation | None = None,
 ) -> LiraResult:
     """Trains what is missing, attacks every model (or one), and writes the whole run folder.
 
@@ -69,15 +71,13 @@ def run_lira(
       path: the run folder.
       options: defaults if None.
       reporter: listens; silent by default.
-      command: how to reproduce the run, for the report.
-      begun: ``time.perf_counter()`` when the work began; now if None.
-      import_s: seconds that imports took, for the record.
+      invocation: how the study was called; from code if None.
 
     Raises:
       UserError: see ``run_campaign``; or ``target`` is not one of the models, or it diverged.
     """
     options, reporter = options or LiraOptions(), reporter or Silent()
-    begun = time.perf_counter() if begun is None else begun
+    called = invocation or Invocation()
     if options.target is not None and not 0 <= options.target < setup.config.num_shadows:
         raise UserError(f"--target {options.target}", expected=f"a model id in 0..{setup.config.num_shadows - 1}")
     with concurrent.futures.ThreadPoolExecutor(1) as early:
@@ -87,11 +87,8 @@ def run_lira(
     if options.target is not None and not campaign.valid[options.target]:
         raise UserError(f"--target {options.target} is a model that diverged", expected="a model that trained well")
 
-    attack_begun = time.perf_counter()
-    scores, figures, skipped, notes = _attack(campaign, options)
-    attack_s = time.perf_counter() - attack_begun
-
-    report_begun = time.perf_counter()
+    with called.timed("attack"):
+        scores, figures, skipped, notes = _attack(campaign, options)
     results = {
         **common.results_head(campaign, options.target),
         "lira_mode": options.lira_mode,
@@ -101,18 +98,14 @@ def run_lira(
     }
     results["published"] = beside_published(setup.config, results)
     results["notes"] += published_notes(results["published"], results)
-    timing = results["timing"] = {
-        "import_s": import_s,
-        **dataclasses.asdict(campaign.timing),
-        "attack_s": attack_s,
-    }
-    common.store_scores(path, scores)
-    columns = common.example_columns(campaign, common.exposures(campaign, scores))
-    write_table(path / "per_example.parquet", columns)
-    rocs = common.pooled_rocs(campaign, scores, options.target)
-    _write_report(campaign, options, scores, columns["auc"], results, rocs, command)
-    timing["report_s"] = time.perf_counter() - report_begun
-    timing["total_s"] = time.perf_counter() - begun
+    results["timing"] = called.timing(campaign.timing)
+    with called.timed("report"):
+        common.store_scores(path, scores)
+        columns = common.example_columns(campaign, common.exposures(campaign, scores))
+        write_table(path / "per_example.parquet", columns)
+        rocs = common.pooled_rocs(campaign, scores, options.target)
+        _write_report(campaign, options, scores, columns["auc"], results, rocs, called.command)
+    results["timing"] = called.timing(campaign.timing)
     write_json(path / "results.json", results)
     return LiraResult(campaign, scores, results)
 

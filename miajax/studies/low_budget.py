@@ -13,7 +13,6 @@ where k is the number of models: each is the target once, the k - 1 others are i
 import concurrent.futures
 import dataclasses
 import itertools
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from miajax.studies import common
 from miajax.studies.attack_entries import run_families
 from miajax.studies.campaign import Campaign, run_campaign
 from miajax.studies.config import Setup
+from miajax.studies.invocation import Invocation
 from miajax.studies.progress import Reporter, Silent
 from miajax.studies.recorded import recorded_signals
 
@@ -103,10 +103,7 @@ def run_low_budget(
     path: Path,
     options: LowBudgetOptions | None = None,
     reporter: Reporter | None = None,
-    *,
-    command: str = "",
-    begun: float | None = None,
-    import_s: float = 0.0,
+    invocation: Invocation | None = None,
 ) -> LowBudgetResult:
     """Trains what is missing and compares attacks on disjoint subsets of the run's models.
 
@@ -115,34 +112,29 @@ def run_low_budget(
       path: the run folder.
       options: defaults if None.
       reporter: listens; silent by default.
-      command: how to reproduce the run, for the report.
-      begun: ``time.perf_counter()`` when the work began; now if None.
-      import_s: seconds that imports took, for the record.
+      invocation: how the study was called; from code if None.
 
     Raises:
       UserError: see ``run_campaign``; a budget exceeds the run, or no two attacks can run at any budget.
     """
     options, reporter = options or LowBudgetOptions(), reporter or Silent()
-    begun = time.perf_counter() if begun is None else begun
+    called = invocation or Invocation()
     options.for_models(setup.config.num_shadows)  # told before anything trains
     campaign = run_campaign(setup, path, reporter)
     budgets = options.for_models(int(campaign.valid.sum()))
-    attack_begun = time.perf_counter()
-    white_box = any(field.endswith("gradient_norm") for name in options.attacks for field in ATTACKS[name].needs)
-    signals = recorded_signals(campaign, gradients=white_box)
-    settings = AttackOptions(rmia=RMIA_PRESETS.get(setup.dataset.name, RmiaOptions()))
-    compared = _compared(campaign, signals, options, budgets, settings)
-    attack_s = time.perf_counter() - attack_begun
-
-    report_begun = time.perf_counter()
+    with called.timed("attack"):
+        white_box = any(field.endswith("gradient_norm") for name in options.attacks for field in ATTACKS[name].needs)
+        signals = recorded_signals(campaign, gradients=white_box)
+        settings = AttackOptions(rmia=RMIA_PRESETS.get(setup.dataset.name, RmiaOptions()))
+        compared = _compared(campaign, signals, options, budgets, settings)
     results: dict[str, Any] = {
         **common.results_head(campaign), "fpr": options.fpr, "budgets": list(budgets), **compared,
         "notes": [*common.campaign_notes(campaign), *compared["notes"]],
     }
-    timing = results["timing"] = {"import_s": import_s, **dataclasses.asdict(campaign.timing), "attack_s": attack_s}
-    _write_report(campaign, results, command)
-    timing["report_s"] = time.perf_counter() - report_begun
-    timing["total_s"] = time.perf_counter() - begun
+    results["timing"] = called.timing(campaign.timing)
+    with called.timed("report"):
+        _write_report(campaign, results, called.command)
+    results["timing"] = called.timing(campaign.timing)
     write_json(path / "low_budget" / "results.json", results)
     return LowBudgetResult(campaign, results)
 

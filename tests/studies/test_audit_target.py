@@ -14,12 +14,14 @@ from miajax.metrics.roc import auc, roc_curve
 from miajax.signals.bundle import Signals
 from miajax.studies.audit_target import run_audit_target
 from miajax.studies.campaign import run_campaign
+from miajax.studies.invocation import Invocation
 from miajax.training.recipe import Recipe
 from tests.report.html import Document
 from tests.studies.helpers import small
 
 MODELS = 10
 LEARNT = Recipe(epochs=12, batch_size=16)
+CALL = Invocation("audit <&>")
 QUICK = ("global_threshold", "gap", "lira_online", "lira_online_fixed", "calibrated", "base_online")
 
 
@@ -34,7 +36,7 @@ def elsewhere(tmp_path_factory):
 
 def audit(folder, name, declaration=None, **arrays):
     np.savez(folder / f"{name}.npz", **arrays)
-    return run_audit_target(folder / "run", folder / f"{name}.npz", declaration, attacks=QUICK, command="audit <&>")
+    return run_audit_target(folder / "run", folder / f"{name}.npz", declaration, attacks=QUICK, invocation=CALL)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from miajax.errors import UserError
 from miajax.runs.exports import export_run
 from miajax.signals.bundle import Signals
 from miajax.studies.imported import run_imported
+from miajax.studies.invocation import Invocation
 from tests.report.html import Document
 from tests.runs.stored_runs import simulated_run
 
@@ -20,7 +21,8 @@ def imported(tmp_path_factory):
     folder = tmp_path_factory.mktemp("imported")
     arrays = simulated_run(folder / "run", num_models=8, num_examples=40, failed=(5,))
     export_run(folder / "run", "lira2021", folder / "exported")
-    return folder, arrays, run_imported(folder / "exported", "lira2021", folder / "out", command="import <&>")
+    called = Invocation("import <&>")
+    return folder, arrays, run_imported(folder / "exported", "lira2021", folder / "out", invocation=called)
 
 
 def test_scores_of_an_exported_run_are_the_run_s_own(imported):
