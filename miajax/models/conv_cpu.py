@@ -54,15 +54,19 @@ class CPULowering:
 
 
 def _convolve(x: jax.Array, kernel: jax.Array, geometry: Geometry) -> jax.Array:
-    """The forward convolution; one with few outputs computes two neighbouring pixels as one of twice the outputs.
+    """The forward convolution; one with few outputs computes neighbouring pixels as one of so many times the outputs.
 
-    The kernel then has one column more, and a third of the work is for nothing; 16 outputs are 1.4 times faster for it.
+    The kernel is wider then, and part of the work for nothing: 16 outputs are 1.4 times faster for two pixels at once,
+    and 3.6 times for four if they have but 3 channels.
     """
-    taps, outputs, (height, width) = kernel.shape[1], kernel.shape[3], geometry.out
-    if not (geometry.strides == (1, 1) and taps > 1 and width % 2 == 0 and _VECTOR <= outputs < 2 * _VECTOR):
+    channels, outputs, (height, width) = kernel.shape[2], kernel.shape[3], geometry.out
+    pixels = 4 if channels <= 4 else 2
+    few = _VECTOR <= outputs < 2 * _VECTOR and kernel.shape[1] > 1
+    if not few or geometry.strides != (1, 1) or width % pixels:
         return lax.conv_general_dilated(x, kernel, geometry.strides, geometry.padding, dimension_numbers=NHWC)
-    shifted = [jnp.pad(kernel, ((0, 0), side, (0, 0), (0, 0))) for side in ((0, 1), (1, 0))]
-    y = lax.conv_general_dilated(x, jnp.concatenate(shifted, 3), (1, 2), geometry.padding, dimension_numbers=NHWC)
+    sides = ((i, pixels - 1 - i) for i in range(pixels))
+    wide = jnp.concatenate([jnp.pad(kernel, ((0, 0), side, (0, 0), (0, 0))) for side in sides], 3)
+    y = lax.conv_general_dilated(x, wide, (1, pixels), geometry.padding, dimension_numbers=NHWC)
     return y.reshape(x.shape[0], height, width, outputs)
 
 

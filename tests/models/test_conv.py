@@ -28,6 +28,7 @@ CASES = {
     "5x5, one channel": ((8, 8), (5, 5), 1, 4, (1, 1), SAME5),
     "uneven padding": ((6, 7), (3, 5), 2, 2, (1, 2), ((0, 2), (3, 1))),
     "few outputs": ((6, 4), (3, 3), 18, 16, (1, 1), SAME3),
+    "few outputs of few channels": ((5, 8), (3, 3), 3, 16, (1, 1), SAME3),
     "few outputs, odd width": ((5, 5), (5, 3), 16, 4, (1, 1), ((2, 1), (1, 0))),
     "few channels": ((4, 6), (3, 3), 17, 33, (1, 1), SAME3),
 }
