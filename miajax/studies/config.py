@@ -163,7 +163,7 @@ class Setup:
             "num_examples": dataset.num_examples,
             "num_classes": dataset.num_classes,
             "model": {"name": self.trainer.model.name, **self.trainer.model.config},
-            "recipe": dataclasses.asdict(config.recipe),
+            "recipe": config.recipe.identity(),
             "optimizer": getattr(self.trainer.optimizer, "__name__", None),
             "seed": config.seed,
             "split": config.split,

@@ -4,6 +4,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from miajax.training.hamp import hamp_loss, soft_labels
+from miajax.training.recipe import Recipe
+from miajax.training.relaxloss import relax_loss
+
 
 def cross_entropy(
     logits: Float[Array, "batch classes"], labels: Int[Array, " batch"], label_smoothing: float = 0.0
@@ -16,3 +20,36 @@ def cross_entropy(
     if label_smoothing:
         of_label = (1.0 - label_smoothing) * of_label + label_smoothing * logits.mean(axis=-1)
     return normaliser - of_label
+
+
+def batch_loss(
+    recipe: Recipe,
+    logits: Float[Array, "batch classes"],
+    labels: Int[Array, " batch"],
+    epoch: int | Int[Array, ""],
+    *,
+    share: Float[Array, ""] | None = None,
+    weights: Float[Array, " batch"] | None = None,
+) -> Float[Array, ""]:
+    """What a recipe minimises on one batch, in nats.
+
+    Args:
+      recipe: names the loss.
+      logits, labels: of the batch.
+      epoch: 0-based; RelaxLoss alternates with it.
+      share: of each example's own label where the batch is mixed with its reverse, else None.
+      weights: of each example in the mean, whose divisor stays the batch's size; None weighs all 1. Not for RelaxLoss,
+        whose targets are the batch's.
+    """
+    if recipe.relaxloss:
+        return relax_loss(logits, labels, epoch, alpha=recipe.relaxloss, upper=recipe.relaxloss_upper)
+    loss = _example_losses(recipe, logits, labels)
+    if share is not None:
+        loss = share * loss + (1.0 - share) * _example_losses(recipe, logits, labels[::-1])
+    return (loss if weights is None else weights * loss).mean()
+
+
+def _example_losses(recipe: Recipe, logits: Array, labels: Array) -> Array:
+    if recipe.hamp:
+        return hamp_loss(logits, soft_labels(labels, logits.shape[-1], recipe.hamp), recipe.hamp_penalty)
+    return cross_entropy(logits, labels, recipe.label_smoothing)

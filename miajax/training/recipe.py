@@ -13,6 +13,7 @@ from miajax.errors import UserError
 OptimizerName = Literal["sgd", "adam", "adamw"]
 Precision = Literal["float32", "bfloat16"]
 Schedule = Literal["constant", "cosine", "step", "one_cycle"]
+_ADDED = {"relaxloss": ("relaxloss", "relaxloss_upper"), "hamp": ("hamp", "hamp_penalty")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +46,14 @@ class Recipe:
     """blank a square of so many pixels a side in each training image"""
     mixup: float = 0.0
     """alpha of mixup's Beta distribution; 0: none"""
+    relaxloss: float = 0.0
+    """training loss, in nats, that RelaxLoss keeps to; 0: none"""
+    relaxloss_upper: float = 1.0
+    """highest probability that RelaxLoss's flattened targets give the label"""
+    hamp: float = 0.0
+    """entropy of HAMP's soft labels as a share of the highest; 0: none"""
+    hamp_penalty: float = 0.0
+    """weight of HAMP's reward for unsure predictions"""
     ema: float = 0.0
     """decay of the moving average of parameters that is evaluated; 0: none"""
     early_stopping: int = 0
@@ -68,9 +77,29 @@ class Recipe:
         need(self.shift >= 0, "shift", "0 or more pixels")
         need(self.cutout >= 0, "cutout", "0 or more pixels")
         need(self.mixup >= 0, "mixup", "0 or more")
+        need(self.relaxloss >= 0, "relaxloss", "0 or more nats")
+        need(0 < self.relaxloss_upper <= 1, "relaxloss_upper", "a probability in (0, 1]")
+        need(0 <= self.hamp <= 1, "hamp", "a share in [0, 1]")
+        need(self.hamp_penalty >= 0, "hamp_penalty", "0 or more")
         need(0 <= self.ema < 1, "ema", "a decay in [0, 1)")
         need(self.early_stopping >= 0, "early_stopping", "0 or more epochs")
         need(self.precision in get_args(Precision), "precision", "one of " + ", ".join(get_args(Precision)))
+        need(not self.hamp_penalty or self.hamp > 0, "hamp_penalty", "--hamp with it")
+        targets = [name for name in ("label_smoothing", "mixup", "relaxloss", "hamp") if getattr(self, name)]
+        if len(targets) > 1 and targets != ["label_smoothing", "mixup"]:
+            raise UserError(
+                " with ".join(f"--{name} {getattr(self, name)}" for name in targets),
+                expected="one of them: each sets the targets of training",
+            )
+
+    def identity(self) -> dict[str, Any]:
+        """JSON of all settings; those younger than some runs only where they are used, so that those runs still match."""
+        settings = dataclasses.asdict(self)
+        for switch, names in _ADDED.items():
+            if not settings[switch]:
+                for name in names:
+                    del settings[name]
+        return settings
 
     @property
     def augments_images(self) -> bool:

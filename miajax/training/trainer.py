@@ -10,10 +10,11 @@ import numpy as np
 import optax
 
 from miajax.data.dataset import Dataset
+from miajax.errors import UserError
 from miajax.models.model import Model
 from miajax.training import augment
 from miajax.training.dp.step import PrivateInputs, PrivateStep
-from miajax.training.losses import cross_entropy
+from miajax.training.losses import batch_loss, cross_entropy
 from miajax.training.recipe import OptimizerBuilder, Recipe, build_optimizer
 from miajax.training.shuffle import shuffled
 
@@ -29,12 +30,14 @@ class TrainingData(NamedTuple):
     Attributes:
       features, labels: the pool, ``[N, ...]`` uint8 or float32, and ``int32[N]``.
       validation_features, validation_labels: what early stopping looks at, or None.
+      weights: ``float32[N]``, of each example in the loss, or None for 1.
     """
 
     features: Leaf
     labels: Leaf
     validation_features: Leaf | None = None
     validation_labels: Leaf | None = None
+    weights: Leaf | None = None
 
 
 class Members(NamedTuple):
@@ -158,6 +161,13 @@ class Trainer:
     optimizer: OptimizerBuilder | None = None
     private: PrivateStep | None = None
 
+    def __post_init__(self):
+        for name in ("relaxloss", "hamp"):
+            if self.private is not None and getattr(self.recipe, name):
+                raise UserError(
+                    f"--{name} {getattr(self.recipe, name)} with differential privacy", expected="plain cross-entropy"
+                )
+
     @property
     def steps_per_epoch(self) -> int:
         """Steps that an epoch runs, for the model with the most members."""
@@ -218,7 +228,7 @@ class Trainer:
             order = None if self.private is not None else self._shuffle(members, number)
             keys = jax.random.fold_in(self.key(members.model_id, _STEP), number)
             steps = jnp.arange(self.steps_per_epoch, dtype=jnp.int32)
-            step = partial(self._step, optimizer, data, members, keys)
+            step = partial(self._step, optimizer, data, members, number, keys)
             state, (losses, hits) = jax.lax.scan(step, before, (steps, order))
             ran = jnp.maximum(members.count // self.recipe.batch_size, 1) if self._cut_short else self.steps_per_epoch
             seen = History(losses.sum() / ran, hits.sum() / ran)
@@ -272,19 +282,17 @@ class Trainer:
         logits, model_state = self.model.apply(params, model_state, x, True, dropout)
         return logits.astype(jnp.float32), model_state
 
-    def _objective(self, params, model_state, x: jax.Array, y: jax.Array, key: jax.Array):
-        """Mean loss of a batch as stored, with ``(model_state, share classified right)``."""
-        recipe = self.recipe
+    def _objective(self, params, model_state, batch: tuple[jax.Array, jax.Array, jax.Array | None], epoch, key):
+        """Loss of ``(x, y, weights)`` as stored, with ``(model_state, share classified right)``."""
+        x, y, weights = batch
         draws, dropout = jax.random.split(key)
         x = self._augmented(draws, self.scaling(x))
         share = None
-        if recipe.mixup:
-            x, share = augment.mixup(jax.random.fold_in(draws, 3), x, recipe.mixup)
+        if self.recipe.mixup:
+            x, share = augment.mixup(jax.random.fold_in(draws, 3), x, self.recipe.mixup)
         logits, model_state = self.forward(params, model_state, x, dropout)
-        loss = cross_entropy(logits, y, recipe.label_smoothing)
-        if share is not None:
-            loss = share * loss + (1.0 - share) * cross_entropy(logits, y[::-1], recipe.label_smoothing)
-        return loss.mean(), (model_state, (jnp.argmax(logits, -1) == y).mean(dtype=jnp.float32))
+        loss = batch_loss(self.recipe, logits, y, epoch, share=share, weights=weights)
+        return loss, (model_state, (jnp.argmax(logits, -1) == y).mean(dtype=jnp.float32))
 
     def _private_gradient(self, data: TrainingData, members: Members, state: TrainState, key: jax.Array):
         """Loss, share classified right, and gradient of a step that the mechanism samples itself."""
@@ -308,16 +316,16 @@ class Trainer:
         )
         return seen.loss, seen.hit, seen.gradient
 
-    def _step(self, optimizer, data: TrainingData, members: Members, keys, state: TrainState, batch):
+    def _step(self, optimizer, data: TrainingData, members: Members, epoch, keys, state: TrainState, batch):
         number, rows = batch
         key = jax.random.fold_in(keys, number)
         if self.private is not None:
             loss, hit, gradient = self._private_gradient(data, members, state, key)
             model_state, private_steps = state.model_state, state.private_steps + 1
         else:
-            x, y = data.features[rows], data.labels[rows]
+            drawn = data.features[rows], data.labels[rows], None if data.weights is None else data.weights[rows]
             gradient_of = jax.value_and_grad(self._objective, has_aux=True)
-            (loss, (model_state, hit)), gradient = gradient_of(state.params, state.model_state, x, y, key)
+            (loss, (model_state, hit)), gradient = gradient_of(state.params, state.model_state, drawn, epoch, key)
             private_steps = None
         updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)

@@ -3,9 +3,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from miajax.defenses import hamp
-from miajax.defenses.relaxloss import flattened_posteriors, relax_loss
-from miajax.training.losses import cross_entropy
+from miajax.errors import UserError
+from miajax.training import hamp
+from miajax.training.losses import batch_loss, cross_entropy
+from miajax.training.recipe import Recipe
+from miajax.training.relaxloss import flattened_posteriors, relax_loss
 from tests.oracles import defenses as oracle
 
 RNG = np.random.default_rng(0)
@@ -74,14 +76,6 @@ def test_hamp_without_smoothing_and_penalty_is_cross_entropy():
     )
 
 
-def test_borrowed_scores_keep_ranks_and_take_values():
-    tied = np.round(UNSURE)
-    got = np.asarray(hamp.borrowed_scores(tied, SURE))
-    np.testing.assert_allclose(got, [oracle.borrowed_scores(z, s) for z, s in zip(tied, SURE, strict=True)])
-    np.testing.assert_array_equal(np.asarray(hamp.borrowed_scores(UNSURE, SURE)).argmax(1), UNSURE.argmax(1))
-    np.testing.assert_array_equal(np.sort(got, 1), np.sort(SURE, 1))
-
-
 def test_losses_work_under_jit_and_vmap():
     both = np.stack([SURE, UNSURE])
     targets = hamp.soft_labels(LABELS, 4, 0.6)
@@ -89,5 +83,39 @@ def test_losses_work_under_jit_and_vmap():
     np.testing.assert_allclose(relaxed[1], relax_loss(UNSURE, LABELS, 1, alpha=0.6, upper=0.7), rtol=1e-5)
     hampered = jax.jit(jax.vmap(lambda z: hamp.hamp_loss(z, targets, 0.3)))(both)
     np.testing.assert_allclose(hampered[1], hamp.hamp_loss(UNSURE, targets, 0.3), rtol=1e-5)
-    borrowed = jax.jit(jax.vmap(hamp.borrowed_scores))(both, both[::-1])
-    np.testing.assert_array_equal(borrowed[0], hamp.borrowed_scores(SURE, UNSURE))
+
+
+@pytest.mark.parametrize("epoch", [0, 1])
+def test_a_recipe_with_relaxloss_minimises_relaxloss(epoch):
+    recipe = Recipe(relaxloss=0.6, relaxloss_upper=0.7)
+    got = batch_loss(recipe, jnp.asarray(SURE), jnp.asarray(LABELS), jnp.int32(epoch))
+    np.testing.assert_allclose(got, oracle.relax_loss(SURE.astype(np.float64), LABELS, epoch, 0.6, 0.7), rtol=1e-5)
+
+
+def test_a_recipe_with_hamp_minimises_its_loss_on_soft_labels():
+    targets = np.asarray(hamp.soft_labels(LABELS, 4, 0.6), np.float64)
+    want = [oracle.hamp_loss(z, t, 0.3) for z, t in zip(SURE.astype(np.float64), targets, strict=True)]
+    got = batch_loss(Recipe(hamp=0.6, hamp_penalty=0.3), jnp.asarray(SURE), jnp.asarray(LABELS), 0)
+    np.testing.assert_allclose(got, np.mean(want), rtol=1e-4)
+
+
+def test_weights_scale_each_example_and_not_the_divisor():
+    weights = np.linspace(0, 1, 12, dtype=np.float32)
+    want = (weights * np.asarray(cross_entropy(jnp.asarray(UNSURE), jnp.asarray(LABELS)))).sum() / 12
+    got = batch_loss(Recipe(), jnp.asarray(UNSURE), jnp.asarray(LABELS), 0, weights=jnp.asarray(weights))
+    np.testing.assert_allclose(got, want, rtol=1e-6)
+    ones = batch_loss(Recipe(), jnp.asarray(UNSURE), jnp.asarray(LABELS), 0, weights=jnp.ones(12))
+    assert ones == batch_loss(Recipe(), jnp.asarray(UNSURE), jnp.asarray(LABELS), 0)
+
+
+def test_losses_that_set_the_targets_exclude_one_another():
+    with pytest.raises(UserError, match="one of them"):
+        Recipe(relaxloss=1.0, label_smoothing=0.1)
+    with pytest.raises(UserError, match="--hamp with it"):
+        Recipe(hamp_penalty=0.1)
+
+
+def test_losses_that_are_not_used_leave_the_recipe_that_runs_recorded_before_them():
+    assert not {"relaxloss", "relaxloss_upper", "hamp", "hamp_penalty"} & set(Recipe().identity())
+    assert Recipe(relaxloss=1.0).identity()["relaxloss_upper"] == 1.0
+    assert Recipe(hamp=0.5).identity()["hamp"] == 0.5
