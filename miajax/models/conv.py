@@ -16,9 +16,9 @@ from jaxtyping import Array, Float
 
 from miajax.errors import UserError
 from miajax.models.conv_cpu import CPULowering
-from miajax.models.conv_lowerings import Geometry, GroupedLowering
+from miajax.models.conv_lowerings import Geometry, GroupedLowering, PatchesLowering, lowering_in_force
 
-LOWERINGS = ("cpu", "grouped")
+LOWERINGS = ("cpu", "grouped", "patches", "unrolled")
 
 Product = Callable[[jax.Array, jax.Array], jax.Array]
 
@@ -26,6 +26,9 @@ Product = Callable[[jax.Array, jax.Array], jax.Array]
 def default_lowering(platform: str | None = None) -> str:
     """The lowering for ``platform``, by default JAX's backend: measured for ``cpu``, not measured elsewhere."""
     return "cpu" if (platform or jax.default_backend()) == "cpu" else "grouped"
+
+
+_SINGLE = {"cpu": CPULowering, "patches": PatchesLowering}
 
 
 def conv(
@@ -37,22 +40,22 @@ def conv(
 ) -> Float[Array, "B P Q O"]:
     """Cross-correlation of ``x`` with ``kernel``, as ``lax.conv_general_dilated`` with NHWC and HWIO.
 
-    Under ``vmap``, models with inputs and kernels of their own become groups (``grouped``) or run one after another
-    (``cpu``); models that share the input become output channels of one convolution, models that share the kernel
-    become one batch.
+    Under ``vmap``, models with inputs and kernels of their own become groups (``grouped``), a batch of matmuls over
+    patches (``patches``), convolutions side by side (``unrolled``), or run one after another (``cpu``); models that
+    share the input become output channels of one convolution, models that share the kernel become one batch.
 
     Args:
       x: images.
       kernel: weights.
       strides: vertical and horizontal.
       padding: ``"SAME"``, ``"VALID"``, or zeros ``[(top, bottom), (left, right)]``.
-      lowering: ``"cpu"``, ``"grouped"``, or None for ``default_lowering()``. Bits depend on it, so an execution plan
-        names it.
+      lowering: one of ``LOWERINGS``, or None for the one in force where this is traced (``lowered_by``), else
+        ``default_lowering()``. Bits depend on it, so an execution plan names it.
 
     Raises:
       UserError: an unknown lowering.
     """
-    lowering = lowering or default_lowering()
+    lowering = lowering or lowering_in_force() or default_lowering()
     if lowering not in LOWERINGS:
         raise UserError(f"convolution lowering {lowering} is unknown", expected=" or ".join(LOWERINGS))
     dtype = jnp.result_type(x, kernel)
@@ -99,14 +102,19 @@ _FREE_AXES = {  # (of the operand, of the result), for the first and the second 
 @functools.cache
 def _product(geometry: Geometry, lowering: str, name: str, groups: int = 1) -> Product:
     """One product with its batching rule. With groups, the last axis of every array is ordered (group, channel)."""
-    implementation = CPULowering(geometry) if lowering == "cpu" else GroupedLowering(geometry, groups)
-    product = custom_vmap(getattr(implementation, name))
+    implementation = _SINGLE[lowering](geometry) if lowering in _SINGLE else GroupedLowering(geometry, groups)
+    one = getattr(implementation, name)
+    product = custom_vmap(one)
 
     @product.def_vmap
     def _(models, batched, first, second):
         if all(batched):
             if lowering == "cpu":
                 return lax.map(lambda operands: product(*operands), (first, second)), True
+            if lowering == "patches":
+                return jax.vmap(one)(first, second), True
+            if lowering == "unrolled":
+                return jnp.stack([product(first[m], second[m]) for m in range(models)]), True
             merged = _product(geometry, lowering, name, groups * models)
             return _unfold(merged(_fold(first, 3, groups), _fold(second, 3, groups)), 3, models, groups), True
         operands = [first, second]

@@ -15,6 +15,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from miajax import compat
+from miajax.models.conv_lowerings import lowered_by
 
 Parallel = Literal["shard_map", "pmap"]
 _MODELS = PartitionSpec("models")  # pyright: ignore[reportCallIssue]
@@ -29,11 +30,13 @@ class Placement:
       devices: the devices of the model axis, in order.
       chunk: models under one ``vmap``; the width that a model's bits depend on.
       parallel: ``shard_map``, or ``pmap`` beside it.
+      lowering: of convolutions that name none; None leaves it to the backend.
     """
 
     devices: tuple[jax.Device, ...]
     chunk: int
     parallel: Parallel = "shard_map"
+    lowering: str | None = None
 
     @property
     def width(self) -> int:
@@ -77,7 +80,8 @@ class OverModels:
         chunk = self.placement.chunk
         folded = jax.tree.map(lambda a: a.reshape(-1, chunk, *a.shape[1:]), (carried, per_model))
         of_chunk = jax.vmap(self.fn, in_axes=(0, 0, None))
-        out = jax.lax.map(lambda models: of_chunk(models[0], models[1], shared), folded)
+        with lowered_by(self.placement.lowering):
+            out = jax.lax.map(lambda models: of_chunk(models[0], models[1], shared), folded)
         return jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), out)
 
     def lower(self, carried: Any, per_model: Any, shared: Any):

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 
 from miajax.errors import UserError
+from miajax.models.conv import LOWERINGS, default_lowering
 from miajax.training.devices import free_memory, instruction_set
 from miajax.training.parallel import Parallel, Placement
 from miajax.training.trainer import Members, Trainer
@@ -26,8 +27,9 @@ class ExecutionPlan:
       chunk: models under one vmap.
       group: models trained and stored together.
       query_block: examples of one forward pass when models are queried.
-      precision: of parameters and arithmetic.
+      precision: of forward and backward passes in training.
       jax, jaxlib: versions.
+      lowering: of convolutions that name none, as in ``miajax.models.conv``.
     """
 
     platform: str
@@ -41,6 +43,7 @@ class ExecutionPlan:
     precision: str
     jax: str
     jaxlib: str
+    lowering: str = "cpu"
 
     def differing_bits(self, other: "ExecutionPlan") -> dict[str, tuple[Any, Any]]:
         """Fields that may change bits and differ: ``{name: (here, there)}``."""
@@ -50,7 +53,7 @@ class ExecutionPlan:
     def placement(self) -> Placement:
         """The plan on this machine's devices."""
         devices = tuple(jax.devices()[: self.num_devices])
-        return Placement(devices, self.chunk, self.parallel)
+        return Placement(devices, self.chunk, self.parallel, self.lowering)
 
 
 def bytes_per_model(trainer: Trainer) -> tuple[int, int]:
@@ -74,6 +77,7 @@ def choose_plan(
     parallel: Parallel = "shard_map",
     chunk: int | None = None,
     group: int | None = None,
+    lowering: str | None = None,
 ) -> ExecutionPlan:
     """The plan of a new campaign on this machine.
 
@@ -81,7 +85,10 @@ def choose_plan(
       trainer: the training to be run.
       num_examples, queries, num_classes: shape of what each model is asked, ``[N, Q, C]``.
       parallel: how devices are used.
-      chunk, group: override what would be chosen; a group is rounded up to whole chunks on every device.
+      chunk, group, lowering: override what would be chosen; a group is rounded up to whole chunks on every device.
+
+    Raises:
+      UserError: a chunk below 1 or an unknown lowering.
     """
     devices = jax.devices()
     params, state = bytes_per_model(trainer)
@@ -95,6 +102,8 @@ def choose_plan(
             chunk = 1 << (chunk.bit_length() - 1)
     if chunk < 1:
         raise UserError(f"--chunk {chunk}", expected="1 or more models")
+    if lowering is not None and lowering not in LOWERINGS:
+        raise UserError(f"--lowering {lowering} is unknown", expected="one of " + ", ".join(LOWERINGS))
     unit = chunk * len(devices)
     if group is None:
         # Training state twice (the old one is given up late), logits once on the device and once on the host.
@@ -111,7 +120,8 @@ def choose_plan(
         chunk=chunk,
         group=group,
         query_block=256 if images else min(num_examples, 2048),
-        precision="float32",
+        precision=trainer.recipe.precision,
         jax=jax.__version__,
         jaxlib=importlib.metadata.version("jaxlib"),
+        lowering=lowering or default_lowering(devices[0].platform),
     )

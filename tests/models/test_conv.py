@@ -14,9 +14,12 @@ from jax.sharding import PartitionSpec as P
 
 from miajax.errors import UserError
 from miajax.models.conv import LOWERINGS, conv, default_lowering
+from miajax.training.parallel import OverModels, Placement
 from tests.oracles import conv as oracle
 
 MODELS = 3
+# Those that a default plan chooses are tested at once, the others by continuous integration.
+EVERY = [pytest.param(n, marks=() if n in ("cpu", "grouped") else pytest.mark.slow) for n in LOWERINGS]
 compiled = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": "1"})
 SAME3, SAME5 = (((n, n), (n, n)) for n in (1, 2))
 
@@ -61,7 +64,7 @@ def pull_backs(function, axes):
     return compiled(jax.vmap(one, (*axes, 0))), compiled(all_at_once)
 
 
-@pytest.mark.parametrize("lowering", LOWERINGS)
+@pytest.mark.parametrize("lowering", EVERY)
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_products_equal_pixel_loops_whatever_the_order_of_vmap_and_grad(case, lowering):
     x, kernel, dy, strides, padding = draw(case)
@@ -77,7 +80,7 @@ def test_products_equal_pixel_loops_whatever_the_order_of_vmap_and_grad(case, lo
                 np.testing.assert_allclose(dkernel[m], expected, atol=1e-11)
 
 
-@pytest.mark.parametrize("lowering", LOWERINGS)
+@pytest.mark.parametrize("lowering", EVERY)
 @pytest.mark.parametrize("axes", [(None, 0), (0, None)], ids=["shared input", "shared kernel"])
 @pytest.mark.parametrize("name", ["3x3 strided", "few outputs"])
 def test_models_may_share_an_input_or_a_kernel(name, axes, lowering):
@@ -95,7 +98,7 @@ def test_models_may_share_an_input_or_a_kernel(name, axes, lowering):
 @pytest.mark.parametrize(
     ("inner", "axes"), [((0, 0), (0, 0)), ((None, 0), (0, 0)), ((0, 0), (None, 0)), ((0, None), (None, 0))]
 )
-@pytest.mark.parametrize("lowering", LOWERINGS)
+@pytest.mark.parametrize("lowering", EVERY)
 def test_vmaps_nest(inner, axes, lowering):
     rng = np.random.default_rng(0)
     shapes = ((2, 5, 6, 2), (3, 3, 2, 3))
@@ -124,14 +127,25 @@ def test_grouped_weight_gradient_is_a_batch_grouped_convolution_in_either_order(
 
 def test_shared_input_costs_one_convolution_without_groups():
     x, kernel, *_ = draw(CASES["5x5, one channel"])
-    for lowering in LOWERINGS:
+    for lowering in ("cpu", "grouped", "unrolled"):
         text = jax.jit(jax.vmap(functools.partial(conv, lowering=lowering), (None, 0))).lower(x[0], kernel).as_text()
         assert text.count("stablehlo.convolution") == 1
         assert "feature_group_count = 1" in text
         assert "while" not in text
 
 
-@pytest.mark.parametrize("lowering", LOWERINGS)
+def test_lowering_in_force_where_a_program_is_traced_is_the_default(devices):
+    x, kernel, *_ = draw(CASES["5x5, one channel"], models=2)
+    grouped = OverModels(lambda _, operands, __: conv(*operands), Placement(devices[:1], 2, lowering="grouped"))
+    default = OverModels(lambda _, operands, __: conv(*operands), Placement(devices[:1], 2))
+    named = OverModels(
+        lambda _, operands, __: conv(*operands, lowering="cpu"), Placement(devices[:1], 2, lowering="grouped")
+    )
+    texts = [program.lower((), (x, kernel), ()).as_text() for program in (grouped, default, named)]
+    assert ["feature_group_count = 2" in text for text in texts] == [True, False, False]
+
+
+@pytest.mark.parametrize("lowering", EVERY)
 def test_training_in_a_scan_on_two_devices_equals_lax(lowering, devices):
     mesh = Mesh(np.array(devices[:2]), ("models",))
     rng = np.random.default_rng(0)
@@ -157,7 +171,7 @@ def test_training_in_a_scan_on_two_devices_equals_lax(lowering, devices):
     assert not any(word in ours.as_text() for word in ("all-reduce", "all-gather", "collective-permute"))
 
 
-@pytest.mark.parametrize("lowering", LOWERINGS)
+@pytest.mark.parametrize("lowering", EVERY)
 @pytest.mark.parametrize("name", ["few channels", "few outputs"])
 def test_bfloat16_stays_bfloat16_and_sums_in_float32(name, lowering):
     case = CASES[name]
@@ -184,7 +198,7 @@ def test_operands_of_two_dtypes_are_promoted_and_gradients_keep_their_own():
 
 
 def test_an_unknown_lowering_is_refused_by_name():
-    with pytest.raises(UserError, match=r"fft.*cpu or grouped"):
+    with pytest.raises(UserError, match=r"fft.*cpu or grouped or patches or unrolled"):
         conv(jnp.ones((1, 4, 4, 1)), jnp.ones((3, 3, 1, 2)), lowering="fft")
 
 
