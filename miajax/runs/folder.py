@@ -152,8 +152,8 @@ class RunFolder:
             self._locks = ModelLocks(self.path / ".locks")
         with self._locks.hold(models) as ours:
             if ours:
-                for folder in (self.groups, self.path / "logits", self.path / "losses", self.path / "checkpoints"):
-                    remove_leftovers(folder, range_name(models))
+                for kind in ("groups", "logits", "losses", "margins", "early_logits", "checkpoints"):
+                    remove_leftovers(self.path / kind, range_name(models))
             yield ours
 
     def save_group(

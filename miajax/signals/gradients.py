@@ -26,6 +26,69 @@ class GradientNorms(NamedTuple):
     inputs: Float[Array, "models examples"]
 
 
+class GradientQuerier:
+    """The compiled gradient norms of a trainer's models over one set of examples, in evaluation mode.
+
+    Where the network's layers can be tapped (as for private training), no per-example gradient is ever formed: norms
+    follow from the layers' inputs and cotangents (Goodfellow 2015, arXiv 1510.01799). Elsewhere examples come one at a
+    time.
+
+    Args:
+      trainer: whose models are asked.
+      model: ``(params, model_state)`` of any one of them: whether its layers can be tapped is tried on it.
+      features, labels: ``[N, ...]`` as stored, ``int32[N]``; put on every device once.
+      placement: how models share the machine.
+      block: examples of one backward pass.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        model: tuple[Any, Any],
+        features: np.ndarray,
+        labels: np.ndarray,
+        placement: Placement,
+        *,
+        block: int = 256,
+    ):
+        num_examples = len(labels)
+        block = min(block, num_examples)
+        blocks = -(-num_examples // block)
+        rows = np.minimum(np.arange(blocks * block), num_examples - 1)
+        folded = tuple(array[rows].reshape(blocks, block, *array.shape[1:]) for array in (features, labels))
+        self._shared = placement.share(folded)
+        plan = plan_clipping(_evaluating(trainer, model[1]), model[0], features.shape[1:], check=cross_entropy)
+
+        def of_model(_, model, shared):
+            params, state = model
+            network = _evaluating(trainer, state)
+
+            def of_example(example):
+                x, y = example
+                objective = lambda params, x: cross_entropy(network(params, x[None], None), y[None])[0]  # noqa: E731
+                by_params, by_input = jax.grad(objective, (0, 1))(params, x)
+                return GradientNorms(optax.tree.norm(by_params), optax.tree.norm(by_input))
+
+            def of_block(rows):
+                x, y = trainer.scaling(rows[0]), rows[1]
+                if plan.fallback is not None:  # one at a time: a convolution's weight gradient can't be vmapped twice
+                    return jax.lax.map(of_example, (x, y))
+                by_inputs = jax.grad(lambda x: cross_entropy(network(params, x, None), y).sum())(x)
+                everyone, no_key = jnp.ones(block, bool), jax.random.key(0, impl="threefry2x32")
+                # The clipped sum itself is unused, so the compiler leaves it out.
+                by_params = clipped_sum(plan, network, cross_entropy, params, x[:, None], y, everyone, 1.0, no_key)
+                return GradientNorms(by_params.norms, jnp.sqrt((by_inputs.reshape(block, -1) ** 2).sum(1)))
+
+            norms = jax.lax.map(of_block, shared)
+            return jax.tree.map(lambda a: a.reshape(-1)[:num_examples], norms)
+
+        self.program = OverModels(of_model, placement)
+
+    def __call__(self, models: tuple[Any, Any]) -> GradientNorms:
+        """The norms of ``models``, leaves ``[G, ...]``; G a multiple of the placement's width."""
+        return self.program((), models, self._shared)
+
+
 def gradient_norms(
     trainer: Trainer,
     models: tuple[Any, Any],
@@ -35,58 +98,21 @@ def gradient_norms(
     *,
     block: int = 256,
 ) -> GradientNorms:
-    """Gradient norms of all models on all examples, in evaluation mode.
-
-    Where the network's layers can be tapped (as for private training), no per-example gradient is ever formed: norms
-    follow from the layers' inputs and cotangents (Goodfellow 2015, arXiv 1510.01799). Elsewhere examples come one at a
-    time.
+    """Gradient norms of any number of models on all examples; see ``GradientQuerier``.
 
     Args:
       trainer: whose models they are.
       models: ``(params, model_state)`` with leaves ``[G, ...]``, as ``Trainer.evaluated`` gives them.
-      features, labels: ``[N, ...]`` as stored, ``int32[N]``.
-      placement: how models share the machine.
-      block: examples of one backward pass.
+      features, labels, placement, block: see ``GradientQuerier``.
 
     Returns:
       NumPy arrays.
     """
-    num_models, num_examples = len(jax.tree.leaves(models)[0]), len(labels)
-    block = min(block, num_examples)
-    blocks = -(-num_examples // block)
-    rows = np.minimum(np.arange(blocks * block), num_examples - 1)
-    folded = tuple(array[rows].reshape(blocks, block, *array.shape[1:]) for array in (features, labels))
-    example_shape = features.shape[1:]
     first = jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), models)
-    network = _evaluating(trainer, first[1])
-    plan = plan_clipping(network, first[0], example_shape, check=cross_entropy)
-
-    def of_model(_, model, shared):
-        params, state = model
-        network = _evaluating(trainer, state)
-
-        def of_example(example):
-            x, y = example
-            objective = lambda params, x: cross_entropy(network(params, x[None], None), y[None])[0]  # noqa: E731
-            by_params, by_input = jax.grad(objective, (0, 1))(params, x)
-            return GradientNorms(optax.tree.norm(by_params), optax.tree.norm(by_input))
-
-        def of_block(rows):
-            x, y = trainer.scaling(rows[0]), rows[1]
-            if plan.fallback is not None:  # one at a time: a convolution's weight gradient can't be vmapped twice
-                return jax.lax.map(of_example, (x, y))
-            by_inputs = jax.grad(lambda x: cross_entropy(network(params, x, None), y).sum())(x)
-            everyone, no_key = jnp.ones(block, bool), jax.random.key(0, impl="threefry2x32")
-            # The clipped sum itself is unused, so the compiler leaves it out.
-            by_params = clipped_sum(plan, network, cross_entropy, params, x[:, None], y, everyone, 1.0, no_key)
-            return GradientNorms(by_params.norms, jnp.sqrt((by_inputs.reshape(block, -1) ** 2).sum(1)))
-
-        norms = jax.lax.map(of_block, shared)
-        return jax.tree.map(lambda a: a.reshape(-1)[:num_examples], norms)
-
-    width = -(-num_models // placement.width) * placement.width
-    padded = jax.tree.map(lambda leaf: np.asarray(leaf)[np.minimum(np.arange(width), num_models - 1)], models)
-    answers = OverModels(of_model, placement)((), padded, placement.share(folded))
+    querier = GradientQuerier(trainer, first, features, labels, placement, block=block)
+    num_models = len(jax.tree.leaves(models)[0])
+    rows = np.minimum(np.arange(-(-num_models // placement.width) * placement.width), num_models - 1)
+    answers = querier(jax.tree.map(lambda leaf: np.asarray(leaf)[rows], models))
     return jax.tree.map(lambda a: np.asarray(a)[:num_models], answers)
 
 

@@ -95,7 +95,7 @@ class Querier:
         mode: QueryMode = "evaluation",
     ):
         check_queries(queries, features.shape[1:])
-        self.num_examples = len(labels)
+        self.num_examples, self.keep_logits = len(labels), keep_logits
         self.block = min(block, self.num_examples)
         blocks = -(-self.num_examples // self.block)
         rows = np.minimum(np.arange(blocks * self.block), self.num_examples - 1)
