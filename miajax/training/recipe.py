@@ -93,7 +93,7 @@ class Recipe:
             )
 
     def identity(self) -> dict[str, Any]:
-        """JSON of all settings; those younger than some runs only where they are used, so that those runs still match."""
+        """JSON of all settings; younger ones only where they are used, so that runs made before them still match."""
         settings = dataclasses.asdict(self)
         for switch, names in _ADDED.items():
             if not settings[switch]:
