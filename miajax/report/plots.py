@@ -55,17 +55,17 @@ _INCHES = (4.7, 3.5)
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def _styled(draw: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+def styled(draw: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
     """Runs ``draw`` under the house style, leaving the caller's matplotlib settings alone."""
 
     @functools.wraps(draw)
-    def styled(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+    def under_style(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
         import matplotlib
 
         with matplotlib.rc_context(_STYLE):
             return draw(*args, **kwargs)
 
-    return styled
+    return under_style
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Mark:
     label: str
 
 
-@_styled
+@styled
 def roc_figure(curves: Sequence[Curve], *, resolvable_fpr: float, inches: tuple[float, float] = _INCHES) -> "Figure":
     """Log-log ROC from 1e-5 with the diagonal of chance and bars for known intervals.
 
@@ -129,7 +129,7 @@ def roc_figure(curves: Sequence[Curve], *, resolvable_fpr: float, inches: tuple[
       resolvable_fpr: 1 / number of non-members; what lies left of it is shaded, because it rests on no false alarm.
       inches: width and height.
     """
-    figure, axes = _axes(inches)
+    figure, axes = blank_axes(inches)
     grid = np.geomspace(FPR_FLOOR, 1.0, 240)
     axes.set_xscale("log")
     axes.set_yscale("log")
@@ -163,7 +163,7 @@ def roc_figure(curves: Sequence[Curve], *, resolvable_fpr: float, inches: tuple[
     return figure
 
 
-@_styled
+@styled
 def histogram_figure(
     samples: Sequence[Sample],
     *,
@@ -188,7 +188,7 @@ def histogram_figure(
       clip: shares of the values left outside the axis, at the lower and at the upper end.
       inches: width and height.
     """
-    figure, axes = _axes(inches)
+    figure, axes = blank_axes(inches)
     values = [sample.values for sample in samples]
     edges = common_edges(values, bins or supported_bins(values), clip, include=[mark.x for mark in marks])
     margin = 0.0 if any(clip) else 0.03 * (edges[-1] - edges[0])
@@ -214,7 +214,7 @@ def histogram_figure(
     else:
         axes.set_ylim(0, 1.22 * peak or 1)
     axes.set_xlim(edges[0] - margin, edges[-1] + margin)
-    _draw_marks(axes, marks)
+    draw_marks(axes, marks)
     axes.grid(True, axis="y")
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
@@ -225,7 +225,7 @@ def histogram_figure(
     return figure
 
 
-@_styled
+@styled
 def gap_figure(
     member_accuracy: Float[np.ndarray, " models"],
     non_member_accuracy: Float[np.ndarray, " models"],
@@ -241,7 +241,7 @@ def gap_figure(
       most: models drawn at most, evenly picked from the sorted ones.
       inches: width and height.
     """
-    figure, axes = _axes(inches, bottom=0.3)
+    figure, axes = blank_axes(inches, bottom=0.3)
     both = np.stack([np.asarray(member_accuracy, np.float64), np.asarray(non_member_accuracy, np.float64)])
     both = both[:, np.isfinite(both).all(axis=0)]
     both = both[:, np.lexsort((both[0], both[1]))]
@@ -269,7 +269,7 @@ def gap_figure(
     return figure
 
 
-@_styled
+@styled
 def budget_figure(
     lines: Sequence[Line], *, xlabel: str, ylabel: str, chance: float, inches: tuple[float, float] = _INCHES
 ) -> "Figure":
@@ -281,7 +281,7 @@ def budget_figure(
       chance: the rate of an attack without any power.
       inches: width and height.
     """
-    figure, axes = _axes(inches)
+    figure, axes = blank_axes(inches)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.axhline(chance, color=palette.MUTED, linewidth=0.9, linestyle=(0, (1, 2)), label="chance")
@@ -309,13 +309,13 @@ def budget_figure(
     return figure
 
 
-@_styled
+@styled
 def save_png(figure: "Figure", file: IO[bytes], *, dpi: int = 160) -> None:
     """Writes the figure as PNG into an open file; writing atomically is the caller's business."""
     figure.savefig(file, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
 
 
-@_styled
+@styled
 def figure_to_data_uri(figure: "Figure", format: str = "svg") -> str:
     """The figure as a ``data:`` URI: ``svg`` (small, sharp on paper; the default) or ``png`` (many points)."""
     buffer = io.BytesIO()
@@ -366,7 +366,7 @@ def _density(values: Float[np.ndarray, "..."], edges: Float[np.ndarray, " edges"
     return counts / max(1, finite.size) / (edges[1] - edges[0])
 
 
-def _draw_marks(axes: "Axes", marks: Sequence[Mark]) -> None:
+def draw_marks(axes: "Axes", marks: Sequence[Mark]) -> None:
     low, high = axes.get_xlim()
     for mark in marks:
         right = mark.x > (low + high) / 2
@@ -377,7 +377,7 @@ def _draw_marks(axes: "Axes", marks: Sequence[Mark]) -> None:
         )
 
 
-def _axes(inches: tuple[float, float], *, left: float = 0.6, bottom: float = 0.46) -> tuple["Figure", "Axes"]:
+def blank_axes(inches: tuple[float, float], *, left: float = 0.6, bottom: float = 0.46) -> tuple["Figure", "Axes"]:
     """A figure with one axes placed in inches from its edges."""
     from matplotlib.figure import Figure
 
