@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from miajax.attacks.registry import ATTACKS
-from miajax.report import lira_examples, lira_threat, lira_words, numbers, plots, provenance
+from miajax.report import lira_examples, lira_threat, lira_words, numbers, plots, privacy_words, provenance
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import AttackFigures, attack_table, reported_fprs
 from miajax.report.blind_words import blind_banner, blind_section, copies_banner
@@ -51,6 +51,7 @@ def render_attacks_report(inputs: LiraReportInputs) -> str:
             *_blind(evidence),
             _costs(evidence),
             lira_threat.threat_section(evidence),
+            *privacy_words.privacy_sections(results),
             lira_threat.limits_section(evidence),
             provenance.run_section(results, inputs.config, inputs.manifest, inputs.command),
             lira_threat.terms_section(evidence),

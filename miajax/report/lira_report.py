@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup
 
-from miajax.report import lira_examples, lira_threat, lira_words, numbers, palette, plots, provenance
+from miajax.report import lira_examples, lira_threat, lira_words, numbers, palette, plots, privacy_words, provenance
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import attack_table
 from miajax.report.lira_evidence import Evidence, LiraReportInputs
@@ -40,6 +40,7 @@ def render_lira_report(inputs: LiraReportInputs) -> str:
         sections=[
             _summary(evidence),
             lira_threat.threat_section(evidence),
+            *privacy_words.privacy_sections(inputs.results),
             _attacks(evidence),
             _scores(evidence),
             _overfitting(evidence),

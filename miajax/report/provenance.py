@@ -39,7 +39,7 @@ def run_section(
     tables = [timing_table(timing), _names_and_values({k: v for k, v in facts.items() if v not in (None, "")})]
     blocks: list[Block] = [
         Columns([table for table in tables if table.rows]),
-        Prose(["To measure again: the same command with the same versions on the same device gives the same bits."]),
+        Prose([_again(results.get("privacy"))]),
         Code(command),
         Details("Execution plan", [_names_and_values(dict(flattened(results.get("plan") or {})))]),
         Details("Versions", [_names_and_values(dict(flattened(results.get("versions") or {})))]),
@@ -47,6 +47,15 @@ def run_section(
         Details("Manifest", [_names_and_values(dict(flattened(manifest)))]),
     ]
     return Section("How it was run", finding, blocks)
+
+
+def _again(privacy: Mapping[str, Any] | None) -> str:
+    if privacy is not None and privacy["release"] == "secret noise":
+        return (
+            "To measure again: the same command. Noise and samples of private training come from a secret key of this "
+            "folder, so another folder holds other models of the same guarantee."
+        )
+    return "To measure again: the same command with the same versions on the same device gives the same bits."
 
 
 def timing_table(timing: Mapping[str, Any]) -> Table:

@@ -14,9 +14,10 @@ import numpy as np
 from miajax.errors import UserError
 from miajax.runs.atomic import write_json, write_npy
 from miajax.runs.folder import RunFolder, with_space_for
-from miajax.studies.config import Setup
+from miajax.studies.config import Setup, plain
 from miajax.studies.interrupt import Stopped, asked_to_stop
 from miajax.studies.plan_effect import effect_of_plan
+from miajax.studies.privacy import noise_key, private_facts, private_line
 from miajax.studies.programs import Finished, Programs
 from miajax.studies.progress import Reporter, Silent
 from miajax.training.devices import free_memory, machine_name
@@ -50,6 +51,7 @@ class Campaign:
       correct: ``bool[M, N]``.
       train_accuracy, test_accuracy: ``float64[M]`` on each model's members and non-members.
       official_test_accuracy: ``float64[M]`` on the data set's own test split, or None.
+      private_steps: ``int32[M]``, private steps that each model ran, or None where training is not private.
       timing: of this process.
       trained: how many models this process trained; the others were there.
       notes: what a reader of the results should know.
@@ -65,6 +67,7 @@ class Campaign:
     train_accuracy: np.ndarray
     test_accuracy: np.ndarray
     official_test_accuracy: np.ndarray | None
+    private_steps: np.ndarray | None
     timing: Timing
     trained: int
     notes: tuple[str, ...]
@@ -137,6 +140,10 @@ class _Runner:
             f"{self.plan.num_devices} devices x chunks of {self.plan.chunk}, groups of {self.plan.group}; "
             f"keeping {listed}"
         )
+        if (step := setup.trainer.private) is not None:
+            reporter.say("; ".join(map(private_line, setup.mechanisms)))
+            if step.plan.fallback is not None:
+                reporter.say(f"clipping: {step.plan.lines()[0]}")
 
     def _plan_and_folder(self, path: Path) -> tuple[ExecutionPlan, RunFolder]:
         config, dataset = self.config, self.setup.dataset
@@ -156,6 +163,7 @@ class _Runner:
                 "plan": dataclasses.asdict(here),
                 "device": machine_name(jax.devices()[0]),
                 "provenance": dict(dataset.provenance),
+                **private_facts(self.setup.mechanisms, self.setup.trainer.private),
             },
         )
         stored = ExecutionPlan(**folder.manifest["plan"])
@@ -174,7 +182,7 @@ class _Runner:
         path = self.folder.path
         write_npy(path / "membership.npy", self.member)
         write_npy(path / "labels.npy", self.setup.dataset.labels)
-        write_json(path / "config.json", dataclasses.asdict(self.config))
+        write_json(path / "config.json", plain(dataclasses.asdict(self.config)))
 
     def run(self) -> Campaign:
         wanted = self.config.model_range()
@@ -259,7 +267,9 @@ class _Runner:
         width = -(-models // unit) * unit
         if self._programs is None or self._programs.width < width:
             begin = time.perf_counter()
-            self._programs = Programs(self.setup, self.plan, width, "logits" in self.keep, "losses" in self.keep)
+            mechanisms = self.setup.mechanisms
+            key = noise_key(mechanisms, self.folder.path, self.config.seed) if mechanisms else None
+            self._programs = Programs(self.setup, self.plan, width, "logits" in self.keep, "losses" in self.keep, key)
             self.timing.compile_s += time.perf_counter() - begin
             need, free = self._programs.device_bytes(), free_memory(jax.devices()[0])
             if need > free and width > unit:
@@ -332,6 +342,8 @@ class _Runner:
         }
         if official is not None:
             arrays["official_test_accuracy"] = np.where(valid, official, np.nan)
+        if snapshot.state.private_steps is not None:
+            arrays["private_steps"] = snapshot.state.private_steps
         beside = {}
         if pool.logits is not None:
             beside["logits"] = pool.logits
@@ -378,6 +390,7 @@ class _Runner:
             train_accuracy=np.where(valid, inside, np.nan),
             test_accuracy=np.where(valid, outside, np.nan),
             official_test_accuracy=official,
+            private_steps=folder.gather("private_steps", num_models) if self.setup.mechanisms else None,
             timing=self.timing,
             trained=self.trained,
             notes=tuple(self.notes),

@@ -18,6 +18,7 @@ from miajax.metrics.summary import summarise
 from miajax.metrics.vulnerability import Exposure, empirical_auc, exposure_at_pooled_fpr, gaussian_vulnerability
 from miajax.runs.atomic import write_npy
 from miajax.studies.campaign import Campaign
+from miajax.studies.privacy import privacy_note, privacy_record
 
 if TYPE_CHECKING:
     from miajax.report.lira_evidence import LiraReportInputs
@@ -87,6 +88,7 @@ def results_head(campaign: Campaign, target: int | None = None) -> dict[str, Any
         "test_accuracy": test,
         "generalization_gap": train - test,
         "official_test_accuracy": None if official is None else float(np.nanmean(official[valid])),
+        "privacy": campaign_privacy(campaign, target),
         "num_non_members": int((~campaign.member)[valid].sum()),
         "timing": {},
         "plan": dataclasses.asdict(campaign.plan),
@@ -96,10 +98,26 @@ def results_head(campaign: Campaign, target: int | None = None) -> dict[str, Any
     }
 
 
+def campaign_privacy(campaign: Campaign, target: int | None = None) -> dict[str, Any] | None:
+    """``privacy`` of ``results.json``; None where training is not private.
+
+    Raises:
+      ValueError: the models of a sweep have no mechanism in common.
+    """
+    mechanisms = campaign.setup.mechanisms
+    if not mechanisms or campaign.private_steps is None:
+        return None
+    if len(mechanisms) > 1:
+        raise ValueError("the models of a sweep have no mechanism in common")
+    return privacy_record(mechanisms[0], campaign.private_steps[rows_of(campaign, target)])
+
+
 def campaign_notes(campaign: Campaign) -> list[str]:
     """What a reader of any figure of this campaign should know."""
     setup, config = campaign.setup, campaign.setup.config
     notes = list(campaign.notes)
+    if (privacy := campaign_privacy(campaign)) is not None:
+        notes.append(privacy_note(privacy))
     if config.split == "balanced" and config.num_shadows < 64:
         notes.append(
             "Complementary pairs leak through their counts when models are few: with pure noise as signal, online "

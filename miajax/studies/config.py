@@ -1,6 +1,8 @@
 """What a shadow campaign is asked to do: the flags that every experiment shares."""
 
 import dataclasses
+import math
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from miajax.data.dataset import Dataset
@@ -12,7 +14,10 @@ from miajax.models.contract import check_model
 from miajax.models.model import Model
 from miajax.models.registry import ModelOptions, build_model
 from miajax.signals.query import QueryMode, check_queries
+from miajax.studies.privacy import PrivacyFlags, check_sweep
+from miajax.training.dp.mechanism import Mechanism, Privacy, resolve
 from miajax.training.parallel import Parallel
+from miajax.training.private import trainer_under
 from miajax.training.recipe import OptimizerBuilder, Recipe
 from miajax.training.trainer import InputScaling, Trainer
 
@@ -33,6 +38,7 @@ class CampaignConfig:
     num_shadows: int = 256
     """M, shadow models; each is also a target"""
     recipe: Recipe = dataclasses.field(default_factory=Recipe)
+    privacy: PrivacyFlags = dataclasses.field(default_factory=PrivacyFlags)
     seed: int = 0
     """root seed of splits, initial weights and minibatches"""
     split: Split = "fixed_size"
@@ -72,6 +78,7 @@ class CampaignConfig:
         if self.checkpoint_minutes < 0:
             raise UserError(f"--checkpoint_minutes {self.checkpoint_minutes}", expected="0 or more minutes")
         self.model_range()
+        self.privacy.asked()
 
     def model_range(self) -> range:
         """The ids this process trains."""
@@ -85,11 +92,21 @@ class CampaignConfig:
 
 @dataclasses.dataclass(frozen=True)
 class Setup:
-    """A configuration with its data at hand: what training and attacks start from."""
+    """A configuration with its data at hand: what training and attacks start from.
+
+    Attributes:
+      config: what was asked for.
+      dataset: what is attacked.
+      trainer: of one model.
+      privacies: private trainings as they were asked for, that models take in turn by id; empty where none is private.
+      mechanisms: what runs for each of them.
+    """
 
     config: CampaignConfig
     dataset: Dataset
     trainer: Trainer
+    privacies: tuple[Privacy, ...] = ()
+    mechanisms: tuple[Mechanism, ...] = ()
 
     @classmethod
     def of(
@@ -98,14 +115,17 @@ class Setup:
         dataset: Dataset | None = None,
         model: Model | None = None,
         optimizer: OptimizerBuilder | None = None,
+        privacies: Sequence[Privacy] | None = None,
     ) -> "Setup":
         """Reads the data set and builds the network, unless they are given, and the trainer.
 
         ``optimizer`` makes any optax chain from the recipe's schedule; the fingerprint holds its ``__name__``, which
-        must tell it from others.
+        must tell it from others. ``privacies``, instead of the configuration's one, are what models take in turn by
+        id: a sweep over noise and clipping is one ensemble.
 
         Raises:
-          UserError: whatever in data, model or recipe does not fit together.
+          UserError: whatever in data, model, recipe and privacy does not fit together.
+          ValueError: several mechanisms that don't make one ensemble.
         """
         dataset = dataset or load_dataset(config.dataset, config.data)
         if config.validation_fraction:
@@ -145,7 +165,16 @@ class Setup:
             config.seed,
             optimizer,
         )
-        return cls(config, dataset, trainer)
+        if privacies is None:
+            asked = config.privacy.asked()
+            privacies = () if asked is None else (asked,)
+        check_sweep(privacies, config.split)
+        mechanisms = tuple(
+            resolve(privacy, config.recipe, trainer.capacity, trainer.ragged) for privacy in privacies
+        )
+        if mechanisms:
+            trainer = trainer_under(trainer, mechanisms)
+        return cls(config, dataset, trainer, tuple(privacies), mechanisms)
 
     def membership(self, num_models: int | None = None):
         """``bool[M, N]`` of this campaign."""
@@ -156,7 +185,7 @@ class Setup:
     def identity(self) -> dict[str, Any]:
         """JSON of all that models and signals depend on; the number of models is left out, so that a run can grow."""
         config, dataset = self.config, self.dataset
-        return {
+        identity = {
             "algorithm": _ALGORITHM,
             "dataset": dataset.name,
             "content_hash": dataset.content_hash,
@@ -172,3 +201,16 @@ class Setup:
             "query_mode": config.query_mode,
             "validation_fraction": config.validation_fraction,
         }
+        if self.privacies:
+            identity["privacy"] = [
+                {**plain(dataclasses.asdict(privacy)), "resolved_noise_multiplier": mechanism.step.noise_multiplier}
+                for privacy, mechanism in zip(self.privacies, self.mechanisms, strict=True)
+            ]
+        return identity
+
+
+def plain(settings: Any) -> Any:
+    """Settings as JSON, which has no infinity: ``"inf"``."""
+    if isinstance(settings, dict):
+        return {name: plain(value) for name, value in settings.items()}
+    return "inf" if isinstance(settings, float) and math.isinf(settings) else settings

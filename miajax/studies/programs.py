@@ -11,6 +11,7 @@ from miajax.signals.query import Answers, Querier
 from miajax.studies.config import Setup
 from miajax.training.ensemble import Ensemble, Group, Snapshot
 from miajax.training.plan import ExecutionPlan
+from miajax.training.private import private_inputs
 
 
 class Finished(NamedTuple):
@@ -28,12 +29,30 @@ class Finished(NamedTuple):
 
 
 class Programs:
-    """The compiled programs of a campaign for groups of up to ``width`` models."""
+    """The compiled programs of a campaign for groups of up to ``width`` models.
 
-    def __init__(self, setup: Setup, plan: ExecutionPlan, width: int, logits: bool, losses: bool):
+    Args:
+      setup: the campaign.
+      plan: how it is executed.
+      width: models of a group.
+      logits: whether the models' answers are kept whole.
+      losses: whether every example's loss is recorded after every epoch.
+      noise_key: ``uint32[2]`` that the noise of private models is drawn from, else None.
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        plan: ExecutionPlan,
+        width: int,
+        logits: bool,
+        losses: bool,
+        noise_key: np.ndarray | None = None,
+    ):
         dataset, trainer, config, placement = setup.dataset, setup.trainer, setup.config, plan.placement()
         self.width, self.losses = width, losses
-        self.ensemble = Ensemble(trainer, dataset, placement)
+        private = None if noise_key is None else private_inputs(setup.mechanisms, noise_key)
+        self.ensemble = Ensemble(trainer, dataset, placement, private)
         ask = functools.partial(Querier, trainer, placement=placement, block=plan.query_block, mode=config.query_mode)
         self.pool = ask(features=dataset.features, labels=dataset.labels, queries=config.queries, keep_logits=logits)
         self.after_epoch = (

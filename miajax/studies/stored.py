@@ -21,6 +21,8 @@ def _rebuilt(kind: Any, value: Any, where: str) -> Any:
         return kind(**{name: _rebuilt(hints[name], value[name], where) for name in value})  # type: ignore[operator]
     if isinstance(value, list) and tuple in {typing.get_origin(k) for k in (kind, *typing.get_args(kind))}:
         return tuple(value)
+    if value == "inf" and float in (kind, *typing.get_args(kind)):
+        return float(value)
     if isinstance(kind, types.UnionType) and value is not None:
         inner = [k for k in typing.get_args(kind) if k is not type(None)]
         return _rebuilt(inner[0], value, where) if len(inner) == 1 else value

@@ -89,7 +89,11 @@ class Ensemble:
         width = max(width or 0, -(-len(model_ids) // unit) * unit)
         rows = np.minimum(np.arange(width), len(model_ids) - 1)
         padded = np.asarray(model_ids, np.int32)[rows]
-        return Members(padded, ids[rows], counts[rows], None if self._private is None else self._private(padded))
+        private = None if self._private is None else self._private(padded)
+        step = self.trainer.private
+        if step is not None and private is not None and not step.noisy and np.any(private.noise_multiplier):
+            raise ValueError("models that need noise, and a step that draws none")
+        return Members(padded, ids[rows], counts[rows], private)
 
     def _abstract_members(self, size: int) -> Members:
         shape = jax.ShapeDtypeStruct

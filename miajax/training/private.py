@@ -18,9 +18,25 @@ def private_trainer(trainer: Trainer, privacy: Privacy) -> Trainer:
     Raises:
       UserError: whatever in model, recipe and privacy would break the guarantee, or has no bound.
     """
-    mechanism = resolve(privacy, trainer.recipe, trainer.capacity, trainer.ragged)
+    return trainer_under(trainer, [resolve(privacy, trainer.recipe, trainer.capacity, trainer.ragged)])
+
+
+def trainer_under(trainer: Trainer, mechanisms: Sequence[Mechanism]) -> Trainer:
+    """The trainer with every step private, for models that differ in clipping norm and noise multiplier at most.
+
+    Args:
+      trainer: of the recipe that the mechanisms were resolved for.
+      mechanisms: one, or several that models take in turn.
+
+    Raises:
+      UserError: the network's training cannot be private.
+      ValueError: the mechanisms differ in more than clipping norm and noise multiplier.
+    """
+    _check_one_program(mechanisms)
+    # A step without noise is compiled only where no model has any.
+    loudest = max(mechanisms, key=lambda mechanism: mechanism.step.noise_multiplier)
     step = PrivateStep.of(
-        mechanism,
+        loudest,
         trainer.model,
         lambda params, x, key: trainer.forward(params, {}, x, key)[0],
         partial(cross_entropy, label_smoothing=trainer.recipe.label_smoothing),
@@ -33,21 +49,25 @@ def private_inputs(mechanisms: Sequence[Mechanism], key: np.ndarray) -> Callable
     """What ``Ensemble`` gives each model: the secret key ``uint32[2]``, and clip norm and noise of its own mechanism.
 
     Args:
-      mechanisms: one for all models, or one a model id: a sweep over noise and clipping is one ensemble.
+      mechanisms: one for all models, or several that models take in turn by id: a sweep over noise and clipping is one
+        ensemble.
       key: from ``noise.secret_key`` (or ``public_key``, for tests).
 
     Raises:
       ValueError: the mechanisms differ in more than clipping norm and noise multiplier.
     """
-    shapes = {(m.step.sampling, m.step.rate, m.width, m.block, m.views) for m in mechanisms}
-    if len(shapes) != 1:
-        raise ValueError("the models of one ensemble share sampling, slots and views")
+    _check_one_program(mechanisms)
     clip_norms = np.array([m.clip_norm for m in mechanisms], np.float32)
     multipliers = np.array([m.step.noise_multiplier for m in mechanisms], np.float32)
 
     def of(model_ids: np.ndarray) -> PrivateInputs:
-        rows = np.zeros_like(model_ids) if len(mechanisms) == 1 else model_ids
+        rows = np.asarray(model_ids) % len(mechanisms)
         keys = np.broadcast_to(np.asarray(key, np.uint32), (len(model_ids), 2)).copy()
         return PrivateInputs(keys, clip_norms[rows], multipliers[rows])
 
     return of
+
+
+def _check_one_program(mechanisms: Sequence[Mechanism]) -> None:
+    if len({(m.step.sampling, m.step.rate, m.width, m.block, m.views) for m in mechanisms}) != 1:
+        raise ValueError("the models of one ensemble share sampling, slots and views")

@@ -75,12 +75,13 @@ def check_accountant(step: SampledGaussian, accountant: Accountant) -> None:
     """Raises UserError for a sampling scheme that the accountant has no bound for."""
     if accountant == "rdp" and step.slots is not None:
         raise UserError(
-            "--accountant rdp with samples cut at a number of slots",
-            expected="--accountant pld, or --overflow microbatch, which never drops a sampled example",
+            "--dp_accountant rdp with samples cut at a number of slots",
+            expected="--dp_accountant pld, or --dp_overflow microbatch, which never drops a sampled example",
         )
     if accountant == "pld" and step.sampling == "fixed_size":
         raise UserError(
-            "--accountant pld with --sampling fixed_size", expected="--accountant rdp, or --sampling poisson"
+            "--dp_accountant pld with --dp_sampling fixed_size",
+            expected="--dp_accountant rdp, or --dp_sampling poisson",
         )
 
 
@@ -136,12 +137,18 @@ def calibrated_noise(
     while excess(high) > 0:
         low, high = high, high + 0.7
         if high > math.log(1e4):
-            raise UserError(f"--epsilon {target_epsilon} with delta {delta}", expected="a larger epsilon or delta")
+            raise UserError(f"--dp_epsilon {target_epsilon} with delta {delta}", expected="a larger epsilon or delta")
     while high == low or excess(low) <= 0:
         high, low = low, low - 0.7
         if low < math.log(1e-2):
-            return math.exp(high)
+            return _four_digits_up(math.exp(high))
     root = float(np.asarray(optimize.brentq(excess, low, high, xtol=_NOISE_TOLERANCE / 2)))
     while excess(root) > 0:
         root += _NOISE_TOLERANCE / 2
-    return math.exp(root)
+    return _four_digits_up(math.exp(root))
+
+
+def _four_digits_up(noise: float) -> float:
+    """Rounded up, so that machines whose last digits differ agree on a run's noise."""
+    unit = 10.0 ** (math.floor(math.log10(noise)) - 3)
+    return round(math.ceil(noise / unit) * unit, 12)

@@ -11,6 +11,14 @@ from miajax.training.recipe import Recipe
 
 Overflow = Literal["truncate", "microbatch"]
 
+NOT_COVERED = (
+    "hyperparameters chosen by looking at the same data",
+    "a number of steps that depends on the data, as under early stopping",
+    "means and deviations of the pool that images are scaled by",
+    "what is recorded of a training besides the parameters",
+    "floating-point arithmetic",
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Privacy:
@@ -37,16 +45,16 @@ class Privacy:
     accountant: Accountant = "pld"
     """pld (tight) or rdp"""
     reproducible_noise: bool = False
-    """derive noise and samples from --seed: for tests, not for release"""
+    """derive noise and samples from the seed: for tests, not for release"""
 
     def __post_init__(self):
         def need(ok: bool, flag: str, expected: str):
             if not ok:
-                raise UserError(f"--{flag} {getattr(self, flag)}", expected=expected)
+                raise UserError(f"--dp_{flag} {getattr(self, flag)}", expected=expected)
 
         if (self.epsilon is None) == (self.noise_multiplier is None):
             raise UserError(
-                f"--epsilon {self.epsilon} with --noise_multiplier {self.noise_multiplier}",
+                f"--dp_epsilon {self.epsilon} with --dp_noise_multiplier {self.noise_multiplier}",
                 expected="exactly one of the two",
             )
         need(self.epsilon is None or self.epsilon > 0, "epsilon", "a positive budget, or inf")
@@ -95,7 +103,7 @@ class Mechanism:
         return accounting.epsilon(self.step, int(steps), self.delta, self.accountant)
 
     def record(self) -> dict[str, Any]:
-        """JSON of what the guarantee rests on, for reports."""
+        """JSON of what the guarantee rests on, for reports; an infinite epsilon is None."""
         return {
             "adjacency": self.step.adjacency,
             "delta": self.delta,
@@ -105,11 +113,19 @@ class Mechanism:
             "slots": self.step.slots,
             "noise_multiplier": self.step.noise_multiplier,
             "clip_norm": self.clip_norm,
+            "batch_size": self.step.batch_size,
+            "num_members": self.step.num_members,
+            "augmentation_multiplicity": self.views,
             "planned_steps": self.steps,
-            "planned_epsilon": self.epsilon(self.steps),
+            "planned_epsilon": finite_or_none(self.epsilon(self.steps)),
             "release": "secret noise" if self.releasable else "not for release: noise follows from the seed",
-            "not_covered": ["choosing hyperparameters", "which epoch is kept", "floating-point arithmetic"],
+            "not_covered": list(NOT_COVERED),
         }
+
+
+def finite_or_none(epsilon: float) -> float | None:
+    """An epsilon as JSON has it: None where nothing is guaranteed."""
+    return epsilon if math.isfinite(epsilon) else None
 
 
 def default_slots(batch_size: int, num_members: int) -> int:
@@ -131,7 +147,7 @@ def resolve(privacy: Privacy, recipe: Recipe, num_members: int, ragged: bool) ->
         )
     if privacy.delta >= 1 / num_members:
         raise UserError(
-            f"--delta {privacy.delta} for models of {num_members} members",
+            f"--dp_delta {privacy.delta} for models of {num_members} members",
             expected=f"less than 1 / members = {1 / num_members:.2g}",
             remedy="Publishing one member at random would pass at this delta",
         )
@@ -140,15 +156,16 @@ def resolve(privacy: Privacy, recipe: Recipe, num_members: int, ragged: bool) ->
     views = privacy.augmentation_multiplicity
     if views > 1 and not recipe.augments_images:
         raise UserError(
-            f"--augmentation_multiplicity {views} without augmentation", expected="--flip, --shift or --cutout with it"
+            f"--dp_augmentation_multiplicity {views} without augmentation",
+            expected="--flip, --shift or --cutout with it",
         )
     if fixed and ragged:
         raise UserError(
-            "--sampling fixed_size for models of different numbers of members",
-            expected="--sampling poisson, or --split fixed_size",
+            "--dp_sampling fixed_size for models of different numbers of members",
+            expected="--dp_sampling poisson, or --split fixed_size",
         )
     if fixed and privacy.slots is not None:
-        raise UserError(f"--slots {privacy.slots} with --sampling fixed_size", expected="--sampling poisson")
+        raise UserError(f"--dp_slots {privacy.slots} with --dp_sampling fixed_size", expected="--dp_sampling poisson")
     cut = not fixed and privacy.overflow == "truncate"
     slots = min(privacy.slots or default_slots(batch, num_members), num_members)
     # A sample that can't outgrow its places is never cut.

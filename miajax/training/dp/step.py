@@ -49,7 +49,7 @@ class PrivateStep:
     """A mechanism with the way that a network is clipped.
 
     Attributes:
-      mechanism: sampling, clipping, noise and accounting.
+      mechanism: sampling, clipping, noise and accounting; of the noisiest models, where they differ.
       plan: how this network's gradients are clipped.
     """
 
@@ -74,6 +74,11 @@ class PrivateStep:
                 remedy="Use GroupNorm: statistics of a batch pass from example to example around the clipping norm",
             )
         return cls(mechanism, plan_clipping(apply, params, example_shape, mechanism.views, check=loss))
+
+    @property
+    def noisy(self) -> bool:
+        """Whether any model adds noise; where none does, none is drawn."""
+        return self.mechanism.step.noise_multiplier > 0
 
     def gradient(
         self,
@@ -108,11 +113,12 @@ class PrivateStep:
             return clipped_sum(self.plan, apply, loss, params, x, y, mask, inputs.clip_norm, dropout)
 
         total, losses, hits = self._over_blocks(clipped, sample, params, key)
-        noise = gaussian_like(
-            jax.random.fold_in(secret, _NOISE), params, inputs.noise_multiplier * inputs.clip_norm
-        )
+        if self.noisy:
+            deviation = inputs.noise_multiplier * inputs.clip_norm
+            noise = gaussian_like(jax.random.fold_in(secret, _NOISE), params, deviation)
+            total = jax.tree.map(jnp.add, total, noise)
         # The expected size, not the sample's own: a division by the latter would tell how many were sampled.
-        gradient = jax.tree.map(lambda t, n: (t + n) / mechanism.step.batch_size, total, noise)
+        gradient = jax.tree.map(lambda t: t / mechanism.step.batch_size, total)
         seen = jnp.maximum(sample.used, 1)
         return PrivateGradient(gradient, losses / seen, hits / seen)
 

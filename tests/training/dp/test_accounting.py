@@ -81,9 +81,9 @@ def test_calibrated_noise_meets_its_budget_without_waste():
 
 
 def test_schemes_without_a_bound_are_refused():
-    with pytest.raises(UserError, match="--accountant rdp"):
+    with pytest.raises(UserError, match="--dp_accountant rdp"):
         epsilon(DIGITS, 10, 1e-5, "rdp")
-    with pytest.raises(UserError, match="--accountant pld"):
+    with pytest.raises(UserError, match="--dp_accountant pld"):
         epsilon(SampledGaussian("fixed_size", 898, 64, None, 1.0), 10, 1e-5, "pld")
 
 

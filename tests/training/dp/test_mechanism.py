@@ -53,13 +53,13 @@ def test_an_infinite_budget_clips_without_noise():
     ("privacy", "recipe", "ragged", "told"),
     [
         ({}, {"mixup": 0.2}, False, "--mixup"),
-        ({"delta": 0.01}, {}, False, "--delta"),
+        ({"delta": 0.01}, {}, False, "--dp_delta"),
         ({}, {"batch_size": 1000}, False, "--batch_size"),
-        ({"augmentation_multiplicity": 4}, {}, False, "--augmentation_multiplicity"),
-        ({"sampling": "fixed_size", "accountant": "rdp"}, {}, True, "--sampling fixed_size"),
-        ({"sampling": "fixed_size", "accountant": "rdp", "slots": 70}, {}, False, "--slots"),
-        ({"sampling": "fixed_size"}, {}, False, "--accountant pld"),
-        ({"accountant": "rdp"}, {}, False, "--accountant rdp"),
+        ({"augmentation_multiplicity": 4}, {}, False, "--dp_augmentation_multiplicity"),
+        ({"sampling": "fixed_size", "accountant": "rdp"}, {}, True, "--dp_sampling fixed_size"),
+        ({"sampling": "fixed_size", "accountant": "rdp", "slots": 70}, {}, False, "--dp_slots"),
+        ({"sampling": "fixed_size"}, {}, False, "--dp_accountant pld"),
+        ({"accountant": "rdp"}, {}, False, "--dp_accountant rdp"),
     ],
 )
 def test_what_breaks_the_guarantee_is_refused(privacy, recipe, ragged, told):
@@ -85,5 +85,5 @@ def test_what_breaks_the_guarantee_is_refused(privacy, recipe, ragged, told):
     ],
 )
 def test_bad_values_are_refused_by_flag(bad, flag):
-    with pytest.raises(UserError, match=f"--{flag}"):
+    with pytest.raises(UserError, match=f"--dp_{flag}"):
         Privacy(**bad)

@@ -1,0 +1,85 @@
+"""What a report says of private training: the guarantee, what it rests on, what it leaves out. For every report."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from miajax.report import numbers
+from miajax.report.page import Block, Column, Columns, Points, Section, Table
+
+Json = Mapping[str, Any]
+_SAMPLING = {
+    "poisson": "Poisson: each member by itself with this probability",
+    "fixed_size": "batches of one size, without replacement",
+}
+_ACCOUNTANT = {"pld": "privacy loss distributions (PLD)", "rdp": "Rényi divergences (RDP)"}
+
+
+def privacy_sections(results: Json) -> list[Section]:
+    """The guarantee of the run's mechanism; nothing where training was not private."""
+    privacy = results.get("privacy")
+    return [] if privacy is None else [Section("Differential privacy", _finding(privacy), _blocks(privacy))]
+
+
+def epsilon_text(epsilon: float | None) -> str:
+    """An upper bound with two digits after the point, rounded up; infinite where there is none."""
+    return "∞" if epsilon is None else f"{math.ceil(epsilon * 100) / 100:.2f}"
+
+
+def _finding(privacy: Json) -> str:
+    if privacy["epsilon"] is None:
+        return "Gradients were clipped, but no noise was added: there is no guarantee"
+    spent = f"Each model spent at most epsilon {epsilon_text(privacy['epsilon'])} at delta {privacy['delta']:g}"
+    return spent if privacy["release"] == "secret noise" else f"{spent}, with noise that anybody can compute again"
+
+
+def _blocks(privacy: Json) -> list[Block]:
+    steps = privacy["private_steps"]
+    ran = numbers.count(steps[0]) if len(set(steps)) == 1 else f"{min(steps)} to {max(steps)}"
+    slots = numbers.count(privacy["slots"]) if privacy["slots"] else "a sample is never cut"
+    rows: list[list[Any]] = [
+        ["Epsilon that was spent", epsilon_text(privacy["epsilon"])],
+        ["Delta", f"{privacy['delta']:g}"],
+        ["Data sets compared (adjacency)", privacy["adjacency"]],
+        ["Accountant", _ACCOUNTANT[privacy["accountant"]]],
+        ["Sampling", f"{_SAMPLING[privacy['sampling']]} ({privacy['sampling_rate']:.4g})"],
+        ["Slots of a sample", slots],
+        ["Clipping norm", f"{privacy['clip_norm']:g}"],
+        ["Noise multiplier", f"{privacy['noise_multiplier']:g}"],
+        ["Steps that ran, of those planned", f"{ran} of {numbers.count(privacy['planned_steps'])}"],
+        ["Source of the noise", privacy["release"]],
+    ]
+    covered = [
+        _rate_bound(privacy),
+        "It holds against an attacker who knows all other members, the recipe and every model on the way.",
+        "It is a guarantee of each model by itself: who sees several models trained on one record adds them up.",
+        _adjacency(privacy),
+    ]
+    return [
+        Columns(
+            [
+                Table([Column("Name"), Column("Value")], rows, "What the guarantee rests on."),
+                Points([point for point in covered if point], "What it says"),
+            ]
+        ),
+        Points([f"{text[:1].upper()}{text[1:]}." for text in privacy["not_covered"]], "What it does not cover"),
+    ]
+
+
+def _rate_bound(privacy: Json, fpr: float = 1e-3) -> str:
+    """The highest TPR that (epsilon, delta) allows, where that says anything."""
+    if privacy["epsilon"] is None or privacy["epsilon"] > 50:
+        return ""
+    most = math.exp(privacy["epsilon"]) * fpr + privacy["delta"]
+    # The same bound with members and non-members in each other's place.
+    most = min(most, 1 - math.exp(-privacy["epsilon"]) * (1 - fpr - privacy["delta"]))
+    return f"No attack on one record can find it with more than {numbers.percent(most)} at {numbers.level(fpr)} FPR."
+
+
+def _adjacency(privacy: Json) -> str:
+    if privacy["adjacency"].startswith("add"):
+        return (
+            "It compares a training with and without one record. Under a split of fixed size another record takes its "
+            "place, which the guarantee covers at twice epsilon; --split bernoulli compares what it is about."
+        )
+    return "It compares a training with one record and with another in its place."

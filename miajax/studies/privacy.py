@@ -1,0 +1,132 @@
+"""Differential privacy of a campaign: its flags, its mechanisms, and what its models have really spent."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from miajax.data.splits import Split
+from miajax.errors import UserError
+from miajax.training.dp.accounting import Accountant, Sampling
+from miajax.training.dp.mechanism import Mechanism, Overflow, Privacy, finite_or_none
+from miajax.training.dp.noise import public_key, secret_key
+from miajax.training.dp.step import PrivateStep
+
+
+@dataclasses.dataclass(frozen=True)
+class PrivacyFlags:
+    """Differentially private training; off unless --dp_epsilon or --dp_noise_multiplier is given."""
+
+    dp_epsilon: float | None = None
+    """train privately: budget of each model's whole training, to which the noise is calibrated; inf: clip only"""
+    dp_noise_multiplier: float | None = None
+    """train privately: standard deviation of the noise over the clipping norm, instead of a budget"""
+    dp_delta: float = 1e-5
+    """delta of the guarantee; below 1 / members"""
+    dp_clip_norm: float = 1.0
+    """norm that each example's gradient is cut to"""
+    dp_sampling: Sampling = "poisson"
+    """poisson: each member by itself; fixed_size: batches of equal size, accounted as such (replace-one adjacency)"""
+    dp_overflow: Overflow = "truncate"
+    """a Poisson sample larger than its slots is cut, and accounted so (truncate), or worked off in further microbatches
+    (microbatch)"""
+    dp_slots: int | None = None
+    """places of a Poisson batch; chosen so that cutting costs no measurable epsilon when not given"""
+    dp_microbatch: int | None = None
+    """examples in memory at a time, for batches that don't fit; a whole batch when not given"""
+    dp_augmentation_multiplicity: int = 1
+    """views of each example whose gradients are averaged before clipping; needs --flip, --shift or --cutout"""
+    dp_accountant: Accountant = "pld"
+    """pld (privacy loss distributions, tight) or rdp (Renyi)"""
+    dp_reproducible_noise: bool = False
+    """derive noise and samples from --seed instead of a secret key: for tests, not for release"""
+
+    @classmethod
+    def of(cls, privacy: Privacy) -> "PrivacyFlags":
+        """The flags that ask for ``privacy``."""
+        return cls(**{f"dp_{name}": value for name, value in dataclasses.asdict(privacy).items()})
+
+    def asked(self) -> Privacy | None:
+        """What is asked for; None where training is not private.
+
+        Raises:
+          UserError: a setting out of range, or settings of a private training that nobody asked for.
+        """
+        if self.dp_epsilon is None and self.dp_noise_multiplier is None:
+            for field in dataclasses.fields(self):
+                if getattr(self, field.name) != field.default:
+                    raise UserError(
+                        f"--{field.name} {getattr(self, field.name)} without private training",
+                        expected="--dp_epsilon or --dp_noise_multiplier with it",
+                    )
+            return None
+        return Privacy(**{field.name: getattr(self, f"dp_{field.name}") for field in dataclasses.fields(Privacy)})
+
+
+def check_sweep(privacies: Sequence[Privacy], split: Split) -> None:
+    """Refuses several mechanisms that don't make one ensemble.
+
+    Raises:
+      UserError: models come in pairs, which would train under different mechanisms.
+      ValueError: only some of the mechanisms have noise that follows from the seed.
+    """
+    if len(privacies) > 1 and split == "balanced":
+        raise UserError("--split balanced for models of several mechanisms", expected="fixed_size or bernoulli")
+    if len({privacy.reproducible_noise for privacy in privacies}) > 1:
+        raise ValueError("the models of one ensemble share the source of their noise")
+
+
+def noise_key(mechanisms: Sequence[Mechanism], folder: Path, seed: int) -> np.ndarray:
+    """``uint32[2]``: the run folder's secret, or the key that follows from the seed where that was asked for."""
+    return secret_key(folder) if all(m.releasable for m in mechanisms) else public_key(seed)
+
+
+def private_line(mechanism: Mechanism) -> str:
+    """A mechanism for people, in one line."""
+    step, budget = mechanism.step, mechanism.epsilon(mechanism.steps)
+    return (
+        f"private: {step.sampling} batches of {step.batch_size}, clipping norm {mechanism.clip_norm:g}, "
+        f"noise multiplier {step.noise_multiplier:g}, epsilon {budget:.4g} at delta {mechanism.delta:g} "
+        f"({mechanism.accountant})"
+    )
+
+
+def private_facts(mechanisms: Sequence[Mechanism], step: PrivateStep | None) -> dict[str, Any]:
+    """What a manifest says of private training, nothing of it secret."""
+    if step is None:
+        return {}
+    return {"mechanisms": [mechanism.record() for mechanism in mechanisms], "clipping": step.plan.lines()}
+
+
+def privacy_record(mechanism: Mechanism, steps: Int[np.ndarray, " models"]) -> dict[str, Any]:
+    """``privacy`` of ``results.json``: the mechanism, and what its models have spent.
+
+    Args:
+      mechanism: of all these models.
+      steps: that each of them ran.
+    """
+    spent = [mechanism.epsilon(int(ran)) for ran in steps]
+    return {
+        "epsilon": finite_or_none(max(spent)),
+        **mechanism.record(),
+        "private_steps": [int(ran) for ran in steps],
+        "epsilon_per_model": [finite_or_none(epsilon) for epsilon in spent],
+    }
+
+
+def privacy_note(record: dict[str, Any]) -> str:
+    """What a reader of any figure of private models should know, in one sentence."""
+    spent = record["epsilon"]
+    if spent is None:
+        return "Gradients were clipped but no noise was added: the models have no privacy guarantee."
+    proven = (
+        f"Each model is ({math.ceil(spent * 1000) / 1000:g}, {record['delta']:g})-differentially private "
+        f"({record['adjacency']}, accountant {record['accountant']})"
+    )
+    if record["release"] != "secret noise":
+        return f"{proven} only for those who don't know the seed, which the noise follows from: not for release."
+    return f"{proven}; the guarantee is for a model's parameters, not for this folder."
