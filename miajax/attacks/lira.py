@@ -23,6 +23,8 @@ def lira_scores(
     member: Bool[AnyArray, "models examples"],
     valid: Bool[AnyArray, " models"],
     mode: LiraMode = "default",
+    *,
+    targets: Float[AnyArray, "models examples queries"] | None = None,
 ) -> dict[str, Float[Array, "models examples"]]:
     """Scores of every model as the target under all four variants, higher = member.
 
@@ -37,25 +39,30 @@ def lira_scores(
       member: ``bool[M, N]``.
       valid: ``bool[M]``; failed models shadow nobody and score NaN.
       mode: ``default``, or ``official`` for the published script's numbers.
+      targets: what the targets say, where that is not what they say as shadow models (a defence that the attacker
+        does not know of); row t has the members of row t, and shadow model t is still left out.
 
     Returns:
       ``{variant: float32[M, N]}``; NaN where a side has no variance. ``Attack.score`` also blanks the cells with too
       few shadow models, which are noise here.
     """
     if mode == "official":
+        if targets is not None:
+            raise ValueError("the published script has no targets besides its shadow models")
         return official_scores(scaled_logit, member, valid)
     width = block_width(scaled_logit.shape[0] * scaled_logit.shape[2])
-    cells = map_examples(_cells, (scaled_logit, member, valid), (1, 1, None), width)
+    others = () if targets is None else (targets,)
+    cells = map_examples(_cells, (scaled_logit, member, valid, *others), (1, 1, None, *[1] * len(others)), width)
     return _finish(cells)
 
 
 @jax.jit
-def _cells(scaled_logit: Array, member: Array, valid: Array) -> dict[str, Array]:
+def _cells(scaled_logit: Array, member: Array, valid: Array, targets: Array | None = None) -> dict[str, Array]:
     """Everything that one example says on its own, ``[M, block]`` each."""
     phi = jnp.swapaxes(scaled_logit, 1, 2)  # examples last: contiguous, and aligned with the mask
     both = sides(member, valid)[:, :, None, :]
     others = jax.vmap(leave_one_out, (None, 0))(phi, both)
-    deviation = phi - others.mean
+    deviation = (phi if targets is None else jnp.swapaxes(targets, 1, 2)) - others.mean
     squared = deviation * deviation
     variance = others.sum_squares / others.count
     variance = jnp.where(variance > 0, variance, jnp.nan)

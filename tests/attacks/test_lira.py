@@ -49,6 +49,20 @@ def test_every_target_at_once_equals_the_loop_over_targets(models, examples, que
         _assert_close(got, want[name])
 
 
+def test_targets_that_answer_otherwise_are_judged_by_the_shadow_models_as_they_are():
+    phi, member = _sample(9, 37, 2)
+    targets = phi[::-1] + 0.5
+    valid = np.ones(9, bool)
+    got = lira_scores(phi, member, valid, targets=targets)
+    for t in range(9):
+        mixed = phi.copy()
+        mixed[t] = targets[t]
+        want = lira_scores(mixed, member, valid)
+        for name in VARIANTS:
+            np.testing.assert_allclose(got[name][t], want[name][t], rtol=1e-4, atol=1e-4)
+    assert (np.asarray(got["lira_online"]) != np.asarray(lira_scores(phi, member, valid)["lira_online"])).any()
+
+
 def test_double_precision_agrees_to_one_in_a_million():
     phi, member = _sample(12, 19, 2, 20.0)
     valid = np.ones(12, bool)
