@@ -5,10 +5,13 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import numpy as np
+
 from miajax.data.dataset import Dataset
 from miajax.data.registry import DataOptions, load_dataset
 from miajax.data.splits import Split, is_ragged, member_capacity, membership
 from miajax.data.validation import carve_validation
+from miajax.defenses.treatment import Treatment
 from miajax.errors import UserError
 from miajax.models.contract import check_model
 from miajax.models.model import Model
@@ -100,6 +103,7 @@ class Setup:
       trainer: of one model.
       privacies: private trainings as they were asked for, that models take in turn by id; empty where none is private.
       mechanisms: what runs for each of them.
+      treatment: what is done to single examples before training, or None.
     """
 
     config: CampaignConfig
@@ -107,6 +111,7 @@ class Setup:
     trainer: Trainer
     privacies: tuple[Privacy, ...] = ()
     mechanisms: tuple[Mechanism, ...] = ()
+    treatment: Treatment | None = None
 
     @classmethod
     def of(
@@ -116,19 +121,21 @@ class Setup:
         model: Model | None = None,
         optimizer: OptimizerBuilder | None = None,
         privacies: Sequence[Privacy] | None = None,
+        treatment: Treatment | None = None,
     ) -> "Setup":
         """Reads the data set and builds the network, unless they are given, and the trainer.
 
         ``optimizer`` makes any optax chain from the recipe's schedule; the fingerprint holds its ``__name__``, which
         must tell it from others. ``privacies``, instead of the configuration's one, are what models take in turn by
-        id: a sweep over noise and clipping is one ensemble.
+        id: a sweep over noise and clipping is one ensemble. ``treatment`` changes what is trained on, not what is
+        attacked.
 
         Raises:
           UserError: whatever in data, model, recipe and privacy does not fit together.
           ValueError: several mechanisms that don't make one ensemble.
         """
         dataset = dataset or load_dataset(config.dataset, config.data)
-        if config.validation_fraction:
+        if config.validation_fraction and dataset.validation_labels is None:
             dataset = carve_validation(dataset, config.validation_fraction, config.seed)
         if config.recipe.early_stopping and dataset.validation_labels is None:
             raise UserError(
@@ -146,6 +153,7 @@ class Setup:
         n, f = dataset.num_examples, config.member_fraction
         membership(config.seed, n, 0, config.split, f)  # refuses impossible fractions before anything is made
         capacity = member_capacity(n, config.split, f)
+        drops = treatment is not None and treatment.excluded is not None
         fewest = int(n * f) if config.split != "balanced" else n // 2
         if config.recipe.batch_size > fewest:
             raise UserError(
@@ -160,7 +168,7 @@ class Setup:
             config.recipe,
             InputScaling.of(dataset),
             capacity,
-            is_ragged(n, config.split),
+            is_ragged(n, config.split) or drops,
             dataset.features.shape[1:],
             config.seed,
             optimizer,
@@ -174,13 +182,28 @@ class Setup:
         )
         if mechanisms:
             trainer = trainer_under(trainer, mechanisms)
-        return cls(config, dataset, trainer, tuple(privacies), mechanisms)
+        return cls(config, dataset, trainer, tuple(privacies), mechanisms, treatment)
 
     def membership(self, num_models: int | None = None):
         """``bool[M, N]`` of this campaign."""
         config = self.config
         models = config.num_shadows if num_models is None else num_models
-        return membership(config.seed, self.dataset.num_examples, models, config.split, config.member_fraction)
+        member = membership(config.seed, self.dataset.num_examples, models, config.split, config.member_fraction)
+        if self.treatment is not None and self.treatment.excluded is not None:
+            member &= ~self.treatment.excluded
+        return member
+
+    @property
+    def training_set(self) -> Dataset:
+        """The data set as models train on it."""
+        if self.treatment is None or self.treatment.labels is None:
+            return self.dataset
+        return dataclasses.replace(self.dataset, labels=self.treatment.labels)
+
+    @property
+    def weights(self) -> np.ndarray | None:
+        """``float32[N]``, of each example in the loss; None weighs all 1."""
+        return None if self.treatment is None else self.treatment.weights
 
     def identity(self) -> dict[str, Any]:
         """JSON of all that models and signals depend on; the number of models is left out, so that a run can grow."""
@@ -206,6 +229,8 @@ class Setup:
                 {**plain(dataclasses.asdict(privacy)), "resolved_noise_multiplier": mechanism.step.noise_multiplier}
                 for privacy, mechanism in zip(self.privacies, self.mechanisms, strict=True)
             ]
+        if self.treatment is not None:
+            identity["treatment"] = self.treatment.identity()
         return identity
 
 

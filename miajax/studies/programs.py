@@ -52,7 +52,7 @@ class Programs:
         dataset, trainer, config, placement = setup.dataset, setup.trainer, setup.config, plan.placement()
         self.width, self.losses = width, losses
         private = None if noise_key is None else private_inputs(setup.mechanisms, noise_key)
-        self.ensemble = Ensemble(trainer, dataset, placement, private)
+        self.ensemble = Ensemble(trainer, setup.training_set, placement, private, setup.weights)
         ask = functools.partial(Querier, trainer, placement=placement, block=plan.query_block, mode=config.query_mode)
         self.pool = ask(features=dataset.features, labels=dataset.labels, queries=config.queries, keep_logits=logits)
         self.after_epoch = (

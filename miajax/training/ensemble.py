@@ -53,6 +53,7 @@ class Ensemble:
       dataset: the pool is put on every device once.
       placement: how models share the machine.
       private: secrets and settings of the models of given ids, ``[G]`` leaves, where the trainer is private.
+      weights: ``float32[N]``, of each example in the loss; None weighs all 1.
     """
 
     def __init__(
@@ -61,12 +62,15 @@ class Ensemble:
         dataset: Dataset,
         placement: Placement,
         private: Callable[[np.ndarray], PrivateInputs] | None = None,
+        weights: np.ndarray | None = None,
     ):
         if (private is None) != (trainer.private is None):
             raise ValueError("a private trainer and the inputs of its mechanism come together")
         self.trainer, self.dataset, self.placement, self._private = trainer, dataset, placement, private
-        validation = (dataset.validation_features, dataset.validation_labels) if trainer.recipe.early_stopping else ()
-        self.data: TrainingData = placement.share(TrainingData(dataset.features, dataset.labels, *validation))
+        validation = (None, None)
+        if trainer.recipe.early_stopping:
+            validation = (dataset.validation_features, dataset.validation_labels)
+        self.data: TrainingData = placement.share(TrainingData(dataset.features, dataset.labels, *validation, weights))
         self._init = OverModels(lambda _, members, __: trainer.init(members), placement, runs_once=True)
         self._advance = OverModels(
             lambda model, members, shared: trainer.advance(
