@@ -15,6 +15,7 @@ from miajax.errors import UserError
 from miajax.runs.atomic import write_json, write_npy
 from miajax.runs.folder import RunFolder, with_space_for
 from miajax.studies.config import Setup, plain
+from miajax.studies.epochs import LARGE, Records
 from miajax.studies.interrupt import Stopped, asked_to_stop
 from miajax.studies.plan_effect import effect_of_plan
 from miajax.studies.privacy import noise_key, private_facts, private_line
@@ -98,6 +99,8 @@ def file_sizes(setup: Setup) -> dict[str, int]:
         "signals": 2 * 4 * cells * config.queries,
         "logits": 4 * cells * config.queries * dataset.num_classes,
         "losses": 4 * cells * config.recipe.epochs,
+        "margins": 4 * cells * config.recipe.epochs,
+        "early": 4 * cells * (dataset.num_classes + 1),
         "parameters": config.num_shadows * bytes_per_model(setup.trainer)[0],
     }
 
@@ -269,7 +272,7 @@ class _Runner:
             begin = time.perf_counter()
             mechanisms = self.setup.mechanisms
             key = noise_key(mechanisms, self.folder.path, self.config.seed) if mechanisms else None
-            self._programs = Programs(self.setup, self.plan, width, "logits" in self.keep, "losses" in self.keep, key)
+            self._programs = Programs(self.setup, self.plan, width, self.keep, key)
             self.timing.compile_s += time.perf_counter() - begin
             need, free = self._programs.device_bytes(), free_memory(jax.devices()[0])
             if need > free and width > unit:
@@ -280,15 +283,13 @@ class _Runner:
         """Trains and queries a group; returns the function that stores it."""
         ensemble, epochs = programs.ensemble, self.config.recipe.epochs
         ids, member = np.arange(models.start, models.stop), self.member[models.start : models.stop]
-        losses = None
-        if programs.losses:
-            losses = np.full((len(ids), epochs, self.setup.dataset.num_examples), np.nan, np.float32)
-        recorded = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), losses)
+        records = programs.epochs.empty(len(ids))
+        recorded = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), records)
         abstract = (ensemble.abstract_snapshot(len(ids)), recorded)
         begin = stored = time.perf_counter()
         if (progress := self.folder.load_progress(models, abstract)) is not None:
             group = ensemble.resume(ids, member, progress[0], programs.width)
-            losses = None if losses is None else np.array(progress[1])
+            records = jax.tree.map(np.array, progress[1])
         else:
             group = ensemble.start(ids, member, programs.width)
         per_call = 1
@@ -296,15 +297,14 @@ class _Runner:
             called, first = time.perf_counter(), group.epoch
             ensemble.advance(group, min(epochs, group.epoch + per_call))
             self._report(models, group)
-            if losses is not None:
-                phi = np.asarray(programs.after_epoch(group.state).scaled_logit)[: len(ids), :, 0]
-                losses[:, group.epoch - 1] = np.logaddexp(0.0, -phi)
+            if records:
+                programs.epochs.record(group, records)
             else:
                 speed = (group.epoch - first) / (time.perf_counter() - called)
                 per_call = max(1, int(speed * _CALL_SECONDS))
             overdue = time.perf_counter() - stored >= 60 * self.config.checkpoint_minutes
             if group.epoch < epochs and (overdue or stop()):
-                self.folder.save_progress(models, (ensemble.snapshot(group), losses))
+                self.folder.save_progress(models, (ensemble.snapshot(group), records))
                 stored = time.perf_counter()
             if group.epoch < epochs and stop():
                 raise Stopped
@@ -314,7 +314,7 @@ class _Runner:
         begin = time.perf_counter()
         finished = programs.finish(group)
         self.timing.query_s += time.perf_counter() - begin
-        return functools.partial(self._store, models, finished, losses)
+        return functools.partial(self._store, models, finished, records)
 
     def _report(self, models: range, group: Group) -> None:
         epochs, total = self.config.recipe.epochs, max(self.config.num_shadows, self._finished + len(models))
@@ -328,7 +328,7 @@ class _Runner:
             float(accuracy[good].mean()) if good.any() else 0.0,
         )
 
-    def _store(self, models: range, finished: Finished, losses: np.ndarray | None) -> None:
+    def _store(self, models: range, finished: Finished, records: Records) -> None:
         snapshot, pool, official = finished
         phi = np.array(pool.scaled_logit)
         valid = np.isfinite(phi).all((1, 2)) & np.isfinite(snapshot.history.loss[:, 0])
@@ -344,11 +344,10 @@ class _Runner:
             arrays["official_test_accuracy"] = np.where(valid, official, np.nan)
         if snapshot.state.private_steps is not None:
             arrays["private_steps"] = snapshot.state.private_steps
-        beside = {}
+        beside = {name: array for name, array in records.items() if name in LARGE}
+        arrays |= {name: array for name, array in records.items() if name not in LARGE}
         if pool.logits is not None:
             beside["logits"] = pool.logits
-        if losses is not None:
-            beside["losses"] = losses
         parameters = self.setup.trainer.evaluated(snapshot.state) if "parameters" in self.keep else None
         self.folder.save_group(models, arrays, beside, parameters, {"plan": dataclasses.asdict(self.plan)})
 

@@ -24,7 +24,7 @@ from miajax.training.private import trainer_under
 from miajax.training.recipe import OptimizerBuilder, Recipe
 from miajax.training.trainer import InputScaling, Trainer
 
-Keep = Literal["logits", "losses", "parameters"]
+Keep = Literal["logits", "losses", "margins", "early", "parameters"]
 _ALGORITHM = 1  # raised when the same configuration would give other bits by design
 
 
@@ -61,8 +61,8 @@ class CampaignConfig:
     group: int | None = None
     """models trained and stored together; planned from memory when not given"""
     keep: tuple[Keep, ...] | None = None
-    """large files to keep: logits, losses (of every example after every epoch), parameters; not given: logits and
-    parameters while small"""
+    """large files to keep: logits, losses and margins (of every example after every epoch), early (logits and gradient
+    norms early in training), parameters; not given: logits and parameters while small"""
     models: str | None = None
     """train only this range of model ids, FIRST:END (END not included), so that several machines share a run folder"""
     checkpoint_minutes: float = 10.0

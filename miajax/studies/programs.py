@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -9,6 +10,7 @@ import numpy as np
 
 from miajax.signals.query import Answers, Querier
 from miajax.studies.config import Setup
+from miajax.studies.epochs import EpochQueries
 from miajax.training.ensemble import Ensemble, Group, Snapshot
 from miajax.training.plan import ExecutionPlan
 from miajax.training.private import private_inputs
@@ -35,8 +37,7 @@ class Programs:
       setup: the campaign.
       plan: how it is executed.
       width: models of a group.
-      logits: whether the models' answers are kept whole.
-      losses: whether every example's loss is recorded after every epoch.
+      keep: kinds of large files to keep.
       noise_key: ``uint32[2]`` that the noise of private models is drawn from, else None.
     """
 
@@ -45,24 +46,22 @@ class Programs:
         setup: Setup,
         plan: ExecutionPlan,
         width: int,
-        logits: bool,
-        losses: bool,
+        keep: Sequence[str],
         noise_key: np.ndarray | None = None,
     ):
         dataset, trainer, config, placement = setup.dataset, setup.trainer, setup.config, plan.placement()
-        self.width, self.losses = width, losses
+        self.width, self.keep = width, tuple(keep)
         private = None if noise_key is None else private_inputs(setup.mechanisms, noise_key)
         self.ensemble = Ensemble(trainer, setup.training_set, placement, private, setup.weights)
         ask = functools.partial(Querier, trainer, placement=placement, block=plan.query_block, mode=config.query_mode)
+        logits = "logits" in keep or (config.queries == 1 and not {"margins", "early"}.isdisjoint(keep))
         self.pool = ask(features=dataset.features, labels=dataset.labels, queries=config.queries, keep_logits=logits)
-        self.after_epoch = (
-            ask(features=dataset.features, labels=dataset.labels, keep_logits=False) if losses else self.pool
-        )
+        self.epochs = EpochQueries(setup, plan, keep, self.pool)
         self.test = None
         if dataset.test_features is not None and dataset.test_labels is not None:
             self.test = ask(features=dataset.test_features, labels=dataset.test_labels, keep_logits=False)
         state = self.ensemble.abstract_snapshot(width).state
-        queriers = {id(q): q for q in (self.pool, self.after_epoch, self.test) if q is not None}
+        queriers = {id(q): q for q in (self.pool, *self.epochs.queriers, self.test) if q is not None}
         # The compiler leaves the interpreter lock alone: programs compile side by side.
         with concurrent.futures.ThreadPoolExecutor() as pool:
             jobs = [
@@ -74,13 +73,16 @@ class Programs:
 
     def device_bytes(self) -> int:
         """What the largest program holds on one device, by the compiler's own account."""
-        queriers = (self.pool, self.after_epoch, self.test)
+        queriers = (self.pool, *self.epochs.queriers, self.test)
         asked = [querier.program for querier in queriers if querier is not None]
         return max(program.device_bytes() for program in (*self.ensemble.programs.values(), *asked))
 
     def finish(self, group: Group) -> Finished:
         """Queries a trained group and brings it to the host."""
-        pool: Answers = jax.tree.map(lambda a: np.asarray(a)[: group.size], self.pool(group.state))
+        answers: Answers = self.pool(group.state)
+        if "logits" not in self.keep:
+            answers = answers._replace(logits=None)
+        pool: Answers = jax.tree.map(lambda a: np.asarray(a)[: group.size], answers)
         official = None
         if self.test is not None:
             official = np.asarray(self.test(group.state).correct)[: group.size].mean(1)

@@ -196,7 +196,7 @@ def test_a_group_that_does_not_fit_the_memory_is_halved_and_bits_stay(undisturbe
 def test_the_compilers_account_of_memory_grows_with_the_group(undisturbed):
     plan = undisturbed.plan
     small_one, large = (
-        campaign_module.Programs(undisturbed.setup, plan, width, True, False).device_bytes() for width in (16, 64)
+        campaign_module.Programs(undisturbed.setup, plan, width, ("logits",)).device_bytes() for width in (16, 64)
     )
     assert 0 < small_one < large
 
