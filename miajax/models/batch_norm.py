@@ -20,12 +20,12 @@ class BatchNorm(nn.Module):
     Attributes:
       momentum: weight of the new statistics, as in PyTorch: 1 less than Flax's ``momentum``.
       epsilon: added to the variance.
-      dtype: of the output.
+      dtype: of the output; None: the input's.
     """
 
     momentum: float = 0.1
     epsilon: float = 1e-5
-    dtype: Any = jnp.float32
+    dtype: Any = None
 
     @nn.compact
     def __call__(self, x: Float[Array, "*positions C"], train: bool) -> Float[Array, "*positions C"]:
@@ -34,9 +34,11 @@ class BatchNorm(nn.Module):
         var = self.variable("batch_stats", "var", jnp.ones, shape)
         scale = self.param("scale", nn.initializers.ones, shape)
         bias = self.param("bias", nn.initializers.zeros, shape)
+        scale, bias = (p.astype(jnp.float32) for p in (scale, bias))
+        dtype = x.dtype if self.dtype is None else self.dtype
         if not train:
             factor = lax.rsqrt(var.value + self.epsilon) * scale
-            return ((x - mean.value) * factor + bias).astype(self.dtype)
+            return ((x - mean.value) * factor + bias).astype(dtype)
         statistics: tuple[jax.Array, jax.Array, jax.Array] = normalize(self.epsilon, x, scale, bias)
         y, batch_mean, batch_var = statistics
         if self.is_mutable_collection("batch_stats") and not self.is_initializing():
@@ -44,7 +46,7 @@ class BatchNorm(nn.Module):
             unbiased = batch_var * (count / max(count - 1, 1))  # PyTorch's running variance; y has the biased one
             mean.value += self.momentum * (lax.stop_gradient(batch_mean) - mean.value)
             var.value += self.momentum * (lax.stop_gradient(unbiased) - var.value)
-        return y.astype(self.dtype)
+        return y.astype(dtype)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))

@@ -22,7 +22,7 @@ class CNN(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        x = x.astype(self.layers.dtype)
+        x = self.layers.cast(x)
         for channels in self.channels:
             x = max_pool(nn.relu(self.layers.normalize(self.layers.conv(channels)(x), train)))
         x = nn.relu(nn.Dense(self.width, dtype=self.layers.dtype)(x.reshape(x.shape[0], -1)))

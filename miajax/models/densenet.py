@@ -53,7 +53,7 @@ class DenseNet(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        x = self.layers.conv(2 * self.growth)(x.astype(self.layers.dtype))
+        x = self.layers.conv(2 * self.growth)(self.layers.cast(x))
         for block in range(3):
             if block > 0:
                 x = Transition(self.compression, self.dropout, self.layers)(x, train)

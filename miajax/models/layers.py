@@ -51,7 +51,7 @@ class StandardizedConv(nn.Module):
     kernel_size: tuple[int, int]
     strides: int = 1
     padding: str | Sequence[tuple[int, int]] = "SAME"
-    dtype: Any = jnp.float32
+    dtype: Any = None
     kernel_init: Callable[..., jax.Array] = he_fan_out
     lowering: str | None = None
 
@@ -60,7 +60,8 @@ class StandardizedConv(nn.Module):
         kernel = self.param("kernel", self.kernel_init, (*self.kernel_size, x.shape[-1], self.features), jnp.float32)
         centred = kernel - kernel.mean((0, 1, 2))
         kernel = centred * lax.rsqrt(jnp.square(centred).mean((0, 1, 2)) + 1e-10)
-        return conv(x.astype(self.dtype), kernel.astype(self.dtype), self.strides, self.padding, self.lowering)
+        dtype = x.dtype if self.dtype is None else self.dtype
+        return conv(x.astype(dtype), kernel.astype(dtype), self.strides, self.padding, self.lowering)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,17 +71,21 @@ class Layers:
     Attributes:
       norm: ``batch``: BatchNorm; ``group``: GroupNorm with weight standardisation, which keeps examples apart and so
         serves private training; ``none``: biases instead.
-      dtype: of the computation; parameters and statistics are float32.
+      dtype: of the computation; None: the input's. Parameters and statistics are float32.
       lowering: of every convolution, as in ``conv``.
     """
 
     norm: Norm = "batch"
-    dtype: Any = jnp.float32
+    dtype: Any = None
     lowering: str | None = None
 
     def __post_init__(self):
         if self.norm not in get_args(Norm):
             raise UserError(f"normalisation {self.norm} is unknown", expected=" or ".join(get_args(Norm)))
+
+    def cast(self, x: jax.Array) -> jax.Array:
+        """The network's input, in the dtype of the computation."""
+        return x if self.dtype is None else x.astype(self.dtype)
 
     def conv(self, features: int, window: int = 3, strides: int = 1) -> Callable[[jax.Array], jax.Array]:
         """A convolution padded by ``window // 2`` on every side, as PyTorch networks have it."""

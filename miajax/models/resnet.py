@@ -47,7 +47,7 @@ class ResNet(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        x = x.astype(self.layers.dtype)
+        x = self.layers.cast(x)
         x = nn.relu(self.layers.normalize(self.layers.conv(self.widths[0])(x), train))
         for stage, (blocks, width) in enumerate(zip(self.blocks, self.widths, strict=True)):
             for block in range(blocks):

@@ -42,7 +42,7 @@ class WideResNet(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        x = self.layers.conv(16)(x.astype(self.layers.dtype))
+        x = self.layers.conv(16)(self.layers.cast(x))
         for group in range(3):
             for block in range((self.depth - 4) // 6):
                 strides = 2 if group > 0 and block == 0 else 1
