@@ -1,19 +1,23 @@
 """Networks by name."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import flax.linen as nn
+import numpy as np
 
 from miajax.errors import UserError
 from miajax.models.bring_your_own import load_model
 from miajax.models.cnn import CNN
 from miajax.models.densenet import densenet_bc_100_12
+from miajax.models.fast_cifar import FastCifar
 from miajax.models.layers import Layers, Norm
 from miajax.models.mlp import ACTIVATIONS, MLP
 from miajax.models.model import Model, from_linen
 from miajax.models.purchase_mlp import purchase_mlp
 from miajax.models.resnet import resnet18, resnet20
+from miajax.models.whitening import whitening_kernel
 from miajax.models.wide_resnet import wrn16_4, wrn28_2
 
 
@@ -40,20 +44,21 @@ class ModelOptions:
             raise UserError(f"--dropout {self.dropout}", expected="a share in [0, 1)")
 
 
-Builder = Callable[[int, ModelOptions], Model]
+Images = Callable[[], np.ndarray]
+Builder = Callable[[int, ModelOptions, Images | None], Model]
 
 
-def _mlp(num_classes: int, options: ModelOptions) -> Model:
+def _mlp(num_classes: int, options: ModelOptions, images: Images | None) -> Model:
     config = {"widths": list(options.widths), "activation": options.activation, "dropout": options.dropout}
     return from_linen(MLP(num_classes, tuple(options.widths), options.activation, options.dropout), "mlp", config)
 
 
-def _purchase_mlp(num_classes: int, options: ModelOptions) -> Model:
+def _purchase_mlp(num_classes: int, options: ModelOptions, images: Images | None) -> Model:
     return from_linen(purchase_mlp(num_classes, options.dropout), "purchase_mlp", {"dropout": options.dropout})
 
 
 def _convolutional(name: str, build: Callable[..., nn.Module], norm: Norm = "batch", drops: bool = True) -> Builder:
-    def network(num_classes: int, options: ModelOptions) -> Model:
+    def network(num_classes: int, options: ModelOptions, images: Images | None) -> Model:
         if options.dropout and not drops:
             raise UserError(f"--dropout {options.dropout} with --model {name}", expected="0, since it has no dropout")
         chosen = options.norm or norm
@@ -61,6 +66,12 @@ def _convolutional(name: str, build: Callable[..., nn.Module], norm: Norm = "bat
         return from_linen(build(num_classes, layers=Layers(norm=chosen), **dropout), name, {"norm": chosen, **dropout})
 
     return network
+
+
+def _fast_cifar(num_classes: int, options: ModelOptions, images: Images | None) -> Model:
+    whitening = None if images is None else tuple(whitening_kernel(images()).ravel().tolist())
+    build = functools.partial(FastCifar, whitening=whitening)
+    return _convolutional("fast_cifar", build, drops=False)(num_classes, options, images)
 
 
 MODELS: dict[str, Builder] = {
@@ -72,11 +83,16 @@ MODELS: dict[str, Builder] = {
     "wrn16_4": _convolutional("wrn16_4", wrn16_4),
     "wrn28_2": _convolutional("wrn28_2", wrn28_2),
     "densenet_bc_100_12": _convolutional("densenet_bc_100_12", densenet_bc_100_12),
+    "fast_cifar": _fast_cifar,
 }
 
 
-def build_model(name: str, num_classes: int, options: ModelOptions | None = None) -> Model:
+def build_model(
+    name: str, num_classes: int, options: ModelOptions | None = None, images: Images | None = None
+) -> Model:
     """The network called ``name`` with ``num_classes`` logits; ``path/to/file.py:name`` is a user's own.
+
+    ``images`` gives the pool ``float32[N, H, W, K]`` as networks see it, to those whose first layer is made from it.
 
     Raises:
       UserError: an unknown name, and the known ones are listed; or whatever is wrong with the user's file.
@@ -86,4 +102,4 @@ def build_model(name: str, num_classes: int, options: ModelOptions | None = None
     if name not in MODELS:
         known = ", ".join(sorted(MODELS))
         raise UserError(f"--model {name} is unknown", expected=f"one of {known}, or path/to/file.py:name")
-    return MODELS[name](num_classes, options or ModelOptions())
+    return MODELS[name](num_classes, options or ModelOptions(), images)
