@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
 import tyro
@@ -20,7 +21,7 @@ from miajax.studies.invocation import Invocation
 from miajax.studies.presets import preset
 from miajax.studies.progress import Reporter, Terminal
 from miajax.studies.stored import stored_config
-from miajax.training.devices import use_cpu_cores_as_devices
+from miajax.training.devices import use_compilation_cache, use_cpu_cores_as_devices
 
 Flags = TypeVar("Flags")
 Options = TypeVar("Options")
@@ -51,8 +52,12 @@ class Place:
     """run folder to write; runs/<experiment>-<dataset>-<fingerprint> when not given"""
 
 
-def defaults_from(argv: Sequence[str]) -> CampaignConfig:
+def defaults_from(argv: Sequence[str], wishes: Mapping[str, Any] = MappingProxyType({})) -> CampaignConfig:
     """The campaign that ``--run`` or ``--preset`` names, else the one for digits; ``--dataset`` alone keeps its recipe.
+
+    Args:
+      argv: what was typed.
+      wishes: fields that an experiment sets otherwise where no run is given.
 
     Raises:
       UserError: an unknown preset, or no run in that folder.
@@ -63,7 +68,7 @@ def defaults_from(argv: Sequence[str]) -> CampaignConfig:
     known, _ = early.parse_known_args(list(argv))
     if known.run is not None:
         return stored_config(known.run)
-    return preset(known.preset or "digits")
+    return dataclasses.replace(preset(known.preset or "digits"), **wishes)
 
 
 def parse(kind: type[Flags], default: Flags, argv: Sequence[str], description: str, prog: str) -> Flags:
@@ -104,6 +109,7 @@ def study(
     options: Options,
     run: Callable[[Setup, Path, Options, Reporter, Invocation], Result],
     show: Callable[[Mapping[str, Any]], None],
+    wishes: Mapping[str, Any] = MappingProxyType({}),
 ) -> Callable[[Sequence[str]], Result]:
     """The command of a study that starts from a shadow campaign; call it when everything is imported.
 
@@ -114,6 +120,7 @@ def study(
       options: the study's own flags, with their defaults.
       run: the study.
       show: prints its results.
+      wishes: fields of the campaign whose defaults are the experiment's own, where no run is given.
     """
     import_s = time.perf_counter() - begun
     prog = f"python -m experiments.{name}"
@@ -121,7 +128,7 @@ def study(
     flags_of = dataclasses.make_dataclass("Flags", fields, frozen=True)
 
     def command(argv: Sequence[str]) -> Result:
-        default = flags_of(Place(), defaults_from(argv), options)
+        default = flags_of(Place(), defaults_from(argv, wishes), options)
         flags: Any = parse(flags_of, default, argv, (about or "").strip(), prog)
         setup = Setup.of(flags.campaign)
         called = Invocation(command_line(prog, argv), import_s, begun)
@@ -142,6 +149,7 @@ def print_end(timing: Mapping[str, float], folder: Path) -> None:
 def main(run: Callable[[Sequence[str]], Any]) -> None:
     """Runs a command: ``UserError`` prints one line and exits with 2, an interruption with 130."""
     use_cpu_cores_as_devices()
+    use_compilation_cache()
     argv = sys.argv[1:]
     try:
         run(argv)

@@ -26,6 +26,28 @@ def use_cpu_cores_as_devices() -> None:
     compat.set_cpu_device_count(usable_cores())
 
 
+def use_compilation_cache() -> Path | None:
+    """Keeps compiled programs for the next process of this user; returns where, or None where that is off.
+
+    The folder is ``$XDG_CACHE_HOME/miajax/programs`` (``~/.cache``), a folder for each kind of processor in it.
+    ``MIAJAX_COMPILATION_CACHE`` names another, or ``off``; jax's own ``JAX_COMPILATION_CACHE_DIR`` goes before both.
+    Programs are looked up by a hash of what was compiled, for which device, by which version. An entry that another
+    process is still writing, or left half written, is not taken: that program is compiled again.
+    """
+    named = os.environ.get("MIAJAX_COMPILATION_CACHE", "")
+    if os.environ.get("JAX_COMPILATION_CACHE_DIR") or named.lower() in ("off", "0", "false", "no"):
+        return None
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = (Path(named) if named else home / "miajax" / "programs") / instruction_set()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:  # no home, or a full or read-only one: programs are compiled anew
+        return None
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    return folder
+
+
 def free_memory(device: jax.Device) -> int:
     """Bytes that a program may still take on a device: for a CPU, this process's share of the free RAM."""
     stats = device.memory_stats() if device.platform != "cpu" else None
