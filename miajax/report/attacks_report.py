@@ -9,7 +9,7 @@ from miajax.attacks.registry import ATTACKS
 from miajax.report import lira_examples, lira_threat, lira_words, numbers, plots, privacy_words, provenance
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import AttackFigures, attack_table, reported_fprs
-from miajax.report.blind_words import blind_banner, blind_section, copies_banner
+from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.lira_evidence import Evidence, LiraReportInputs
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Column, Columns, Details, Figure, Page, Prose, Section, Table
@@ -48,7 +48,7 @@ def render_attacks_report(inputs: LiraReportInputs) -> str:
             _groups(evidence),
             _single_examples(evidence),
             lira_examples.examples_section(evidence),
-            *_blind(evidence),
+            *blind_sections(results),
             _costs(evidence),
             lira_threat.threat_section(evidence),
             *privacy_words.privacy_sections(results),
@@ -77,16 +77,7 @@ def _banners(evidence: Evidence) -> list[str | Markup]:
         banners.append(f"Only {models}: intervals are wide and figures about single examples are coarse.")
     if evidence.inputs.redacted:
         banners.append(lira_examples.REDACTED)
-    results = evidence.inputs.results
-    if "blind" in results:
-        found = (blind_banner(results["blind"]), copies_banner(results["near_duplicates"]))
-        banners += [banner for banner in found if banner]
-    return banners
-
-
-def _blind(evidence: Evidence) -> list[Section]:
-    results = evidence.inputs.results
-    return [blind_section(results["blind"], results["near_duplicates"])] if "blind" in results else []
+    return [*banners, *blind_banners(evidence.inputs.results)]
 
 
 def _best(evidence: Evidence, *, shadows: bool | None = None) -> AttackFigures | None:

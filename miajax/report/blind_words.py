@@ -9,6 +9,18 @@ from miajax.report.page import Block, Column, Columns, Points, Prose, Section, T
 _NAMES = {"linear": "Ridge regression", "trees": "Extremely randomised trees"}
 
 
+def blind_banners(results: Mapping[str, Any]) -> list[str]:
+    """The warnings of both checks, as far as they ran and found something."""
+    if "blind" not in results:
+        return []
+    return [line for line in (blind_banner(results["blind"]), copies_banner(results["near_duplicates"])) if line]
+
+
+def blind_sections(results: Mapping[str, Any]) -> list[Section]:
+    """The section on both checks, where they ran."""
+    return [blind_section(results["blind"], results["near_duplicates"])] if "blind" in results else []
+
+
 def blind_banner(blind: Mapping[str, Any]) -> str:
     """The warning that members can be told apart without the model; empty where they cannot."""
     if not blind.get("leaves_half"):

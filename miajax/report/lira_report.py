@@ -8,6 +8,7 @@ from markupsafe import Markup
 from miajax.report import lira_examples, lira_threat, lira_words, numbers, palette, plots, privacy_words, provenance
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import attack_table
+from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.lira_evidence import Evidence, LiraReportInputs
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Column, Columns, Figure, Page, Prose, Section, Stack, Table
@@ -46,6 +47,7 @@ def render_lira_report(inputs: LiraReportInputs) -> str:
             _overfitting(evidence),
             _targets(evidence),
             lira_examples.examples_section(evidence),
+            *blind_sections(inputs.results),
             lira_threat.limits_section(evidence),
             provenance.run_section(inputs.results, inputs.config, inputs.manifest, inputs.command),
             lira_threat.terms_section(evidence),
@@ -87,7 +89,7 @@ def _banners(evidence: Evidence) -> list[str | Markup]:
         banners.append(f"Only {models}: intervals are wide and figures about single examples are coarse.")
     if inputs.redacted:
         banners.append(lira_examples.REDACTED)
-    return banners
+    return [*banners, *blind_banners(inputs.results)]
 
 
 def _summary(evidence: Evidence) -> Section:

@@ -130,7 +130,7 @@ def _power(results: Json) -> Section:
             "Means over disjoint sets of models; bars are 95 % intervals. Both axes are logarithmic.",
         )
     ]
-    for figure, title in (("tpr_at_fpr", f"TPR at FPR {results['fpr']:g}"), ("auc", "AUC")):
+    for figure, title in (("tpr_at_fpr", f"TPR at FPR {results['fpr']:g}, in per cent"), ("auc", "AUC")):
         rows = []
         for name, entry in results["attacks"].items():
             cells: list[Any] = [face(name).label]
@@ -159,7 +159,10 @@ def _estimate(found: Json, figure: str) -> Estimate:
     if figure == "auc":
         return numbers.estimate(found["auc"], found["auc_ci"], decimals=3)
     reason = f"Not resolvable: {numbers.counted(found['num_non_members'], 'non-member')} in a set."
-    return numbers.estimate(_rate(found["tpr_at_fpr"]), _rate(found["tpr_at_fpr_ci"]), reason)
+    rate, interval = _rate(found["tpr_at_fpr"]), _rate(found["tpr_at_fpr_ci"])
+    if rate is None or interval is None:
+        return Estimate(None, reason=reason)
+    return numbers.estimate(100 * rate, [100 * end for end in interval], decimals=2)  # eight columns have to fit
 
 
 def _differences(results: Json) -> Section:

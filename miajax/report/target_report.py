@@ -11,7 +11,7 @@ from jaxtyping import Float
 from miajax.report import attack_table, numbers, plots, provenance
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import AttackFigures
-from miajax.report.blind_words import blind_banner, blind_section, copies_banner
+from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Column, Columns, Details, Figure, Page, Points, Prose, Section, Table
 
@@ -77,7 +77,7 @@ def render_target_report(inputs: TargetReportInputs) -> str:
             _summary(inputs),
             _comparison(inputs),
             _attacks(inputs),
-            blind_section(results["blind"], results["near_duplicates"]),
+            *blind_sections(results),
             _answers(inputs),
             _limits(inputs),
             _run(inputs),
@@ -97,8 +97,7 @@ def _banners(results: Mapping[str, Any]) -> list[str]:
         banners.append(f"The target was trained by another recipe than the shadow models: {named}.")
     if not results["declared"]:
         banners.append("The target's recipe was not declared, so only its behaviour could be compared.")
-    banners += [blind_banner(results["blind"]), copies_banner(results["near_duplicates"])]
-    return [banner for banner in banners if banner]
+    return [*banners, *blind_banners(results)]
 
 
 def _value(value: Any) -> str:

@@ -21,6 +21,7 @@ from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.campaign import Campaign
 
+_FAR = 3.0  # times the FPR aimed at, from which on a note says that the aim was missed
 _IN_A_SLICE = ("auc", "auc_ci", "advantage", "tpr_at_fpr", "tpr_at_fpr_ci", "num_members", "num_non_members")
 
 
@@ -144,7 +145,21 @@ def attack_entries(
                 f"all attacks: thresholds calibrated at FPR {fpr_key(fpr)} are null: a model's own non-members resolve "
                 "no such rate."
             )
-    return entries, notes
+    return entries, [*notes, *_unkept_aims(thresholds)]
+
+
+def _unkept_aims(thresholds: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Notes on thresholds that reach far more false alarms than they were set for, at the largest rate resolved."""
+    notes = []
+    for name, by_fpr in thresholds.items():
+        aim, found = next(((key, by_fpr[key]) for key in map(fpr_key, reversed(FPRS)) if by_fpr[key]), ("", None))
+        if found is not None and found["fpr_ci"][0] > _FAR * float(aim):
+            notes.append(
+                f"{name}: thresholds set on other models for FPR {aim} reach {found['fpr']:.3f} on the target. Its "
+                "highest scores are ties whose common value differs from model to model, so that a threshold between "
+                "two of those values names the whole tie."
+            )
+    return notes
 
 
 def _ppv(tpr: float | None, fpr: float) -> dict[str, float | None]:

@@ -28,7 +28,6 @@ from miajax.runs.tables import read_table, write_table
 from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.attack_entries import attack_entries, rank_stability, run_families
-from miajax.studies.blind import blind_baseline, near_duplicates
 from miajax.studies.campaign import Campaign, run_campaign
 from miajax.studies.config import Setup
 from miajax.studies.invocation import Invocation
@@ -145,18 +144,13 @@ def run_attacks_study(
         stability = rank_stability(list(ran.scores), signals, campaign, settings)
         entries, entry_notes = attack_entries(campaign, ran, figures, exposed, stability, groups)
 
-    # Membership is drawn at random: one model shows whether the draw, or copies in the pool, went wrong.
-    features, labels = setup.dataset.features, setup.dataset.labels
-    one = campaign.member[int(np.flatnonzero(campaign.valid)[0])]
     with called.timed("blind"):
-        blind = blind_baseline(features, labels, one, quick=True)
-        copies = near_duplicates(features, one, setup.dataset.test_features)
+        blind = common.blind_checks(campaign)
     results: dict[str, Any] = {
         **common.results_head(campaign),
         "attacks": entries,
         "attacks_not_run": skipped,
-        "blind": blind,
-        "near_duplicates": copies,
+        **blind,
         "notes": [
             *common.campaign_notes(campaign), *common.attack_notes(skipped, ran.reports), *slice_notes, *notes,
             *entry_notes,

@@ -62,6 +62,21 @@ def attack_notes(skipped: Mapping[str, str], reports: Mapping[str, AttackReport]
     return notes
 
 
+def blind_checks(campaign: Campaign) -> dict[str, Any]:
+    """``blind`` and ``near_duplicates`` of ``results.json``: whether members differ from others without any model.
+
+    Membership is drawn at random: one model shows whether the draw, or copies in the pool, went wrong.
+    """
+    from miajax.studies.blind import blind_baseline, near_duplicates  # with scipy.stats: while models trained
+
+    dataset = campaign.setup.dataset
+    one = campaign.member[int(np.flatnonzero(campaign.valid)[0])]
+    return {
+        "blind": blind_baseline(dataset.features, dataset.labels, one, quick=True),
+        "near_duplicates": near_duplicates(dataset.features, one, dataset.test_features),
+    }
+
+
 def rows_of(campaign: Campaign, target: int | None) -> Bool[np.ndarray, " models"]:
     """The models that count: all valid ones, or one target."""
     return campaign.valid if target is None else np.arange(len(campaign.valid)) == target

@@ -89,11 +89,13 @@ def run_lira(
 
     with called.timed("attack"):
         scores, figures, skipped, notes = _attack(campaign, options)
+        blind = common.blind_checks(campaign)
     results = {
         **common.results_head(campaign, options.target),
         "lira_mode": options.lira_mode,
         "attacks": figures,
         "attacks_not_run": skipped,
+        **blind,
         "notes": [*common.campaign_notes(campaign), *notes],
     }
     results["published"] = beside_published(setup.config, results)
@@ -111,7 +113,8 @@ def run_lira(
 
 
 def _load_drawing() -> None:
-    for module in ("matplotlib.figure", "matplotlib.backends.backend_agg", "miajax.report.lira_report"):
+    for module in ("matplotlib.figure", "matplotlib.backends.backend_agg", "miajax.report.lira_report",
+                   "miajax.studies.blind"):
         importlib.import_module(module)
 
 
