@@ -93,3 +93,38 @@ def print_budget_table(results: Mapping[str, Any], console: Console | None = Non
         console.print(f"{budget} models: {each['attack'] or 'none'} finds the most{told}", soft_wrap=True, markup=False)
     for note in results["notes"]:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
+
+
+def print_overfitting_table(results: Mapping[str, Any], console: Console | None = None) -> None:
+    """Prints accuracy and every attack's power at a few epochs, and at each model's best validation epoch."""
+    console = console or Console(highlight=False)
+    console.width = max(console.width, _WIDTH)
+    names, key = list(results["attacks"]), f"{results['fpr']:g}"
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("epoch", no_wrap=True)
+    for title in ("members", "non-members", "gap", *(f"AUC {name}" for name in names), f"TPR {results['main_attack']}"):
+        table.add_column(title, justify="right", no_wrap=title.startswith("TPR"))
+    accuracy, attacks, main = results["accuracy"], results["attacks"], results["main_attack"]
+    for epoch in results["histograms"]["epochs"]:
+        at = epoch - 1
+        table.add_row(
+            str(epoch),
+            _with_interval(accuracy["member"][at], None, 4),
+            _with_interval(accuracy["non_member"][at], None, 4),
+            _with_interval(results["gap"][at], None, 4),
+            *(_with_interval(attacks[name]["auc"][at], None) for name in names),
+            _with_interval(attacks[main]["tpr_at_fpr"][key][at], attacks[main]["tpr_at_fpr_ci"][key][at], 4),
+        )
+    for rule, found in ((results["early_stopping"] or {}).get("rules") or {}).items():
+        entry = found["attacks"][main]
+        table.add_row(
+            f"best {rule.replace('_', ' ')}: {found['epoch_mean']:.1f}",
+            *(_with_interval(found["accuracy"][side]["value"], None, 4) for side in ("member", "non_member")),
+            _with_interval(found["gap"]["value"], None, 4),
+            *(_with_interval(found["attacks"][name]["auc"], None) for name in names),
+            _with_interval(entry["tpr_at_fpr"][key], entry["tpr_at_fpr_ci"][key], 4),
+        )
+    console.print(table, soft_wrap=True)
+    console.print(f"TPR at FPR {key}", soft_wrap=True)
+    for note in results["notes"]:
+        console.print(f"note: {note}", soft_wrap=True, markup=False)

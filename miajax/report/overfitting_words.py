@@ -1,0 +1,94 @@
+"""What the curves over the epochs say, as sentences. Every claim is computed, and so is its opposite."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from miajax.report import numbers
+from miajax.report.attack_faces import face
+
+RULES = {"validation_loss": "lowest validation loss", "validation_accuracy": "highest validation accuracy"}
+Json = Mapping[str, Any]
+
+
+def growth_finding(results: Json) -> str:
+    """Whether vulnerability grows once accuracy stands, in one line."""
+    growth, name = results["growth"], face(results["main_attack"]).label
+    if growth is None:
+        return "Accuracy still rises at the last epoch: leakage cannot be told from learning"
+    auc = growth["change"]["attacks"][results["main_attack"]]["auc"]
+    return (
+        _verb(auc, f"{name} finds more once accuracy stands",
+              f"{name} finds less once accuracy stands",
+              f"{name} finds no measurably different share once accuracy stands")
+        + f": AUC {_change(auc)} from epoch {growth['from_epoch']} to {growth['to_epoch']}"
+    )  # fmt: skip
+
+
+def growth_sentence(results: Json) -> str:
+    """The same with all its figures."""
+    growth, name = results["growth"], face(results["main_attack"]).label
+    if growth is None:
+        return "Accuracy on non-members was still rising at the last epoch."
+    first, last = growth["from_epoch"], growth["to_epoch"]
+    accuracy, of = growth["change"]["non_member_accuracy"], growth["change"]["attacks"][results["main_attack"]]
+    auc = results["attacks"][results["main_attack"]]["auc"]
+    sentence = (
+        f"From epoch {first} to {last} accuracy on non-members changes by {_change(accuracy)}, the AUC of {name} from "
+        f"{auc[first - 1]:.3f} to {auc[last - 1]:.3f} ({_change(of['auc'])})"
+    )
+    tpr = of["tpr_at_fpr"][_key(results)]
+    if tpr is None:
+        return sentence + "."
+    begin, end = (results["attacks"][results["main_attack"]]["tpr_at_fpr"][_key(results)][e - 1] for e in (first, last))
+    return sentence + (
+        f", and the share of members it names at {numbers.one_per(results['fpr'])} non-members from "
+        f"{numbers.percent(begin)} to {numbers.percent(end)} ({_change(tpr)})."
+    )
+
+
+def stopping_finding(results: Json) -> str:
+    """What early stopping does, in one line."""
+    stopping, name = results["early_stopping"], face(results["main_attack"]).label
+    if stopping is None:
+        return "Without a validation part early stopping is not judged"
+    change = stopping["rules"]["validation_loss"]["change"]
+    auc = change["attacks"][results["main_attack"]]["auc"]
+    does = _verb(auc, "raises", "lowers", "does not measurably change")
+    return f"Stopping at the lowest validation loss {does} what {name} finds: AUC {_change(auc)}"
+
+
+def stopping_sentences(results: Json) -> list[str]:
+    """What taking every model at its best validation epoch does, rule by rule."""
+    stopping = results["early_stopping"]
+    if stopping is None:
+        return ["No part of the pool was set aside for validation: --validation_fraction 0.1 does so."]
+    said = []
+    for rule, found in stopping["rules"].items():
+        change, left = found["change"], found["attacks"][results["main_attack"]]
+        of = change["attacks"][results["main_attack"]]
+        tpr, rate = of["tpr_at_fpr"][_key(results)], left["tpr_at_fpr"][_key(results)]
+        power = (
+            f"; {numbers.percent(rate)} of members are still named at {numbers.one_per(results['fpr'])} non-members "
+            f"({_change(tpr)})" if tpr is not None and rate is not None else ""
+        )
+        said.append(
+            f"Taken at its own {RULES[rule]} (epoch {found['epoch_mean']:.1f} on average), a model's accuracy on "
+            f"non-members changes by {_change(change['non_member_accuracy'])} and the AUC of "
+            f"{face(results['main_attack']).label} by {_change(of['auc'])}, to {left['auc']:.3f}{power}."
+        )
+    return said
+
+
+def _key(results: Json) -> str:
+    return f"{results['fpr']:g}"
+
+
+def _verb(figure: Json, up: str, down: str, neither: str) -> str:
+    low, high = figure["ci"]
+    return up if low > 0 else down if high < 0 else neither
+
+
+def _change(figure: Json) -> str:
+    low, high = figure["ci"]
+    signed = lambda value: f"{100 * value:+.2f}".replace("-", "−")  # noqa: E731
+    return f"{signed(figure['value'])} points [{signed(low)}, {signed(high)}]"
