@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from miajax.attacks.options import AttackOptions, LiraMode
-from miajax.attacks.registry import run_attacks, why_not
+from miajax.attacks.registry import why_not
 from miajax.errors import UserError
 from miajax.runs.atomic import atomic_file, write_json, write_text
 from miajax.runs.tables import write_table
@@ -119,15 +119,18 @@ def _load_drawing() -> None:
 
 
 def _attack(campaign: Campaign, options: LiraOptions):
+    from miajax.studies.attack_entries import run_families  # with scipy.stats: while models trained
+
     signals = Signals(scaled_logit=campaign.signals, correct=campaign.correct, labels=campaign.setup.dataset.labels)
     reasons = {name: why_not(name, signals, campaign.member, campaign.valid) for name in ATTACKS}
     skipped = {name: reason for name, reason in reasons.items() if reason}
     names = [name for name in ATTACKS if name not in skipped]
-    runs = run_attacks(names, signals, campaign.member, campaign.valid, AttackOptions(lira_mode=options.lira_mode))
-    scores = {name: array for name, (array, _) in runs.items()}
-    figures, notes = common.attack_figures(campaign, scores, None if options.target is None else [options.target])
-    reports = {name: report for name, (_, report) in runs.items()}
-    return scores, figures, skipped, [*common.attack_notes(skipped, reports), *notes]
+    settings = AttackOptions(lira_mode=options.lira_mode)
+    ran = run_families(names, signals, campaign.member, campaign.valid, settings)
+    skipped |= ran.failed
+    targets = None if options.target is None else [options.target]
+    figures, notes = common.attack_figures(campaign, ran.scores, targets)
+    return ran.scores, figures, skipped, [*common.attack_notes(skipped, ran.reports), *notes]
 
 
 def _write_report(
