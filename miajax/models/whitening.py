@@ -13,9 +13,9 @@ def whitening_kernel(
     """A convolution kernel whose outputs are uncorrelated over the images' patches, each beside its negative.
 
     The eigenvectors of the patches' uncentred covariance over ``sqrt(eigenvalue + epsilon)``, as airbench (Jordan,
-    arXiv 2404.00498) starts its networks; ``outputs`` is ``2·window²·K``. It is a pure function of the pool, members and
-    non-members alike, so it is the same for every model and tells nobody who was a member; like the scaling of pixels
-    it lies outside of what a private training protects.
+    arXiv 2404.00498) starts its networks; ``outputs`` is ``2·window²·K``. It is a pure function of the pool, members
+    and non-members alike, so it is the same for every model and tells nobody who was a member; like the scaling of
+    pixels it lies outside of what a private training protects.
 
     Args:
       images: as the network sees them; 5,000 of them, evenly spread, are looked at.

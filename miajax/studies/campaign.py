@@ -18,12 +18,13 @@ from miajax.studies.config import Setup, plain
 from miajax.studies.epochs import LARGE, Records
 from miajax.studies.interrupt import Stopped, asked_to_stop
 from miajax.studies.plan_effect import effect_of_plan
+from miajax.studies.planning import planned
 from miajax.studies.privacy import noise_key, private_facts, private_line
 from miajax.studies.programs import Finished, Programs
 from miajax.studies.progress import Reporter, Silent
 from miajax.training.devices import free_memory, machine_name
 from miajax.training.ensemble import Group
-from miajax.training.plan import ExecutionPlan, bytes_per_model, choose_plan
+from miajax.training.plan import ExecutionPlan, bytes_per_model
 
 _SMALL = 2 << 30  # what is kept without being asked for
 _CALL_SECONDS = 0.5  # how long one program call should take, so that progress and Ctrl-C stay lively
@@ -132,8 +133,14 @@ class _Runner:
         self._finished = 0  # models that this process trained or found
         sizes = {k: v for k, v in file_sizes(setup).items() if k in (*self.keep, "signals")}
         with_space_for(path, sum(sizes.values()), lambda: ", ".join(sizes))
-        self.plan_changed = False
-        self.plan, self.folder = self._plan_and_folder(path)
+        facts = {
+            "device": machine_name(jax.devices()[0]),
+            "provenance": dict(setup.dataset.provenance),
+            **private_facts(setup.mechanisms, setup.trainer.private),
+        }
+        self.plan, self.folder, changed = planned(setup, path, facts, reporter.say)
+        self.plan_changed = changed is not None
+        self.notes += [changed] if changed else []
         self.member = setup.membership()
         self._store_inputs()
         listed = ", ".join(f"{kind} {size / 1e6:.1f} MB" for kind, size in sizes.items())
@@ -147,38 +154,6 @@ class _Runner:
             reporter.say("; ".join(map(private_line, setup.mechanisms)))
             if step.plan.fallback is not None:
                 reporter.say(f"clipping: {step.plan.lines()[0]}")
-
-    def _plan_and_folder(self, path: Path) -> tuple[ExecutionPlan, RunFolder]:
-        config, dataset = self.config, self.setup.dataset
-        choose = functools.partial(
-            choose_plan,
-            self.setup.trainer,
-            dataset.num_examples,
-            config.queries,
-            dataset.num_classes,
-            parallel=config.parallel,
-        )
-        here = choose(chunk=config.chunk, group=config.group)
-        folder = RunFolder.create(
-            path,
-            self.setup.identity(),
-            {
-                "plan": dataclasses.asdict(here),
-                "device": machine_name(jax.devices()[0]),
-                "provenance": dict(dataset.provenance),
-                **private_facts(self.setup.mechanisms, self.setup.trainer.private),
-            },
-        )
-        stored = ExecutionPlan(**folder.manifest["plan"])
-        if config.chunk is None:
-            here = choose(chunk=stored.chunk, group=config.group or stored.group)
-            here = dataclasses.replace(here, query_block=stored.query_block)
-        changed = here.differing_bits(stored)
-        if changed:
-            listed = "; ".join(f"{name}: {theirs} before, {mine} now" for name, (mine, theirs) in changed.items())
-            self.plan_changed = True
-            self.notes.append(f"Models were trained under different execution plans ({listed}); their bits may differ.")
-        return here, folder
 
     def _store_inputs(self) -> None:
         """Membership and labels lie on disk before the first model trains."""

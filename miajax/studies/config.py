@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import jax.numpy as jnp
 import numpy as np
 
 from miajax.data.dataset import Dataset
@@ -58,6 +59,11 @@ class CampaignConfig:
     """how devices are used: shard_map or pmap"""
     chunk: int | None = None
     """models under one vmap; chosen by the machine when not given"""
+    lowering: str | None = None
+    """how convolutions are computed: cpu, grouped, patches or unrolled; chosen by the machine when not given"""
+    tune: bool | None = None
+    """time a few steps of every lowering and chunk before training, and take the fastest; not given: only for
+    convolutions on an accelerator"""
     group: int | None = None
     """models trained and stored together; planned from memory when not given"""
     keep: tuple[Keep, ...] | None = None
@@ -161,12 +167,15 @@ class Setup:
                 expected=f"at most {fewest}",
                 remedy="Lower --batch_size, or raise --member_fraction",
             )
-        model = model or build_model(config.model, dataset.num_classes, config.model_options)
+        scaling = InputScaling.of(dataset)
+        spread = dataset.features[:: max(1, n // 5000)]
+        images = lambda: np.asarray(scaling(jnp.asarray(spread)))  # noqa: E731
+        model = model or build_model(config.model, dataset.num_classes, config.model_options, images)
         check_model(model, dataset.features.shape[1:], dataset.num_classes)
         trainer = Trainer(
             model,
             config.recipe,
-            InputScaling.of(dataset),
+            scaling,
             capacity,
             is_ragged(n, config.split) or drops,
             dataset.features.shape[1:],
