@@ -76,8 +76,9 @@ class Running:
             self._pipes.append(here)
             self._processes.append(process)
         ready = [self._answer(pipe) for pipe in self._pipes]
-        self.compile_seconds: float = max(seconds for seconds, _ in ready)
+        self.compile_seconds: float = max(seconds for seconds, _, _ in ready)
         self.facts: Mapping[str, int] = ready[0][1]
+        self.device_bytes: int = ready[0][2]
         self._times = 1
         begin = time.perf_counter()
         self.measure()
@@ -139,7 +140,7 @@ def _serve(contender: Contender, pipe: Connection) -> None:
             os.environ[name] = str(contender.threads)
     try:
         job = contender.make(**contender.options)
-        pipe.send((job.compile_seconds, job.facts))
+        pipe.send((job.compile_seconds, job.facts, getattr(job, "device_bytes", 0)))  # not all jobs know
         while True:
             command, argument = pipe.recv()
             if command == "run":

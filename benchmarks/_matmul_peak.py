@@ -1,4 +1,4 @@
-"""The ceiling: the fastest big float32 matrix product that each library manages on all cores."""
+"""The ceiling: the fastest big matrix product that each library manages on all cores, or on the accelerator."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -8,6 +8,7 @@ import numpy as np
 
 Library = Literal["jax", "numpy", "torch"]
 SIZES = (1024, 2048, 4096)
+ACCELERATOR_SIZES = (4096, 8192, 16384)
 
 
 class MatmulPeak:
@@ -16,16 +17,17 @@ class MatmulPeak:
     Args:
       library: who multiplies.
       threads: of PyTorch; the others take what the machine has.
+      half: bfloat16 instead of float32 (of jax: as networks multiply it, in TF32 where a GPU has it).
     """
 
     compile_seconds = 0.0
     facts: Mapping[str, int] = {}
 
-    def __init__(self, library: Library, threads: int):
-        product = _PRODUCTS[library](threads)
+    def __init__(self, library: Library, threads: int, half: bool = False):
+        product = _PRODUCTS[library](threads, half)
         speeds: dict[int, float] = {}
         work: dict[int, Callable[[], Any]] = {}
-        for size in SIZES:
+        for size in _sizes(library):
             work[size] = product(np.random.default_rng(0).standard_normal((2, size, size), np.float32))
             work[size]()
             begin = time.perf_counter()
@@ -45,22 +47,30 @@ class MatmulPeak:
 Product = Callable[[np.ndarray], Callable[[], Any]]
 
 
-def _numpy(threads: int) -> Product:
+def _sizes(library: Library) -> tuple[int, ...]:
+    if library != "jax":
+        return SIZES
+    import jax
+
+    return SIZES if jax.default_backend() == "cpu" else ACCELERATOR_SIZES
+
+
+def _numpy(threads: int, half: bool) -> Product:
     return lambda factors: lambda: factors[0] @ factors[1]
 
 
-def _jax(threads: int) -> Product:
+def _jax(threads: int, half: bool) -> Product:
     import jax
 
     def product(factors: np.ndarray) -> Callable[[], Any]:
-        a, b = jax.device_put(factors[0]), jax.device_put(factors[1])
-        multiply = jax.jit(lambda a, b: jax.numpy.matmul(a, b, precision="highest")).lower(a, b).compile()
+        a, b = (jax.device_put(f.astype(jax.numpy.bfloat16) if half else f) for f in factors)
+        multiply = jax.jit(jax.numpy.matmul).lower(a, b).compile()
         return lambda: jax.block_until_ready(multiply(a, b))
 
     return product
 
 
-def _torch(threads: int) -> Product:
+def _torch(threads: int, half: bool) -> Product:
     import torch  # pyright: ignore[reportMissingImports]
 
     torch.set_num_threads(threads)
@@ -72,4 +82,4 @@ def _torch(threads: int) -> Product:
     return product
 
 
-_PRODUCTS: dict[Library, Callable[[int], Product]] = {"jax": _jax, "numpy": _numpy, "torch": _torch}
+_PRODUCTS: dict[Library, Callable[[int, bool], Product]] = {"jax": _jax, "numpy": _numpy, "torch": _torch}

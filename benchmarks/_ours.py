@@ -15,6 +15,7 @@ from miajax.training.devices import usable_cores
 from miajax.training.ensemble import Ensemble, Group
 from miajax.training.losses import cross_entropy
 from miajax.training.plan import choose_plan
+from miajax.training.tuner import candidates, tune
 
 
 class ShadowTraining:
@@ -24,12 +25,13 @@ class ShadowTraining:
       workload: what is trained.
       models: trained in one run.
       epochs: how many of the recipe's are run; None: all.
+      tuned: whether the plan is looked for by trials first; their time is no part of ``compile_seconds``.
 
-    The plan is the one that a campaign of this machine gets, except that fewer models than its smallest group take
-    fewer devices and a narrower chunk: nothing is padded.
+    Otherwise the plan is the one that a campaign of this machine gets, except that fewer models than its smallest group
+    take fewer devices and a narrower chunk: nothing is padded.
     """
 
-    def __init__(self, workload: Workload, models: int, epochs: int | None = None):
+    def __init__(self, workload: Workload, models: int, epochs: int | None = None, tuned: bool = False):
         compat.set_cpu_device_count(min(usable_cores(), models))
         setup = workload.setup()
         self.trainer, self.dataset = setup.trainer, setup.dataset
@@ -39,10 +41,15 @@ class ShadowTraining:
         plan = choose_plan(self.trainer, *size)
         narrow = min(plan.chunk, -(-models // plan.num_devices))
         self.plan = choose_plan(self.trainer, *size, chunk=narrow, group=min(plan.group, models))
+        if tuned:
+            best = tune(self.trainer, self.dataset, self.plan, candidates(self.trainer, self.plan, models))[0]
+            group = min(max(plan.group, best.chunk), models)
+            self.plan = choose_plan(self.trainer, *size, chunk=best.chunk, lowering=best.lowering, group=group)
         self.ensemble = Ensemble(self.trainer, self.dataset, self.plan.placement())
         begin = time.perf_counter()
         self.ensemble.compile(self.plan.group)
         self.compile_seconds = time.perf_counter() - begin
+        self.device_bytes = max(program.device_bytes() for program in self.ensemble.programs.values())
         example = jax.ShapeDtypeStruct((1, *self.trainer.example_shape), jnp.float32)
         self.facts: Mapping[str, int] = {
             "parameters": count_parameters(self.trainer.model, example),
@@ -62,10 +69,13 @@ class ShadowTraining:
         return self.models * self.epochs * self.trainer.steps_per_epoch
 
     def outcome(self) -> Outcome:
-        x, y = self.trainer.scaling(jnp.asarray(self.dataset.features)), jnp.asarray(self.dataset.labels)
+        images, y = jnp.asarray(self.dataset.features), jnp.asarray(self.dataset.labels)
 
         def judge(params, model_state):
-            logits, _ = self.trainer.model.apply(params, model_state, x, False, None)
+            def answer(x):
+                return self.trainer.model.apply(params, model_state, self.trainer.scaling(x[None]), False, None)[0][0]
+
+            logits = jax.lax.map(answer, images, batch_size=64)
             return cross_entropy(logits, y), jnp.argmax(logits, -1) == y
 
         judged = jax.jit(lambda states: jax.lax.map(lambda s: judge(*s), states))

@@ -67,6 +67,22 @@ def write_json(path: Path, rows: Sequence[Row]) -> None:
     path.write_text(json.dumps(content, indent=1) + "\n")
 
 
+def replace_part(path: Path, part: str, rows: Sequence[Row], order: Sequence[str]) -> None:
+    """Writes the rows of one part of a suite into its file; those of other parts stay.
+
+    The file is as ``write_json`` makes it, each row with its ``part``, and ``parts{name: {machine, command}}``: parts
+    may have been measured one by one.
+    """
+    there: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"rows": [], "parts": {}}
+    command = " ".join(["python", "-m", _module(), *sys.argv[1:]])
+    kept = [row for row in there["rows"] if row["part"] != part]
+    kept += [{"part": part, **_as_json(row)} for row in rows]
+    kept.sort(key=lambda row: order.index(row["part"]))
+    parts = {**there["parts"], part: {"machine": machine(), "command": command}}
+    content = {"machine": machine(), "command": command, "parts": parts, "rows": kept}
+    path.write_text(json.dumps(content, indent=1) + "\n")
+
+
 def _as_json(row: Row) -> dict[str, Any]:
     return {
         "name": row.name,

@@ -5,7 +5,7 @@ import importlib.util
 from collections.abc import Mapping, Sequence
 
 from benchmarks._contest import Contender
-from benchmarks._workloads import Workload
+from benchmarks._workloads import Part, Workload
 
 USUAL = "PyTorch, usual eager loop"
 ONE_AT_A_TIME = "one model at a time"
@@ -16,11 +16,11 @@ def torch_is_here() -> bool:
     return importlib.util.find_spec("torch") is not None
 
 
-def usual(workload: Workload, cores: int, epochs: int | None) -> Contender:
+def usual(workload: Workload, cores: int, epochs: int | None, device: str = "cpu") -> Contender:
     """Common practice: the tutorial's loop with PyTorch's own choice of threads."""
     from benchmarks._torch_rivals import UsualLoop
 
-    options = {"workload": workload, "models": 2, "threads": cores, "epochs": epochs}
+    options = {"workload": workload, "models": 2, "threads": cores, "epochs": epochs, "device": device}
     return Contender(USUAL, UsualLoop, options, threads=cores)
 
 
@@ -47,6 +47,44 @@ def families(workload: Workload, cores: int, epochs: int | None) -> Mapping[str,
     }
 
 
+def suite_families(part: Part, cores: int, device: str) -> Mapping[str, Sequence[Contender]]:
+    """The variants of a suite's network: one model after another, several processes, and stacks where there are any."""
+    workload, images = part.workload, part.workload.campaign.model not in ("mlp", "purchase_mlp")
+    if not images and device == "cpu":
+        if workload.torch_network == "digits_mlp":  # long heats of it stand in its own comparison
+            return {"short list": shortlist(workload, cores, None)}
+        return {
+            ONE_AT_A_TIME: [
+                *(_loop(workload, None, t) for t in (1, cores)),
+                _functional(workload, None, "none", "step", 1, cores),
+            ],
+            "stack": [_functional(workload, None, "vmap", "step", 8, cores),
+                      _functional(workload, None, "bmm", "step", 32, cores)],
+            "processes": [_loop(workload, None, 1, cores)],
+        }  # fmt: skip
+    if device == "cpu":
+        eager = [_conv_loop(workload, cores), _conv_loop(workload, cores, channels_last=False)]
+        if part.thorough:
+            eager.append(_conv_loop(workload, cores, compiled="network"))
+        return {ONE_AT_A_TIME: eager, "processes": [_conv_loop(workload, 1, processes=cores)]}
+    how_compiled = ("no", "network", "graphs") if part.thorough else ("network", "graphs")
+    alone = [_conv_loop(workload, cores, compiled=how, device=device) for how in how_compiled]
+    if not part.thorough:
+        stacked = [] if images else [_functional(workload, None, "bmm", "step", 256, cores, device=device)]
+        several = [_conv_loop(workload, 2, processes=4, device=device)]
+        return {ONE_AT_A_TIME: alone, "processes": several, "stack": stacked}
+    several = [_conv_loop(workload, 2, processes=p, device=device) for p in (2, 4, 8)]
+    if images and workload.torch_network != "cnn":  # running statistics are written in place: no vmap
+        return {ONE_AT_A_TIME: alone, "processes": several}
+    stacks = [("vmap", how, w) for how in ("no", "step") for w in (64, 256)]
+    stacks += [] if images else [("bmm", "step", w) for w in (64, 256)]
+    return {
+        ONE_AT_A_TIME: alone,
+        "processes": several,
+        "stack": [_functional(workload, None, *s, cores, device=device) for s in stacks],
+    }
+
+
 def whole_training(contender: Contender) -> Contender:
     """The contender of a heat, for the final."""
     return dataclasses.replace(contender, options={**contender.options, "epochs": None})
@@ -66,14 +104,31 @@ def _loop(workload: Workload, epochs: int | None, threads: int, processes: int =
     return Contender(name, TunedLoop, options, threads, processes)
 
 
+def _conv_loop(
+    workload: Workload, threads: int, processes: int = 1, channels_last: bool = True, compiled: str = "no",
+    device: str = "cpu",
+) -> Contender:  # fmt: skip
+    from benchmarks._torch_rivals import ConvLoop
+
+    options = {
+        "workload": workload, "models": 2, "threads": threads, "channels_last": channels_last, "compiled": compiled,
+        "device": device,
+    }
+    how = {"no": "eager", "network": "compiled", "graphs": "compiled, CUDA graphs"}[compiled]
+    layout = "channels_last" if channels_last else "contiguous"
+    name = _name(f"{ONE_AT_A_TIME}, {how}, {layout}", threads, processes)
+    return Contender(name, ConvLoop, options, threads, processes)
+
+
 def _functional(
-    workload: Workload, epochs: int | None, stack: str, compiled: str, width: int, threads: int, processes: int = 1
-) -> Contender:
+    workload: Workload, epochs: int | None, stack: str, compiled: str, width: int, threads: int, processes: int = 1,
+    device: str = "cpu",
+) -> Contender:  # fmt: skip
     from benchmarks._torch_rivals import Functional
 
     options = {
         "workload": workload, "models": max(width, 4), "threads": threads, "stack": stack, "compiled": compiled,
-        "width": width, "epochs": epochs,
+        "width": width, "epochs": epochs, "device": device,
     }
     what = ONE_AT_A_TIME if stack == "none" else f"{stack} of {width}"
     how = {"no": "eager", "step": "compiled step", "epoch": "compiled epoch"}[compiled]

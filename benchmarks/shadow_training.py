@@ -1,6 +1,12 @@
 """Training shadow models: ours against PyTorch, in model-steps a second.
 
     python -m benchmarks.shadow_training [--json FILE] [--quick]
+    python -m benchmarks.shadow_training --suite cpu|gpu [--only NETWORK] [--json FILE]
+    python -m benchmarks.shadow_training --suite tpu [--json FILE]
+
+Without ``--suite``: 256 MLPs on digits. A suite takes every network in turn, over growing numbers of models, with its
+share of what the machine can multiply and move; ``--only`` measures one and puts it in its place in FILE. For TPUs,
+where none is at hand, the suite is what their compiler says ahead of time (``benchmarks.tpu``).
 
 Every contender has a process of its own (some several); they run in turn, in one sitting, each whole trainings from
 initial weights to the last epoch, after a warm-up, compiled beforehand; compile times stand apart. All arithmetic is
@@ -13,31 +19,69 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import tyro
 
 from benchmarks import _torch_field as field
-from benchmarks._contest import Contender, ContenderFailed, Running, alternate, running
+from benchmarks import _workloads
+from benchmarks._contest import Contender, Running, alternate, running
+from benchmarks._heats import STEPS, leaving_out, run_heats
 from benchmarks._matmul_peak import MatmulPeak
 from benchmarks._ours import ShadowTraining
-from benchmarks._rows import Row, print_rows, write_json
+from benchmarks._rows import Row, print_rows, replace_part, write_json
 from benchmarks._same_work import require_same_work
+from benchmarks._suite import measure_part
 from benchmarks._workloads import DIGITS_MLP, Workload
 from miajax.training.devices import usable_cores, use_cpu_cores_as_devices
 
-STEPS = "model-steps/s"
 Rates = Mapping[str, Sequence[float]]
 Guard = Callable[[], contextlib.AbstractContextManager[None]]
 HEAT_EPOCHS, QUICK_EPOCHS = 6, 10
 
 
-def main(json: Path | None = None, quick: bool = False) -> None:
+def main(
+    json: Path | None = None,
+    quick: bool = False,
+    suite: Literal["cpu", "gpu", "tpu"] | None = None,
+    only: str | None = None,
+) -> None:
     """Compares shadow training with PyTorch.
 
     Args:
-      json: where to write the rows.
+      json: where to write the rows; a suite keeps the rows of networks that are not measured now.
       quick: under a minute: no heats, the first 10 epochs, 3 repeats, fewer numbers of models.
+      suite: all networks, with what suits a CPU, a GPU or a TPU.
+      only: one network of the suite.
     """
+    os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)  # compile times are those of a first run
+    os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # contenders share a GPU's memory
+    if suite == "tpu":
+        from benchmarks import tpu
+
+        tpu.main(json, only)
+    elif suite is not None:
+        run_suite(suite, only, json)
+    else:
+        compare_digits(json, quick)
+
+
+def run_suite(suite: str, only: str | None, json: Path | None) -> None:
+    """Measures the networks of a suite, and stores each when it is measured."""
+    parts = _workloads.SUITES[suite]
+    if only is not None and only not in parts:
+        raise SystemExit(f"--only {only} is unknown: one of {', '.join(parts)}")
+    for name in [only] if only else parts:
+        with tempfile.TemporaryDirectory() as cache:
+            os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
+            rows = measure_part(parts[name], suite)
+        print_rows(parts[name].workload.name, rows)
+        if json:
+            replace_part(json, name, rows, list(parts))
+
+
+def compare_digits(json: Path | None, quick: bool) -> None:
+    """256 MLPs on digits, at length."""
     with tempfile.TemporaryDirectory() as cache:  # compile times are those of a first run
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
         rows = compare(DIGITS_MLP, quick)
@@ -89,34 +133,6 @@ def compare(workload: Workload, quick: bool) -> list[Row]:
     return [*rows, *outcomes, *([heats] if heats else [])]
 
 
-@contextlib.contextmanager
-def leaving_out():
-    """A rival that does not run here (no C++ compiler for ``torch.compile``, say) is named and left out."""
-    try:
-        yield
-    except ContenderFailed as error:
-        print(f"left out: {error}")
-
-
-def run_heats(
-    families: Mapping[str, Sequence[Contender]], headline: Running, compile_s: dict[str, float]
-) -> tuple[Row, list[Contender]]:
-    """One short race each; the table of them, and the two fastest of each family. Fills in first compile times."""
-    rates: dict[str, list[float]] = {}
-    ours: list[float] = []
-    winners: list[Contender] = []
-    for family in families.values():
-        for contender in family:
-            with leaving_out(), running(contender, 0.5) as run:
-                ours.append(headline.measure())
-                rates[contender.name] = [run.measure() for _ in range(3)]
-                compile_s[contender.name] = run.compile_seconds
-        placed = [c for c in family if c.name in rates]
-        winners += sorted(placed, key=lambda c: max(rates[c.name]), reverse=True)[:2]
-    row = Row("heats of PyTorch variants, which choose the finalists", STEPS, ours, rates, higher_is_better=True)
-    return row, winners
-
-
 def speed_rows(workload: Workload, rates: Rates, ours: Mapping[int, str], rivals: Sequence[str]) -> list[Row]:
     """The headline, the same with one model on either side, and ours over numbers of models."""
     practice = tuple(name for name in rivals if name == field.USUAL)
@@ -135,10 +151,10 @@ def peak_rows(
 ) -> list[Row]:
     """What the cores can multiply, and what share of it a training reaches."""
     giga = {name: [rate / 1e9 for rate in rates[name]] for name in peaks}
-    peak = max(max(speeds) for speeds in giga.values())
+    peak, flops = max(max(speeds) for speeds in giga.values()), workload.cost().flops
 
     def share(name: str) -> list[float]:
-        return [rate * workload.flops_per_step / 1e9 / peak for rate in rates[name]]
+        return [rate * flops / 1e9 / peak for rate in rates[name]]
 
     first, *others = peaks
     return [
@@ -147,7 +163,7 @@ def peak_rows(
             {name: giga[name] for name in others}, True,
         ),
         Row(
-            f"share of the best of them, {peak:.0f} GFLOP/s, at {workload.flops_per_step:,} FLOPs a step", "fraction",
+            f"share of the best of them, {peak:.0f} GFLOP/s, at {flops:,} FLOPs a step", "fraction",
             share(ours), {name: share(name) for name in rivals}, True, (field.USUAL,),
         ),
     ]

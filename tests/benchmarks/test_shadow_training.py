@@ -4,7 +4,6 @@ import dataclasses
 import importlib
 import itertools
 import json
-import math
 import subprocess
 import sys
 from pathlib import Path
@@ -14,39 +13,43 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from benchmarks import _step_cost, _workloads
 from benchmarks._contest import Contender, ContenderFailed, Outcome, alternate, running
 from benchmarks._ours import ShadowTraining
+from benchmarks._rows import Row, replace_part
 from benchmarks._same_work import DifferentWork, require_equal_means
-from benchmarks._workloads import DIGITS_MLP, dense_flops
+from benchmarks._workloads import DIGITS_MLP
+from miajax.models.model import count_parameters
+from miajax.models.registry import build_model
 from miajax.training.losses import cross_entropy
-from miajax.training.trainer import Members
+from miajax.training.recipe import Recipe
+from miajax.training.trainer import InputScaling, Members, Trainer
 
 pytestmark = pytest.mark.slow  # mostly compiling; continuous integration runs them
 
 
-def products(jaxpr) -> int:
-    """Multiplications and additions of all matrix products of a jaxpr."""
-    total = 0
-    for equation in jaxpr.eqns:
-        if equation.primitive.name == "dot_general":
-            (contracted, _), _ = equation.params["dimension_numbers"]
-            lhs = equation.invars[0].aval.shape
-            total += 2 * math.prod(equation.outvars[0].aval.shape) * math.prod(lhs[i] for i in contracted)
-        inner = (getattr(value, "jaxpr", None) for value in equation.params.values())
-        total += sum(products(jaxpr) for jaxpr in inner if jaxpr is not None)
-    return total
+def dense_flops(sizes: tuple[int, ...], batch: int) -> int:
+    """Of one training step of an MLP of these layer sizes: three products a layer, two for the first."""
+    products = [batch * inputs * outputs for inputs, outputs in itertools.pairwise(sizes)]
+    return 2 * (3 * sum(products) - products[0])
 
 
-@pytest.mark.parametrize(("sizes", "batch"), [((64, 128, 10), 64), ((7, 5, 6, 3), 9)])
-def test_flops_are_those_of_the_traced_gradient(sizes, batch):
-    def loss(layers, x, y):
-        for i, (weight, bias) in enumerate(layers):
-            x = (jax.nn.relu(x) if i else x) @ weight + bias
-        return cross_entropy(x, y).mean()
+@pytest.mark.parametrize(("name", "shape", "sizes"), [("mlp", (64,), (64, 128, 10)), ("purchase_mlp", (600,), None)])
+def test_cost_of_a_step_is_the_formulas(name, shape, sizes):
+    sizes = sizes or (600, 1024, 512, 256, 128, 100)
+    model = build_model(name, sizes[-1])
+    cost = _step_cost.step_cost(Trainer(model, Recipe(batch_size=8), InputScaling(), 8, False, shape, 0))
+    assert cost.flops == dense_flops(sizes, 8)
+    moved = sum(8 * (a + b) for a, b in itertools.pairwise(sizes))
+    weights = sum(a * b + b for a, b in itertools.pairwise(sizes))
+    assert cost.bytes == 3 * 4 * moved + 24 * weights
 
-    layers = [(jnp.ones(shape), jnp.ones(shape[1])) for shape in itertools.pairwise(sizes)]
-    traced = jax.make_jaxpr(jax.grad(loss))(layers, jnp.ones((batch, sizes[0])), jnp.zeros(batch, int))
-    assert dense_flops(sizes, batch) == products(traced.jaxpr)
+
+# GFLOP of a step at batch 128 as published counts of multiply-adds have it (He et al.; Zagoruyko and Komodakis).
+@pytest.mark.parametrize(("name", "gflop"), [("resnet20", 31.0), ("resnet18", 426.0), ("wrn28_2", 164.5)])
+def test_cost_of_convolutions_is_that_of_their_multiplications(name, gflop):
+    trainer = Trainer(build_model(name, 10), Recipe(batch_size=128), InputScaling(), 128, False, (32, 32, 3), 0)
+    assert _step_cost.step_cost(trainer).flops / 1e9 == pytest.approx(gflop, rel=2e-3)
 
 
 def small(epochs: int):
@@ -202,3 +205,44 @@ def test_quick_comparison_writes_its_rows(tmp_path):
         assert headline["ratio_best"] == pytest.approx(headline["ours"] / max(tuned.values()))
     share = next(row for row in written["rows"] if row["name"].startswith("share of"))
     assert 0 < share["ours"] < 1
+
+
+@pytest.mark.parametrize("name", _workloads.SUITES["cpu"])
+def test_rivals_networks_have_our_parameters_and_products(name):
+    torch = pytest.importorskip("torch", reason="PyTorch (extra bench) is not installed")
+    from torch.utils.flop_counter import FlopCounterMode
+
+    networks = importlib.import_module("benchmarks._torch_networks")
+    workload = _workloads.SUITES["cpu"][name].workload
+    setup = workload.setup()
+    shape = setup.trainer.example_shape
+    model = networks.NETWORKS[workload.torch_network].build()
+    ours = count_parameters(setup.trainer.model, jax.ShapeDtypeStruct((1, *shape), jnp.float32))
+    assert sum(p.numel() for p in model.parameters()) == ours
+    x = torch.zeros((2, *((shape[2], *shape[:2]) if len(shape) == 3 else shape)))
+    with FlopCounterMode(display=False) as counter:
+        assert model.eval()(x).shape == (2, setup.dataset.num_classes)
+    forward = sum(flops for flops, _ in _step_cost.forward_products(setup.trainer, batch=2))
+    assert counter.get_total_flops() == forward
+
+
+def test_a_convolutional_rival_trains_as_well_as_ours():
+    pytest.importorskip("torch", reason="PyTorch (extra bench) is not installed")
+    rivals = importlib.import_module("benchmarks._torch_rivals")
+    part = _workloads._part("cnn", "CNN", (28, 28, 1), 16, 4, (4,), epochs=3)
+    training = ShadowTraining(part.workload, models=4)
+    training.run()
+    for kind, options in (("UsualLoop", {}), ("ConvLoop", {}), ("ConvLoop", {"channels_last": False})):
+        rival = getattr(rivals, kind)(part.workload, models=4, threads=1, **options)
+        assert rival.run() == 4 * 3 * 4 and dict(rival.facts) == dict(training.facts)
+        for mine, theirs in zip(training.outcome(), rival.outcome(), strict=True):
+            require_equal_means(kind, mine, theirs)
+
+
+def test_a_part_measured_again_takes_its_place_in_the_file(tmp_path):
+    file = tmp_path / "suite.json"
+    for part, value in (("b", 1.0), ("a", 2.0), ("b", 3.0)):
+        replace_part(file, part, [Row(f"{part} row", "s", [value])], ["a", "b"])
+    written = json.loads(file.read_text())
+    assert [(row["part"], row["ours"]) for row in written["rows"]] == [("a", 2.0), ("b", 3.0)]
+    assert set(written["parts"]) == {"a", "b"} and "cpu" in written["parts"]["a"]["machine"]
