@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 
 import miajax
 from miajax.attacks.registry import AttackReport
+from miajax.data.dataset import Dataset
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import summarise
 from miajax.metrics.vulnerability import Exposure, empirical_auc, exposure_at_pooled_fpr, gaussian_vulnerability
@@ -203,6 +204,15 @@ def pooled_rocs(campaign: Campaign, scores: Scores, target: int | None = None) -
         return dict(zip(scores, pool.map(curve, scores.values()), strict=True))
 
 
+def pictures_of(dataset: Dataset) -> np.ndarray | None:
+    """All examples as pictures ``[N, H, W]`` or ``[N, H, W, 3]``; None where they are none."""
+    if dataset.image_shape is None:
+        return None
+    height, width, channels = dataset.image_shape
+    pictures = dataset.features.reshape(-1, height, width, channels)
+    return pictures[..., 0] if channels == 1 else pictures
+
+
 def report_inputs(
     campaign: Campaign,
     results: Mapping[str, Any],
@@ -233,11 +243,6 @@ def report_inputs(
     if target is not None:
         shown = np.where(rows_of(campaign, target)[:, None], shown, np.nan)
     may_show = dataset.shippable or show_records
-    pictures = None
-    if dataset.image_shape is not None:
-        height, width, channels = dataset.image_shape
-        pictures = dataset.features.reshape(-1, height, width, channels)
-        pictures = pictures[..., 0] if channels == 1 else pictures
     return LiraReportInputs(
         results=results,
         config=dataclasses.asdict(campaign.setup.config),
@@ -253,7 +258,7 @@ def report_inputs(
         train_accuracies=campaign.train_accuracy,
         test_accuracies=campaign.test_accuracy,
         main_attack=main_attack,
-        pictures=pictures if may_show else None,
+        pictures=pictures_of(dataset) if may_show else None,
         class_names=dataset.class_names,
         redacted=not may_show,
     )
