@@ -88,7 +88,7 @@ def slicings(
         "prediction": np.where(signals.correct, "right", "wrong"),
     }
     if outlier_metric is not None:
-        values, reason = _outlierness(campaign, signals, outlier_metric)
+        values, reason = outlierness(campaign, signals, outlier_metric)
         if values is None:
             notes.append(f"Figures by {outlier_metric} are missing: {reason}.")
         else:
@@ -96,7 +96,8 @@ def slicings(
     return {**made, **columns}, notes
 
 
-def _outlierness(campaign: Campaign, signals: Signals, name: str) -> tuple[np.ndarray | None, str]:
+def outlierness(campaign: Campaign, signals: Signals, name: str) -> tuple[np.ndarray | None, str]:
+    """``float64[N]`` of a metric of ``METRICS``, or None and why the run does not allow it."""
     metric, num_classes = METRICS[name], campaign.setup.dataset.num_classes
     evidence = Evidence(
         labels=np.asarray(signals.labels),

@@ -1,0 +1,97 @@
+"""The pictures of the report on defences."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from miajax.report import palette
+from miajax.report.plots import blank_axes, styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Json = Mapping[str, Any]
+FPR = "0.01"
+STAGES = {
+    "none": ("undefended", palette.INK, "o"),
+    "training": ("while training", palette.BLUE, "o"),
+    "data": ("single examples, before training", palette.VERMILION, "s"),
+    "answers": ("on answers", palette.GREEN, "^"),
+}
+
+
+def most_vulnerable(row: Json) -> tuple[Json | None, bool]:
+    """Adaptive LiRA's figures on the examples that were most vulnerable before, or, where they are gone, on those that
+    now are; and whether the former."""
+    figures = row["lira_adaptive"]
+    before = figures["top_1pct"]
+    return (before, True) if before is not None else (figures["now_most_vulnerable"], False)
+
+
+def rate(figures: Json | None) -> tuple[float | None, Sequence[float] | None]:
+    """TPR at ``FPR`` with its interval."""
+    if figures is None:
+        return None, None
+    return figures["tpr_at_fpr"][FPR], figures["tpr_at_fpr_ci"][FPR]
+
+
+@styled
+def trade_off_figure(results: Json) -> "Figure":
+    """Returns accuracy against what adaptive LiRA gets from the most vulnerable 1 %, a numbered point a defence."""
+    figure, axes = blank_axes((9.2, 4.6))
+    axes.set_position((0.07, 0.115, 0.5, 0.86))
+    left, right = min(row["test_accuracy"] for row in results["rows"]), max(
+        row["test_accuracy"] for row in results["rows"]
+    )
+    seen: set[str] = set()
+    for number, row in enumerate(results["rows"], 1):
+        figures, same = most_vulnerable(row)
+        value, interval = rate(figures)
+        label, colour, marker = STAGES[row["stage"]]
+        title = f"{number}  {row['title']}"
+        figure.text(0.6, 0.965 - 0.043 * number, title, fontsize=8, color=colour, va="center")
+        if value is None or interval is None:
+            continue
+        x = 100 * row["test_accuracy"]
+        axes.plot([x, x], [100 * end for end in interval], color=colour, linewidth=0.8, alpha=0.5)
+        axes.plot(
+            [x], [100 * value], marker, color=colour, markersize=10, markerfacecolor=colour if same else "white",
+            markeredgewidth=1.2, linestyle="none", label=None if label in seen else label,
+        )
+        axes.annotate(
+            str(number), (x, 100 * value), ha="center", va="center", fontsize=6.5,
+            color="white" if same else colour, zorder=5,
+        )
+        seen.add(label)
+    margin = 100 * max(right - left, 0.01) * 0.08
+    axes.set_xlim(100 * left - margin, 100 * right + margin)
+    axes.set_ylim(-3, 107)
+    axes.grid(True)
+    axes.set_xlabel("accuracy on non-members, %")
+    axes.set_ylabel("members among the most vulnerable 1 % named at 1 % FPR, %")
+    axes.legend(loc="lower left", fontsize=8)
+    return figure
+
+
+@styled
+def knowledge_figure(results: Json) -> "Figure":
+    """Returns LiRA's AUC by defence, without and with knowledge of it, joined by a line."""
+    rows = results["rows"]
+    figure, axes = blank_axes((7.6, 0.55 + 0.24 * len(rows)), left=2.7)
+    axes.axvline(0.5, color=palette.MUTED, linewidth=0.9, linestyle=(0, (1, 2)))
+    for place, row in enumerate(rows):
+        values = [row[name].get("auc") for name in ("lira_naive", "lira_adaptive")]
+        threshold = row["threshold_auc"]
+        axes.plot(values, [place, place], color=palette.RULE, linewidth=2.4, solid_capstyle="round", zorder=1)
+        for value, interval, colour, label, marker in (
+            (threshold, row["threshold_auc_ci"], palette.SLATE, "threshold on the loss", "|"),
+            (values[0], row["lira_naive"].get("auc_ci"), palette.SKY, "LiRA, defence unknown", "o"),
+            (values[1], row["lira_adaptive"].get("auc_ci"), palette.VERMILION, "LiRA, defence known", "o"),
+        ):
+            axes.plot([value], [place], marker, color=colour, markersize=6, label=label if place == 0 else None)
+            axes.plot(interval, [place, place], color=colour, linewidth=0.9)
+    axes.set_yticks(range(len(rows)), [row["title"] for row in rows])
+    axes.set_ylim(len(rows) - 0.4, -1.6)
+    axes.grid(True, axis="x")
+    axes.set_xlabel("AUC on all examples")
+    axes.legend(loc="upper right", ncols=3, fontsize=8, borderaxespad=0.0)
+    return figure

@@ -1,0 +1,180 @@
+"""What attacks still get from defended models: by everybody, and by the examples that were most vulnerable before."""
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from miajax.attacks.lira import lira_scores
+from miajax.attacks.options import AttackOptions
+from miajax.attacks.registry import ATTACKS, run_attacks
+from miajax.metrics.paired import influences, mean_difference
+from miajax.metrics.summary import fpr_key, summarise
+from miajax.metrics.vulnerability import gaussian_vulnerability
+from miajax.signals.bundle import Signals
+
+LIRA = "lira_online"
+TOP_SHARE = 0.01
+PAIRED_FPR = 0.01
+_FPRS = (1e-3, 1e-2)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Answered:
+    """What models under a defence say of the pool.
+
+    Attributes:
+      member: ``bool[M, N]``, who trained on what.
+      valid: ``bool[M]``.
+      signals: ``float32[M, N, Q]``, scaled logits of the true labels.
+      correct: ``bool[M, N]``.
+      known: ``float32[M, N, Q]``, scaled logits as somebody who knows the defence asks for them (of the labels that
+        examples were trained as), where they differ.
+    """
+
+    member: Bool[np.ndarray, "models examples"]
+    valid: Bool[np.ndarray, " models"]
+    signals: Float[np.ndarray, "models examples queries"]
+    correct: Bool[np.ndarray, "models examples"]
+    known: Float[np.ndarray, "models examples queries"] | None = None
+
+
+def most_vulnerable(answered: Answered, among: Bool[np.ndarray, " examples"]) -> Bool[np.ndarray, " examples"]:
+    """The 1 % of the pool, taken from ``among``, that two Gaussians tell apart best, judged by even models alone.
+
+    Figures about them rest on odd targets, so that no luck of the choice enters.
+    """
+    phi = np.asarray(answered.signals[::2].mean(-1), np.float64)
+    auc = gaussian_vulnerability(phi, answered.member[::2], answered.valid[::2]).auc
+    auc = np.where(among & ~np.isnan(auc), auc, -np.inf)
+    chosen = np.zeros(len(auc), bool)
+    chosen[np.argsort(-auc, kind="stable")[: max(1, math.ceil(TOP_SHARE * len(auc) - 1e-9))]] = True
+    return chosen & np.isfinite(auc)
+
+
+class Attacks:
+    """Threshold, gap and LiRA on defended models, beside the undefended ones.
+
+    Args:
+      original: the undefended models; they shadow the naive attacker's targets.
+      defended: the same models by id, under the defence.
+      survivors: ``bool[N]``, examples to judge; dropped ones have nothing left to give away.
+    """
+
+    def __init__(self, original: Answered, defended: Answered, survivors: Bool[np.ndarray, " examples"]):
+        self.original, self.defended, self.survivors = original, defended, survivors
+        self.valid = original.valid & defended.valid
+        settings = AttackOptions()
+        labels = np.zeros(defended.correct.shape[1], np.int32)  # none of these attacks looks at them
+        signals = Signals(defended.signals, defended.correct, labels)  # type: ignore[arg-type]
+        known = signals if defended.known is None else signals._replace(scaled_logit=defended.known)
+        member = defended.member
+        ran = run_attacks(["global_threshold", "gap"], signals, member, self.valid, settings)
+        self.threshold, self.gap = (np.asarray(ran[name][0]) for name in ("global_threshold", "gap"))
+        self.adaptive = np.asarray(run_attacks([LIRA], known, member, self.valid, settings)[LIRA][0])
+        naive = lira_scores(original.signals, original.member, original.valid, targets=defended.signals)[LIRA]
+        scorable = ATTACKS[LIRA].scorable(original.member, self.valid)
+        self.naive = np.where(np.asarray(scorable), np.asarray(naive), np.nan)
+
+    def figures(self, scores: np.ndarray, among: np.ndarray, *, odd: bool = False) -> dict[str, Any] | None:
+        """An attack's figures on some examples; None where nobody is left to judge."""
+        among = among & self.survivors
+        targets = [t for t in range(len(self.valid)) if self.valid[t] and (t % 2 or not odd)]
+        where = np.broadcast_to(among, scores.shape)
+        scored = where & ~np.isnan(scores)
+        rows = np.isin(np.arange(len(scores)), targets)[:, None] & scored
+        if not ((rows & self.defended.member).any(1) & (rows & ~self.defended.member).any(1)).any():
+            return None
+        entry, _ = summarise(
+            scores, self.defended.member, self.valid, fprs=_FPRS, targets=targets, where=where, each_target=False
+        )
+        kept = ("auc", "auc_ci", "advantage", "advantage_ci", "tpr_at_fpr", "tpr_at_fpr_ci")
+        return {name: entry[name] for name in kept} | {"num_examples": int(among.sum())}
+
+
+def change(
+    attacks: Attacks, before: Attacks, among: Bool[np.ndarray, " examples"], *, odd: bool = False
+) -> dict[str, Any] | None:
+    """Adaptive LiRA after minus before, on the same models and examples, so that the interval is a paired one.
+
+    Args:
+      attacks: on the defended models.
+      before: on the undefended ones.
+      among: examples to judge.
+      odd: whether only odd targets count, since even ones chose the examples.
+
+    Returns:
+      ``{auc, auc_ci, tpr_at_fpr, tpr_at_fpr_ci}`` (rates at ``PAIRED_FPR``), or None where nobody is left to judge.
+    """
+    among = among & attacks.survivors
+    rows = np.flatnonzero(attacks.valid & ((np.arange(len(attacks.valid)) % 2 == 1) | (not odd)))
+    member = attacks.defended.member[np.ix_(rows, np.flatnonzero(among))]
+    both = [each.adaptive[np.ix_(rows, np.flatnonzero(among))] for each in (attacks, before)]
+    known = ~np.isnan(both[0]) & ~np.isnan(both[1])
+    if not ((known & member).any() and (known & ~member).any()):
+        return None
+    after, ago = (
+        influences(np.where(known, scores, np.nan), member, np.ones(len(rows), bool), PAIRED_FPR) for scores in both
+    )
+    auc = mean_difference([(after.auc, ago.auc)])
+    tpr = mean_difference([(after.tpr, ago.tpr)]) if after.tpr is not None and ago.tpr is not None else None
+    return {
+        "auc": auc.value,
+        "auc_ci": auc.ci,
+        "tpr_at_fpr": {fpr_key(PAIRED_FPR): tpr and tpr.value},
+        "tpr_at_fpr_ci": {fpr_key(PAIRED_FPR): tpr and tpr.ci},
+    }
+
+
+def row_figures(
+    attacks: Attacks, before: Attacks, top: Bool[np.ndarray, " examples"], flagged: Bool[np.ndarray, " examples"] | None
+) -> dict[str, Any]:
+    """The attacks' part of a row of ``results.json``.
+
+    Args:
+      attacks: on the defended models.
+      before: on the undefended ones.
+      top: the examples that were most vulnerable before.
+      flagged: those that an example-specific defence protects, or None.
+    """
+    everybody = np.ones(len(top), bool)
+    threshold = attacks.figures(attacks.threshold, everybody)
+    gap = attacks.figures(attacks.gap, everybody)
+    assert threshold is not None and gap is not None, "some example survives every defence"
+    own = most_vulnerable(attacks.defended, attacks.survivors)
+    row: dict[str, Any] = {
+        "threshold_auc": threshold["auc"],
+        "threshold_auc_ci": threshold["auc_ci"],
+        "threshold_advantage": threshold["advantage"],
+        "threshold_advantage_ci": threshold["advantage_ci"],
+        "gap_accuracy": (1.0 + gap["advantage"]) / 2.0,
+        "gap_accuracy_ci": [(1.0 + end) / 2.0 for end in gap["advantage_ci"]],
+    }
+    for name, scores in (("lira_naive", attacks.naive), ("lira_adaptive", attacks.adaptive)):
+        row[name] = {
+            **(attacks.figures(scores, everybody) or {}),
+            "top_1pct": attacks.figures(scores, top, odd=True),
+        }
+    row["lira_adaptive"] |= {
+        "change": change(attacks, before, everybody),
+        "top_1pct_change": change(attacks, before, top, odd=True),
+        "now_most_vulnerable": attacks.figures(attacks.adaptive, own, odd=True),
+        "now_most_vulnerable_before": before.figures(before.adaptive, own & attacks.survivors, odd=True),
+    }
+    if flagged is not None:
+        row["unflagged"] = {
+            "num_flagged": int(flagged.sum()),
+            "lira_adaptive": attacks.figures(attacks.adaptive, ~flagged),
+            "change": change(attacks, before, ~flagged),
+            "test_accuracy": _accuracy(attacks, attacks.defended, ~flagged),
+            "test_accuracy_before": _accuracy(attacks, attacks.original, ~flagged),
+        }
+        row["flagged"] = {"change": change(attacks, before, flagged)}
+    return row
+
+
+def _accuracy(attacks: Attacks, answered: Answered, among: np.ndarray) -> float:
+    """Accuracy on those of some examples that were no members before the defence, all models together."""
+    return float(answered.correct[~attacks.original.member & attacks.valid[:, None] & among].mean())
