@@ -13,7 +13,7 @@ from miajax.report.attack_faces import face
 from miajax.report.attack_table import AttackFigures
 from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.numbers import Estimate
-from miajax.report.page import Block, Card, Cards, Column, Columns, Details, Figure, Page, Points, Prose, Section, Table
+from miajax.report.page import Block, Card, Cards, Column, Details, Figure, Page, Points, Prose, Section, Table
 
 NOT_COMPARABLE = "Not comparable"
 _SHORT = 12
@@ -200,7 +200,7 @@ def _attacks(inputs: TargetReportInputs) -> Section:
     beside = Table(columns, rows, title)
     return Section(
         "Attacks", inputs.labelled(_best_sentence(attacks)),
-        [attack_table.attack_table(attacks, caption=caption), Columns([beside, *_roc(inputs)])],
+        [attack_table.attack_table(attacks, caption=caption), beside, *_roc(inputs)],
         ["The TPR at no false alarm falls as non-members are added: compare it between equal numbers only."],
     )
 
@@ -218,7 +218,7 @@ def _roc(inputs: TargetReportInputs) -> list[Figure]:
     ]
     if not curves:
         return []
-    figure = plots.roc_figure(curves, resolvable_fpr=1 / inputs.results["num_non_members"], inches=(4.9, 4.3))
+    figure = plots.roc_figure(curves, resolvable_fpr=1 / inputs.results["num_non_members"], inches=(9.2, 4.4))
     return [
         Figure(
             plots.figure_to_data_uri(figure), f"ROC curves with logarithmic axes. {_auc_sentence(inputs)}",
