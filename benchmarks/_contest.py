@@ -103,7 +103,9 @@ class Running:
                 pipe.send(("stop", None))
             pipe.close()
         for process in self._processes:
-            process.join()
+            process.join(10)
+            if process.is_alive():  # in the middle of something long, and nobody waits for it any more
+                process.terminate()
 
     def _answer(self, pipe: Connection) -> Any:
         try:

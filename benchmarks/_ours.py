@@ -25,13 +25,13 @@ class ShadowTraining:
       workload: what is trained.
       models: trained in one run.
       epochs: how many of the recipe's are run; None: all.
-      tuned: whether the plan is looked for by trials first; their time is no part of ``compile_seconds``.
+      tune_seconds: how long the plan is looked for by trials first; no part of ``compile_seconds``. 0: by rule.
 
     Otherwise the plan is the one that a campaign of this machine gets, except that fewer models than its smallest group
     take fewer devices and a narrower chunk: nothing is padded.
     """
 
-    def __init__(self, workload: Workload, models: int, epochs: int | None = None, tuned: bool = False):
+    def __init__(self, workload: Workload, models: int, epochs: int | None = None, tune_seconds: float = 0.0):
         compat.set_cpu_device_count(min(usable_cores(), models))
         setup = workload.setup()
         self.trainer, self.dataset = setup.trainer, setup.dataset
@@ -41,8 +41,9 @@ class ShadowTraining:
         plan = choose_plan(self.trainer, *size)
         narrow = min(plan.chunk, -(-models // plan.num_devices))
         self.plan = choose_plan(self.trainer, *size, chunk=narrow, group=min(plan.group, models))
-        if tuned:
-            best = tune(self.trainer, self.dataset, self.plan, candidates(self.trainer, self.plan, models))[0]
+        if tune_seconds:
+            wanted = candidates(self.trainer, self.plan, models)
+            best = tune(self.trainer, self.dataset, self.plan, wanted, budget=tune_seconds)[0]
             group = min(max(plan.group, best.chunk), models)
             self.plan = choose_plan(self.trainer, *size, chunk=best.chunk, lowering=best.lowering, group=group)
         self.ensemble = Ensemble(self.trainer, self.dataset, self.plan.placement())

@@ -18,8 +18,14 @@ from miajax.training.devices import usable_cores
 STEPS = "model-steps/s"
 
 
-def measure_part(part: Part, suite: str, repeats: int = 3) -> list[Row]:
+def measure_part(part: Part, suite: str, repeats: int = 3, tune_seconds: float = 50.0) -> list[Row]:
     """All rows of a network.
+
+    Args:
+      part: the network.
+      suite: ``cpu`` or ``gpu``; on a CPU plans are chosen by rule.
+      repeats: of every figure.
+      tune_seconds: for the search of the plan of the most models; fewer models take the plan by rule.
 
     Raises:
       DifferentWork: a rival's training is not the same work as ours.
@@ -35,7 +41,8 @@ def measure_part(part: Part, suite: str, repeats: int = 3) -> list[Row]:
         ours = {}
         for models in part.counts:
             try:
-                ours[models] = start(_ours(part, models, tuned=suite != "cpu"))
+                seconds = tune_seconds if suite != "cpu" and models == part.counts[-1] else 0.0
+                ours[models] = start(_ours(part, models, seconds))
             except ContenderFailed as error:  # what does not fit ends the row of numbers
                 print(f"left out: {error}")
                 break
@@ -95,6 +102,6 @@ def _rows(
     ]  # fmt: skip
 
 
-def _ours(part: Part, models: int, tuned: bool) -> Contender:
-    options = {"workload": part.workload, "models": models, "tuned": tuned}
+def _ours(part: Part, models: int, tune_seconds: float) -> Contender:
+    options = {"workload": part.workload, "models": models, "tune_seconds": tune_seconds}
     return Contender(f"ours, {models} models", ShadowTraining, options, threads=None)

@@ -63,10 +63,11 @@ def suite_families(part: Part, cores: int, device: str) -> Mapping[str, Sequence
             "processes": [_loop(workload, None, 1, cores)],
         }  # fmt: skip
     if device == "cpu":
-        eager = [_conv_loop(workload, cores), _conv_loop(workload, cores, channels_last=False)]
+        alone = [_conv_loop(workload, cores)]
         if part.thorough:
-            eager.append(_conv_loop(workload, cores, compiled="network"))
-        return {ONE_AT_A_TIME: eager, "processes": [_conv_loop(workload, 1, processes=cores)]}
+            others = _conv_loop(workload, cores, channels_last=False), _conv_loop(workload, cores, compiled="network")
+            alone += others
+        return {ONE_AT_A_TIME: alone, "processes": [_conv_loop(workload, 1, processes=cores)]}
     how_compiled = ("no", "network", "graphs") if part.thorough else ("network", "graphs")
     alone = [_conv_loop(workload, cores, compiled=how, device=device) for how in how_compiled]
     if not part.thorough:

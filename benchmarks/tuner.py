@@ -15,7 +15,7 @@ import jax
 import numpy as np
 import tyro
 
-from benchmarks._rows import Row, print_rows, write_json
+from benchmarks._rows import Row, print_rows, replace_part
 from miajax.data.dataset import Dataset
 from miajax.models.registry import build_model
 from miajax.training.devices import use_cpu_cores_as_devices
@@ -38,16 +38,16 @@ def main(json: Path | None = None, quick: bool = False, only: str | None = None)
     """Judges the tuner.
 
     Args:
-      json: where to write the rows.
+      json: where to write the rows; those of networks that are not judged now stay.
       quick: under a minute: the first network only.
       only: one network.
     """
     use_cpu_cores_as_devices()
-    names = [only] if only else list(NETWORKS)[: 1 if quick else None]
-    rows = [row for name in names for row in judge(name)]
-    print_rows("Search for an execution plan", rows)
-    if json:
-        write_json(json, rows)
+    for name in [only] if only else list(NETWORKS)[: 1 if quick else None]:
+        rows = judge(name)
+        print_rows(f"Search for an execution plan: {name}", rows)
+        if json:
+            replace_part(json, name, rows, list(NETWORKS))
 
 
 def training(name: str) -> tuple[Trainer, Dataset]:
