@@ -4,7 +4,9 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int, Key
+from jaxtyping import Array, Int
+
+from miajax.training.dp.threefry import Words, stream
 
 _RUN = 32  # members whose inclusions are counted by one small matrix product
 
@@ -21,7 +23,7 @@ class Sample(NamedTuple):
     used: jax.Array
 
 
-def poisson_sample(key: Key[Array, ""], capacity: int, count: Int[Array, ""], rate: float, width: int) -> Sample:
+def poisson_sample(key: Words, capacity: int, count: Int[Array, ""], rate: float, width: int) -> Sample:
     """Each of ``count`` members by itself with probability ``rate``; a larger sample loses all but a random ``width``.
 
     Args:
@@ -31,24 +33,44 @@ def poisson_sample(key: Key[Array, ""], capacity: int, count: Int[Array, ""], ra
       rate: a multiple of 2^-32.
       width: static size of the batch.
     """
-    bits = jax.random.bits(key, (capacity,), jnp.uint32)
-    inside = jnp.arange(capacity) < count
+    draws, inside = _draws(key, capacity, count)
     limit = jnp.uint32(min(round(rate * 2**32), 2**32 - 1))  # at rate 1 a member is left out once in 2^32 draws
-
-    def number_below(limit):
-        return jnp.sum(inside & (bits < limit))
-
     if width < capacity:
-        limit = _largest_limit(number_below, limit, width)
-    included = inside & (bits < limit)
-    return _compacted(included, width)
+        limit = _largest_limit(draws, inside, limit, width)
+    return _compacted(inside & (draws < limit), width, capacity)
 
 
-def _largest_limit(number_below, limit: jax.Array, width: int) -> jax.Array:
+def fixed_size_sample(key: Words, capacity: int, width: int) -> Sample:
+    """``width`` members without replacement: those of the smallest draws.
+
+    Equal draws at the limit would leave the sample smaller, once in about 10^7 steps, whatever the data.
+
+    Args:
+      key: secret.
+      capacity: members of every model.
+      width: batch size.
+    """
+    draws, inside = _draws(key, capacity, jnp.int32(capacity))
+    limit = _largest_limit(draws, inside, jnp.uint32(2**32 - 1), width)
+    return _compacted(inside & (draws < limit), width, capacity)
+
+
+def _draws(key: Words, capacity: int, count: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """A word for each member, and whose words are members': whole runs, as padding later costs sixty times the draw."""
+    size = -(-capacity // _RUN) * _RUN
+    return stream(key, 0, size)[0], jnp.arange(size) < count
+
+
+def _largest_limit(draws: jax.Array, inside: jax.Array, limit: jax.Array, width: int) -> jax.Array:
     """The given limit, or where it lets in more than ``width`` the largest that doesn't: the smallest draws stay.
 
-    Draws are independent and alike, so those that stay are a random subset. Almost no step gets past the first test.
+    Draws are independent and alike, so those that stay are a random subset. Almost no Poisson step gets past the first
+    test.
     """
+
+    def number_below(limit):
+        return jnp.sum(inside & (draws < limit))
+
     over = number_below(limit) > width
     low = jnp.where(over, jnp.uint32(0), limit)
     high = jnp.where(over, limit, limit + jnp.uint32(1))
@@ -62,24 +84,13 @@ def _largest_limit(number_below, limit: jax.Array, width: int) -> jax.Array:
     return jax.lax.while_loop(lambda bounds: bounds[1] - bounds[0] > 1, halve, (low, high))[0]
 
 
-def _compacted(included: jax.Array, width: int) -> Sample:
-    """The places of true entries, in order: a cumulative count in two levels, then a search for 1, 2, ..., width."""
-    runs = -(-len(included) // _RUN)
-    grid = jnp.pad(included, (0, runs * _RUN - len(included))).reshape(runs, _RUN)
+def _compacted(included: jax.Array, width: int, capacity: int) -> Sample:
+    """The places of true entries, in order: a count in two levels, then a search for 1, 2, ..., width in each."""
+    grid = included.reshape(-1, _RUN)
     within = (grid.astype(jnp.float32) @ jnp.triu(jnp.ones((_RUN, _RUN), jnp.float32))).astype(jnp.int32)
-    before = jnp.cumsum(within[:, -1]) - within[:, -1]
-    counts = (within + before[:, None]).reshape(-1)
-    rows = jnp.searchsorted(counts, jnp.arange(1, width + 1, dtype=jnp.int32), method="scan_unrolled")
-    return Sample(jnp.minimum(rows, len(included) - 1).astype(jnp.int32), jnp.minimum(counts[-1], width))
-
-
-def fixed_size_sample(key: Key[Array, ""], capacity: int, width: int) -> Sample:
-    """Exactly ``width`` of ``capacity`` members without replacement.
-
-    Args:
-      key: secret.
-      capacity: members of every model.
-      width: batch size.
-    """
-    draws = (jax.random.bits(key, (capacity,), jnp.uint32) >> 1).astype(jnp.int32)
-    return Sample(jax.lax.top_k(draws, width)[1].astype(jnp.int32), jnp.int32(width))
+    after = jnp.cumsum(within[:, -1])
+    before = after - within[:, -1]
+    wanted = jnp.arange(1, width + 1, dtype=jnp.int32)
+    run = jnp.minimum(jnp.sum(after < wanted[:, None], 1), len(grid) - 1)
+    place = jnp.sum(within[run] < (wanted - before[run])[:, None], 1)
+    return Sample(jnp.minimum(run * _RUN + place, capacity - 1).astype(jnp.int32), jnp.minimum(after[-1], width))

@@ -14,15 +14,14 @@ from miajax.training.dp.mechanism import Mechanism
 from miajax.training.dp.noise import gaussian_like
 from miajax.training.dp.sampling import Sample, fixed_size_sample, poisson_sample
 from miajax.training.dp.taps import Apply
-
-_SAMPLE, _NOISE = 0, 1  # streams folded into a step's secret key
+from miajax.training.dp.threefry import Words, step_key
 
 
 class PrivateInputs(NamedTuple):
     """What is private to one model, or may differ between the models of a sweep. Never part of a checkpoint.
 
     Attributes:
-      key: ``uint32[2]``, the run's secret; folded with the model's id.
+      key: ``uint32[2]``, the run's secret; a step's key is made of it, the model's id and the step's number.
       clip_norm, noise_multiplier: ``float32[]``.
     """
 
@@ -103,9 +102,8 @@ class PrivateStep:
         """
         mechanism = self.mechanism
         model_id, count, capacity = members
-        root = jax.random.wrap_key_data(jnp.asarray(inputs.key, jnp.uint32), impl="threefry2x32")
-        secret = jax.random.fold_in(jax.random.fold_in(root, model_id), number)
-        sample = self._sample(jax.random.fold_in(secret, _SAMPLE), count, capacity)
+        secret = step_key(inputs.key, model_id, number)
+        sample = self._sample(secret, count, capacity)
 
         def clipped(rows, mask, key):
             draws, dropout = jax.random.split(key)
@@ -115,14 +113,13 @@ class PrivateStep:
         total, losses, hits = self._over_blocks(clipped, sample, params, key)
         if self.noisy:
             deviation = inputs.noise_multiplier * inputs.clip_norm
-            noise = gaussian_like(jax.random.fold_in(secret, _NOISE), params, deviation)
-            total = jax.tree.map(jnp.add, total, noise)
+            total = jax.tree.map(jnp.add, total, gaussian_like(secret, params, deviation))
         # The expected size, not the sample's own: a division by the latter would tell how many were sampled.
         gradient = jax.tree.map(lambda t: t / mechanism.step.batch_size, total)
         seen = jnp.maximum(sample.used, 1)
         return PrivateGradient(gradient, losses / seen, hits / seen)
 
-    def _sample(self, key: jax.Array, count: jax.Array, capacity: int) -> Sample:
+    def _sample(self, key: Words, count: jax.Array, capacity: int) -> Sample:
         mechanism = self.mechanism
         if mechanism.step.sampling == "fixed_size":
             return fixed_size_sample(key, capacity, mechanism.width)

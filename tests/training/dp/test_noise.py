@@ -2,7 +2,6 @@
 
 import stat
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -11,14 +10,24 @@ from scipy import stats
 from miajax.errors import UserError
 from miajax.training.dp.noise import KEY_FILE, gaussian_like, public_key, secret_key
 
+KEY = (jnp.uint32(17), jnp.uint32(4))
+
 
 def test_noise_is_normal_with_its_standard_deviation_and_independent_between_leaves():
     tree = {"a": jnp.zeros((200, 100)), "b": jnp.zeros((20_000,), jnp.bfloat16)}
-    drawn = gaussian_like(jax.random.key(0), tree, 3.0)
+    drawn = gaussian_like(KEY, tree, 3.0)
     for leaf in drawn.values():
         assert leaf.dtype == jnp.float32
         assert stats.kstest(np.ravel(leaf) / 3.0, "norm").pvalue > 1e-4
     assert abs(np.corrcoef(np.ravel(drawn["a"]), drawn["b"])[0, 1]) < 0.04
+
+
+def test_noise_has_the_tails_of_a_normal_distribution_to_five_standard_deviations():
+    drawn = np.abs(np.asarray(gaussian_like(KEY, jnp.zeros(3_000_000), 1.0)))
+    for limit in (1e-3, 0.1, 1.0, 2.0, 3.0, 4.0, 4.5, 5.0):
+        beyond, expected = (drawn > limit).sum(), 2 * stats.norm.sf(limit) * len(drawn)
+        assert abs(beyond - expected) < 5 * np.sqrt(expected * (1 - expected / len(drawn)))
+    assert 5.0 < drawn.max() < 6.8
 
 
 def test_the_key_is_random_private_and_stays(tmp_path):

@@ -7,13 +7,18 @@ import pytest
 from scipy import stats
 
 from miajax.training.dp.sampling import fixed_size_sample, poisson_sample
+from miajax.training.dp.threefry import stream
 from tests.oracles.dp import truncated_poisson_sample
 
 
-def draw(count, capacity, rate, width, times=4000, seed=0):
+def keys(number):
+    """As many keys of steps."""
+    return jnp.full(number, 3, jnp.uint32), jnp.arange(number, dtype=jnp.uint32)
+
+
+def draw(count, capacity, rate, width, times=4000):
     """``(included bool[times, capacity], used [times])``."""
-    keys = jax.random.split(jax.random.key(seed), times)
-    sample = jax.jit(jax.vmap(lambda key: poisson_sample(key, capacity, jnp.int32(count), rate, width)))(keys)
+    sample = jax.jit(jax.vmap(lambda key: poisson_sample(key, capacity, jnp.int32(count), rate, width)))(keys(times))
     rows, used = np.asarray(sample.rows), np.asarray(sample.used)
     included = np.zeros((times, capacity), bool)
     for t in range(times):
@@ -44,9 +49,9 @@ def test_a_larger_sample_loses_a_random_part_and_is_told_by_its_slow_twin():
     included, used = draw(capacity, capacity, rate, width)
     assert used.max() == width and (used == width).mean() > 0.8
     assert stats.chisquare(included.sum(0)).pvalue > 1e-4, "some members survive the cut more often"
-    for t, key in enumerate(jax.random.split(jax.random.key(0), 4000)[:50]):
-        uniforms = np.asarray(jax.random.bits(key, (capacity,), jnp.uint32)) / 2**32
-        twin = truncated_poisson_sample(uniforms, rate, width)
+    for t in range(50):
+        words = np.asarray(stream((jnp.uint32(3), jnp.uint32(t)), 0, capacity)[0])
+        twin = truncated_poisson_sample(words / 2**32, rate, width)
         np.testing.assert_array_equal(np.flatnonzero(included[t]), sorted(twin))
 
 
@@ -58,7 +63,8 @@ def test_odd_sizes_and_certain_inclusion(count):
 
 
 def test_fixed_size_samples_are_without_replacement_and_uniform():
-    rows = jax.jit(jax.vmap(lambda k: fixed_size_sample(k, 30, 7).rows))(jax.random.split(jax.random.key(1), 3000))
-    rows = np.asarray(rows)
+    sample = jax.jit(jax.vmap(lambda key: fixed_size_sample(key, 30, 7)))(keys(3000))
+    rows = np.asarray(sample.rows)
+    np.testing.assert_array_equal(sample.used, 7)
     assert all(len(set(r)) == 7 for r in rows)
     assert stats.chisquare(np.bincount(rows.ravel(), minlength=30)).pvalue > 1e-4
