@@ -16,6 +16,8 @@ from miajax.models.batch_norm import BatchNorm
 from miajax.models.conv import conv
 
 Norm = Literal["batch", "group", "none"]
+VARIANCE_FLOOR = 1e-10
+"""Added to the variance of a standardised kernel."""
 he_fan_out = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 """He et al. 2015 (arXiv 1502.01852), by the outputs of a kernel: the start of all convolutions here."""
 
@@ -59,7 +61,7 @@ class StandardizedConv(nn.Module):
     def __call__(self, x):
         kernel = self.param("kernel", self.kernel_init, (*self.kernel_size, x.shape[-1], self.features), jnp.float32)
         centred = kernel - kernel.mean((0, 1, 2))
-        kernel = centred * lax.rsqrt(jnp.square(centred).mean((0, 1, 2)) + 1e-10)
+        kernel = centred * lax.rsqrt(jnp.square(centred).mean((0, 1, 2)) + VARIANCE_FLOOR)
         dtype = x.dtype if self.dtype is None else self.dtype
         return conv(x.astype(dtype), kernel.astype(dtype), self.strides, self.padding, self.lowering)
 

@@ -99,6 +99,53 @@ class LinearGradient:
         return total | {"bias": cotangent.sum((0, 1))} if self.use_bias else total
 
 
+class StandardizedGradient:
+    """Kernel of a weight-standardised convolution, ``w = (v - mean v) / s`` for each output channel of ``v``.
+
+    The chain rule takes the gradient ``g`` by ``w`` to that by ``v``: ``(P g - w (w . g) / p) / s`` with ``P`` removing
+    the mean over the p entries of a channel. Mean and ``s`` move into rows and cotangent; what is left of ``w`` is one
+    number a channel and example, ``h = w . g / s``. Means are taken off the rows before products, since activations
+    after ReLU would cancel most digits of a difference of norms.
+
+    Args:
+      rows, cotangent, method: as for ``LinearGradient``.
+      kernel: ``v``.
+      floor: added to the variance under the root of ``s``.
+    """
+
+    def __init__(
+        self,
+        rows: Float[Array, "batch positions fan_in"],
+        cotangent: Float[Array, "batch positions fan_out"],
+        kernel: Float[Array, "height width channels fan_out"],
+        floor: float,
+        method: Method,
+    ):
+        self._shape = kernel.shape
+        v = kernel.astype(jnp.float32).reshape(-1, kernel.shape[-1])
+        centred = v - v.mean(0)
+        inverse = jax.lax.rsqrt(jnp.square(centred).mean(0) + floor)
+        self._w = centred * inverse
+        rows = rows.astype(jnp.float32)
+        rows = rows - rows.mean(-1, keepdims=True)
+        cotangent = cotangent.astype(jnp.float32) * inverse
+        self._linear = LinearGradient(rows, cotangent, v.shape, False, method)
+        # From the very rows and cotangents that make the sum, so that what enters it has the norm that was clipped.
+        self._h = jnp.sum(cotangent * _dot("btp,pd->btd", rows, self._w), 1)
+
+    def squared_norm(self) -> Float[Array, " batch"]:
+        """``|G|^2 - sum h^2 (2 - |w|^2 / p) / p`` with ``G = P g / s``."""
+        fan_in = len(self._w)
+        weights = (2.0 - jnp.square(self._w).mean(0)) / fan_in
+        return jnp.maximum(self._linear.squared_norm() - jnp.square(self._h) @ weights, 0.0)
+
+    def weighted_sum(self, factors: Float[Array, " batch"]) -> dict[str, jax.Array]:
+        """The linear layer's sum, less each channel's share along ``w``."""
+        total = self._linear.weighted_sum(factors)["kernel"]
+        along = jnp.sum(_kept(factors, factors[:, None] * self._h), 0)
+        return {"kernel": (total - self._w * (along / len(self._w))).reshape(self._shape)}
+
+
 class AffineGradient:
     """Scale and bias of a normalisation layer; small enough to be written out for each example.
 

@@ -11,7 +11,14 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from miajax.training.dp.gradients import AffineGradient, LayerGradient, LinearGradient, cheaper_method
+from miajax.models.layers import VARIANCE_FLOOR, StandardizedConv
+from miajax.training.dp.gradients import (
+    AffineGradient,
+    LayerGradient,
+    LinearGradient,
+    StandardizedGradient,
+    cheaper_method,
+)
 
 
 class LayerCall(NamedTuple):
@@ -22,12 +29,14 @@ class LayerCall(NamedTuple):
       inputs: its input, ``[B K, ...]``: K views of each example, one after another.
       outputs: shape and dtype of its output, or its cotangent.
       views: K.
+      params: its parameters by name; None where only shapes are asked for.
     """
 
     module: nn.Module
     inputs: jax.Array
     outputs: Any
     views: int
+    params: Any = None
 
     def positions(self, values: jax.Array) -> jax.Array:
         """``values [B K, ..., c]`` as ``[B, T, c]``: views and places in an image or sequence are positions alike."""
@@ -131,20 +140,31 @@ def _conv_shape(call: LayerCall) -> tuple[int, int, int]:
     return _places(call), fan_in, call.outputs.shape[-1]
 
 
-def _conv_gradient(call: LayerCall) -> LayerGradient:
+def _conv_rows(call: LayerCall) -> jax.Array:
+    """``[B, T, p]``."""
     module: Any = call.module
-    kernel_size = tuple(module.kernel_size)
-    axes = len(kernel_size)
+    axes = len(module.kernel_size)
     rows = patches(
         call.inputs.astype(call.outputs.dtype),
-        kernel_size,
+        tuple(module.kernel_size),
         _per_axis(module.strides, axes),
         module.padding,
-        _per_axis(module.kernel_dilation, axes),
+        _per_axis(getattr(module, "kernel_dilation", 1), axes),
     )
-    kernel_shape = (*kernel_size, call.inputs.shape[-1], call.outputs.shape[-1])
+    return call.positions(rows)
+
+
+def _conv_gradient(call: LayerCall) -> LayerGradient:
+    module: Any = call.module
+    kernel_shape = (*module.kernel_size, call.inputs.shape[-1], call.outputs.shape[-1])
     method = cheaper_method(*_conv_shape(call))
-    return LinearGradient(call.positions(rows), call.positions(call.outputs), kernel_shape, module.use_bias, method)
+    return LinearGradient(_conv_rows(call), call.positions(call.outputs), kernel_shape, module.use_bias, method)
+
+
+def _standardized_gradient(call: LayerCall) -> LayerGradient:
+    method = cheaper_method(*_conv_shape(call))
+    cotangent, kernel = call.positions(call.outputs), call.params["kernel"]
+    return StandardizedGradient(_conv_rows(call), cotangent, kernel, VARIANCE_FLOOR, method)
 
 
 def _norm_refused(module: Any) -> str | None:
@@ -171,6 +191,9 @@ _NORM = Rule(_scale_and_bias, _norm_refused, lambda call: (_places(call), 1, cal
 RULES: dict[type, Rule] = {
     nn.Dense: Rule(_kernel_and_bias, lambda module: None, _dense_shape, _dense_gradient),
     nn.Conv: Rule(_kernel_and_bias, _conv_refused, _conv_shape, _conv_gradient),
+    StandardizedConv: Rule(
+        lambda module: frozenset({"kernel"}), lambda module: None, _conv_shape, _standardized_gradient
+    ),
     nn.GroupNorm: _NORM,
     nn.LayerNorm: _NORM,
 }

@@ -104,4 +104,12 @@ def tapped_gradient(
     # One tap for the whole batch would come back summed over examples: taps have the outputs' full shapes.
     taps = {path: jnp.zeros(shape.shape, shape.dtype) for path, shape in shapes.items()}
     cotangents, (extra, inputs) = jax.grad(forward, has_aux=True)(taps)
-    return extra, {path: LayerCall(modules[path], inputs[path], cotangents[path], views) for path in paths}
+    return extra, {
+        path: LayerCall(modules[path], inputs[path], cotangents[path], views, _at(params, path)) for path in paths
+    }
+
+
+def _at(params: Any, path: Path) -> Any:
+    for name in path:
+        params = params[name]
+    return params

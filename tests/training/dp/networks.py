@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from miajax.models.layers import StandardizedConv
 from miajax.training.dp.clipping import clipped_sum
 from miajax.training.losses import cross_entropy
 from tests.oracles.dp import explicit_clipped_sum
@@ -25,6 +26,17 @@ class Pictures(nn.Module):
         x = nn.tanh(nn.Conv(16, (3, 3), strides=(2, 1), padding=1, kernel_dilation=2)(x))
         x = x.reshape(x.shape[0], -1)
         return nn.Dense(5)(x)
+
+
+class Standardized(nn.Module):
+    """Weight-standardised convolutions, by both methods, with and without strides and padding."""
+
+    @nn.compact
+    def __call__(self, x):
+        x = nn.relu(nn.GroupNorm(4)(StandardizedConv(8, (3, 3))(x)))
+        x = nn.relu(StandardizedConv(16, (3, 2), strides=2, padding=((1, 0), (1, 1)))(x))
+        x = nn.relu(StandardizedConv(16, (3, 3), strides=2)(x))
+        return nn.Dense(5)(x.reshape(x.shape[0], -1))
 
 
 class Table(nn.Module):

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from miajax.models.registry import ModelOptions, build_model
 from miajax.training.dp.clipping import clipped_sum, plan_clipping
-from miajax.training.dp.gradients import LinearGradient
+from miajax.training.dp.gradients import LinearGradient, StandardizedGradient
 from miajax.training.losses import cross_entropy
 from miajax.training.parallel import OverModels, Placement
 from tests.training.dp.networks import (
@@ -20,6 +21,7 @@ from tests.training.dp.networks import (
     Pictures,
     ReadsKernel,
     SeesOthers,
+    Standardized,
     Table,
     Twice,
     assert_equal_to_explicit,
@@ -34,7 +36,7 @@ KEY = jax.random.key(0)
 
 
 @pytest.mark.parametrize("views", [1, 3])
-@pytest.mark.parametrize("network", [Pictures(), Table()], ids=lambda n: type(n).__name__)
+@pytest.mark.parametrize("network", [Pictures(), Standardized(), Table()], ids=lambda n: type(n).__name__)
 def test_tapped_clipping_equals_explicit_clipping(network, views):
     apply, params = made(network)
     plan = plan_clipping(apply, params, IMAGE, views)
@@ -45,18 +47,43 @@ def test_tapped_clipping_equals_explicit_clipping(network, views):
 
 
 def test_every_method_of_every_layer_was_compared():
-    apply, params = made(Pictures())
-    plans = [plan_clipping(apply, params, IMAGE, views) for views in (1, 3)]
+    plans = [
+        plan_clipping(*made(network), IMAGE, views) for network in (Pictures(), Standardized()) for views in (1, 3)
+    ]
     used = {(layer.layer, layer.method) for plan in plans for layer in plan.layers}
     assert used == {
         ("Conv", "explicit"),
         ("Conv", "ghost"),
+        ("StandardizedConv", "explicit"),
+        ("StandardizedConv", "ghost"),
         ("Dense", "product"),
         ("Dense", "ghost"),
         ("Dense", "explicit"),
         ("GroupNorm", "explicit"),
         ("LayerNorm", "explicit"),
     }
+
+
+@pytest.mark.parametrize("name", ["cnn", "resnet20", "wrn16_4"])
+def test_house_networks_with_group_norm_need_no_gradient_of_an_example(name):
+    model = build_model(name, 10, ModelOptions(norm="group"))
+    shapes, state = jax.eval_shape(model.init, KEY, jnp.zeros((1, 32, 32, 3)))
+    assert not jax.tree.leaves(state)
+    plan = plan_clipping(lambda p, x, key: model.apply(p, {}, x, True, key)[0], shapes, (32, 32, 3))
+    assert plan.fallback is None, plan.fallback
+    assert {layer.layer for layer in plan.layers} == {"StandardizedConv", "GroupNorm", "Dense"}
+
+
+def test_gradients_along_a_standardized_kernel_and_its_mean_count_as_nothing():
+    rng = np.random.default_rng(0)
+    kernel = rng.normal(size=(1, 1, 6, 3))
+    w = (kernel - kernel.mean(2)) / kernel.std(2)
+    rows = np.stack([w[0, 0, :, :1].T, np.ones((1, 6)), rng.normal(size=(1, 6))])  # [3, 1, 6]
+    cotangent = np.zeros((3, 1, 3))
+    cotangent[:, 0, 0] = 1.0
+    layer = StandardizedGradient(*map(jnp.asarray, (rows, cotangent, kernel)), 0.0, "ghost")
+    norms = np.sqrt(layer.squared_norm())
+    assert norms[0] < 1e-3 * norms[2] and norms[1] < 1e-3 * norms[2]
 
 
 @pytest.mark.parametrize("method", ["product", "ghost", "explicit"])
