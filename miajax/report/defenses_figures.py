@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 Json = Mapping[str, Any]
 FPR = "0.01"
 STAGES = {
-    "none": ("undefended", palette.INK, "o"),
-    "training": ("while training", palette.BLUE, "o"),
-    "data": ("single examples, before training", palette.VERMILION, "s"),
-    "answers": ("on answers", palette.GREEN, "^"),
+    "none": (palette.INK, "o"),
+    "training": (palette.BLUE, "o"),
+    "data": (palette.VERMILION, "s"),
+    "answers": (palette.GREEN, "^"),
 }
 
 
@@ -28,10 +28,10 @@ def most_vulnerable(row: Json) -> tuple[Json | None, bool]:
 
 
 def rate(figures: Json | None) -> tuple[float | None, Sequence[float] | None]:
-    """TPR at ``FPR`` with its interval."""
+    """Share of the members named at ``FPR`` over all examples, with its interval."""
     if figures is None:
         return None, None
-    return figures["tpr_at_fpr"][FPR], figures["tpr_at_fpr_ci"][FPR]
+    return figures["named"][FPR], figures["named_ci"][FPR]
 
 
 @styled
@@ -42,11 +42,10 @@ def trade_off_figure(results: Json) -> "Figure":
     left, right = min(row["test_accuracy"] for row in results["rows"]), max(
         row["test_accuracy"] for row in results["rows"]
     )
-    seen: set[str] = set()
     for number, row in enumerate(results["rows"], 1):
         figures, same = most_vulnerable(row)
         value, interval = rate(figures)
-        label, colour, marker = STAGES[row["stage"]]
+        colour, marker = STAGES[row["stage"]]
         title = f"{number}  {row['title']}"
         figure.text(0.6, 0.965 - 0.043 * number, title, fontsize=8, color=colour, va="center")
         if value is None or interval is None:
@@ -55,20 +54,18 @@ def trade_off_figure(results: Json) -> "Figure":
         axes.plot([x, x], [100 * end for end in interval], color=colour, linewidth=0.8, alpha=0.5)
         axes.plot(
             [x], [100 * value], marker, color=colour, markersize=10, markerfacecolor=colour if same else "white",
-            markeredgewidth=1.2, linestyle="none", label=None if label in seen else label,
+            markeredgewidth=1.2, linestyle="none",
         )
         axes.annotate(
             str(number), (x, 100 * value), ha="center", va="center", fontsize=6.5,
             color="white" if same else colour, zorder=5,
         )
-        seen.add(label)
     margin = 100 * max(right - left, 0.01) * 0.08
     axes.set_xlim(100 * left - margin, 100 * right + margin)
-    axes.set_ylim(-3, 107)
+    axes.set_ylim(-4, 106)
     axes.grid(True)
     axes.set_xlabel("accuracy on non-members, %")
-    axes.set_ylabel("members among the most vulnerable 1 % named at 1 % FPR, %")
-    axes.legend(loc="lower left", fontsize=8)
+    axes.set_ylabel("members among the most vulnerable named at 1 % FPR, %")
     return figure
 
 
@@ -93,5 +90,5 @@ def knowledge_figure(results: Json) -> "Figure":
     axes.set_ylim(len(rows) - 0.4, -1.6)
     axes.grid(True, axis="x")
     axes.set_xlabel("AUC on all examples")
-    axes.legend(loc="upper right", ncols=3, fontsize=8, borderaxespad=0.0)
+    axes.legend(loc="upper right", ncols=3, fontsize=8, borderaxespad=0.0, handletextpad=0.1, columnspacing=1.0)
     return figure

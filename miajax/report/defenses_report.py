@@ -8,10 +8,14 @@ from miajax.report.defenses_figures import FPR, knowledge_figure, most_vulnerabl
 from miajax.report.numbers import Estimate, estimate
 from miajax.report.page import Block, Card, Cards, Column, Details, Figure, Page, Points, Prose, Section, Table
 
-__all__ = ["render_defenses_report", "trade_off_figure"]
+__all__ = ["defenses_finding", "render_defenses_report", "trade_off_figure"]
 
 Json = Mapping[str, Any]
 _SHORT = 12
+_MARKS = (
+    ("undefended", "black"), ("while training", "blue"), ("single examples, before training", "red squares"),
+    ("on answers", "green triangles"),
+)  # fmt: skip
 _SOURCES = (
     (
         "M. Khalil, A. Blanco-Justicia, N. Jebreel, J. Domingo-Ferrer: Membership Inference Attacks Beyond "
@@ -47,7 +51,7 @@ def render_defenses_report(results: Json, config: Json, manifest: Json, command:
     return Page(
         kicker="Defences against membership inference",
         title=f"What protects, on {results['dataset']}",
-        subtitle=_finding(rows),
+        subtitle=defenses_finding(rows),
         facts=[
             ("Data set", str(results["dataset"])),
             ("Model", str(results["model"])),
@@ -80,8 +84,8 @@ def _shares(row: Json) -> float | None:
     return rate(figures)[0] if same else None
 
 
-def _finding(rows: list[Json]) -> str:
-    """Which defence leaves least, and what the gentlest of the strong ones costs."""
+def defenses_finding(rows: list[Json]) -> str:
+    """Which defence leaves least, and what it costs, in two sentences."""
     original = rows[0]
     ago = _shares(original)
     known = [row for row in rows[1:] if _shares(row) is not None]
@@ -92,9 +96,14 @@ def _finding(rows: list[Json]) -> str:
     price = f"{numbers.points(cost)} of accuracy" if cost > 0 else "no accuracy"
     return (
         f"Of {numbers.counted(len(rows) - 1, 'defence')}, {_inline(best)} leaves least: an attacker who knows it names "
-        f"{numbers.percent(_shares(best) or 0.0)} of the most vulnerable members at 1{numbers._NBSP}% false alarms, "
+        f"{numbers.percent(_shares(best) or 0.0)} of the most vulnerable members at 1\u00a0% false alarms, "
         f"{numbers.percent(ago)} without defence. It costs {price}."
     )
+
+
+def _brief(seconds: float) -> str:
+    """Seconds, or milliseconds where there are few."""
+    return "none" if seconds == 0 else numbers.seconds(seconds) if seconds >= 0.1 else f"{1000 * seconds:.2g} ms"
 
 
 def _inline(row: Json) -> str:
@@ -109,8 +118,8 @@ def _summary(results: Json) -> Section:
     cards = [
         Card("Undefended: all examples", f"{original['lira_adaptive']['auc']:.3f}",
              str(_auc(original["lira_adaptive"]).interval_text), "AUC of LiRA"),
-        Card("Undefended: most vulnerable 1 %", numbers.percent(_shares(original) or 0.0),
-             numbers.percent_interval(rate(original["lira_adaptive"]["top_1pct"])[1]), "of members at 1 % FPR"),
+        Card("Most vulnerable 1 %", numbers.percent(_shares(original) or 0.0),
+             numbers.percent_interval(rate(original["lira_adaptive"]["top_1pct"])[1]), "of members named at 1 % FPR"),
         Card("Undefended: accuracy", numbers.percent(original["test_accuracy"]), "", "on non-members"),
     ]  # fmt: skip
     strong = [
@@ -124,31 +133,33 @@ def _summary(results: Json) -> Section:
     columns = [
         Column("Defence"), Column("Accuracy", "number", "members"), Column("Accuracy", "number", "non-members"),
         Column("AUC", "number", "defence unknown"), Column("AUC", "number", "defence known"),
-        Column("TPR at 1 % FPR", "number", "most vulnerable, known"),
+        Column("Named at 1 % FPR", "number", "most vulnerable, known"),
         Column("change of that", "number", "paired"),
     ]  # fmt: skip
     body = [
         [
             row["title"], row["train_accuracy"], row["test_accuracy"],
             _auc(row["lira_naive"]), _auc(row["lira_adaptive"]),
-            _tpr(row["lira_adaptive"]["top_1pct"]), _change(row["lira_adaptive"]["top_1pct_change"]),
+            _tpr(row["lira_adaptive"]["top_1pct"]), _change(row),
         ]
         for row in rows
     ]  # fmt: skip
-    alt = "Accuracy against the share of most vulnerable members named, one point a defence. " + _finding(rows)
+    alt = "Accuracy against the share of most vulnerable members named, one point a defence. " + defenses_finding(rows)
     return Section(
         "Summary", finding,
         [
             Cards(cards),
             Figure(
                 plots.figure_to_data_uri(trade_off_figure(results)), alt,
-                "Down and to the right is better. Bars are 95 % intervals. A hollow point stands for examples that are "
-                "most vulnerable under the defence, since it removed those that were.",
+                "Down and to the right is better. " + "; ".join(f"{mark}: {stage}" for stage, mark in _MARKS)
+                + ". Bars are 95 % intervals. A hollow point stands for examples that are most vulnerable under the "
+                "defence, since it removed those that were.",
             ),
             Table(columns, body, "LiRA online against every model. Brackets are 95 % intervals.", emphasis=[0]),
         ],
         [
             "The most vulnerable 1 % are chosen on even models without defence and judged on odd ones.",
+            "The threshold has its false-positive rate over all examples.",
             "Lower is not safe: these attacks bound leakage from below.",
         ],
     )  # fmt: skip
@@ -157,14 +168,16 @@ def _summary(results: Json) -> Section:
 def _lower(change: Json | None) -> bool:
     if change is None:
         return False
-    interval = change["tpr_at_fpr_ci"][FPR] or change["auc_ci"]
-    return interval[1] < 0
+    return change["named_ci"][FPR][1] < 0
 
 
-def _change(change: Json | None) -> Estimate:
+def _change(row: Json) -> Estimate:
+    change = row["lira_adaptive"]["top_1pct_change"]
+    if row["stage"] == "none":
+        return Estimate(None, None, "What the others are compared with.")
     if change is None:
         return Estimate(None, None, "None of these examples is left.")
-    return estimate(change["tpr_at_fpr"][FPR], change["tpr_at_fpr_ci"][FPR], "Not resolvable.", decimals=3)
+    return estimate(change["named"][FPR], change["named_ci"][FPR], decimals=3)
 
 
 def _knowledge(rows: list[Json]) -> Section:
@@ -244,14 +257,14 @@ def _reweighting(rows: list[Json]) -> Section | None:
     columns = [
         Column("Defence"), Column("AUC", "number", "threshold"), Column("Advantage", "number", "threshold"),
         Column("Balanced accuracy", "number", "gap"), Column("AUC", "number", "LiRA, known"),
-        Column("TPR at 1 % FPR", "number", "most vulnerable, known"), Column("Overhead", "seconds", "all answers"),
+        Column("Named at 1 % FPR", "number", "most vulnerable, known"), Column("Overhead", "text", "all answers"),
     ]  # fmt: skip
     body = [
         [
             row["title"], estimate(row["threshold_auc"], row["threshold_auc_ci"], decimals=3),
             estimate(row["threshold_advantage"], row["threshold_advantage_ci"], decimals=3),
             estimate(row["gap_accuracy"], row["gap_accuracy_ci"], decimals=3), _auc(row["lira_adaptive"]),
-            _tpr(row["lira_adaptive"]["top_1pct"]), row["overhead_s"],
+            _tpr(row["lira_adaptive"]["top_1pct"]), _brief(row["overhead_s"]),
         ]
         for row in [original, *found]
     ]  # fmt: skip
@@ -314,8 +327,9 @@ def _specific(results: Json) -> Section | None:
             )
     text = (
         f"Flagged are the {share} of the pool with the highest {flagged['metric'].replace('_', ' ')} under the "
-        f"undefended models, members or not. Down-weighted examples count {flagged['weight']:g} in the loss; relabelled ones are "
-        "trained as what models that never saw them say, and an informed attacker asks about those labels."
+        f"undefended models, members or not. Down-weighted examples count {flagged['weight']:g} in the loss; "
+        "relabelled ones are trained as what models that never saw them say, and an informed attacker asks about those "
+        "labels."
     )
     return Section(
         "Single examples", finding,
@@ -335,11 +349,11 @@ def _price(rows: list[Json]) -> Section | None:
     ratio = slowest["runtime_s"] / rows[0]["runtime_s"]
     columns = [
         Column("Defence"), Column("Training", "seconds", "a model, trained among others"),
-        Column("Overhead", "seconds", "all answers about the pool"), Column("ε"),
+        Column("Overhead", "text", "all answers about the pool"), Column("ε"),
     ]  # fmt: skip
     body = [
         [
-            row["title"], row["runtime_s"], row["overhead_s"],
+            row["title"], row["runtime_s"], _brief(row["overhead_s"]),
             "" if not row["privacy"] or row["privacy"]["epsilon"] is None else f"{row['privacy']['epsilon']:.3g}",
         ]
         for row in rows

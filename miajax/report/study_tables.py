@@ -32,8 +32,8 @@ def print_defenses_table(results: Mapping[str, Any], console: Console | None = N
     """Prints a line a defence: accuracy, attacks that do not know it, and LiRA that does, on all and on the top 1 %."""
     console, table = _started(
         [
-            "defence", "members", "non-members", "threshold AUC", "advantage", "gap", "LiRA naive", "LiRA adaptive",
-            "TPR at 0.1 %", "most vulnerable: AUC", "TPR at 1 %", "s a model",
+            "defence", "members", "others", "loss AUC", "adv.", "gap", "naive", "adaptive",
+            "TPR at 0.1 %", "top 1 %: AUC", "named at 1 %", "s a model",
         ],
         console,
     )  # fmt: skip
@@ -47,8 +47,38 @@ def print_defenses_table(results: Mapping[str, Any], console: Console | None = N
             *(f"{row[name]['auc']:.3f}" for name in ("lira_naive", "lira_adaptive")),
             _rate(adaptive, "0.001"),
             f"{top['auc']:.3f}" if top else "-",
-            _rate(top, "0.01"),
+            f"{top['named']['0.01']:.3f}" if top else "-",
             "-" if row["runtime_s"] is None else f"{row['runtime_s']:.3g}",
         )
     console.print(table, soft_wrap=True)
     _notes(console, [*(f"{name} did not run: {why}" for name, why in results["not_run"].items()), *results["notes"]])
+
+
+def print_saliency_table(results: Mapping[str, Any], console: Console | None = None) -> None:
+    """Prints a line a map: vulnerable against safe examples; then what having seen an example changes."""
+    console, table = _started(
+        ["map", "background: vulnerable", "safe", "difference beyond share", "left: vulnerable", "safe", "difference"],
+        console,
+    )
+
+    def cell(entry: Mapping[str, Any] | None, name: str) -> str:
+        if entry is None or entry[name] is None:
+            return "-"
+        low, high = entry[f"{name}_ci"]
+        return f"{entry[name]:.3f}" + ("" if low is None or high is None else f" [{low:.3f}, {high:.3f}]")
+
+    for name, entry in results["methods"].items():
+        background, deletion = entry["background"], entry["deletion"]
+        excess = None if background is None else background["excess"]
+        table.add_row(
+            name, cell(background, "vulnerable"), cell(background, "safe"), cell(excess, "difference"),
+            cell(deletion, "vulnerable"), cell(deletion, "safe"), cell(deletion, "difference"),
+        )  # fmt: skip
+    console.print(table, soft_wrap=True)
+    for name, entry in results["counterfactual"].items():
+        console.print(
+            f"counterfactual {name}: Spearman with vulnerability {cell(entry, 'spearman')}; shift of vulnerable "
+            f"{cell(entry, 'vulnerable')}, of safe {cell(entry, 'safe')}",
+            soft_wrap=True, markup=False,
+        )  # fmt: skip
+    _notes(console, results["notes"])

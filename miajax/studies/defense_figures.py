@@ -10,15 +10,15 @@ from jaxtyping import Bool, Float
 from miajax.attacks.lira import lira_scores
 from miajax.attacks.options import AttackOptions
 from miajax.attacks.registry import ATTACKS, run_attacks
+from miajax.metrics.intervals import Spread, critical_value, crossed_spread, rate_interval
 from miajax.metrics.paired import influences, mean_difference
 from miajax.metrics.summary import fpr_key, summarise
-from miajax.metrics.vulnerability import gaussian_vulnerability
+from miajax.metrics.vulnerability import exposure_at_pooled_fpr, gaussian_vulnerability
 from miajax.signals.bundle import Signals
 
 LIRA = "lira_online"
 TOP_SHARE = 0.01
-PAIRED_FPR = 0.01
-_FPRS = (1e-3, 1e-2)
+FPRS = (1e-3, 1e-2)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -78,54 +78,104 @@ class Attacks:
         scorable = ATTACKS[LIRA].scorable(original.member, self.valid)
         self.naive = np.where(np.asarray(scorable), np.asarray(naive), np.nan)
 
-    def figures(self, scores: np.ndarray, among: np.ndarray, *, odd: bool = False) -> dict[str, Any] | None:
+    def figures(self, scores: np.ndarray, among: np.ndarray) -> dict[str, Any] | None:
         """An attack's figures on some examples; None where nobody is left to judge."""
-        among = among & self.survivors
-        targets = [t for t in range(len(self.valid)) if self.valid[t] and (t % 2 or not odd)]
-        where = np.broadcast_to(among, scores.shape)
-        scored = where & ~np.isnan(scores)
-        rows = np.isin(np.arange(len(scores)), targets)[:, None] & scored
-        if not ((rows & self.defended.member).any(1) & (rows & ~self.defended.member).any(1)).any():
+        return _summary(scores, self, among & self.survivors, self.valid)
+
+    def top_figures(self, scores: np.ndarray, among: np.ndarray) -> dict[str, Any] | None:
+        """Figures on a few examples that even models chose, on odd targets.
+
+        ``named`` is the share of their members that an attacker names whose threshold has that false-positive rate over
+        all examples and targets; ``named_wrongly`` the share of their non-members.
+        """
+        odd = self.valid & (np.arange(len(self.valid)) % 2 == 1)
+        entry = _summary(scores, self, among & self.survivors, odd)
+        if entry is None:
             return None
-        entry, _ = summarise(
-            scores, self.defended.member, self.valid, fprs=_FPRS, targets=targets, where=where, each_target=False
-        )
-        kept = ("auc", "auc_ci", "advantage", "advantage_ci", "tpr_at_fpr", "tpr_at_fpr_ci")
-        return {name: entry[name] for name in kept} | {"num_examples": int(among.sum())}
+        for key in ("named", "named_ci", "named_wrongly"):
+            entry[key] = {}
+        member = self.defended.member[np.ix_(odd, among & self.survivors)]
+        for fpr in FPRS:
+            hits = self.hits(scores, fpr)[np.ix_(odd, among & self.survivors)]
+            rate, spread = _mean_over(hits, member)
+            entry["named"][fpr_key(fpr)] = rate
+            entry["named_ci"][fpr_key(fpr)] = rate_interval(rate, spread, int(member.sum()))
+            entry["named_wrongly"][fpr_key(fpr)] = float(hits[~member].mean())
+        return entry
+
+    def hits(self, scores: np.ndarray, fpr: float) -> np.ndarray:
+        """``bool[M, N]``, who passes the threshold with that false-positive rate over all surviving examples."""
+        judged = np.where(self.survivors, scores, np.nan)
+        threshold = exposure_at_pooled_fpr(judged, self.defended.member, self.valid, fpr).threshold
+        return np.where(np.isnan(judged), -np.inf, judged) >= threshold
+
+
+def _summary(
+    scores: np.ndarray, attacks: Attacks, among: Bool[np.ndarray, " examples"], targets: Bool[np.ndarray, " models"]
+) -> dict[str, Any] | None:
+    member = attacks.defended.member
+    scored = np.broadcast_to(among, scores.shape) & ~np.isnan(scores) & targets[:, None]
+    if not ((scored & member).any(1) & (scored & ~member).any(1)).any():
+        return None
+    where = np.broadcast_to(among, scores.shape)
+    entry, _ = summarise(
+        scores, member, attacks.valid, fprs=FPRS, targets=np.flatnonzero(targets), where=where, each_target=False
+    )  # fmt: skip
+    kept = ("auc", "auc_ci", "advantage", "advantage_ci", "tpr_at_fpr", "tpr_at_fpr_ci")
+    return {name: entry[name] for name in kept} | {"num_examples": int(among.sum())}
+
+
+def _mean_over(
+    values: np.ndarray, cells: Bool[np.ndarray, "models examples"]
+) -> tuple[float, Spread]:
+    """Mean of the chosen cells' values, and its spread where models and examples both are samples."""
+    count = max(int(cells.sum()), 1)
+    mean = float(np.where(cells, values, 0.0).sum() / count)
+    influence = np.where(cells, values - mean, 0.0) / count
+    return mean, crossed_spread(influence.sum(1), influence.sum(0), float(np.vdot(influence, influence)))
 
 
 def change(
-    attacks: Attacks, before: Attacks, among: Bool[np.ndarray, " examples"], *, odd: bool = False
+    attacks: Attacks, before: Attacks, among: Bool[np.ndarray, " examples"]
 ) -> dict[str, Any] | None:
-    """Adaptive LiRA after minus before, on the same models and examples, so that the interval is a paired one.
+    """Adaptive LiRA's AUC after minus before, on the same models and examples, so that the interval is a paired one.
 
     Args:
       attacks: on the defended models.
       before: on the undefended ones.
       among: examples to judge.
-      odd: whether only odd targets count, since even ones chose the examples.
 
     Returns:
-      ``{auc, auc_ci, tpr_at_fpr, tpr_at_fpr_ci}`` (rates at ``PAIRED_FPR``), or None where nobody is left to judge.
+      ``{auc, auc_ci}``, or None where nobody is left to judge.
     """
-    among = among & attacks.survivors
-    rows = np.flatnonzero(attacks.valid & ((np.arange(len(attacks.valid)) % 2 == 1) | (not odd)))
-    member = attacks.defended.member[np.ix_(rows, np.flatnonzero(among))]
-    both = [each.adaptive[np.ix_(rows, np.flatnonzero(among))] for each in (attacks, before)]
+    columns = np.flatnonzero(among & attacks.survivors)
+    rows = np.flatnonzero(attacks.valid & before.valid)
+    member = attacks.defended.member[np.ix_(rows, columns)]
+    both = [each.adaptive[np.ix_(rows, columns)] for each in (attacks, before)]
     known = ~np.isnan(both[0]) & ~np.isnan(both[1])
     if not ((known & member).any() and (known & ~member).any()):
         return None
     after, ago = (
-        influences(np.where(known, scores, np.nan), member, np.ones(len(rows), bool), PAIRED_FPR) for scores in both
+        influences(np.where(known, scores, np.nan), member, np.ones(len(rows), bool), FPRS[-1]) for scores in both
     )
     auc = mean_difference([(after.auc, ago.auc)])
-    tpr = mean_difference([(after.tpr, ago.tpr)]) if after.tpr is not None and ago.tpr is not None else None
-    return {
-        "auc": auc.value,
-        "auc_ci": auc.ci,
-        "tpr_at_fpr": {fpr_key(PAIRED_FPR): tpr and tpr.value},
-        "tpr_at_fpr_ci": {fpr_key(PAIRED_FPR): tpr and tpr.ci},
-    }
+    return {"auc": auc.value, "auc_ci": auc.ci}
+
+
+def top_change(attacks: Attacks, before: Attacks, top: Bool[np.ndarray, " examples"]) -> dict[str, Any] | None:
+    """``{named, named_ci}`` of adaptive LiRA after minus before, on odd targets; None where nobody is left to judge."""
+    odd = attacks.valid & before.valid & (np.arange(len(attacks.valid)) % 2 == 1)
+    cells = np.ix_(odd, top & attacks.survivors)
+    member = attacks.defended.member[cells]
+    if not member.any():
+        return None
+    found: dict[str, Any] = {"named": {}, "named_ci": {}}
+    for fpr in FPRS:
+        after, ago = (each.hits(each.adaptive, fpr)[cells].astype(np.float64) for each in (attacks, before))
+        mean, spread = _mean_over(after - ago, member)
+        reach = critical_value(spread.degrees_of_freedom) * spread.variance**0.5
+        found["named"][fpr_key(fpr)], found["named_ci"][fpr_key(fpr)] = mean, [mean - reach, mean + reach]
+    return found
 
 
 def row_figures(
@@ -155,13 +205,13 @@ def row_figures(
     for name, scores in (("lira_naive", attacks.naive), ("lira_adaptive", attacks.adaptive)):
         row[name] = {
             **(attacks.figures(scores, everybody) or {}),
-            "top_1pct": attacks.figures(scores, top, odd=True),
+            "top_1pct": attacks.top_figures(scores, top),
         }
     row["lira_adaptive"] |= {
         "change": change(attacks, before, everybody),
-        "top_1pct_change": change(attacks, before, top, odd=True),
-        "now_most_vulnerable": attacks.figures(attacks.adaptive, own, odd=True),
-        "now_most_vulnerable_before": before.figures(before.adaptive, own & attacks.survivors, odd=True),
+        "top_1pct_change": top_change(attacks, before, top),
+        "now_most_vulnerable": attacks.top_figures(attacks.adaptive, own),
+        "now_most_vulnerable_before": before.top_figures(before.adaptive, own),
     }
     if flagged is not None:
         row["unflagged"] = {

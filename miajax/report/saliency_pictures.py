@@ -1,0 +1,120 @@
+"""Saliency maps as pictures: overlays on the example, signed differences; and the plots of the report."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from miajax.report import palette
+from miajax.report.pictures import as_bytes, png_data_uri
+from miajax.report.plots import blank_axes, styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Json = Mapping[str, Any]
+_LEAST_SIDE = 56  # pixels that a picture is enlarged to, in whole steps
+
+
+def _rgb(colour: str) -> np.ndarray:
+    return np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)], np.float32)
+
+
+def _grey(picture: np.ndarray) -> np.ndarray:
+    """``[H, W]`` in 0..1."""
+    values = np.asarray(picture, np.float32).mean(-1)
+    return values / 255 if picture.dtype == np.uint8 else (values - values.min()) / max(np.ptp(values), 1e-12)
+
+
+def _enlarged(picture: np.ndarray) -> str:
+    times = max(1, -(-_LEAST_SIDE // picture.shape[0]))
+    return png_data_uri(np.ascontiguousarray(picture.repeat(times, 0).repeat(times, 1)))
+
+
+def plain(picture: np.ndarray) -> str:
+    """The example itself, ``[H, W, K]``, as a ``data:`` URI."""
+    if picture.shape[-1] == 3:
+        return _enlarged(as_bytes(picture, 0, 255 if picture.dtype == np.uint8 else 1))
+    return _enlarged(as_bytes(_grey(picture), 0, 1))
+
+
+def overlay(picture: np.ndarray, saliency: np.ndarray) -> str:
+    """The example in grey under the magnitude of its map, the more the redder."""
+    relevance = np.abs(saliency).reshape(*picture.shape[:2], -1).sum(-1)
+    strength = (relevance / max(relevance.max(), 1e-12))[..., None]
+    base = 255 - 150 * _grey(picture)[..., None]
+    mixed = (1 - 0.85 * strength) * base + 0.85 * strength * _rgb(palette.VERMILION)
+    return _enlarged(mixed.round().clip(0, 255).astype(np.uint8))
+
+
+def signed(saliency: np.ndarray, shape: tuple[int, ...], largest: float) -> str:
+    """A signed map, red above zero and blue below; ``largest`` gets the full colour."""
+    values = np.asarray(saliency, np.float32).reshape(*shape[:2], -1).sum(-1)[..., None] / max(largest, 1e-12)
+    strength = np.abs(values).clip(0, 1)
+    colour = np.where(values > 0, _rgb(palette.VERMILION), _rgb(palette.BLUE))
+    return _enlarged(((1 - strength) * 255 + strength * colour).round().clip(0, 255).astype(np.uint8))
+
+
+@styled
+def deletion_figure(methods: Json) -> "Figure":
+    """Returns deletion curves of vulnerable and safe examples, one panel a method."""
+    from matplotlib.figure import Figure
+
+    columns = min(3, len(methods))
+    rows = -(-len(methods) // columns)
+    figure = Figure(figsize=(3.1 * columns, 2.5 * rows))
+    for place, (name, entry) in enumerate(methods.items()):
+        axes = figure.add_subplot(rows, columns, place + 1)
+        found = entry["deletion"]
+        for side, colour in (("vulnerable", palette.VERMILION), ("safe", palette.BLUE)):
+            axes.plot([100 * f for f in found["fractions"]], found["curves"][side], color=colour, label=side)
+        axes.set_title(name.replace("_", " "), fontsize=9)
+        axes.set_ylim(0, 1)
+        axes.grid(True)
+        axes.set_xlabel("most relevant pixels deleted, %")
+        if place % columns == 0:
+            axes.set_ylabel("probability of the label")
+        if place == 0:
+            axes.legend(loc="upper right", fontsize=8)
+    figure.subplots_adjust(left=0.09, right=0.99, top=0.93, bottom=0.11 if rows > 1 else 0.2, hspace=0.5, wspace=0.25)
+    return figure
+
+
+@styled
+def shift_figure(
+    shifts: Mapping[str, tuple[Float[np.ndarray, " examples"], Float[np.ndarray, " examples"]]],
+) -> "Figure":
+    """Returns the shift of maps against vulnerability, a point an example, one panel a method."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.4 * len(shifts), 3.3))
+    for place, (name, (vulnerability, shift)) in enumerate(shifts.items()):
+        axes = figure.add_subplot(1, len(shifts), place + 1)
+        axes.axhline(0, color=palette.MUTED, linewidth=0.9, linestyle=(0, (1, 2)))
+        axes.plot(vulnerability, shift, ".", color=palette.ACCENT, markersize=2.5, alpha=0.5, rasterized=True)
+        axes.set_title(name.replace("_", " "), fontsize=9)
+        axes.grid(True)
+        axes.set_xlabel("AUC of the example's scaled logit (even models)")
+        if place == 0:
+            axes.set_ylabel("shift of its map (odd models)")
+    figure.subplots_adjust(left=0.6 / (4.4 * len(shifts)), right=0.98, top=0.92, bottom=0.15)
+    return figure
+
+
+@styled
+def feature_figure(features: Sequence[Json]) -> "Figure":
+    """Returns the features that maps of a table rest on most, as bars with intervals."""
+    figure, axes = blank_axes((6.4, 0.8 + 0.26 * len(features)), left=1.1)
+    for offset, side, colour in ((-0.19, "vulnerable", palette.VERMILION), (0.19, "safe", palette.BLUE)):
+        places = np.arange(len(features)) + offset
+        axes.barh(places, [f[side] or 0.0 for f in features], 0.36, color=colour, label=side)
+        for y, feature in zip(places, features, strict=True):
+            if None not in feature[f"{side}_ci"]:
+                axes.plot(feature[f"{side}_ci"], [y, y], color=palette.INK, linewidth=0.8)
+    axes.set_yticks(range(len(features)), [f"feature {f['feature']}" for f in features])
+    axes.invert_yaxis()
+    axes.grid(True, axis="x")
+    axes.set_xlabel("share of the map's magnitude")
+    axes.legend(loc="lower right", fontsize=8)
+    return figure

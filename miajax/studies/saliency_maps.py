@@ -1,0 +1,184 @@
+"""Saliency maps of a campaign's kept models: any method, any examples, models shared between the devices."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from miajax.errors import UserError
+from miajax.saliency.blocks import DEFAULT_BLOCK, in_blocks
+from miajax.saliency.cam import convolutions, grad_cam
+from miajax.saliency.gradients import LogitsOf, gradient, gradient_times_input, smooth_grad
+from miajax.saliency.integrated import integrated_gradients
+from miajax.saliency.relevance import (
+    area_under_curve,
+    background_mass,
+    class_probability,
+    deletion_curve,
+    pixel_relevance,
+)
+from miajax.studies.campaign import Campaign
+from miajax.studies.recorded import kept_models
+from miajax.training.parallel import OverModels
+
+METHODS = ("gradient", "gradient_times_input", "smooth_grad", "integrated_gradients", "grad_cam")
+FRACTIONS = np.linspace(0.0, 0.5, 11)
+"""Shares of pixels deleted along a deletion curve."""
+
+_BLOCK_ROWS = 256  # examples a block where a row is small
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Examples:
+    """Some examples of the pool as maps take them.
+
+    Attributes:
+      ids: rows of the pool.
+      features: as stored.
+      classes: ``int32[n]``, the class that is explained: the label.
+      background: ``bool[n, pixels]``, where nothing is drawn: pixels that are 0 as stored; None for tables and for
+        pictures without any.
+    """
+
+    ids: Int[np.ndarray, " chosen"]
+    features: np.ndarray
+    classes: Int[np.ndarray, " chosen"]
+    background: Bool[np.ndarray, "chosen pixels"] | None
+
+    @classmethod
+    def of(cls, campaign: Campaign, ids: Sequence[int] | np.ndarray) -> "Examples":
+        dataset, rows = campaign.setup.dataset, np.asarray(ids, np.int64)
+        features, background = dataset.features[rows], None
+        if dataset.image_shape is not None:
+            pictures = features.reshape(len(rows), -1, dataset.image_shape[2] if features.ndim == 4 else 1)
+            dark = (pictures == 0).all(-1)
+            background = dark if dark.any() else None
+        return cls(rows, features, dataset.labels[rows], background)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Relevance:
+    """What maps say of each example under each model.
+
+    Attributes:
+      maps: ``float32[M, n, ...]``, of the stored rows' shape (``grad_cam``: without channels).
+      background_mass: ``float32[M, n]``, share of the map on the background, or None.
+      deletion: ``float32[M, n, fractions]``, the class's probability as the most relevant pixels go.
+    """
+
+    maps: np.ndarray
+    background_mass: np.ndarray | None
+    deletion: np.ndarray
+
+
+class Mapper:
+    """Maps of the models of a campaign.
+
+    Args:
+      campaign: a finished one.
+
+    Raises:
+      UserError: it kept no parameters.
+    """
+
+    def __init__(self, campaign: Campaign):
+        models = kept_models(campaign)
+        if models is None:
+            raise UserError(
+                f"{campaign.folder.path} kept no parameters", expected="a run with --keep parameters",
+                remedy="Make another run: maps are taken from the models themselves",
+            )
+        self.campaign, self._models = campaign, models
+        self.placement = campaign.plan.placement()
+        self.trainer = campaign.setup.trainer
+        rows = campaign.setup.dataset.features
+        self.images = campaign.setup.dataset.image_shape is not None
+        nothing = np.zeros_like(rows[:1]) if self.images else rows.mean(0, keepdims=True).astype(rows.dtype)
+        self.nothing = np.asarray(self.trainer.scaling(jnp.asarray(nothing)))
+        self.methods = tuple(name for name in METHODS if name != "grad_cam" or self._convolutional(rows[:1]))
+
+    def _convolutional(self, row: np.ndarray) -> bool:
+        if row.ndim != 4:
+            return False
+        first = jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), self._models)
+        return bool(convolutions(self._logits_of(first), self.trainer.scaling(jnp.asarray(row))))
+
+    def _logits_of(self, model: tuple[Any, Any]) -> LogitsOf:
+        return lambda x: self.trainer.model.apply(*model, x, False, None)[0]
+
+    def _map(self, method: str, logits_of: LogitsOf, x: jax.Array, classes: jax.Array, keys: jax.Array) -> jax.Array:
+        if method == "smooth_grad":
+            return smooth_grad(logits_of, x, classes, keys)
+        if method == "integrated_gradients":
+            return integrated_gradients(logits_of, x, classes, jnp.asarray(self.nothing))
+        if method == "gradient_times_input":
+            return gradient_times_input(logits_of, x, classes)
+        return (grad_cam if method == "grad_cam" else gradient)(logits_of, x, classes)
+
+    def _over(self, models: Sequence[int], fn: Callable[..., Any], shared: Any) -> Iterator[tuple[np.ndarray, Any]]:
+        """``fn(model, shared)`` of the chosen models, a group at a time: ``(ids, results)``."""
+        width = self.placement.width
+        program = OverModels(lambda _, model, shared: fn(model, shared), self.placement)
+        shared = self.placement.share(shared)
+        for first in range(0, len(models), width):
+            ids = np.asarray(models[first : first + width])
+            padded = ids[np.minimum(np.arange(width), len(ids) - 1)]
+            results = program((), jax.tree.map(lambda leaf: leaf[padded], self._models), shared)  # noqa: B023
+            yield ids, jax.tree.map(lambda a: np.asarray(a)[: len(ids)], results)  # noqa: B023
+
+    def _shared(self, examples: Examples) -> tuple[jax.Array, jax.Array, jax.Array]:
+        root = jax.random.key(self.campaign.setup.config.seed, impl="threefry2x32")
+        keys = jax.vmap(lambda i: jax.random.fold_in(root, i))(jnp.asarray(examples.ids, jnp.int32))
+        return jnp.asarray(examples.features), jnp.asarray(examples.classes), keys
+
+    @property
+    def _block(self) -> int:
+        return DEFAULT_BLOCK if self.images and len(self.trainer.example_shape) == 3 else _BLOCK_ROWS
+
+    def maps(self, method: str, models: Sequence[int], examples: Examples) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Maps of the examples by groups of models: ``(ids, float32[G, n, ...])``."""
+
+        def of_model(model, shared):
+            def of_block(rows, classes, keys):
+                return self._map(method, self._logits_of(model), self.trainer.scaling(rows), classes, keys)
+
+            return in_blocks(of_block, self._block, *shared)
+
+        yield from self._over(models, of_model, self._shared(examples))
+
+    def relevance(self, method: str, models: Sequence[int], examples: Examples) -> Relevance:
+        """Maps of the examples under each model, and what they rest on."""
+        background = examples.background
+        hidden = np.zeros((len(examples.ids), 1), bool) if background is None else background
+
+        def of_model(model, shared):
+            logits_of = self._logits_of(model)
+
+            def of_block(rows, classes, keys, hidden):
+                x = self.trainer.scaling(rows)
+                maps = self._map(method, logits_of, x, classes, keys)
+                relevance = pixel_relevance(maps)
+                mass = background_mass(relevance, hidden) if background is not None else jnp.zeros(len(x))
+                curve = deletion_curve(
+                    lambda inputs: class_probability(logits_of(inputs), classes), x, relevance,
+                    jnp.asarray(self.nothing), jnp.asarray(FRACTIONS),
+                )
+                return maps, mass, curve
+
+            return in_blocks(of_block, self._block, *shared)
+
+        parts = [found for _, found in self._over(models, of_model, (*self._shared(examples), jnp.asarray(hidden)))]
+        maps, mass, deletion = (np.concatenate([part[k] for part in parts]) for k in range(3))
+        return Relevance(maps, None if background is None else mass, deletion)
+
+
+def deletion_share(deletion: Float[np.ndarray, "*any fractions"]) -> Float[np.ndarray, "*any"]:
+    """Mean height of a deletion curve over its start: what is left of the probability while pixels go; NaN at 0."""
+    flat = deletion.reshape(-1, deletion.shape[-1])
+    area = np.asarray(area_under_curve(jnp.asarray(flat), jnp.asarray(FRACTIONS))).reshape(deletion.shape[:-1])
+    start = deletion[..., 0]
+    return np.where(start > 1e-6, area / np.maximum(start, 1e-6), np.nan)
