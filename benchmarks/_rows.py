@@ -1,6 +1,7 @@
 """Rows of a comparison: printed as a table, written as JSON beside the machine they were measured on."""
 
 import dataclasses
+import itertools
 import json
 import statistics
 import sys
@@ -74,11 +75,14 @@ def replace_part(path: Path, part: str, rows: Sequence[Row], order: Sequence[str
     may have been measured one by one.
     """
     there: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"rows": [], "parts": {}}
-    command = " ".join(["python", "-m", _module(), *sys.argv[1:]])
+    # A file is named by what it is called, not by where it lay.
+    arguments = [Path(value).name if before == "--json" else value for before, value in itertools.pairwise(sys.argv)]
+    command = " ".join(["python", "-m", _module(), *arguments])
     kept = [row for row in there["rows"] if row["part"] != part]
     kept += [{"part": part, **_as_json(row)} for row in rows]
     kept.sort(key=lambda row: order.index(row["part"]))
     parts = {**there["parts"], part: {"machine": machine(), "command": command}}
+    parts = {name: parts[name] for name in order if name in parts}
     content = {"machine": machine(), "command": command, "parts": parts, "rows": kept}
     path.write_text(json.dumps(content, indent=1) + "\n")
 

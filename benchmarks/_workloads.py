@@ -100,7 +100,7 @@ _ALL = tuple(2**i for i in range(9))
 SUITES: Mapping[str, Mapping[str, Part]] = {
     "cpu": {
         "mlp": _part("mlp", "MLP 64-128-10", (64,), 64, 14, (1, 2, 4, 16, 64, 256), epochs=20),
-        "purchase_mlp": _part("purchase_mlp", "Purchase MLP", (600,), 256, 4, (1, 2, 8, 32), classes=100),
+        "purchase_mlp": _part("purchase_mlp", "Purchase MLP", (600,), 256, 4, (1, 2, 8, 16), classes=100, epochs=6),
         "cnn": _part("cnn", "CNN on 28x28", FASHION, 64, 4, (1, 2, 4, 16, 32)),
         "resnet20": _part("resnet20", "ResNet-20", CIFAR, 64, 2, (1, 2, 4, 8), thorough=False),
         "wrn28_2": _part("wrn28_2", "WRN-28-2", CIFAR, 64, 2, (1, 2), thorough=False),

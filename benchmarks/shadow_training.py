@@ -71,6 +71,7 @@ def run_suite(suite: str, only: str | None, json: Path | None) -> None:
     parts = _workloads.SUITES[suite]
     if only is not None and only not in parts:
         raise SystemExit(f"--only {only} is unknown: one of {', '.join(parts)}")
+    use_cpu_cores_as_devices()
     for name in [only] if only else parts:
         with tempfile.TemporaryDirectory() as cache:
             os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
