@@ -62,7 +62,7 @@ def write_json(path: Path, rows: Sequence[Row]) -> None:
     """Writes ``{machine, command, rows[{name, unit, ours, rivals{name: value}, ratio_best, repeats}]}`` of medians."""
     content = {
         "machine": machine(),
-        "command": " ".join(["python", "-m", _module(), *sys.argv[1:]]),
+        "command": _command(),
         "rows": [_as_json(row) for row in rows],
     }
     path.write_text(json.dumps(content, indent=1) + "\n")
@@ -75,9 +75,7 @@ def replace_part(path: Path, part: str, rows: Sequence[Row], order: Sequence[str
     may have been measured one by one.
     """
     there: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"rows": [], "parts": {}}
-    # A file is named by what it is called, not by where it lay.
-    arguments = [Path(value).name if before == "--json" else value for before, value in itertools.pairwise(sys.argv)]
-    command = " ".join(["python", "-m", _module(), *arguments])
+    command = _command()
     kept = [row for row in there["rows"] if row["part"] != part]
     kept += [{"part": part, **_as_json(row)} for row in rows]
     kept.sort(key=lambda row: order.index(row["part"]))
@@ -99,8 +97,10 @@ def _as_json(row: Row) -> dict[str, Any]:
     }
 
 
-def _module() -> str:
-    return f"benchmarks.{Path(sys.argv[0]).stem}"
+def _command() -> str:
+    """What was typed; a file is named by what it is called, not by where it lay."""
+    arguments = [Path(value).name if before == "--json" else value for before, value in itertools.pairwise(sys.argv)]
+    return " ".join(["python", "-m", f"benchmarks.{Path(sys.argv[0]).stem}", *arguments])
 
 
 def _spread(repeats: Sequence[float]) -> str:

@@ -56,7 +56,12 @@ def _provenance(content: Mapping[str, Any]) -> Iterator[str]:
         loads = [part["machine"]["load_average"][0] for part in content["parts"].values()]
         yield f"Measured network by network; load average of the machine when each was done: {_range(loads)}."
     else:
-        yield f"`{content['command']}`"
+        yield f"`{_command(content)}`"
+
+
+def _command(content: Mapping[str, Any]) -> str:
+    """As it was typed, without the folder of its file."""
+    return re.sub(r"--json \S*/", "--json ", content["command"])
 
 
 def _suite(name: str, content: Mapping[str, Any]) -> list[str]:
@@ -80,7 +85,7 @@ def _suite(name: str, content: Mapping[str, Any]) -> list[str]:
             table.append(_line([*cells, *("not measured" if s is None else f"{s:.0%}" for s in shares)]))
         out.append("\n".join(table) + "\n")
     for part in content["parts"]:
-        out.append(f"<details><summary>{part}: every row; <code>{content['parts'][part]['command']}</code></summary>\n")
+        out.append(f"<details><summary>{part}: every row; <code>{_command(content['parts'][part])}</code></summary>\n")
         out.append(_table([r for r in rows if r["part"] == part]))
         out.append("</details>\n")
     return out

@@ -196,7 +196,7 @@ def test_quick_comparison_writes_its_rows(tmp_path):
     command = [sys.executable, "-m", "benchmarks.shadow_training", "--quick", "--json", str(target)]
     subprocess.run(command, check=True, cwd=Path(__file__).parents[2])
     written = json.loads(target.read_text())
-    assert written["command"] == f"python -m benchmarks.shadow_training --quick --json {target}"
+    assert written["command"] == f"python -m benchmarks.shadow_training --quick --json {target.name}"
     headline = written["rows"][0]
     assert headline["unit"] == "model-steps/s" and headline["name"].startswith("256 models")
     assert len(headline["repeats"]["ours"]) == 3 and headline["ours"] > 0
