@@ -13,7 +13,7 @@ __all__ = ["defenses_finding", "render_defenses_report", "trade_off_figure"]
 Json = Mapping[str, Any]
 _SHORT = 12
 _MARKS = (
-    ("undefended", "black"), ("while training", "blue"), ("single examples, before training", "red squares"),
+    ("undefended", "Black"), ("while training", "blue"), ("single examples, before training", "red squares"),
     ("on answers", "green triangles"),
 )  # fmt: skip
 _SOURCES = (

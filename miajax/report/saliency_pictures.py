@@ -27,33 +27,43 @@ def _grey(picture: np.ndarray) -> np.ndarray:
     return values / 255 if picture.dtype == np.uint8 else (values - values.min()) / max(np.ptp(values), 1e-12)
 
 
-def _enlarged(picture: np.ndarray) -> str:
+def _enlarged(picture: np.ndarray) -> np.ndarray:
     times = max(1, -(-_LEAST_SIDE // picture.shape[0]))
-    return png_data_uri(np.ascontiguousarray(picture.repeat(times, 0).repeat(times, 1)))
+    return picture.repeat(times, 0).repeat(times, 1)
 
 
 def plain(picture: np.ndarray) -> str:
     """The example itself, ``[H, W, K]``, as a ``data:`` URI."""
     if picture.shape[-1] == 3:
-        return _enlarged(as_bytes(picture, 0, 255 if picture.dtype == np.uint8 else 1))
-    return _enlarged(as_bytes(_grey(picture), 0, 1))
+        shown = as_bytes(picture, 0, 255 if picture.dtype == np.uint8 else 1)
+    else:
+        shown = as_bytes(_grey(picture), 0, 1)
+    return png_data_uri(np.ascontiguousarray(_enlarged(shown)))
 
 
-def overlay(picture: np.ndarray, saliency: np.ndarray) -> str:
-    """The example in grey under the magnitude of its map, the more the redder."""
+def strip(pictures: Sequence[np.ndarray]) -> str:
+    """Pictures ``[H, W, 3]`` in a row, with gaps, as one ``data:`` URI."""
+    large = [_enlarged(picture) for picture in pictures]
+    gap = np.full((large[0].shape[0], max(1, large[0].shape[1] // 12), 3), 255, np.uint8)
+    joined = [part for picture in large for part in (gap, picture)][1:]
+    return png_data_uri(np.ascontiguousarray(np.concatenate(joined, 1)))
+
+
+def overlay(picture: np.ndarray, saliency: np.ndarray) -> np.ndarray:
+    """``uint8[H, W, 3]``: the example in grey under the magnitude of its map, the more the redder."""
     relevance = np.abs(saliency).reshape(*picture.shape[:2], -1).sum(-1)
     strength = (relevance / max(relevance.max(), 1e-12))[..., None]
     base = 255 - 150 * _grey(picture)[..., None]
     mixed = (1 - 0.85 * strength) * base + 0.85 * strength * _rgb(palette.VERMILION)
-    return _enlarged(mixed.round().clip(0, 255).astype(np.uint8))
+    return mixed.round().clip(0, 255).astype(np.uint8)
 
 
-def signed(saliency: np.ndarray, shape: tuple[int, ...], largest: float) -> str:
-    """A signed map, red above zero and blue below; ``largest`` gets the full colour."""
+def signed(saliency: np.ndarray, shape: tuple[int, ...], largest: float) -> np.ndarray:
+    """``uint8[H, W, 3]``: red above zero and blue below; ``largest`` gets the full colour."""
     values = np.asarray(saliency, np.float32).reshape(*shape[:2], -1).sum(-1)[..., None] / max(largest, 1e-12)
     strength = np.abs(values).clip(0, 1)
     colour = np.where(values > 0, _rgb(palette.VERMILION), _rgb(palette.BLUE))
-    return _enlarged(((1 - strength) * 255 + strength * colour).round().clip(0, 255).astype(np.uint8))
+    return ((1 - strength) * 255 + strength * colour).round().clip(0, 255).astype(np.uint8)
 
 
 @styled
@@ -88,7 +98,8 @@ def shift_figure(
     """Returns the shift of maps against vulnerability, a point an example, one panel a method."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4.4 * len(shifts), 3.3))
+    width = max(7.4, 4.4 * len(shifts))
+    figure = Figure(figsize=(width, 3.3))
     for place, (name, (vulnerability, shift)) in enumerate(shifts.items()):
         axes = figure.add_subplot(1, len(shifts), place + 1)
         axes.axhline(0, color=palette.MUTED, linewidth=0.9, linestyle=(0, (1, 2)))
@@ -98,7 +109,7 @@ def shift_figure(
         axes.set_xlabel("AUC of the example's scaled logit (even models)")
         if place == 0:
             axes.set_ylabel("shift of its map (odd models)")
-    figure.subplots_adjust(left=0.6 / (4.4 * len(shifts)), right=0.98, top=0.92, bottom=0.15)
+    figure.subplots_adjust(left=0.62 / width, right=0.98, top=0.92, bottom=0.15)
     return figure
 
 

@@ -116,9 +116,9 @@ def relevance_finding(results: Json) -> str:
         return _deletion_finding(results)
     total, more, less = len(verdicts), verdicts.count(1), verdicts.count(-1)
     if more == total:
-        return "Vulnerable predictions rest more on the background than safe ones, by every map"
+        return f"Vulnerable predictions rest more on the background than safe ones, by all {total} maps that can tell"
     if less == total:
-        return "Vulnerable predictions rest less on the background than safe ones, by every map"
+        return f"Vulnerable predictions rest less on the background than safe ones, by all {total} maps that can tell"
     if more == less == 0:
         return "No map finds that vulnerable predictions rest more on the background than safe ones"
     return (
@@ -237,8 +237,8 @@ def _counterfactual(inputs: SaliencyReportInputs) -> Section:
         blocks.append(
             Gallery(
                 exhibits, f"{_named(name)}: the most vulnerable examples",
-                "Each: the example; mean map of models that saw it; of models that did not; the difference, red where "
-                "seeing it adds.",
+                "Below each: mean map of models that saw it; of models that did not; the difference. Red speaks for "
+                "the label, blue against it.",
             )
         )
     return Section(
@@ -251,12 +251,12 @@ def _triple(inputs: SaliencyReportInputs, i: int, maps: tuple[np.ndarray, np.nda
     assert inputs.pictures is not None
     picture, shape = inputs.pictures[i], inputs.pictures.shape[1:]
     largest = max(float(np.nanmax(np.abs(a.reshape(*shape[:2], -1).sum(-1)), initial=0.0)) for a in maps)
-    names = ("models that saw it", "models that did not", "the difference")
-    drawn = [
-        (saliency_pictures.signed(np.nan_to_num(a), shape, largest), f"example {i}, {what}")
-        for a, what in zip(maps, names, strict=True)
-    ]
-    return Exhibit(_title(inputs, i), (), [(saliency_pictures.plain(picture), f"example {i}"), *drawn])
+    drawn = [saliency_pictures.signed(np.nan_to_num(a), shape, largest) for a in maps]
+    told = f"example {i}: maps of models that saw it, that did not, and the difference"
+    return Exhibit(
+        _title(inputs, i), [f"AUC {inputs.vulnerability[i]:.2f}"], [(saliency_pictures.plain(picture), f"example {i}")],
+        (saliency_pictures.strip(drawn), told),
+    )
 
 
 def _title(inputs: SaliencyReportInputs, i: int) -> str:
@@ -266,23 +266,28 @@ def _title(inputs: SaliencyReportInputs, i: int) -> str:
 
 def _galleries(inputs: SaliencyReportInputs) -> Section:
     blocks: list[Block] = []
+    order = ", ".join(map(_named, inputs.maps))
     for group, ids in inputs.groups.items():
         exhibits = []
         for i in map(int, ids):
             auc = numbers.finite(inputs.vulnerability[i])
             lines = [f"AUC {auc:.2f}" if auc is not None else "AUC unknown", f"distance {inputs.distance[i]:.3g}"]
-            drawn = []
-            if inputs.pictures is not None:
-                drawn = [(saliency_pictures.plain(inputs.pictures[i]), f"example {i}")]
-                drawn += [
-                    (saliency_pictures.overlay(inputs.pictures[i], maps[i]), f"example {i}, {_named(method)}")
-                    for method, maps in inputs.maps.items()
-                ]
-            exhibits.append(Exhibit(_title(inputs, i), lines, drawn))
+            if inputs.pictures is None:
+                exhibits.append(Exhibit(_title(inputs, i), lines))
+                continue
+            picture = inputs.pictures[i]
+            overlays = [saliency_pictures.overlay(picture, maps[i]) for maps in inputs.maps.values()]
+            told = f"example {i} under the maps {order}"
+            exhibits.append(
+                Exhibit(
+                    _title(inputs, i), lines, [(saliency_pictures.plain(picture), f"example {i}")],
+                    (saliency_pictures.strip(overlays), told),
+                )
+            )  # fmt: skip
         blocks.append(Gallery(exhibits, _GROUPS[group]))
-    order = ", ".join(["the example", *map(_named, inputs.maps)])
-    caption = f"Pictures in order: {order}. Redder is more relevant; mean over models." if inputs.pictures is not None \
-        else "Ids, vulnerability and distance only."
+    caption = "Ids, vulnerability and distance only."
+    if inputs.pictures is not None:
+        caption = f"Below each example its maps: {order}. Redder is more relevant; means over models."
     apart = inputs.vulnerability[inputs.groups["farthest"]], inputs.vulnerability[inputs.groups["nearest"]]
     far, near = (float(np.nanmean(side)) for side in apart)
     return Section(
