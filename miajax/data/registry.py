@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from miajax.data.canaries import CanaryKind, planted
 from miajax.data.cifar import load_cifar
 from miajax.data.dataset import Dataset
 from miajax.data.digits import load_digits
@@ -32,6 +33,9 @@ class DataOptions:
       label_column: the column of a table to predict.
       drop_columns: columns of a table that are not read.
       data_seed: draws synthetic data; not the seed of the run, so that runs with several seeds attack the same data.
+      canaries: how many examples of the pool are planted for an audit; 0 for none.
+      canary_kind: ``mislabelled``, ``out_of_distribution``, or ``natural``, which changes nothing.
+      canary_seed: draws the canaries; not the seed of the run.
     """
 
     data_path: str | None = None
@@ -40,6 +44,9 @@ class DataOptions:
     label_column: str | None = None
     drop_columns: tuple[str, ...] = ()
     data_seed: int = 0
+    canaries: int = 0
+    canary_kind: CanaryKind = "mislabelled"
+    canary_seed: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +98,8 @@ def load_dataset(name: str, options: DataOptions = DataOptions()) -> Dataset:
         dataset = _merge_test_into_pool(dataset)
     if options.max_examples is not None:
         dataset = _first(dataset, options.max_examples)
+    if options.canaries:
+        dataset = planted(dataset, options.canary_kind, options.canaries, options.canary_seed)
     return dataset
 
 
@@ -118,6 +127,9 @@ def _check_options(name: str, reader: _Reader, options: DataOptions) -> None:
             )
         if field in reader.needs and not is_set:
             raise UserError(f"--dataset {name} was given no --{field}", remedy=f"Add --{field}")
+    for field in ("canary_kind", "canary_seed"):
+        if not options.canaries and getattr(options, field) != getattr(defaults, field):
+            raise UserError(f"--{field} {getattr(options, field)} without canaries", expected="--canaries beside it")
     if options.pool not in ("train", "all"):
         raise UserError(f"--pool {options.pool} is unknown", expected="train or all")
     if options.max_examples is not None and options.max_examples < 1:
