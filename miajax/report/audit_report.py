@@ -1,0 +1,180 @@
+"""The report on an audit: which epsilon was promised, which was refuted, and what that rests on."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from miajax.report import numbers, palette, plots, provenance
+from miajax.report.page import Card, Cards, Column, Details, Figure, Page, Points, Prose, Section, Table
+from miajax.report.privacy_words import epsilon_text, privacy_sections
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MatplotlibFigure
+
+Json = Mapping[str, Any]
+_SHORT = 12
+_NAMES = {
+    "one_run": "One-run guesses",
+    "many_models": "One record over many models",
+    "one_run_gdp": "One-run guesses, Gaussian",
+    "many_models_gdp": "One record, Gaussian",
+}
+_SOURCES = {
+    "one_run": "Steinke, Nasr, Jagielski 2023, arXiv 2305.08846",
+    "many_models": "Clopper and Pearson 1934 on both rates; Nasr et al. 2021, arXiv 2101.04535",
+    "one_run_gdp": "Mahloujifar, Melis, Chaudhuri 2024, arXiv 2410.22235",
+    "many_models_gdp": "Nasr et al. 2023, arXiv 2302.07956",
+}
+
+
+def render_audit_report(
+    results: Json,
+    config: Json,
+    manifest: Json,
+    command: str,
+    in_scores: Float[np.ndarray, " cells"],
+    out_scores: Float[np.ndarray, " cells"],
+) -> str:
+    """Returns the report as one self-contained HTML document.
+
+    Args:
+      results: ``audit/results.json``.
+      config: the resolved configuration.
+      manifest: fingerprint, hashes, plan, seeds.
+      command: what was typed.
+      in_scores, out_scores: of canaries that audited models did and did not train on.
+    """
+    fingerprint = str(manifest.get("fingerprint") or "")
+    canaries = results["canaries"]
+    kind = canaries["kind"].replace("_", " ")
+    facts = [
+        ("Data set", str(results["dataset"])),
+        ("Model", str(results["model"])),
+        ("Models audited", numbers.count(results["audited"])),
+        ("Reference models", numbers.count(results["references"])),
+        ("Canaries", f"{numbers.count(canaries['count'])} {kind}"),
+        ("Fingerprint", fingerprint[:_SHORT]),
+    ]
+    return Page(
+        kicker="Empirical privacy audit",
+        title=f"What {results['dataset']} models give away, against what was promised",
+        subtitle=results["verdict"],
+        facts=[(name, value) for name, value in facts if value],
+        sections=[
+            Section("Summary", results["verdict"].rstrip("."), [_cards(results), _bounds(results)]),
+            _scores(results, in_scores, out_scores),
+            _models(results),
+            *privacy_sections(results),
+            _limits(results),
+            provenance.run_section(results, config, manifest, command),
+        ],
+        footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
+    ).html()
+
+
+@plots.styled
+def bounds_figure(results: Json) -> "MatplotlibFigure":
+    """Returns the bounds beside the promise as a figure."""
+    bounds = results["bounds"]
+    figure, axes = plots.blank_axes((6.4, 0.9 + 0.42 * len(bounds)), left=2.2)
+    heights = np.arange(len(bounds))[::-1]
+    for height, bound in zip(heights, bounds.values(), strict=True):
+        lower, colour = bound["epsilon_lower"], palette.BLUE if bound["in_verdict"] else palette.FAINT
+        axes.plot([0, lower], [height, height], color=colour, linewidth=2.2)
+        axes.plot([lower], [height], "o", color=colour, markersize=6)
+        axes.annotate(f"{lower:.2f}", (lower, height), xytext=(7, -3), textcoords="offset points", fontsize=8)
+    promised = results["promised_epsilon"]
+    highest = max([*(bound["epsilon_lower"] for bound in bounds.values()), promised or 0.0, 0.5])
+    axes.set_xlim(0, 1.18 * highest)
+    axes.set_ylim(-0.7, len(bounds) - 0.3)
+    axes.set_yticks(heights, [_NAMES[name] for name in bounds])
+    axes.set_xlabel("epsilon")
+    if promised is not None:
+        plots.draw_marks(axes, [plots.Mark(promised, f"promised {epsilon_text(promised)}")])
+    return figure
+
+
+def _cards(results: Json) -> Cards:
+    promised = results["promised_epsilon"]
+    outcome = {None: "no promise", True: "refuted", False: "not refuted"}[results["violated"]]
+    confidence = f"at confidence {100 * results['confidence']:g} %, delta {results['delta']:g}"
+    return Cards(
+        [
+            Card("Epsilon promised", numbers.DASH if promised is None else epsilon_text(promised), "", "upper bound"),
+            Card("Lower bound found", f"{results['epsilon_lower']:.2f}", "", confidence),
+            Card("The promise is", outcome, "", "by bounds that assume nothing of the mechanism"),
+        ]
+    )
+
+
+def _bounds(results: Json) -> Figure:
+    best = max(results["bounds"], key=lambda name: results["bounds"][name]["epsilon_lower"])
+    told = f"The largest bound, {results['bounds'][best]['epsilon_lower']:.2f}, is that of: {_NAMES[best]}."
+    return Figure(
+        plots.figure_to_data_uri(bounds_figure(results)),
+        f"Lower bounds on epsilon by method. {told}",
+        f"{told} The verdict rests on the blue ones, which hold together at the stated confidence; grey ones assume "
+        "that the mechanism's trade-off curve is Gaussian, and hold at that confidence each by itself.",
+    )
+
+
+def _scores(results: Json, in_scores: np.ndarray, out_scores: np.ndarray) -> Section:
+    pooled, named = results["bounds"]["one_run"], results["shares"]["all_models"]
+    share = pooled["correct"] / pooled["made"] if pooled["made"] else 0.5
+    samples = [
+        plots.Sample("not trained on", out_scores, palette.NON_MEMBER),
+        plots.Sample("trained on", in_scores, palette.MEMBER),
+    ]
+    figure = Figure(
+        plots.figure_to_data_uri(plots.histogram_figure(samples, xlabel="score of a canary")),
+        "Histograms of canaries' scores in audited models, for canaries that a model did and did not train on.",
+        "Scores are likelihood ratios under the reference models. The further apart the two, the more is given away.",
+    )
+    guessed = [
+        ["Canaries, over all audited models", pooled["canaries"]],
+        ["Guesses", pooled["made"]],
+        ["Right guesses", pooled["correct"]],
+    ]
+    table = Table(
+        [Column("One-run guesses"), Column("Number", "count")],
+        guessed,
+        f"Of each model's canaries, the highest {100 * named['named_in']:g} % are called members and the lowest "
+        f"{100 * named['named_out']:g} % non-members: shares that were fixed on the reference models.",
+    )
+    finding = f"{100 * share:.1f} % of {numbers.counted(pooled['made'], 'guess', 'guesses')} about canaries are right"
+    return Section("Guesses", finding, [figure, table])
+
+
+def _models(results: Json) -> Section:
+    promised = results["promised_epsilon"]
+    bounds = [entry["epsilon_lower"] for entry in results["per_model"]]
+    over = sum(bound > promised for bound in bounds) if promised is not None else 0
+    finding = f"A single model refutes at most epsilon {max(bounds):.2f}"
+    if promised is not None:
+        finding += f"; {over} of {numbers.counted(len(bounds), 'model')} refute the promise alone"
+    rows = [[str(e["model"]), e["correct"], e["made"], f"{e['epsilon_lower']:.2f}"] for e in results["per_model"]]
+    columns = [Column("Model"), Column("Right", "count"), Column("Guesses", "count"), Column("Lower bound")]
+    table = Table(columns, rows, "Each bound holds at the stated confidence by itself, not all at the same time.")
+    methods = [
+        [_NAMES[name], f"{bound['epsilon_lower']:.3f}", f"{100 * bound['confidence']:g} %", bound["assumes"],
+         _SOURCES[name]]
+        for name, bound in results["bounds"].items()
+    ]
+    heads = [Column("Method"), Column("Lower bound"), Column("Confidence"), Column("Assumes"), Column("Source")]
+    return Section("Methods", finding, [Table(heads, methods), Details("Every audited model", [table])])
+
+
+def _limits(results: Json) -> Section:
+    points = [
+        "A bound below the promise proves nothing: a better attack, more models or other canaries may find more.",
+        "A bound above the promise refutes it, for this training with these canaries, at the stated confidence.",
+        "Bounds are for adding or removing one example. A promise for replacing one compares with twice as much.",
+        "The attacker sees what models say of canaries, not their parameters nor the steps of training.",
+        "Which models are references, the kind of canaries and the confidence must be chosen before looking at bounds.",
+    ]
+    notes = [str(note) for note in results["notes"]]
+    blocks = [Points(points, "What to bear in mind"), *([Details("Notes", [Points(notes)])] if notes else [])]
+    words = Prose(["docs/audit.md states the conditions under which each bound holds."])
+    return Section("Limits", "An audit can refute a promise; it cannot confirm one", [*blocks, words])

@@ -1,0 +1,97 @@
+"""Audits of campaigns: what they refute, what they refuse, and what they leave behind."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from miajax.data.registry import DataOptions
+from miajax.errors import UserError
+from miajax.studies.audit import AuditOptions, audit, run_audit, verdict
+from miajax.studies.privacy import PrivacyFlags
+from miajax.training.recipe import Recipe
+from tests.report.html import Document
+from tests.studies.helpers import small
+
+pytestmark = pytest.mark.slow  # campaigns
+
+
+def coins_and_signals(models, canaries, gap, seed=0):
+    rng = np.random.default_rng(seed)
+    member = rng.random((models, canaries)) < 0.5
+    level = rng.normal(0, 3, canaries)
+    return level + gap * member + rng.normal(size=member.shape), member
+
+
+def test_models_that_give_nothing_away_refute_nothing_and_those_that_do_refute_a_promise():
+    quiet = audit(*coins_and_signals(32, 100, 0.0), 16, 1e-5, 1.0, 0.05)
+    assert not quiet["violated"] and quiet["epsilon_lower"] == 0.0
+    loud = audit(*coins_and_signals(32, 100, 4.0), 16, 1e-5, 1.0, 0.05)
+    assert loud["violated"] and loud["epsilon_lower"] > 2.0
+    assert {bound["in_verdict"] for bound in loud["bounds"].values()} == {True, False}
+    assert loud["epsilon_lower"] == max(loud["bounds"][name]["epsilon_lower"] for name in ("one_run", "many_models"))
+    assert "refuted" in loud["verdict"] and "95 %" in loud["verdict"]
+
+
+def test_no_bound_of_the_verdict_exceeds_the_truth_more_often_than_promised():
+    """Signals of randomised response of epsilon 1, in audits of all methods together."""
+    rng = np.random.default_rng(0)
+    wrong = 0
+    for _ in range(40):
+        member = rng.random((24, 60)) < 0.5
+        said = np.where(rng.random(member.shape) < np.e / (1 + np.e), member, ~member)
+        signal = said + 0.01 * rng.normal(size=member.shape)
+        wrong += audit(signal, member, 12, 1e-6, 1.0, 0.2)["violated"]
+    assert wrong <= 14  # of 40 at 80 % confidence: 8 expected at most
+
+
+def test_one_model_alone_is_audited_without_references():
+    found = audit(*coins_and_signals(1, 400, 5.0), 1, 1e-5, None, 0.05)
+    assert found["references"] == 0 and set(found["bounds"]) == {"one_run", "one_run_gdp"}
+    assert found["violated"] is None and found["epsilon_lower"] > 0.5
+
+
+def test_the_verdict_names_promise_bound_and_confidence():
+    assert verdict(8.0, 1.234, 0.95) == (
+        "Epsilon promised 8.00, lower bound found 1.23 at confidence 95 %: the promise is not refuted."
+    )
+    assert verdict(None, 1.0, 0.9) == "No epsilon promised, lower bound found 1.00 at confidence 90 %."
+
+
+@pytest.mark.parametrize("kind", ["mislabelled", "out_of_distribution"])
+def test_a_campaign_without_privacy_is_caught_by_its_canaries(tmp_path, kind):
+    data = DataOptions(max_examples=300, canaries=60, canary_kind=kind)
+    setup = small(16, split="bernoulli", data=data, recipe=Recipe(epochs=40, batch_size=16))
+    result = run_audit(setup, tmp_path / "run", AuditOptions(promised_epsilon=0.5))
+    stored = json.loads((tmp_path / "run" / "audit" / "results.json").read_text())
+    assert stored["violated"] and stored["verdict"] == result.results["verdict"]
+    assert stored["canaries"] == {"kind": kind, "count": 60, "seed": 0}
+    assert [entry["model"] for entry in stored["per_model"]] == list(range(8, 16))
+    page = Document((tmp_path / "run" / "audit" / "report.html").read_text())
+    assert "the promise is refuted" in page.text
+    assert len(page.pictures()) == 2
+
+
+def test_a_private_campaign_is_held_to_its_own_epsilon(tmp_path):
+    privacy = PrivacyFlags(dp_epsilon=3.0, dp_reproducible_noise=True)
+    setup = small(8, split="bernoulli", privacy=privacy, data=DataOptions(max_examples=300, canaries=50))
+    results = run_audit(setup, tmp_path / "run").results
+    assert 2.5 < results["promised_epsilon"] <= 3.0 and results["violated"] is False
+    assert results["delta"] == 1e-5
+
+
+def test_unfair_coins_are_refused(tmp_path):
+    for changes in ({"split": "fixed_size"}, {"split": "bernoulli", "member_fraction": 0.3}):
+        with pytest.raises(UserError, match="fair coin"):
+            run_audit(small(4, **changes), tmp_path / "run")
+    with pytest.raises(UserError, match="--audited 9"):
+        run_audit(small(4, split="bernoulli"), tmp_path / "run", AuditOptions(audited=9))
+
+
+@pytest.mark.parametrize(
+    "bad", [{"confidence": 1.0}, {"delta": 0.0}, {"promised_epsilon": -1.0}, {"audited": 0}], ids=str
+)
+def test_bad_values_are_refused_by_flag(bad):
+    with pytest.raises(UserError, match=f"--{next(iter(bad))}"):
+        dataclasses.replace(AuditOptions(), **bad)
