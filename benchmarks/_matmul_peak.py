@@ -1,7 +1,7 @@
 """The ceiling: the fastest big matrix product that each library manages on all cores, or on the accelerator."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -18,16 +18,17 @@ class MatmulPeak:
       library: who multiplies.
       threads: of PyTorch; the others take what the machine has.
       half: bfloat16 instead of float32 (of jax: as networks multiply it, in TF32 where a GPU has it).
+      sizes: sides of the matrices to choose from; None: what suits the device.
     """
 
     compile_seconds = 0.0
     facts: Mapping[str, int] = {}
 
-    def __init__(self, library: Library, threads: int, half: bool = False):
+    def __init__(self, library: Library, threads: int, half: bool = False, sizes: Sequence[int] | None = None):
         product = _PRODUCTS[library](threads, half)
         speeds: dict[int, float] = {}
         work: dict[int, Callable[[], Any]] = {}
-        for size in _sizes(library):
+        for size in sizes or _sizes(library):
             work[size] = product(np.random.default_rng(0).standard_normal((2, size, size), np.float32))
             work[size]()
             begin = time.perf_counter()

@@ -18,13 +18,16 @@ from miajax.training.devices import usable_cores
 STEPS = "model-steps/s"
 
 
-def measure_part(part: Part, suite: str, repeats: int = 3, tune_seconds: float = 50.0) -> list[Row]:
+def measure_part(
+    part: Part, suite: str, repeats: int = 3, tune_seconds: float = 50.0, alone: bool = False
+) -> list[Row]:
     """All rows of a network.
 
     Args:
       part: the network.
       suite: ``cpu`` or ``gpu``; on a CPU plans are chosen by rule.
       repeats: of every figure.
+      alone: leaves PyTorch out.
       tune_seconds: for the search of the plan of the most models; fewer models take the plan by rule.
 
     Raises:
@@ -49,7 +52,7 @@ def measure_part(part: Part, suite: str, repeats: int = 3, tune_seconds: float =
         headline = ours[max(ours)]
         chosen: list[Contender] = []
         heats = None
-        if field.torch_is_here():
+        if field.torch_is_here() and not alone:
             families = field.suite_families(part, cores, device)
             heats, winners = run_heats(families, headline, compiled, keep=1)
             chosen = [field.usual(workload, cores, None, device), *winners]
