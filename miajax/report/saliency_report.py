@@ -254,9 +254,14 @@ def _triple(inputs: SaliencyReportInputs, i: int, maps: tuple[np.ndarray, np.nda
     drawn = [saliency_pictures.signed(np.nan_to_num(a), shape, largest) for a in maps]
     told = f"example {i}: maps of models that saw it, that did not, and the difference"
     return Exhibit(
-        _title(inputs, i), [f"AUC {inputs.vulnerability[i]:.2f}"], [(saliency_pictures.plain(picture), f"example {i}")],
+        _title(inputs, i), [_auc(inputs, i)], [(saliency_pictures.plain(picture), f"example {i}")],
         (saliency_pictures.strip(drawn), told),
     )
+
+
+def _auc(inputs: SaliencyReportInputs, i: int) -> str:
+    auc = numbers.finite(inputs.vulnerability[i])
+    return "AUC unknown" if auc is None else f"AUC {auc:.2f}"
 
 
 def _title(inputs: SaliencyReportInputs, i: int) -> str:
@@ -270,8 +275,7 @@ def _galleries(inputs: SaliencyReportInputs) -> Section:
     for group, ids in inputs.groups.items():
         exhibits = []
         for i in map(int, ids):
-            auc = numbers.finite(inputs.vulnerability[i])
-            lines = [f"AUC {auc:.2f}" if auc is not None else "AUC unknown", f"distance {inputs.distance[i]:.3g}"]
+            lines = [_auc(inputs, i), f"distance {inputs.distance[i]:.3g}"]
             if inputs.pictures is None:
                 exhibits.append(Exhibit(_title(inputs, i), lines))
                 continue
@@ -289,9 +293,13 @@ def _galleries(inputs: SaliencyReportInputs) -> Section:
     if inputs.pictures is not None:
         caption = f"Below each example its maps: {order}. Redder is more relevant; means over models."
     apart = inputs.vulnerability[inputs.groups["farthest"]], inputs.vulnerability[inputs.groups["nearest"]]
-    far, near = (float(np.nanmean(side)) for side in apart)
+    known = [side[np.isfinite(side)] for side in apart]
+    finding = "Examples at the extremes of vulnerability and of distance"
+    if all(map(len, known)):
+        far, near = (float(side.mean()) for side in known)
+        finding = f"Examples far from their class's centroid have a mean AUC of {far:.2f}, near it {near:.2f}"
     return Section(
-        "Examples", f"Far from their class's centroid examples have a mean AUC of {far:.2f}, near it {near:.2f}",
+        "Examples", finding,
         [Prose([caption]), *blocks],
         ["A few chosen extremes show what maps look like; the tables above carry the comparison."],
     )  # fmt: skip

@@ -119,7 +119,8 @@ def _summary(
         return None
     where = np.broadcast_to(among, scores.shape)
     entry, _ = summarise(
-        scores, member, attacks.valid, fprs=FPRS, targets=np.flatnonzero(targets), where=where, each_target=False
+        scores, member, attacks.valid, fprs=FPRS, targets=np.flatnonzero(targets).tolist(), where=where,
+        each_target=False,
     )  # fmt: skip
     kept = ("auc", "auc_ci", "advantage", "advantage_ci", "tpr_at_fpr", "tpr_at_fpr_ci")
     return {name: entry[name] for name in kept} | {"num_examples": int(among.sum())}

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from miajax.defenses import treatment as treatments
@@ -245,7 +246,7 @@ class _Study:
             )
             if scores is None:
                 raise UserError(f"--flag_by {self.options.flag_by}: {reason}", expected="another outlier metric")
-            self._flags = np.asarray(most_outlying(scores, self.options.flag_share))
+            self._flags = np.asarray(most_outlying(jnp.asarray(scores), self.options.flag_share))
         return self._flags
 
     def _treatment(self, kind: str) -> treatments.Treatment:
@@ -257,7 +258,8 @@ class _Study:
         original, labels = self.campaigns["original"], self.setup.dataset.labels.copy()
         few = np.flatnonzero(flagged)
         said = np.stack([jax.nn.softmax(logits[few, 0]) for _, logits in logits_of_models(original)])
-        labels[few] = relabelled(labels[few], np.ones(len(few), bool), said, original.member[:, few], original.valid)
+        seen = (labels[few], np.ones(len(few), bool), said, original.member[:, few], original.valid)
+        labels[few] = relabelled(*map(jnp.asarray, seen))
         return treatments.relabel(labels)
 
     def _write_report(self, original: Campaign, results: Mapping[str, Any]) -> None:

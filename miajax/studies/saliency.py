@@ -165,7 +165,8 @@ def _evidence(mapper: Mapper, methods: Sequence[str], options: SaliencyOptions, 
     phi = np.asarray(campaign.signals[::2, :, 0], np.float64)
     vulnerability = gaussian_vulnerability(phi, campaign.member[::2], campaign.valid[::2]).auc
     vectors = dataset.features.reshape(num_examples, -1).astype(np.float32)
-    distance = np.asarray(centroid_distance(vectors, dataset.labels, dataset.num_classes), np.float64)
+    of_class = centroid_distance(jnp.asarray(vectors), jnp.asarray(dataset.labels), dataset.num_classes)
+    distance = np.asarray(of_class, np.float64)
     order = np.argsort(np.where(np.isnan(vulnerability), 0.5, vulnerability), kind="stable")
     count = min(options.compared, num_examples // 2)
     by_distance = np.argsort(distance, kind="stable")
@@ -207,12 +208,12 @@ def _counterfactual(mapper: Mapper, method: str, models: Sequence[int], examples
         sums = jax.tree.map(np.asarray, add(maps, member[np.ix_(ids, examples.ids)]))
         total = sums if total is None else MapSums(*(a + b for a, b in zip(total, sums, strict=True)))
     assert total is not None
-    return Counterfactual(*(np.asarray(a) for a in counterfactual(MapSums(*map(jnp.asarray, total)))))
+    return jax.tree.map(np.asarray, counterfactual(MapSums(*map(jnp.asarray, total))))
 
 
 def _over_members(campaign: Campaign, evidence: SaliencyEvidence, values: np.ndarray) -> np.ndarray:
     """Means ``[n]`` of ``[M, n]`` over those map models that trained on each example; over all where none did."""
-    odd = [m for m in range(1, len(campaign.valid), 2) if campaign.valid[m]][: len(values)]
+    odd = np.array([m for m in range(1, len(campaign.valid), 2) if campaign.valid[m]][: len(values)])
     member = campaign.member[np.ix_(odd, evidence.compared.ids)]
     member = np.where(member.any(0), member, True) & ~np.isnan(values)
     counts = member.sum(0)
@@ -323,7 +324,7 @@ def _write_report(evidence: SaliencyEvidence, options: SaliencyOptions, results:
         maps={m: {i: a[k] for i, k in places.items()} for m, a in evidence.gallery.items()},
         counterfactuals={
             m: {
-                int(i): (c.seen[k], c.unseen[k], c.difference[k])
+                int(i): (np.asarray(c.seen[k]), np.asarray(c.unseen[k]), np.asarray(c.difference[k]))
                 for k, i in enumerate(evidence.spread.ids) if int(i) in places
             }
             for m, c in evidence.counterfactuals.items()
