@@ -258,7 +258,7 @@ def _stop(*_) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs all parts."""
-    asked = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__.split("\n\n")[0])
+    asked = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=(__doc__ or "").split("\n\n")[0])
     asked.add_argument("--json", type=Path, help="where to write the rows")
     asked.add_argument("--data_path", type=Path, help="folder of Fashion-MNIST's files")
     asked.add_argument("--minutes", type=float, default=10.0, help="nothing is begun after so many")

@@ -7,9 +7,12 @@ Writes ``docs/benchmarks.md`` and the pictures beside it from all JSON files in 
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from benchmarks import gpu, tpu, tuner
+from benchmarks._workloads import SUITES
 
 RESULTS = Path(__file__).parent / "results"
 DOCS = Path(__file__).parents[1] / "docs"
@@ -84,11 +87,20 @@ def _suite(name: str, content: Mapping[str, Any]) -> list[str]:
             cells = [network, models.split()[0], f"{_number(head['ours'])} steps/s", rival, ratio]
             table.append(_line([*cells, *("not measured" if s is None else f"{s:.0%}" for s in shares)]))
         out.append("\n".join(table) + "\n")
+    if missing := [part for part in _expected(name) if part not in content["parts"]]:
+        out.append(f"Not measured: {', '.join(missing)}.\n")
     for part in content["parts"]:
         out.append(f"<details><summary>{part}: every row; <code>{_command(content['parts'][part])}</code></summary>\n")
         out.append(_table([r for r in rows if r["part"] == part]))
         out.append("</details>\n")
     return out
+
+
+def _expected(name: str) -> Iterable[str]:
+    """Which parts a complete file has."""
+    if name.startswith("suite_"):
+        return SUITES[name.removeprefix("suite_")]
+    return {"tpu_aot": tpu.NETWORKS, "tuner": tuner.NETWORKS, "gpu": gpu.PARTS}.get(name, ())
 
 
 def _over_models(rows: Sequence[Mapping[str, Any]], part: str, kind: str = "speed") -> dict[int, float]:

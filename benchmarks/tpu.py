@@ -19,7 +19,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import tyro
 
 from benchmarks._rows import Row, print_rows, replace_part
@@ -100,8 +99,10 @@ def estimate(trainer: Trainer, chip: Chip, chunk: int, lowering: str) -> Estimat
     members = Members(whole, shape((width, trainer.capacity), jnp.int32), whole)
     state = jax.eval_shape(jax.vmap(trainer.init), members)
     # The compiler has no estimate for a loop whose end it does not know: the epoch's number is a constant here.
-    first, end = np.int32(0), np.int32(1)
-    program = OverModels(lambda model, members, data: trainer.advance(*model, members, data, first, end), placement)
+    first, end = jnp.int32(0), jnp.int32(1)
+    program = OverModels(
+        lambda model, members, data: trainer.advance(model[0], model[1], members, data, first, end), placement
+    )
     compiled = program.compile(state, members, data)
     cost = compiled.cost_analysis()
     whole = math.floor(cost["optimal_seconds"])  # the compiler adds -1 for what it has no estimate for
