@@ -24,7 +24,7 @@ def print_lira_table(results: Mapping[str, Any], console: Console | None = None)
     console.print(
         f"{results['dataset']}, {results['model']}: {results['num_valid']} of {results['num_shadows']} models, {who}; "
         f"{results['num_non_members']} non-members pooled; accuracy on members {results['train_accuracy']:.4f}, "
-        f"on non-members {results['test_accuracy']:.4f}",
+        f"on non-members {results['test_accuracy']:.4f}, gap {results['generalization_gap']:.4f}",
         soft_wrap=True,
     )
     table = Table(box=None, pad_edge=False, header_style="bold")

@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from miajax.attacks.registry import run_attack
 from miajax.errors import UserError
 from miajax.models.bring_your_own import as_model, from_functions, from_nnx, load_model
 from miajax.models.contract import check_model
 from miajax.models.model import Model, count_parameters
 from miajax.models.registry import build_model
+from miajax.signals.bundle import Signals
 from miajax.studies.campaign import run_campaign
 from miajax.studies.config import Setup
+from miajax.training.recipe import Recipe
 from tests.studies.helpers import small
 
 C, F = 4, 6
@@ -30,10 +33,10 @@ class LinenNet(nn.Module):
 
 
 class NnxNet(nnx.Module):
-    def __init__(self, num_classes, rngs):
-        self.hidden = nnx.Linear(F, 8, rngs=rngs)
+    def __init__(self, num_classes, rngs, width=F, dropout=0.5):
+        self.hidden = nnx.Linear(width, 8, rngs=rngs)
         self.norm = nnx.BatchNorm(8, rngs=rngs)
-        self.drop = nnx.Dropout(0.5, rngs=rngs)
+        self.drop = nnx.Dropout(dropout, rngs=rngs)
         self.out = nnx.Linear(8, num_classes, rngs=rngs)
 
     def __call__(self, x):
@@ -171,3 +174,35 @@ def test_a_pair_of_functions_equals_the_built_in_network_of_the_same_weights(tmp
     a = run_campaign(base, tmp_path / "a")
     b = run_campaign(Setup.of(base.config, base.dataset, own), tmp_path / "b")
     np.testing.assert_array_equal(a.signals, b.signals)
+
+
+def plain_net(params, x, state, train):
+    """``LinenNet`` without Flax."""
+    x = jnp.maximum(x @ params["hidden"]["kernel"] + params["hidden"]["bias"], 0)
+    mean, var = (x.mean(0), x.var(0)) if train else (state["mean"], state["var"])
+    if train:
+        state = {"mean": 0.99 * state["mean"] + 0.01 * mean, "var": 0.99 * state["var"] + 0.01 * var}
+    x = (x - mean) / jnp.sqrt(var + 1e-5) * params["norm"]["scale"] + params["norm"]["bias"]
+    return x @ params["out"]["kernel"] + params["out"]["bias"], state
+
+
+@pytest.mark.slow
+def test_linen_nnx_and_plain_functions_give_equal_scores_for_equal_weights(tmp_path):
+    base = small(8, recipe=Recipe(epochs=2, batch_size=32, learning_rate=0.01))
+    linen = as_model(LinenNet(10), "linen", 10)
+    other = from_nnx(lambda rngs: NnxNet(10, rngs, 64, dropout=0.0), "nnx")
+
+    def of_linen(state):
+        """The Linen network's first weights, with the statistics of another form."""
+        return lambda key, x: (linen.init(key, x)[0], state(key, x))
+
+    other = other._replace(init=of_linen(lambda key, x, init=other.init: init(key, x)[1]))
+    plain = from_functions(of_linen(lambda key, x: {"mean": jnp.zeros(8), "var": jnp.ones(8)}), plain_net, "plain")
+    scores = {}
+    for model in (linen, other, plain):
+        campaign = run_campaign(Setup.of(base.config, base.dataset, model), tmp_path / model.name)
+        signals = Signals(campaign.signals, campaign.correct, base.dataset.labels)
+        scores[model.name] = run_attack("lira_online", signals, campaign.member, campaign.valid)[0]
+    assert np.isfinite(scores["linen"]).mean() > 0.5
+    for name in ("nnx", "plain"):
+        np.testing.assert_allclose(scores[name], scores["linen"], rtol=1e-3, atol=1e-3)
