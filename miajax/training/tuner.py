@@ -98,7 +98,9 @@ def candidates(
         chunks = [c for c in chunks if c in (1, 8, 32, 64, 256)]
     lowerings: Sequence[str] = [plan.lowering]
     if has_convolutions(trainer):
-        lowerings = [n for n in LOWERINGS if n != "cpu" or plan.platform == "cpu"]
+        lowerings = [n for n in LOWERINGS if n != "cpu"]
+        if plan.platform == "cpu":  # XLA:CPU's own gradients are far behind: last
+            lowerings = ["cpu", *(n for n in lowerings if n != "grouped"), "grouped"]
     wanted = [Candidate(n, c) for n in lowerings for c in sorted(chunks, key=lambda c: abs(c - plan.chunk))]
     # Unrolled code grows with the chunk, and alone it is the grouped lowering.
     wanted = [c for c in wanted if c.lowering != "unrolled" or 1 < c.chunk <= 8]
@@ -155,8 +157,9 @@ def _trial(trainer: Trainer, dataset: Dataset, plan: ExecutionPlan, candidate: C
         if measured.device_bytes > free:
             needs = f"needs {measured.device_bytes / 1e9:.2f} of {free / 1e9:.2f} GB"
             return Trial(*candidate, None, measured.compile_seconds, needs)
-        speed = measured.speed(epochs=1)
-        if speed >= best / 3:  # else it is far behind, and known well enough
+        speed, seconds = measured.speed(epochs=1), measured.seconds
+        if seconds < _TIMED_SECONDS or speed >= best / 3:  # else it is far behind, and known well enough
+            measured.speed()  # of the right length, but judged by a first call, which is slower
             speed = statistics.median(measured.speed() for _ in range(_REPEATS))
         return Trial(*candidate, speed, measured.compile_seconds)
     except (jax.errors.JaxRuntimeError, NotImplementedError, ValueError, MemoryError) as error:
@@ -191,6 +194,7 @@ class Measured:
         self._program.compile(state, members, (self._data, np.int32(0), np.int32(1)))
         self.compile_seconds, self.device_bytes = self._program.compile_seconds, self._program.device_bytes()
         self._members, self._state = self.placement.split(members), self.placement.split(state)
+        self.seconds = 0.0  # of the last call
         self._last = 0.0
 
     def speed(self, epochs: int | None = None) -> float:
@@ -202,5 +206,6 @@ class Measured:
         shared = (self._data, *self.placement.share((np.int32(0), np.int32(epochs))))
         begin = time.perf_counter()
         self._state = jax.block_until_ready(self._program(self._state, self._members, shared))
-        self._last = self._steps * epochs / (time.perf_counter() - begin)
+        self.seconds = time.perf_counter() - begin
+        self._last = self._steps * epochs / self.seconds
         return self._last

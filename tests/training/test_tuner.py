@@ -73,10 +73,11 @@ def test_only_convolutions_on_accelerators_are_tuned_unasked():
 
 def test_trials_come_fastest_first_and_what_does_not_run_is_named(table, monkeypatch):
     dataset, trainer, plan = table
-    speeds = {1: iter([40.0, 50.0, 50.0, 50.0]), 2: iter([9.0, 10.0, 30.0, 20.0])}
+    # What the first call and the one that finds its length say does not count.
+    speeds = {1: iter([1.0, 40.0, 50.0, 50.0, 50.0]), 2: iter([9.0, 99.0, 10.0, 30.0, 20.0])}
 
     class Timed:
-        placement, device_bytes, compile_seconds = plan.placement(), 0, 1.0
+        placement, device_bytes, compile_seconds, seconds = plan.placement(), 0, 1.0, 0.01
 
         def __init__(self, trainer, dataset, plan, candidate):
             if candidate.chunk == 4:
@@ -93,6 +94,25 @@ def test_trials_come_fastest_first_and_what_does_not_run_is_named(table, monkeyp
     assert trials[2].left_out == "INTERNAL: this backend does not know it"
     assert [t.chunk for t in heard] == [2, 4, 1]
     assert "left out, INTERNAL" in trials[2].line() and "50 model-steps/s" in trials[0].line()
+
+
+def test_a_long_first_call_that_is_far_behind_is_enough(table, monkeypatch):
+    dataset, trainer, plan = table
+    calls = []
+
+    class Slow:
+        placement, device_bytes, compile_seconds, seconds = plan.placement(), 0, 1.0, 9.0
+
+        def __init__(self, trainer, dataset, plan, candidate):
+            self.speed_of = {1: 2.0, 2: 30.0}[candidate.chunk]
+
+        def speed(self, epochs=None):
+            calls.append(self.speed_of)
+            return self.speed_of
+
+    monkeypatch.setattr(tuner, "Measured", Slow)
+    trials = tune(trainer, dataset, plan, [Candidate("cpu", 2), Candidate("cpu", 1)])
+    assert [t.steps_per_second for t in trials] == [30.0, 2.0] and calls.count(2.0) == 1 < calls.count(30.0)
 
 
 def test_what_does_not_fit_and_what_comes_too_late_is_left_out(table, monkeypatch):
