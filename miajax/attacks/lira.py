@@ -18,6 +18,14 @@ from miajax.attacks.options import LiraMode
 from miajax.signals.bundle import AnyArray
 
 
+def online_variant(num_models: int) -> str:
+    """The online variant for so many models: below 64 a variance of each example's own is too uncertain.
+
+    Carlini et al. 2022 (arXiv 2112.03570, section VI-B) fix the variance below 64 shadow models.
+    """
+    return "lira_online" if num_models >= 64 else "lira_online_fixed"
+
+
 def lira_scores(
     scaled_logit: Float[AnyArray, "models examples queries"],
     member: Bool[AnyArray, "models examples"],

@@ -7,8 +7,11 @@ call the accuracy without it the consistency score. A shadow campaign is such an
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
+
+_BLOCK = 256  # examples whose influences on all others are held at once
 
 
 class Memorisation(NamedTuple):
@@ -90,6 +93,34 @@ def influence(
     known = jnp.where(valid[:, None], outcome.astype(jnp.float32), 0.0)
     seen, unseen = _sides(member, valid)
     return (seen.T @ known) / seen.sum(0)[:, None] - (unseen.T @ known) / unseen.sum(0)[:, None]
+
+
+def strongest_influence(
+    outcome: Float[Array, "models examples"] | Bool[Array, "models examples"],
+    member: Bool[Array, "models examples"],
+    valid: Bool[Array, " models"],
+) -> tuple[Float[Array, " examples"], Int[Array, " examples"]]:
+    """The largest influence of each example on any other example, and which one that is.
+
+    The largest of N - 1 estimates is partly luck: it lies above 0 where no example influences another.
+
+    Args:
+      outcome, member, valid: as in ``influence``, the outcomes being those of the N examples themselves.
+    """
+    num_examples = member.shape[1]
+    known = jnp.where(valid[:, None], outcome.astype(jnp.float32), 0.0)
+    seen, unseen = _sides(member, valid)
+
+    def of_block(rows):
+        inside, outside = seen[:, rows], unseen[:, rows]
+        found = (inside.T @ known) / inside.sum(0)[:, None] - (outside.T @ known) / outside.sum(0)[:, None]
+        found = jnp.where(rows[:, None] == jnp.arange(num_examples), -jnp.inf, found)
+        return found.max(-1), found.argmax(-1)
+
+    blocks = -(-num_examples // _BLOCK)  # [N, N] influences would not fit
+    rows = jnp.minimum(jnp.arange(blocks * _BLOCK), num_examples - 1).reshape(blocks, _BLOCK)
+    strongest, others = jax.lax.map(of_block, rows)
+    return strongest.reshape(-1)[:num_examples], others.reshape(-1)[:num_examples]
 
 
 def _sides(member: Array, valid: Array) -> Array:

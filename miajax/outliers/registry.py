@@ -52,6 +52,8 @@ class Metric:
       needs: the fields of ``Evidence`` that it reads, besides the labels.
       meaning: what a high value says, in a few words.
       source: paper that the formula comes from.
+      per_model: of a metric that is a mean over the models that trained on each example, what it averages:
+        ``evidence -> float[M, N]``; else None.
       pure: False where scikit-learn computes it: NumPy in and out, no ``jit``.
     """
 
@@ -61,6 +63,7 @@ class Metric:
     needs: tuple[str, ...]
     meaning: str
     source: str
+    per_model: Callable[[Evidence], Float[AnyArray, "models examples"]] | None = None
     pure: bool = True
 
     def missing(self, evidence: Evidence) -> tuple[str, ...]:
@@ -73,7 +76,7 @@ def _over_members(values: Array, evidence: Evidence) -> Array:
 
 
 def _geometry(name: str, score, meaning: str, source: str, pure: bool = True) -> Metric:
-    return Metric(name, score, "geometry", ("vectors",), meaning, source, pure)
+    return Metric(name, score, "geometry", ("vectors",), meaning, source, pure=pure)
 
 
 def _ensemble(name: str, outcome: str, score, meaning: str, source: str) -> Metric:
@@ -84,7 +87,7 @@ def _dynamics(name: str, trace: str, per_model, meaning: str, source: str) -> Me
     def score(evidence: Evidence, num_classes: int):
         return _over_members(per_model(evidence), evidence)
 
-    return Metric(name, score, "dynamics", ("member", "valid", trace), meaning, source)
+    return Metric(name, score, "dynamics", ("member", "valid", trace), meaning, source, per_model)
 
 
 _PAPER = "Khalil et al. 2025 (arXiv 2511.16792)"
@@ -142,6 +145,11 @@ METRICS: dict[str, Metric] = {
             "inconsistency", "correct",
             lambda e, c: 1.0 - memorisation.memorisation(e.correct, e.member, e.valid).unseen,
             "wrong unless trained on: one minus the consistency score", "Jiang et al. 2021 (arXiv 2002.03206)",
+        ),
+        _ensemble(
+            "influence", "probability",
+            lambda e, c: memorisation.strongest_influence(e.probability, e.member, e.valid)[0],
+            "its presence raises another example's probability", _FELDMAN,
         ),
         _dynamics(
             "el2n", "early_logits", lambda e: dynamics.el2n(e.early_logits, e.labels),

@@ -42,7 +42,6 @@ def epoch_figure(
     ylabel: str,
     marks: Sequence[Mark] = (),
     level: tuple[float, str] | None = None,
-    legend: str = "best",
     inches: tuple[float, float] = _INCHES,
 ) -> "Figure":
     """Figures against epochs 1 to E.
@@ -52,12 +51,11 @@ def epoch_figure(
       ylabel: name of the upright axis.
       marks: epochs to name.
       level: a height to compare with, and its name.
-      legend: where matplotlib puts the legend.
       inches: width and height.
     """
     figure, axes = blank_axes(inches, left=0.62)
     _draw(axes, traces, level)
-    _finish(axes, traces, ylabel, legend)
+    _finish(axes, traces, ylabel)
     draw_marks(axes, marks)
     return figure
 
@@ -78,7 +76,7 @@ def stacked_epoch_figure(
         axes = figure.add_axes((0.12, 0.965 - (place + 1) * height + 0.035, 0.85, height - 0.05))
         axes.set_axisbelow(True)
         _draw(axes, traces, level)
-        _finish(axes, traces, ylabel, "best")
+        _finish(axes, traces, ylabel)
         if place < len(panels) - 1:
             axes.set_xlabel("")
         draw_marks(axes, marks if place == 0 else [Mark(mark.x, "") for mark in marks])
@@ -88,8 +86,8 @@ def stacked_epoch_figure(
 @styled
 def histogram_row_figure(
     edges: Float[np.ndarray, " edges"],
-    members: Sequence[Float[np.ndarray, " bins"]],
-    non_members: Sequence[Float[np.ndarray, " bins"]],
+    members: Float[np.ndarray, "epochs bins"],
+    non_members: Float[np.ndarray, "epochs bins"],
     titles: Sequence[str],
     *,
     xlabel: str,
@@ -100,7 +98,7 @@ def histogram_row_figure(
 
     figure = Figure(figsize=inches)
     width = 0.94 / len(titles)
-    peak = max(float(np.max(density)) for density in (*members, *non_members))
+    peak = float(max(members.max(), non_members.max()))
     for place, (member, non_member, title) in enumerate(zip(members, non_members, titles, strict=True)):
         axes = figure.add_axes((0.055 + place * width, 0.2, width - 0.02, 0.68))
         axes.set_axisbelow(True)
@@ -137,7 +135,7 @@ def _draw(axes: "Axes", traces: Sequence[Trace], level: tuple[float, str] | None
             axes.fill_between(epochs, low, high, color=trace.colour, alpha=0.15, linewidth=0)
 
 
-def _finish(axes: "Axes", traces: Sequence[Trace], ylabel: str, legend: str) -> None:
+def _finish(axes: "Axes", traces: Sequence[Trace], ylabel: str) -> None:
     last = max(len(trace.values) for trace in traces)
     axes.set_xlim(0.5, last + 0.5)
     step = next((step for step in (1, 2, 5, 10, 20, 50, 100) if last / step <= 10), last)
@@ -147,4 +145,4 @@ def _finish(axes: "Axes", traces: Sequence[Trace], ylabel: str, legend: str) -> 
     axes.grid(True)
     axes.set_xlabel("epoch")
     axes.set_ylabel(ylabel)
-    axes.legend(loc=legend, borderaxespad=0.3, labelspacing=0.3, handlelength=2.0)
+    axes.legend(loc="best", borderaxespad=0.3, labelspacing=0.3, handlelength=2.0)

@@ -128,3 +128,29 @@ def print_overfitting_table(results: Mapping[str, Any], console: Console | None 
     console.print(f"TPR at FPR {key}", soft_wrap=True)
     for note in results["notes"]:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
+
+
+def print_outliers_table(results: Mapping[str, Any], console: Console | None = None) -> None:
+    """Prints every outlier metric against vulnerability, best rank correlation first, and which are best."""
+    console = console or Console(highlight=False)
+    console.width = max(console.width, _WIDTH)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("metric", no_wrap=True)
+    figures = {"spearman": "Spearman", "precision_at_1pct": "precision at 1 %", "auc_top_1pct": "AUC, top 1 %"}
+    for title in (*figures.values(), "Spearman: easy", "hard", "same models"):
+        table.add_column(title, justify="right", no_wrap=True)
+    metrics = {**results["metrics"], "(other half's vulnerability)": results["ceiling"]}
+    for name, entry in sorted(metrics.items(), key=lambda each: -(each[1]["spearman"] or 0.0)):
+        beside = (entry.get(part, {}).get("spearman") for part in ("easy", "hard", "same_models"))
+        table.add_row(
+            name,
+            *(_with_interval(entry[figure], entry[f"{figure}_ci"]) for figure in figures),
+            *(_with_interval(value, None) for value in beside),
+        )
+    console.print(table, soft_wrap=True)
+    for figure, of in results["best"]["all"].items():
+        equal = ", ".join(of["not_told_apart"])
+        told = f"; not told apart from it: {equal}" if equal else ""
+        console.print(f"{figures[figure]}: {of['metric']} is best{told}", soft_wrap=True, markup=False)
+    for note in results["notes"]:
+        console.print(f"note: {note}", soft_wrap=True, markup=False)

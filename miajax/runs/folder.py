@@ -226,13 +226,25 @@ class RunFolder:
         ``kind`` names either a small array or a large one; the last part is cut at ``num_models``.
         """
         for models in self.done():
-            if models.start >= num_models:
-                break
-            name = range_name(models)
-            small, large = self.groups / name / f"{kind}.npy", self.path / kind / f"{name}.npy"
-            array = np.load(small if small.exists() else large, mmap_mode="r", allow_pickle=False)
-            cut = range(models.start, min(models.stop, num_models))
-            yield cut, array[: len(cut)]
+            if models.start < num_models:
+                yield self._part(kind, models, num_models)
+
+    def kept(self, kind: str, num_models: int) -> Iterator[tuple[range, np.ndarray]]:
+        """As ``parts``, of those groups that kept the array."""
+        for models in self.done():
+            if models.start < num_models and any(path.exists() for path in self._files(kind, models)):
+                yield self._part(kind, models, num_models)
+
+    def _files(self, kind: str, models: range) -> tuple[Path, Path]:
+        """Where a group's array lies if it is small, and if it is large."""
+        name = range_name(models)
+        return self.groups / name / f"{kind}.npy", self.path / kind / f"{name}.npy"
+
+    def _part(self, kind: str, models: range, num_models: int) -> tuple[range, np.ndarray]:
+        small, large = self._files(kind, models)
+        array = np.load(small if small.exists() else large, mmap_mode="r", allow_pickle=False)
+        cut = range(models.start, min(models.stop, num_models))
+        return cut, array[: len(cut)]
 
     def gather(self, kind: str, num_models: int) -> np.ndarray:
         """An array of all models, ``[M, ...]``, in memory."""

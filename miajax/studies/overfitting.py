@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from miajax.attacks.lira import online_variant
 from miajax.attacks.registry import run_attacks, why_not
 from miajax.errors import UserError
 from miajax.metrics.accuracy import share_correct
@@ -45,7 +46,6 @@ from miajax.studies.progress import Reporter, Silent
 
 ATTACKS = ("global_threshold", "gap", "lira_online", "lira_online_fixed")
 FPRS = (1e-3, 1e-2)
-_MANY = 64  # models from which a variance of each example's own beats a common one
 _BINS = 60
 _RULES = ("validation_loss", "validation_accuracy")
 
@@ -152,7 +152,7 @@ class _Study:
         reasons = {name: why_not(name, self._signals(last), self.member, self.valid) for name in ATTACKS}
         self.names = tuple(name for name, reason in reasons.items() if not reason)
         self.notes += [f"{name} was not run: it {reason}." for name, reason in reasons.items() if reason]
-        lira = "lira_online" if self.valid.sum() >= _MANY else "lira_online_fixed"
+        lira = online_variant(int(self.valid.sum()))
         self.main = lira if lira in self.names else "global_threshold"
         self.last = self._moment(self.traces.num_epochs)
 

@@ -57,3 +57,11 @@ def test_influence_finds_the_example_that_another_depends_on():
     assert found.argmax() == 7
     np.testing.assert_allclose(found[7], 0.8, rtol=1e-5)
     assert np.abs(np.delete(found, 7)).max() < 0.2
+
+
+def test_the_strongest_influence_is_the_largest_off_the_diagonal():
+    whole = np.array(memorisation.influence(PROBABILITY, MEMBER, VALID))
+    np.fill_diagonal(whole, -np.inf)
+    strongest, on = memorisation.strongest_influence(PROBABILITY, MEMBER, VALID)
+    _close(strongest, whole.max(1))
+    np.testing.assert_array_equal(on, whole.argmax(1))

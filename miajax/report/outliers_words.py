@@ -1,0 +1,150 @@
+"""What the table of outlier metrics says, as sentences. Every claim is computed, and so is its opposite."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from miajax.report import numbers
+
+FIGURES = {
+    "spearman": "Spearman", "precision_at_1pct": "Precision at 1 %", "auc_top_1pct": "AUC for the top 1 %",
+}  # fmt: skip
+_SPACES = {"input": "inputs", "feature": "penultimate features", "logit": "logits"}
+_OWN = {
+    "el2n": "EL2N", "grand": "GraNd", "loss_trace_iqr": "loss trace IQR",
+    "negative_margin": "area under the margin, negated",
+}  # fmt: skip
+Json = Mapping[str, Any]
+
+
+def label(name: str) -> str:
+    """A metric's name for readers."""
+    return _OWN.get(name) or name.replace("_", " ").replace("knn", "kNN")
+
+
+def with_interval(entry: Json, figure: str) -> str:
+    """``0.61 [0.58, 0.64]``, with real minus signs."""
+    low, high = entry[f"{figure}_ci"]
+    return f"{entry[figure]:.2f} [{low:.2f}, {high:.2f}]".replace("-", "−")
+
+
+def best_finding(results: Json) -> str:
+    """Which metric foretells vulnerability best, in one line."""
+    by_rank, by_top = (results["best"]["all"][figure] for figure in ("spearman", "precision_at_1pct"))
+    ranks = f"{_named(by_rank)} ranks examples by vulnerability best"
+    if by_rank["metric"] == by_top["metric"]:
+        return f"{ranks}, and finds the most of the top 1 %"
+    return f"{ranks}; {label(by_top['metric'])} finds the most of the top 1 %"
+
+
+def ranking_finding(results: Json) -> str:
+    """The best rank correlation, and how many metrics might be as good."""
+    of, count = results["best"]["all"]["spearman"], len(results["metrics"])
+    said = f"{_named(of)} ranks best, with Spearman {with_interval(results['metrics'][of['metric']], 'spearman')}"
+    equal = len(of["not_told_apart"])
+    return f"{said}; {equal} of the other {count - 1} metrics cannot be told from it" if equal else said
+
+
+def best_sentences(results: Json) -> list[str]:
+    """The same, figure by figure, with intervals and with those that cannot be told from the best."""
+    said = []
+    for figure, of in results["best"]["all"].items():
+        entry = results["metrics"][of["metric"]]
+        said.append(
+            f"{FIGURES[figure]}: {label(of['metric'])} is best with {with_interval(entry, figure)}{_equals(of)}."
+        )
+    return said
+
+
+def ceiling_sentence(results: Json) -> str:
+    """How far any metric can be expected to come."""
+    ceiling = results["ceiling"]
+    reach = max(ceiling["spearman"], 0.0) ** 0.5
+    return (
+        "Vulnerability itself is measured with noise: that of one half of the models correlates with that of the "
+        f"other by {with_interval(ceiling, 'spearman')}, and finds {numbers.percent(ceiling['precision_at_1pct'])} "
+        f"of its top 1 %. A metric that knew the true vulnerability would correlate by about {reach:.2f}."
+    )
+
+
+def paper_sentence(results: Json) -> str:
+    """Whether vulnerable examples are outliers of their class, by the paper's own measure."""
+    for space in ("feature", "logit", "input"):
+        name = f"{space}_centroid_distance"
+        entry = results["metrics"].get(name)
+        if entry is not None and entry["spearman"] is not None:
+            low, high = entry["spearman_ci"]
+            does = (
+                "grows with" if low > 0 else "falls with" if high < 0 else "has no measurable rank correlation with"
+            )
+            return (
+                f"Vulnerability {does} the distance from the class's centroid in the {_SPACES[space]} (Spearman "
+                f"{with_interval(entry, 'spearman')}); of the 1 % farthest, "
+                f"{numbers.percent(entry['precision_at_1pct'])} are among the 1 % most vulnerable, where chance would "
+                "give 1 %."
+            )
+    return "No distance from a class's centroid was measured."
+
+
+def fit_finding(results: Json) -> str:
+    """Whether outliers that are easy to fit leak more than those that are hard to fit."""
+    parts = results["outliers_by_fit"]
+    easy, hard = parts["easy"], parts["hard"]
+    if easy["vulnerable"] is None or hard["vulnerable"] is None:
+        side = "easy" if easy["vulnerable"] is None else "hard"
+        return f"No outlier is {side} to fit, so that easy and hard outliers cannot be compared"
+    if easy["vulnerable_ci"][0] > hard["vulnerable_ci"][1]:
+        return "Outliers that are easy to fit are named more often than those that are hard to fit"
+    if easy["vulnerable_ci"][1] < hard["vulnerable_ci"][0]:
+        return "Outliers that are hard to fit are named more often than those that are easy to fit"
+    return "Easy and hard outliers are not named measurably differently often"
+
+
+def fit_sentence(results: Json) -> str:
+    """The shares behind ``fit_finding``."""
+    parts = results["outliers_by_fit"]
+
+    def share(side: str) -> str:
+        of = parts[side]
+        if of["vulnerable"] is None:
+            return "–"
+        low, high = of["vulnerable_ci"]
+        return (
+            f"{numbers.percent(of['vulnerable'])} [{numbers.percent(low)}, {numbers.percent(high)}] of "
+            f"{numbers.count(of['num_examples'])}"
+        )
+
+    return (
+        f"Of the {numbers.level(parts['share'])} of examples that {label(parts['metric'])} puts first, LiRA names in "
+        f"at least half of the models trained on them (at one false alarm per "
+        f"{numbers.count(1 / results['vulnerability']['fpr'])} non-members): {share('easy')} easy to fit, "
+        f"{share('hard')} hard to fit; of all examples {share('all')}."
+    )
+
+
+def circular_finding(results: Json) -> str:
+    """How much figures gain when metric and vulnerability come from the same models."""
+    gains = {name: found for name, entry in results["metrics"].items() if (found := gain(entry)) is not None}
+    name = max(gains, key=gains.__getitem__)
+    largest = gains[name]
+    if largest < 0.02:
+        return "Measuring both on the same models would flatter no metric by much"
+    return f"On the same models {label(name)} would look better than it is, by {largest:.2f} in rank correlation"
+
+
+def gain(entry: Json) -> float | None:
+    """What the same models add to a metric's rank correlation, in its own direction."""
+    apart, same = entry["spearman"], entry["same_models"]["spearman"]
+    return None if apart is None or same is None else abs(same) - abs(apart)
+
+
+def _named(of: Json) -> str:
+    name = label(of["metric"])
+    return name if name[0].isupper() else name[0].upper() + name[1:]
+
+
+def _equals(of: Json) -> str:
+    equal: Sequence[str] = of["not_told_apart"]
+    if not equal:
+        return ", and every other metric is measurably worse"
+    shown = ", ".join(map(label, equal[:6])) + (f" and {len(equal) - 6} more" if len(equal) > 6 else "")
+    return f"; not told apart from it: {shown}"
