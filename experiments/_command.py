@@ -52,12 +52,15 @@ class Place:
     """run folder to write; runs/<experiment>-<dataset>-<fingerprint> when not given"""
 
 
-def defaults_from(argv: Sequence[str], wishes: Mapping[str, Any] = MappingProxyType({})) -> CampaignConfig:
+def defaults_from(
+    argv: Sequence[str], wishes: Mapping[str, Any] = MappingProxyType({}), start: str = "digits"
+) -> CampaignConfig:
     """The campaign that ``--run`` or ``--preset`` names, else the one for digits; ``--dataset`` alone keeps its recipe.
 
     Args:
       argv: what was typed.
       wishes: fields that an experiment sets otherwise where no run is given.
+      start: preset to start from where neither is named.
 
     Raises:
       UserError: an unknown preset, or no run in that folder.
@@ -68,7 +71,7 @@ def defaults_from(argv: Sequence[str], wishes: Mapping[str, Any] = MappingProxyT
     known, _ = early.parse_known_args(list(argv))
     if known.run is not None:
         return stored_config(known.run)
-    return dataclasses.replace(preset(known.preset or "digits"), **wishes)
+    return dataclasses.replace(preset(known.preset or start), **wishes)
 
 
 def parse(kind: type[Flags], default: Flags, argv: Sequence[str], description: str, prog: str) -> Flags:
@@ -110,6 +113,7 @@ def study(
     run: Callable[[Setup, Path, Options, Reporter, Invocation], Result],
     show: Callable[[Mapping[str, Any]], None],
     wishes: Mapping[str, Any] = MappingProxyType({}),
+    start: str = "digits",
 ) -> Callable[[Sequence[str]], Result]:
     """The command of a study that starts from a shadow campaign; call it when everything is imported.
 
@@ -121,6 +125,7 @@ def study(
       run: the study.
       show: prints its results.
       wishes: fields of the campaign whose defaults are the experiment's own, where no run is given.
+      start: preset that gives the defaults where none is named.
     """
     import_s = time.perf_counter() - begun
     prog = f"python -m experiments.{name}"
@@ -128,7 +133,7 @@ def study(
     flags_of = dataclasses.make_dataclass("Flags", fields, frozen=True)
 
     def command(argv: Sequence[str]) -> Result:
-        default = flags_of(Place(), defaults_from(argv, wishes), options)
+        default = flags_of(Place(), defaults_from(argv, wishes, start), options)
         flags: Any = parse(flags_of, default, argv, (about or "").strip(), prog)
         setup = Setup.of(flags.campaign)
         called = Invocation(command_line(prog, argv), import_s, begun)

@@ -1,7 +1,7 @@
 """What a report says of private training: the guarantee, what it rests on, what it leaves out. For every report."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from miajax.report import numbers
@@ -33,21 +33,32 @@ def _finding(privacy: Json) -> str:
     return spent if privacy["release"] == "secret noise" else f"{spent}, with noise that anybody can compute again"
 
 
-def _blocks(privacy: Json) -> list[Block]:
-    steps = privacy["private_steps"]
-    ran = numbers.count(steps[0]) if len(set(steps)) == 1 else f"{min(steps)} to {max(steps)}"
-    slots = numbers.count(privacy["slots"]) if privacy["slots"] else "a sample is never cut"
-    rows: list[list[Any]] = [
-        ["Epsilon that was spent", epsilon_text(privacy["epsilon"])],
+def mechanism_rows(privacy: Json) -> list[list[Any]]:
+    """How samples are drawn and what the accountant compares, as names and values."""
+    return [
         ["Delta", f"{privacy['delta']:g}"],
         ["Data sets compared (adjacency)", privacy["adjacency"]],
         ["Accountant", _ACCOUNTANT[privacy["accountant"]]],
         ["Sampling", f"{_SAMPLING[privacy['sampling']]} ({privacy['sampling_rate']:.4g})"],
-        ["Slots of a sample", slots],
+        ["Slots of a sample", numbers.count(privacy["slots"]) if privacy["slots"] else "a sample is never cut"],
+        ["Source of the noise", privacy["release"]],
+    ]
+
+
+def sentences(phrases: Sequence[str]) -> list[str]:
+    """Phrases of a record as sentences."""
+    return [f"{phrase[:1].upper()}{phrase[1:]}." for phrase in phrases]
+
+
+def _blocks(privacy: Json) -> list[Block]:
+    steps = privacy["private_steps"]
+    ran = numbers.count(steps[0]) if len(set(steps)) == 1 else f"{min(steps)} to {max(steps)}"
+    rows: list[list[Any]] = [
+        ["Epsilon that was spent", epsilon_text(privacy["epsilon"])],
+        *mechanism_rows(privacy),
         ["Clipping norm", f"{privacy['clip_norm']:g}"],
         ["Noise multiplier", f"{privacy['noise_multiplier']:g}"],
         ["Steps that ran, of those planned", f"{ran} of {numbers.count(privacy['planned_steps'])}"],
-        ["Source of the noise", privacy["release"]],
     ]
     covered = [
         _rate_bound(privacy),
@@ -62,7 +73,7 @@ def _blocks(privacy: Json) -> list[Block]:
                 Points([point for point in covered if point], "What it says"),
             ]
         ),
-        Points([f"{text[:1].upper()}{text[1:]}." for text in privacy["not_covered"]], "What it does not cover"),
+        Points(sentences(privacy["not_covered"]), "What it does not cover"),
     ]
 
 

@@ -154,3 +154,29 @@ def print_outliers_table(results: Mapping[str, Any], console: Console | None = N
         console.print(f"{figures[figure]}: {of['metric']} is best{told}", soft_wrap=True, markup=False)
     for note in results["notes"]:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
+
+
+def print_dpsgd_table(results: Mapping[str, Any], console: Console | None = None) -> None:
+    """Prints what every budget costs and keeps, and the lower bounds on epsilon under it."""
+    console = console or Console(highlight=False)
+    console.width = max(console.width, _WIDTH)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("epsilon", no_wrap=True)
+    for title in ("PLD", "RDP", "accuracy on non-members", "LiRA TPR at FPR 0.1 %", "AUC", *results["bounds"]):
+        table.add_column(title.replace("_", " "), justify="right")
+    named = zip(results["epsilons"], results["points"], strict=True)
+    for name, point in [("no privacy", results["non_private"]), *named]:
+        spent = point["epsilon_by_accountant"]
+        table.add_row(
+            name,
+            *(_with_interval(spent[accountant], None, 2) for accountant in ("pld", "rdp")),
+            _with_interval(point["test_accuracy"], point["test_accuracy_ci"], 4),
+            _with_interval(point["lira_tpr_at_fpr"].get("0.001"), point["lira_tpr_at_fpr_ci"].get("0.001"), 4),
+            _with_interval(point["auc"], point["auc_ci"]),
+            *(_with_interval(point["epsilon_lower"][bound], None, 2) for bound in results["bounds"]),
+        )
+    console.print(table, soft_wrap=True)
+    levels = f"delta {results['delta']:g}; lower bounds at significance {results['significance']:g}"
+    console.print(levels, soft_wrap=True)
+    for note in results["notes"]:
+        console.print(f"note: {note}", soft_wrap=True, markup=False)

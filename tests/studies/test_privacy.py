@@ -5,16 +5,18 @@ import json
 import math
 from pathlib import Path
 
+import flax.linen as nn
 import numpy as np
 import pytest
 
 from miajax.errors import UserError
+from miajax.models.model import from_linen
 from miajax.models.registry import ModelOptions
 from miajax.runs.exports import ExportFormat, export_run
 from miajax.runs.folder import RunFolder
 from miajax.studies import common
 from miajax.studies.campaign import run_campaign
-from miajax.studies.config import CampaignConfig, plain
+from miajax.studies.config import CampaignConfig, Setup, plain
 from miajax.studies.lira import run_lira
 from miajax.studies.privacy import PrivacyFlags
 from miajax.studies.stored import stored_config
@@ -22,6 +24,7 @@ from miajax.training.dp.mechanism import Privacy
 from miajax.training.dp.noise import KEY_FILE
 from miajax.training.recipe import Recipe
 from tests.studies.helpers import command, small
+from tests.training.helpers import digits
 
 NOISY = PrivacyFlags(dp_noise_multiplier=1.0, dp_clip_norm=0.5)
 PUBLIC = dataclasses.replace(NOISY, dp_reproducible_noise=True)
@@ -40,7 +43,7 @@ def test_flags_are_the_settings_of_private_training_under_a_prefix():
 
 
 def test_settings_of_a_private_training_that_nobody_asked_for_are_refused():
-    with pytest.raises(UserError, match="--dp_clip_norm 0.5 without private training"):
+    with pytest.raises(UserError, match=r"--dp_clip_norm 0\.5 without private training"):
         CampaignConfig(privacy=PrivacyFlags(dp_clip_norm=0.5))
 
 
@@ -93,7 +96,7 @@ def test_the_secret_is_in_no_other_file_of_the_run_or_of_an_export(finished, tmp
         export_run(finished, format, tmp_path / format)
     secret = (finished / KEY_FILE).read_bytes()
     words = np.frombuffer(secret, np.uint32)
-    forms = {secret, secret[:4], secret[4:], secret.hex().encode(), *(str(word).encode() for word in words)}
+    forms = {secret, secret[::-1], secret.hex().encode(), *(str(word).encode() for word in words)}
     files = [file for root in (finished, tmp_path) for file in root.rglob("*") if file.is_file()]
     assert sum(file.name == KEY_FILE for file in files) == 1
     for file in files:
@@ -126,7 +129,7 @@ def test_noise_that_follows_from_the_seed_repeats_and_secret_noise_does_not(fini
 def test_a_sweep_of_two_equals_two_single_runs(tmp_path):
     loud = Privacy(noise_multiplier=4.0, clip_norm=0.1, reproducible_noise=True)
     both = dataclasses.replace(private(4, PUBLIC).config, privacy=PrivacyFlags())
-    sweep = run_campaign(type(private()).of(both, privacies=[PUBLIC.asked(), loud]), tmp_path / "both")
+    sweep = run_campaign(Setup.of(both, privacies=[PUBLIC.asked(), loud]), tmp_path / "both")
     first = run_campaign(private(4, PUBLIC), tmp_path / "first")
     second = run_campaign(private(4, PrivacyFlags.of(loud)), tmp_path / "second")
     np.testing.assert_array_equal(sweep.signals[::2], first.signals[::2])
@@ -145,6 +148,31 @@ def test_early_stopping_spends_what_ran(tmp_path):
     assert min(privacy["private_steps"]) < mechanism.steps
     assert privacy["epsilon_per_model"] == [mechanism.epsilon(steps) for steps in privacy["private_steps"]]
     assert privacy["epsilon"] == max(privacy["epsilon_per_model"]) <= privacy["planned_epsilon"]
+
+
+class Grouped(nn.Module):
+    """A convolution under GroupNorm, as De et al. 2022 train them."""
+
+    @nn.compact
+    def __call__(self, x, train):
+        x = nn.relu(nn.GroupNorm(num_groups=2)(nn.Conv(4, (3, 3), strides=(2, 2))(x)))
+        return nn.Dense(10)(x.reshape(len(x), -1))
+
+
+@pytest.mark.slow
+def test_the_recipe_of_de_et_al_is_a_matter_of_flags(tmp_path):
+    """Views of each example, a moving average, and batches worked off in parts."""
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 255, (120, 8, 8, 1)).astype(np.uint8)
+    data = dataclasses.replace(digits(120), features=pictures, image_shape=(8, 8, 1))
+    flags = dataclasses.replace(NOISY, dp_augmentation_multiplicity=2, dp_microbatch=8)
+    recipe = Recipe(epochs=2, batch_size=24, shift=1, flip=True, ema=0.9)
+    config = dataclasses.replace(small(2).config, privacy=flags, recipe=recipe)
+    campaign = run_campaign(Setup.of(config, data, from_linen(Grouped(), "grouped")), tmp_path / "run")
+    mechanism = campaign.setup.mechanisms[0]
+    assert (mechanism.views, mechanism.block) == (2, 8) and mechanism.width > 8
+    assert campaign.setup.trainer.private.plan.fallback is None
+    assert campaign.valid.all() and (campaign.private_steps == mechanism.steps).all()
 
 
 @pytest.mark.slow

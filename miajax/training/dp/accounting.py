@@ -71,18 +71,24 @@ class SampledGaussian:
         )
 
 
+def has_bound(step: SampledGaussian, accountant: Accountant) -> bool:
+    """Whether the accountant has a bound for the step's sampling scheme."""
+    return step.slots is None if accountant == "rdp" else step.sampling == "poisson"
+
+
 def check_accountant(step: SampledGaussian, accountant: Accountant) -> None:
     """Raises UserError for a sampling scheme that the accountant has no bound for."""
-    if accountant == "rdp" and step.slots is not None:
+    if has_bound(step, accountant):
+        return
+    if accountant == "rdp":
         raise UserError(
             "--dp_accountant rdp with samples cut at a number of slots",
             expected="--dp_accountant pld, or --dp_overflow microbatch, which never drops a sampled example",
         )
-    if accountant == "pld" and step.sampling == "fixed_size":
-        raise UserError(
-            "--dp_accountant pld with --dp_sampling fixed_size",
-            expected="--dp_accountant rdp, or --dp_sampling poisson",
-        )
+    raise UserError(
+        "--dp_accountant pld with --dp_sampling fixed_size",
+        expected="--dp_accountant rdp, or --dp_sampling poisson",
+    )
 
 
 @functools.lru_cache(maxsize=256)
