@@ -192,7 +192,7 @@ def picture_rows_figure(
                 framed = _framed(tile, enlarged)
                 top, start = row * cell, left + column * cell
                 canvas[top : top + framed.shape[0], start : start + framed.shape[1]] = framed
-    share = 0.9
+    share = 0.86  # the names stand left of it
     height = width * share * canvas.shape[0] / canvas.shape[1]
     figure = Figure(figsize=(width, height + 0.35))
     axes = figure.add_axes((1 - share, 0.05 / (height + 0.35), share, height / (height + 0.35)))
