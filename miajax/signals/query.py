@@ -98,7 +98,7 @@ class Querier:
         self.num_examples, self.keep_logits = len(labels), keep_logits
         self.block = min(block, self.num_examples)
         blocks = -(-self.num_examples // self.block)
-        rows = np.minimum(np.arange(blocks * self.block), self.num_examples - 1)
+        rows = np.arange(blocks * self.block) % self.num_examples  # a batch's statistics want no copies of one row
         self._shared = placement.share(
             (
                 jnp.asarray(features[rows].reshape(blocks, self.block, *features.shape[1:])),

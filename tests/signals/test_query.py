@@ -1,10 +1,15 @@
 """Views and queries: every model sees the same views of the same examples, whatever the blocks."""
 
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from miajax.data.dataset import Dataset
 from miajax.errors import UserError
+from miajax.models.batch_norm import BatchNorm
+from miajax.models.model import from_linen
 from miajax.models.registry import build_model
 from miajax.signals.query import Querier, views
 from miajax.training.ensemble import Ensemble
@@ -75,6 +80,40 @@ def test_uneven_blocks_change_nothing_but_rounding(trained):
     )
     assert whole.shape == (4, 37, 1)
     np.testing.assert_allclose(whole, parts, rtol=1e-4, atol=1e-5)
+
+
+class Normalised(nn.Module):
+    """A network whose logits depend on the batch they are asked in."""
+
+    @nn.compact
+    def __call__(self, x, train):
+        return nn.Dense(3)(BatchNorm()(x.reshape(len(x), -1), train))
+
+
+def test_batch_stats_mode_normalises_by_the_queried_block_and_evaluation_mode_does_not(devices):
+    dataset = images()
+    trainer = Trainer(
+        from_linen(Normalised(), "normalised"), Recipe(epochs=1, batch_size=8), InputScaling.of(dataset), 18, False,
+        (6, 5, 2), 0,
+    )  # fmt: skip
+    placement = Placement(devices[:1], 1)
+    group = Ensemble(trainer, dataset, placement).start(np.arange(1), np.arange(37)[None] % 2 == 1)
+
+    def answer(mode):
+        querier = Querier(trainer, dataset.features, dataset.labels, placement, block=10, mode=mode)
+        return np.asarray(querier(group.state).logits)[0, :, 0]
+
+    params, state = jax.tree.map(lambda a: jnp.asarray(np.asarray(a)[0]), (group.state.params, group.state.model_state))
+
+    def alone(rows, train):
+        key = jax.random.key(0) if train else None
+        return trainer.model.apply(params, state, trainer.scaling(dataset.features[rows]), train, key)[0]
+
+    np.testing.assert_allclose(answer("evaluation"), alone(np.arange(37), False), rtol=1e-4, atol=1e-5)
+    by_block = answer("batch_stats")
+    np.testing.assert_allclose(by_block[10:20], alone(np.arange(10, 20), True), rtol=1e-4, atol=1e-4)
+    last = np.r_[30:37, 0:3]  # filled up with the first examples
+    np.testing.assert_allclose(by_block[30:], alone(last, True)[:7], rtol=1e-4, atol=1e-4)
 
 
 def test_tables_have_one_view(trained):
