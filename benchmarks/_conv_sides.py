@@ -148,7 +148,8 @@ class Torch:
         x, y, rows = work.data()
         self._x = torch.from_numpy(x.transpose(0, 3, 1, 2).copy()).contiguous(memory_format=self._format)
         self._y, self._rows = torch.from_numpy(y).long(), [torch.from_numpy(r).long() for r in rows]
-        self._model = NETWORKS[work.network].build().to(memory_format=self._format)
+        model: Any = NETWORKS[work.network].build()
+        self._model = model.to(memory_format=self._format)
         self._call = torch.compile(self._model, dynamic=False) if compiled else self._model
         self._variables = jax.tree.map(np.asarray, work.variables())
         self.facts: Mapping[str, int] = {"parameters": sum(p.numel() for p in self._model.parameters())}
