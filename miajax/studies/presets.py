@@ -48,16 +48,13 @@ PRESETS: dict[str, Preset] = {
             model="mlp",
             model_options=ModelOptions(widths=(128,)),
             num_shadows=64,
-            # A constant rate forgets early steps; the average takes out the noise of the last ones.
-            recipe=Recipe(
-                epochs=100, batch_size=256, learning_rate=1.5, momentum=0.0, schedule="constant", ema=0.95
-            ),
+            recipe=Recipe(epochs=100, batch_size=128, learning_rate=1.0, momentum=0.0, schedule="cosine"),
             # A record's presence decides nothing but itself, as the guarantee has it.
             split="bernoulli",
             privacy=PrivacyFlags(dp_epsilon=8.0, dp_delta=1e-5, dp_clip_norm=1.0, dp_overflow="microbatch"),
         ),
         source="miajax's own; recipe chosen by accuracy at epsilon 8 on the same data, which epsilon does not cover",
-        measured="not measured",
+        measured="accuracy .939 (without privacy .965); LiRA TPR .0013 [.0010, .0018] at FPR .001; see docs/privacy.md",
     ),
     "fashion_mnist_cnn": Preset(
         CampaignConfig(
