@@ -1,6 +1,7 @@
-"""Named campaigns: what each reproduces, its command, its time on named hardware and its result.
+"""Named campaigns: what each reproduces, its time on named hardware and its result.
 
-Where nothing is measured it says so. What a preset cannot take over from its source stands in ``departures``.
+``python -m experiments.lira --preset NAME`` runs one. Where nothing is measured it says so. What a preset cannot take
+over from its source stands in ``departures``.
 """
 
 import dataclasses
@@ -20,7 +21,7 @@ class Preset:
     Attributes:
       campaign: the settings.
       source: where they come from.
-      measured: time, hardware and result of ``command``, or "not measured".
+      measured: time, hardware and result of ``python -m experiments.lira --preset NAME``, or "not measured".
       departures: how it differs from its source.
     """
 
