@@ -15,6 +15,7 @@ import numpy as np
 
 from miajax import compat
 from miajax.models.conv import conv
+from miajax.models.layers import max_pool
 from miajax.saliency.blocks import DEFAULT_BLOCK, in_blocks
 from miajax.saliency.cam import grad_cam
 from miajax.saliency.gradients import LogitsOf, gradient, smooth_grad
@@ -36,31 +37,11 @@ class _Conv(nn.Module):
         return conv(x, kernel) + self.param("bias", nn.initializers.normal(0.1), (self.features,))
 
 
-@jax.custom_vjp
-def _max_pool(x):
-    """2x2. XLA:CPU's own gradient of it (select-and-scatter) takes three times the rest of the network's time."""
-    return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
-
-
-def _pool_gradient(kept, slope):
-    x, pooled = kept
-    batch, height, width, channels = pooled.shape
-
-    def enlarged(a):
-        cells = jnp.broadcast_to(a[:, :, None, :, None], (batch, height, 2, width, 2, channels))
-        return cells.reshape(x.shape)
-
-    return (jnp.where(x == enlarged(pooled), enlarged(slope), 0.0),)
-
-
-_max_pool.defvjp(lambda x: (pooled := _max_pool(x), (x, pooled)), _pool_gradient)
-
-
 class _Network(nn.Module):
     @nn.compact
     def __call__(self, x):
         for width in WIDTHS:
-            x = nn.relu(_max_pool(_Conv(width)(x)))
+            x = nn.relu(max_pool(_Conv(width)(x)))
         x = nn.relu(nn.Dense(HIDDEN)(x.reshape(len(x), -1)))
         return nn.Dense(CLASSES)(x)
 

@@ -1,12 +1,14 @@
 """Saliency maps of several models, ours against PyTorch, in maps a second.
 
-    python -m benchmarks.saliency [--json FILE] [--quick]
+    python -m benchmarks.saliency [--only METHOD] [--images N] [--json FILE] [--quick]
 
 A network of two convolutions on 28x28 images (421,642 parameters, float32), the same random weights on both sides; maps
 are compared first (1e-4 of a map's largest value). Every contender has a process of its own; they run in turn, after a
 warm-up, compiled beforehand. PyTorch is tuned on the spot: batch sizes, threads against processes, autograd against
 ``torch.compile``d gradients run a heat for each method, and the two fastest are measured against ours; the loop over
-single images stands beside them as common practice.
+single images stands beside them as common practice. A rate does not depend on the number of images once they fill a
+batch: methods that take dozens of gradients an image are timed on fewer of them, which their rows say. ``--only``
+measures one method and puts it in its place in FILE.
 """
 
 import contextlib
@@ -21,33 +23,44 @@ import numpy as np
 import tyro
 
 from benchmarks._contest import Contender, ContenderFailed, Running, alternate, running
-from benchmarks._rows import Row, print_rows, write_json
+from benchmarks._rows import Row, print_rows, replace_part
 from benchmarks._saliency_sides import METHODS, SAMPLES, STEPS, Ours, Torch, Work, network, our_maps
 from miajax.saliency.integrated import completeness_gap, integrated_gradients_within
 from miajax.training.devices import usable_cores
 
 MODELS = 4
+IMAGES = {"gradient": 10_000, "smooth_grad": 512, "integrated_gradients": 512, "grad_cam": 10_000}
+HEAT = 256  # images of the heat
 LOOP = "PyTorch, one image at a time"
 MAPS = "maps/s"
 
 
-def main(json: Path | None = None, quick: bool = False, images: int = 1024) -> None:
+def main(
+    json: Path | None = None, quick: bool = False, images: int | None = None, only: str | None = None
+) -> None:
     """Compares saliency maps with PyTorch.
 
     Args:
       json: where to write the rows.
       quick: under a minute on two idle cores: 96 images, one PyTorch variant a method, no per-image loop, 3 repeats.
-      images: how many images are explained under each of 4 models; time grows in proportion.
+      images: how many images are explained under each of 4 models; 10,000, and 512 where a map takes dozens of
+        gradients, when not given.
+      only: one method, or completeness.
     """
+    parts = (*METHODS, "completeness")
+    if only is not None and only not in parts:
+        raise SystemExit(f"--only {only} is unknown: one of {', '.join(parts)}")
     with tempfile.TemporaryDirectory() as cache:
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
-        work = Work.of(MODELS, 96 if quick else images)
-        same_maps(work)
-        rows = [row for method in METHODS for row in compare(method, work, quick)]
-    rows.append(completeness_row(work))
-    print_rows("Saliency maps", rows)
-    if json:
-        write_json(json, rows)
+        same_maps(Work.of(MODELS, 32))
+        for part in [only] if only else parts:
+            if part == "completeness":
+                rows = [completeness_row(Work.of(MODELS, 16))]
+            else:
+                rows = compare(part, Work.of(MODELS, 96 if quick else images or IMAGES[part]), quick)
+            print_rows("Saliency maps", rows)
+            if json:
+                replace_part(json, part, rows, parts)
 
 
 def compare(method: str, work: Work, quick: bool) -> list[Row]:
@@ -56,7 +69,8 @@ def compare(method: str, work: Work, quick: bool) -> list[Row]:
     candidates = rivals(method, work, quick)
     if not quick:
         loop = {"method": method, "work": work, "batch": 1, "threads": 1, "images": 2}
-        candidates = [*fastest(candidates, 2), Contender(LOOP, Torch, loop, 1)]
+        quickest = fastest(rivals(method, Work.of(MODELS, min(HEAT, len(work.images))), quick), 2)
+        candidates = [each for each in candidates if each.name in quickest] + [Contender(LOOP, Torch, loop, 1)]
     with contextlib.ExitStack() as stack:
 
         def start(contender: Contender) -> Running:
@@ -64,7 +78,7 @@ def compare(method: str, work: Work, quick: bool) -> list[Row]:
 
         ours = start(Contender("ours", Ours, {"method": method, "work": work}, threads=None))
         started = [start(candidate) for candidate in candidates]
-        rates = alternate([ours, *started], 3 if quick else 5)
+        rates = alternate([ours, *started], 3)
         compiled = {run.name: [run.compile_seconds] for run in started if run.compile_seconds}
     mine = rates.pop("ours")
     return [
@@ -93,8 +107,8 @@ def rivals(method: str, work: Work, quick: bool) -> list[Contender]:
     ]
 
 
-def fastest(candidates: Sequence[Contender], count: int) -> list[Contender]:
-    """The winners of a heat; what doesn't run here is named and left out."""
+def fastest(candidates: Sequence[Contender], count: int) -> list[str]:
+    """Names of the winners of a heat; what doesn't run here is named and left out."""
     speeds: dict[str, float] = {}
     for candidate in candidates:
         try:
@@ -102,8 +116,7 @@ def fastest(candidates: Sequence[Contender], count: int) -> list[Contender]:
                 speeds[candidate.name] = max(run.measure() for _ in range(2))
         except ContenderFailed as error:
             print(f"left out: {error}")
-    order = sorted(speeds, key=lambda name: speeds[name], reverse=True)[:count]
-    return [c for c in candidates if c.name in order]
+    return sorted(speeds, key=lambda name: speeds[name], reverse=True)[:count]
 
 
 def same_maps(work: Work, images: int = 8) -> None:
