@@ -54,7 +54,9 @@ def measure_part(
         heats = None
         if field.torch_is_here() and not alone:
             families = field.suite_families(part, cores, device)
-            heats, winners = run_heats(families, headline, compiled, keep=1)
+            winners = [contender for family in families.values() for contender in family]
+            if len(winners) > len(families):  # there is something to choose from
+                heats, winners = run_heats(families, headline, compiled, keep=1)
             chosen = [field.usual(workload, cores, None, device), *winners]
         rivals = []
         for contender in chosen:

@@ -103,9 +103,9 @@ SUITES: Mapping[str, Mapping[str, Part]] = {
         "purchase_mlp": _part("purchase_mlp", "Purchase MLP", (600,), 256, 4, (1, 2, 8, 16), classes=100, epochs=6),
         "cnn": _part("cnn", "CNN on 28x28", FASHION, 64, 4, (1, 2, 4, 16, 32)),
         "resnet20": _part("resnet20", "ResNet-20", CIFAR, 64, 2, (1, 2, 4, 8), thorough=False),
-        "wrn28_2": _part("wrn28_2", "WRN-28-2", CIFAR, 64, 2, (1, 2), thorough=False),
-        "resnet18": _part("resnet18", "ResNet-18", CIFAR, 64, 2, (1, 2), thorough=False),
-        "densenet_bc_100_12": _part("densenet_bc_100_12", "DenseNet-BC(100, 12)", CIFAR, 64, 2, (1, 2), thorough=False),
+        "wrn28_2": _part("wrn28_2", "WRN-28-2", CIFAR, 64, 2, (2,), thorough=False),
+        "resnet18": _part("resnet18", "ResNet-18", CIFAR, 64, 2, (2,), thorough=False),
+        "densenet_bc_100_12": _part("densenet_bc_100_12", "DenseNet-BC(100, 12)", CIFAR, 64, 2, (2,), thorough=False),
         "fast_cifar": _part("fast_cifar", "fast CIFAR network", CIFAR, 64, 2, (1, 2), thorough=False),
     },
     "gpu": {
