@@ -11,6 +11,7 @@ from miajax.signals.bundle import Signals
 from miajax.signals.gradients import gradient_norms
 from miajax.signals.query import Querier
 from miajax.studies.campaign import Campaign
+from miajax.studies.epochs import has_kind
 from miajax.training.trainer import Members, TrainState
 
 
@@ -50,10 +51,7 @@ def recorded_signals(campaign: Campaign, *, gradients: bool = True) -> Signals:
 
 def _gathered(campaign: Campaign, kind: str) -> np.ndarray | None:
     folder, num_models = campaign.folder, len(campaign.valid)
-    wanted = [models for models in folder.done() if models.start < num_models]
-    if all((folder.path / kind / f"{range_name(models)}.npy").exists() for models in wanted):
-        return folder.gather(kind, num_models)
-    return None
+    return folder.gather(kind, num_models) if has_kind(folder, kind, num_models) else None
 
 
 def kept_models(campaign: Campaign) -> tuple[Any, Any] | None:

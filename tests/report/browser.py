@@ -9,14 +9,10 @@ from pathlib import Path
 import pytest
 
 _CHECK = """<script>
-addEventListener("load", async () => {
-  for (const unfolded of document.querySelectorAll("details")) unfolded.open = true;
-  const missing = [];
-  for (const image of document.images) {
-    try { await image.decode(); } catch { missing.push(image.alt || image.src.slice(0, 60)); }
-    if (!image.naturalWidth) missing.push(image.alt || image.src.slice(0, 60));
-  }
-  document.title = "CHECKED " + JSON.stringify({pictures: document.images.length, missing});
+addEventListener("load", () => {  // by then every inline picture is decoded, or never will be
+  const missing = [...document.images].filter(image => !image.complete || !image.naturalWidth);
+  const named = missing.map(image => image.alt || image.src.slice(0, 60));
+  document.title = "CHECKED " + JSON.stringify({pictures: document.images.length, missing: named});
 });
 </script>"""
 

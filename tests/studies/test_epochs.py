@@ -11,7 +11,10 @@ from miajax.studies.campaign import run_campaign
 from miajax.studies.epochs import early_epoch, scaled_logit_of_loss
 from miajax.studies.interrupt import Stopped
 from miajax.studies.recorded import kept_models
+from miajax.training.recipe import Recipe
 from tests.studies.helpers import small
+
+pytestmark = pytest.mark.slow
 
 KEEP = ("logits", "losses", "margins", "early", "parameters")
 FILES = ("losses", "margins", "early_logits", "early_gradient_norm", "validation_loss", "validation_accuracy")
@@ -59,10 +62,10 @@ def test_the_validation_part_is_seen_after_every_epoch(recorded):
 
 def test_early_signals_are_those_of_models_trained_so_far_only(recorded, tmp_path):
     """Of three epochs the first is the early one: models whose constant schedule ends there are the same."""
-    recipe = recorded.setup.config.recipe.__class__
+    train = lambda epochs: Recipe(epochs=epochs, batch_size=32, schedule="constant")  # noqa: E731
     options = {"validation_fraction": 0.2, "model_options": ModelOptions(widths=(16,)), "keep": KEEP}
-    three = run_campaign(small(2, recipe=recipe(epochs=3, batch_size=32, schedule="constant"), **options), tmp_path / "3")
-    one = run_campaign(small(2, recipe=recipe(epochs=1, batch_size=32, schedule="constant"), **options), tmp_path / "1")
+    three = run_campaign(small(2, recipe=train(3), **options), tmp_path / "3")
+    one = run_campaign(small(2, recipe=train(1), **options), tmp_path / "1")
     np.testing.assert_allclose(
         three.folder.gather("early_logits", 2), one.folder.gather("logits", 2)[:, :, 0], rtol=1e-5, atol=1e-5
     )
