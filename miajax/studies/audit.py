@@ -8,6 +8,7 @@ Beside the run, the study writes ``<run>/audit/results.json`` and ``report.html`
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,9 @@ def run_audit(
         found = audit(signal[models], member[models], audited, delta, promised, 1 - options.confidence)
     for entry in found["per_model"]:
         entry["model"] = int(models[entry["model"]])
+    for bound in found["bounds"].values():
+        if "canary" in bound:
+            bound["canary"] = int(canaries[bound["canary"]])
     results: dict[str, Any] = {
         **common.results_head(campaign),
         "canaries": {
@@ -213,12 +217,12 @@ def audit(
 
 
 def verdict(promised: float | None, lower: float, confidence: float) -> str:
-    """The audit in one sentence."""
-    found = f"lower bound found {lower:.2f} at confidence {100 * confidence:g} %"
+    """The audit in one sentence; the promise is rounded up, the bound down."""
+    found = f"lower bound found {math.floor(lower * 100) / 100:.2f} at confidence {100 * confidence:g} %"
     if promised is None:
         return f"No epsilon promised, {found}."
     outcome = "the promise is refuted" if lower > promised else "the promise is not refuted"
-    return f"Epsilon promised {promised:.2f}, {found}: {outcome}."
+    return f"Epsilon promised {math.ceil(promised * 100) / 100:.2f}, {found}: {outcome}."
 
 
 def _scores(

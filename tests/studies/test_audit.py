@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from miajax.data.canaries import canary_ids
 from miajax.data.registry import DataOptions
 from miajax.errors import UserError
 from miajax.studies.audit import AuditOptions, audit, run_audit, verdict
@@ -53,7 +54,7 @@ def test_one_model_alone_is_audited_without_references():
 
 
 def test_the_verdict_names_promise_bound_and_confidence():
-    assert verdict(8.0, 1.234, 0.95) == (
+    assert verdict(7.991, 1.239, 0.95) == (
         "Epsilon promised 8.00, lower bound found 1.23 at confidence 95 %: the promise is not refuted."
     )
     assert verdict(None, 1.0, 0.9) == "No epsilon promised, lower bound found 1.00 at confidence 90 %."
@@ -68,6 +69,7 @@ def test_a_campaign_without_privacy_is_caught_by_its_canaries(tmp_path, kind):
     assert stored["violated"] and stored["verdict"] == result.results["verdict"]
     assert stored["canaries"] == {"kind": kind, "count": 60, "seed": 0}
     assert [entry["model"] for entry in stored["per_model"]] == list(range(8, 16))
+    assert stored["bounds"]["many_models"]["canary"] in canary_ids(300, 60, 0)
     page = Document((tmp_path / "run" / "audit" / "report.html").read_text())
     assert "the promise is refuted" in page.text
     assert len(page.pictures()) == 2
