@@ -91,6 +91,11 @@ def _compacted(included: jax.Array, width: int, capacity: int) -> Sample:
     after = jnp.cumsum(within[:, -1])
     before = after - within[:, -1]
     wanted = jnp.arange(1, width + 1, dtype=jnp.int32)
-    run = jnp.minimum(jnp.sum(after < wanted[:, None], 1), len(grid) - 1)
-    place = jnp.sum(within[run] < (wanted - before[run])[:, None], 1)
+    run = jnp.minimum(_number_true(after < wanted[:, None]), len(grid) - 1)
+    place = _number_true(within[run] < (wanted - before[run])[:, None])
     return Sample(jnp.minimum(run * _RUN + place, capacity - 1).astype(jnp.int32), jnp.minimum(after[-1], width))
+
+
+def _number_true(rows: jax.Array) -> jax.Array:
+    """By row, as a product: XLA would fuse a sum into the gather of examples and repeat it for each pixel."""
+    return (rows.astype(jnp.float32) @ jnp.ones(rows.shape[1], jnp.float32)).astype(jnp.int32)
