@@ -2,10 +2,10 @@
 
     python -m benchmarks.audit_power [--json FILE] [--quick]
 
-The digits recipe is trained privately (clipping norm .3, learning rate .25), and so are three versions that claim its
+The digits recipe is trained privately (clipping norm .3, learning rate .3), and so are three versions that claim its
 epsilon: one forgets the noise, one forgets to clip, one divides the noise by its number of microbatches (32, of two
 examples each). For each version, 20 seeds are audited, each by itself, in one run, with out-of-distribution canaries;
-64 other models of the version are references.
+32 other models of the version are references.
 A seed is caught where its lower bound at 95 % exceeds the promise. All seeds of all versions are one ensemble.
 """
 
@@ -25,9 +25,9 @@ from miajax.studies.privacy import PrivacyFlags
 from miajax.training.devices import use_cpu_cores_as_devices
 from miajax.training.recipe import Recipe
 
-SEEDS, REFERENCES, MICROBATCHES = 20, 64, 32
-CANARIES, KIND = 900, "out_of_distribution"
-EPSILON, CLIP_NORM, LEARNING_RATE = 0.5, 0.3, 0.25
+SEEDS, REFERENCES, MICROBATCHES = 20, 32, 32
+CANARIES, KIND = 600, "out_of_distribution"
+EPSILON, CLIP_NORM, LEARNING_RATE = 0.5, 0.3, 0.3
 SIGNIFICANCE = 0.05
 
 
