@@ -15,7 +15,9 @@ _STAGES = {
     "compile_s": "Compiling",
     "train_s": "Training",
     "query_s": "Querying the models",
+    "record_s": "Reading what models recorded",
     "attack_s": "Attacks and figures",
+    "blind_s": "Checks without any model",
     "report_s": "Report",
 }
 

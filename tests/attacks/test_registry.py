@@ -10,6 +10,8 @@ from miajax.attacks.registry import ATTACKS, run_attack, run_attacks, why_not
 from miajax.errors import UserError
 from tests.attacks.helpers import ensemble, take
 
+pytestmark = pytest.mark.slow  # mostly compiling; continuous integration runs them
+
 NAMES = tuple(ATTACKS)
 PURE = tuple(name for name in NAMES if ATTACKS[name].pure)
 SIGNALS, MEMBER = ensemble()

@@ -14,6 +14,8 @@ from miajax.studies.attacks import AttacksOptions, run_attacks_study
 from tests.report.html import Document
 from tests.studies.helpers import small
 
+pytestmark = pytest.mark.slow  # mostly compiling; continuous integration runs them
+
 QUICK = ("global_threshold", "gap", "calibrated", "lira_online_fixed", "base_offline", "bavaria_t", "gradient_norm")
 
 

@@ -13,6 +13,8 @@ from miajax.training.parallel import Placement
 from miajax.training.recipe import Recipe
 from miajax.training.trainer import InputScaling, Members, Trainer
 
+pytestmark = pytest.mark.slow  # mostly compiling; continuous integration runs them
+
 
 def test_the_last_layer_makes_the_logits_of_them(devices):
     data = load_dataset("digits", DataOptions(max_examples=50))

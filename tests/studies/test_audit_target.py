@@ -19,6 +19,8 @@ from miajax.training.recipe import Recipe
 from tests.report.html import Document
 from tests.studies.helpers import small
 
+pytestmark = pytest.mark.slow  # mostly compiling; continuous integration runs them
+
 MODELS = 10
 LEARNT = Recipe(epochs=12, batch_size=16)
 CALL = Invocation("audit <&>")

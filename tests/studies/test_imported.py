@@ -14,6 +14,8 @@ from miajax.studies.invocation import Invocation
 from tests.report.html import Document
 from tests.runs.stored_runs import simulated_run
 
+pytestmark = pytest.mark.slow  # mostly compiling; continuous integration runs them
+
 
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory):
