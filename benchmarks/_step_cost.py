@@ -40,7 +40,8 @@ def forward_products(trainer: Trainer, batch: int) -> list[tuple[int, int]]:
     key = jax.eval_shape(lambda: jax.random.key(0))
     params, state = jax.eval_shape(trainer.model.init, key, one)
     with lowered_by("grouped"):  # one convolution each
-        traced = jax.make_jaxpr(lambda *a: trainer.model.apply(*a[:3], True, a[3])[0])(params, state, x, key)
+        forward = lambda params, state, x, key: trainer.model.apply(params, state, x, True, key)[0]  # noqa: E731
+        traced = jax.make_jaxpr(forward)(params, state, x, key)
     return _products(traced.jaxpr)
 
 

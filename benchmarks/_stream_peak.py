@@ -1,5 +1,7 @@
 """The other ceiling: how many bytes a second the memory moves, on all devices together."""
 
+from collections.abc import Mapping
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,7 +18,7 @@ class StreamPeak:
 
     def __init__(self):
         compat.set_cpu_device_count(usable_cores())
-        self.facts: dict[str, int] = {}
+        self.facts: Mapping[str, int] = {}
         self.compile_seconds = 0.0
         devices = jax.devices()
         size = (_CPU_FLOATS if devices[0].platform == "cpu" else _FLOATS) * len(devices)

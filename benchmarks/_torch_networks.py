@@ -127,7 +127,8 @@ class _WideBlock(nn.Module):
 
 
 def _wide_resnet(depth: int, widen: int) -> nn.Module:
-    layers, inputs = [_conv(3, 16)], 16
+    layers: list[nn.Module] = [_conv(3, 16)]
+    inputs = 16
     for group in range(3):
         for block in range((depth - 4) // 6):
             layers.append(_WideBlock(inputs, 16 * 2**group * widen, 2 if group and not block else 1))
@@ -147,7 +148,8 @@ class _Bottleneck(nn.Module):
 
 
 def _densenet(depth: int = 100, growth: int = 12) -> nn.Module:
-    layers, width = [_conv(3, 2 * growth)], 2 * growth
+    layers: list[nn.Module] = [_conv(3, 2 * growth)]
+    width = 2 * growth
     for block in range(3):
         if block:
             layers += [nn.BatchNorm2d(width), nn.ReLU(), _conv(width, width // 2, 1), nn.AvgPool2d(2)]
@@ -160,6 +162,8 @@ def _densenet(depth: int = 100, growth: int = 12) -> nn.Module:
 
 class _FastCifar(nn.Module):
     """The whitening is that of uncorrelated pixels, as on our side of the comparison."""
+
+    kernel: Tensor
 
     def __init__(self, channels: int = 3, widths: Sequence[int] = (64, 256, 256)):
         super().__init__()

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Literal
 
+import jax.numpy as jnp
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -49,7 +50,7 @@ class _TorchJob:
         torch.set_float32_matmul_precision("high")  # TF32 on a GPU, as jax has it
         self.recipe, self.models, self.device = setup.config.recipe, models, device
         self.epochs = epochs or self.recipe.epochs
-        features = np.array(setup.trainer.scaling(setup.dataset.features))
+        features = np.array(setup.trainer.scaling(jnp.asarray(setup.dataset.features)))
         if features.ndim == 4:
             features = features.transpose(0, 3, 1, 2).copy()
         self.features = torch.from_numpy(features).to(device)
@@ -177,7 +178,7 @@ class ConvLoop(_TorchJob):
         self.features = self.features.contiguous(memory_format=self._format)
         self._mode = {"no": None, "network": "default", "graphs": "reduce-overhead"}[compiled]
         # Recompiling for every model would not be common sense: one network is compiled and takes new weights.
-        self._model = self.network.build().to(device, memory_format=self._format)
+        self._model = self.network.build().to(device, memory_format=self._format)  # type: ignore[call-overload]
         self._call = self._model if self._mode is None else torch.compile(self._model, mode=self._mode, dynamic=False)
         if self._mode is not None:
             begin = time.perf_counter()

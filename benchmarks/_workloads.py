@@ -95,6 +95,7 @@ def _part(
 
 
 CIFAR, FASHION = (32, 32, 3), (28, 28, 1)
+_PRECISIONS: tuple[tuple[Precision, str], ...] = (("bfloat16", ""), ("float32", "_tf32"))
 _ALL = tuple(2**i for i in range(9))
 
 SUITES: Mapping[str, Mapping[str, Part]] = {
@@ -113,7 +114,7 @@ SUITES: Mapping[str, Mapping[str, Part]] = {
         "purchase_mlp": _part("purchase_mlp", "Purchase MLP", (600,), 256, 16, _ALL, classes=100),
         **{
             f"{model}{suffix}": _part(model, words, shape, 128, 8, counts, precision=precision)
-            for precision, suffix in (("bfloat16", ""), ("float32", "_tf32"))
+            for precision, suffix in _PRECISIONS
             for model, words, shape, counts in (
                 ("cnn", "CNN on 28x28", FASHION, _ALL),
                 ("resnet20", "ResNet-20", CIFAR, _ALL[:7]),

@@ -143,7 +143,7 @@ def require_equal_clipping(workload: Workload) -> None:
     Raises:
       DifferentWork: one differs by more than 1e-5 of the clipping norm.
     """
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]
 
     from benchmarks._opacus import clipped_mean
     from benchmarks._torch_networks import NETWORKS

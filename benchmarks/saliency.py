@@ -129,7 +129,7 @@ def same_maps(work: Work, images: int = 8) -> None:
     draws = [
         np.stack([jax.random.normal(jax.random.fold_in(key, s), x.shape[1:]) for key in keys]) for s in range(SAMPLES)
     ]
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]
 
     noise = [torch.from_numpy(draw.transpose(0, 3, 1, 2).copy()) for draw in draws]
     params = jax.tree.map(lambda a: a[0], work.params)

@@ -318,11 +318,11 @@ class _Runner:
         if official is not None:
             arrays["official_test_accuracy"] = np.where(valid, official, np.nan)
         if snapshot.state.private_steps is not None:
-            arrays["private_steps"] = snapshot.state.private_steps
+            arrays["private_steps"] = np.asarray(snapshot.state.private_steps)
         beside = {name: array for name, array in records.items() if name in LARGE}
         arrays |= {name: array for name, array in records.items() if name not in LARGE}
         if pool.logits is not None:
-            beside["logits"] = pool.logits
+            beside["logits"] = np.asarray(pool.logits)
         parameters = self.setup.trainer.evaluated(snapshot.state) if "parameters" in self.keep else None
         self.folder.save_group(models, arrays, beside, parameters, {"plan": dataclasses.asdict(self.plan)})
 

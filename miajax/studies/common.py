@@ -123,9 +123,10 @@ def campaign_privacy(campaign: Campaign, target: int | None = None) -> dict[str,
     mechanisms = campaign.setup.mechanisms
     if not mechanisms or campaign.private_steps is None:
         return None
-    if len(mechanisms) > 1:
+    mechanism, *others = mechanisms
+    if others:
         raise ValueError("the models of a sweep have no mechanism in common")
-    return privacy_record(mechanisms[0], campaign.private_steps[rows_of(campaign, target)])
+    return privacy_record(mechanism, campaign.private_steps[rows_of(campaign, target)])
 
 
 def campaign_notes(campaign: Campaign) -> list[str]:

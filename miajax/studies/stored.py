@@ -1,6 +1,7 @@
 """A configuration, to JSON and back."""
 
 import dataclasses
+import math
 import types
 import typing
 from pathlib import Path
@@ -22,7 +23,7 @@ def _rebuilt(kind: Any, value: Any, where: str) -> Any:
     if isinstance(value, list) and tuple in {typing.get_origin(k) for k in (kind, *typing.get_args(kind))}:
         return tuple(value)
     if value == "inf" and float in (kind, *typing.get_args(kind)):
-        return float(value)
+        return math.inf
     if isinstance(kind, types.UnionType) and value is not None:
         inner = [k for k in typing.get_args(kind) if k is not type(None)]
         return _rebuilt(inner[0], value, where) if len(inner) == 1 else value

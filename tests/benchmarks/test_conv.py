@@ -6,6 +6,7 @@ import pytest
 from benchmarks import conv
 from benchmarks._conv_sides import Ours, Torch, Work
 
+pytest.importorskip("torch", reason="PyTorch (extra bench) is not installed")
 pytestmark = pytest.mark.slow  # mostly compiling; continuous integration runs them
 
 

@@ -44,7 +44,11 @@ def test_a_preset_runs_end_to_end_on_official_files(name, files, tmp_path):
     signals = np.load(tmp_path / "signals.npy")
     assert signals.shape == (2, results["num_examples"], campaign.queries) and np.isfinite(signals).all()
     member = np.load(tmp_path / "membership.npy")
-    assert set(member.sum(1)) == {int(campaign.member_fraction * results["num_examples"])}
+    expected = campaign.member_fraction * results["num_examples"]
+    if campaign.split == "bernoulli":  # each example by a coin of its own
+        assert np.abs(member.sum(1) - expected).max() < 6 * expected**0.5
+    else:
+        assert set(member.sum(1)) == {int(expected)}
     assert f"gap {results['generalization_gap']:.4f}" in done.stdout
     assert (tmp_path / "report.html").stat().st_size > 10_000
     for entry in results["published"]:

@@ -52,7 +52,7 @@ def test_moving_average_is_the_sum_of_all_past_parameters(devices):
             keys = jax.random.fold_in(trainer.key(members.model_id, 2), 0)
             for i in range(steps):
                 state, _ = trainer._step(
-                    trainer._optimizer(members.count), group.data, members.count, keys, state, (np.int32(i), order[i])
+                    trainer._optimizer(members.count), group.data, members, 0, keys, state, (np.int32(i), order[i])
                 )
             return state.params
 
