@@ -43,7 +43,6 @@ def private_setup(workload: Workload, part: StepPart, batch: int | None = None) 
 
 def prepared(setup: Setup, models: int) -> tuple[Ensemble, int]:
     """An ensemble on all cores, as the campaign would plan it, and how many models share a group."""
-    compat.set_cpu_device_count(min(usable_cores(), models))
     size = (setup.dataset.num_examples, 1, setup.dataset.num_classes)
     plan = choose_plan(setup.trainer, *size)
     narrow = min(plan.chunk, -(-models // plan.num_devices))
@@ -63,8 +62,11 @@ class PrivateTraining:
     """
 
     def __init__(self, workload: Workload, models: int, part: StepPart, batch: int | None = None):
+        # Before anything starts the backend, as looking at a private network's layers does.
+        compat.set_cpu_device_count(min(usable_cores(), models))
         setup = private_setup(workload, part, batch)
         self.ensemble, self.group = prepared(setup, models)
+        assert len(self.ensemble.placement.devices) == min(usable_cores(), models) or jax.default_backend() != "cpu"
         self.member = setup.membership(models)
         self.units = models * setup.config.recipe.epochs * setup.trainer.steps_per_epoch
         self.epochs = setup.config.recipe.epochs
