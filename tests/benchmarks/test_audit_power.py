@@ -10,7 +10,7 @@ pytestmark = pytest.mark.slow  # trains an ensemble
 
 
 def test_broken_mechanisms_are_caught_and_the_right_one_is_not():
-    found = bounds(seeds=6, references=24)
+    found = bounds(seeds=6, references=32)
     caught = {name: int((lower > EPSILON).sum()) for name, lower in found.items()}
     assert caught.pop("correct") == 0
     assert min(caught.values()) >= 4, caught
