@@ -1,9 +1,6 @@
 """Everything in miniature: parts, failures, resuming, and reports that open in a browser without a fault."""
 
 import json
-import re
-import shutil
-import subprocess
 
 import pytest
 
@@ -12,12 +9,11 @@ from miajax.errors import UserError
 from miajax.studies import reproduce as study
 from miajax.studies.reproduce import ReproduceOptions, run_reproduce
 from tests.experiments.test_attacks_command import main
+from tests.report.browser import opened
 from tests.report.html import Document
 
 pytestmark = pytest.mark.slow  # mostly compiling; continuous integration runs them
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = next((found for name in _NAMES if (found := shutil.which(name))), None)
 PARTS = ("lira", "saliency")
 
 
@@ -62,26 +58,11 @@ def test_finished_parts_are_left_as_they_are(finished, monkeypatch):
         assert again["campaigns"]["digits"]["parts"][part] == results["campaigns"]["digits"]["parts"][part]
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 def test_reports_open_without_an_error_or_a_missing_picture(finished, tmp_path):
     folder, _ = finished
-    probe = (
-        "<script>window.onload = () => { document.title = 'missing ' + [...document.images].filter("
-        "i => !i.complete || i.naturalWidth === 0).length + ' of ' + document.images.length }</script></body>"
-    )
-    for number, report in enumerate(sorted(folder.rglob("report.html"))):
-        page = tmp_path / f"{number}.html"
-        # The page's policy allows no script; the probe needs one, and what else it forbids stays forbidden.
-        html = report.read_text().replace("default-src 'none'", "default-src 'none'; script-src 'unsafe-inline'")
-        page.write_text(html.replace("</body>", probe))
-        opened = subprocess.run(
-            [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--dump-dom",
-             "--virtual-time-budget=5000", page.as_uri()],
-            capture_output=True, text=True, timeout=120, check=True,
-        )  # fmt: skip
-        title = re.search(r"<title>(.*?)</title>", opened.stdout).group(1)
-        assert re.fullmatch(r"missing 0 of \d+", title), f"{report}: {title}"
-        assert "CONSOLE" not in opened.stderr, opened.stderr
+    for report in sorted(folder.rglob("report.html")):
+        _, missing, errors = opened(report, tmp_path)
+        assert not missing and not errors, f"{report}: {missing} {errors}"
 
 
 def test_scopes_campaigns_and_parts_that_do_not_exist_are_told():
