@@ -213,8 +213,8 @@ run_campaign(small(24, group=4, checkpoint_minutes=0.0), Path(sys.argv[1]))
 
 
 def written(folder: Path) -> set[Path]:
-    """What a campaign has stored of its models so far, unfinished files too."""
-    return {path for path in folder.rglob("*") if path.parent != folder}
+    """What a campaign has stored of its models so far, unfinished files too; a folder may vanish while it is read."""
+    return {Path(at) / name for at, _, names in os.walk(folder) for name in names if Path(at) != folder}
 
 
 @pytest.mark.slow
