@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import tyro
 
@@ -20,23 +20,12 @@ from miajax.studies.interrupt import Stopped
 from miajax.studies.invocation import Invocation
 from miajax.studies.presets import preset
 from miajax.studies.progress import Reporter, Terminal
+from miajax.studies.results import StudyResult
 from miajax.studies.stored import stored_config
 from miajax.training.devices import use_compilation_cache, use_cpu_cores_as_devices
 
 Flags = TypeVar("Flags")
 Options = TypeVar("Options")
-
-
-class StudyResult(Protocol):
-    """What every study of a campaign returns: ``results`` is what ``results.json`` in ``folder`` holds."""
-
-    @property
-    def results(self) -> Mapping[str, Any]: ...
-
-    @property
-    def folder(self) -> Path: ...
-
-
 Result = TypeVar("Result", bound=StudyResult)
 
 

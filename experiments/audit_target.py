@@ -83,7 +83,7 @@ def print_audit(audit: TargetAudit) -> None:
         print("warning: members differ from non-members without any model; attacks may find only that")
     for note in results["notes"]:
         print(f"note: {note}")
-    print(f"report: {audit.path / 'report.html'}")
+    print(f"report: {audit.folder / 'report.html'}")
 
 
 if __name__ == "__main__":

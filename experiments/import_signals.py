@@ -55,7 +55,7 @@ def run(argv: Sequence[str]) -> ImportedResult:
         print(f"{name:<20} AUC {entry['auc']:.3f} [{entry['auc_ci'][0]:.3f}, {entry['auc_ci'][1]:.3f}]")
     for note in results["notes"]:
         print(f"note: {note}")
-    print(f"report: {result.path / 'report.html'}")
+    print(f"report: {result.folder / 'report.html'}")
     return result
 
 

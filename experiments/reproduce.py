@@ -14,7 +14,8 @@ from pathlib import Path  # noqa: E402
 from experiments import _command  # noqa: E402
 from miajax.studies.invocation import Invocation  # noqa: E402
 from miajax.studies.progress import Terminal  # noqa: E402
-from miajax.studies.reproduce import ReproduceOptions, ReproduceResult, run_reproduce  # noqa: E402
+from miajax.studies.reproduce import ReproduceOptions, run_reproduce  # noqa: E402
+from miajax.studies.results import StudyResult  # noqa: E402
 
 _IMPORT_S = time.perf_counter() - _BEGUN
 _PROG = "python -m experiments.reproduce"
@@ -27,7 +28,7 @@ class Flags:
     """folder to write; runs/reproduce-<scope> when not given"""
 
 
-def run(argv: Sequence[str]) -> ReproduceResult:
+def run(argv: Sequence[str]) -> StudyResult:
     """The command with these arguments; prints what every part found."""
     flags = _command.parse(Flags, Flags(), argv, (__doc__ or "").strip(), _PROG)
     options = flags.reproduce

@@ -23,7 +23,7 @@ from miajax.attacks.registry import ATTACKS, why_not
 from miajax.errors import UserError
 from miajax.metrics.summary import fpr_key
 from miajax.outliers.registry import METRICS
-from miajax.runs.atomic import atomic_file, write_json, write_text
+from miajax.runs.atomic import atomic_file, write_text
 from miajax.runs.tables import read_table, write_table
 from miajax.signals.bundle import Signals
 from miajax.studies import common
@@ -33,6 +33,7 @@ from miajax.studies.config import Setup
 from miajax.studies.invocation import Invocation
 from miajax.studies.progress import Reporter, Silent
 from miajax.studies.recorded import recorded_signals
+from miajax.studies.results import AttackedResult
 from miajax.studies.slices import slicings, user_column
 
 _PLOTTED = 6  # attacks whose ROC is drawn: more can't be told apart
@@ -79,33 +80,13 @@ class AttacksOptions:
         return {self.slice_column: user_column(self.slice_file, self.slice_column, num_examples)}
 
 
-@dataclasses.dataclass(frozen=True)
-class AttacksResult:
-    """What the study found, besides the files it left.
-
-    Attributes:
-      campaign: the shadow models and their signals.
-      scores: ``{attack: float32[M, N]}``, higher = member.
-      results: what ``attacks/results.json`` holds.
-    """
-
-    campaign: Campaign
-    scores: common.Scores
-    results: Mapping[str, Any]
-
-    @property
-    def folder(self) -> Path:
-        """Where report and results lie."""
-        return self.campaign.folder.path / "attacks"
-
-
 def run_attacks_study(
     setup: Setup,
     path: Path,
     options: AttacksOptions | None = None,
     reporter: Reporter | None = None,
     invocation: Invocation | None = None,
-) -> AttacksResult:
+) -> AttackedResult:
     """Trains what is missing and scores every model as the target under every attack.
 
     Args:
@@ -156,15 +137,12 @@ def run_attacks_study(
             *entry_notes,
         ],
     }
-    results["timing"] = called.timing(campaign.timing)
-    with called.timed("report"):
+    with called.reporting(path / "attacks", results, [campaign.timing]):
         common.store_scores(path, ran.scores)
         table = common.example_columns(campaign, exposed)
         join_examples(path / "per_example.parquet", table)
         _write_report(campaign, options, ran.scores, table["auc"], results, called.command)
-    results["timing"] = called.timing(campaign.timing)
-    write_json(path / "attacks" / "results.json", results)
-    return AttacksResult(campaign, ran.scores, results)
+    return AttackedResult(path / "attacks", results, campaign, ran.scores)
 
 
 def _runnable(

@@ -19,12 +19,13 @@ from jaxtyping import Bool, Float
 from miajax.data.canaries import canary_ids
 from miajax.errors import UserError
 from miajax.metrics import one_run, privacy_bounds
-from miajax.runs.atomic import write_json, write_text
+from miajax.runs.atomic import write_text
 from miajax.studies import common
 from miajax.studies.campaign import Campaign, run_campaign
 from miajax.studies.config import Setup
 from miajax.studies.invocation import Invocation
 from miajax.studies.progress import Reporter, Silent
+from miajax.studies.results import CampaignResult
 
 IN_VERDICT = ("one_run", "many_models")
 """Bounds that assume nothing of the mechanism; the verdict rests on them."""
@@ -55,26 +56,13 @@ class AuditOptions:
             raise UserError(f"--audited {self.audited}", expected="1 or more models")
 
 
-@dataclasses.dataclass(frozen=True)
-class AuditResult:
-    """What the study found, besides the files it left: ``results`` is what ``audit/results.json`` holds."""
-
-    campaign: Campaign
-    results: Mapping[str, Any]
-
-    @property
-    def folder(self) -> Path:
-        """Where report and results lie."""
-        return self.campaign.folder.path / "audit"
-
-
 def run_audit(
     setup: Setup,
     path: Path,
     options: AuditOptions | None = None,
     reporter: Reporter | None = None,
     invocation: Invocation | None = None,
-) -> AuditResult:
+) -> CampaignResult:
     """Trains what is missing and audits it.
 
     Args:
@@ -131,12 +119,9 @@ def run_audit(
         **found,
         "notes": [*common.campaign_notes(campaign), *_notes(found, config.data.canaries)],
     }
-    results["timing"] = called.timing(campaign.timing)
-    with called.timed("report"):
+    with called.reporting(path / "audit", results, [campaign.timing]):
         _write_report(campaign, results, _scores(signal[models], member[models], audited), called.command)
-    results["timing"] = called.timing(campaign.timing)
-    write_json(path / "audit" / "results.json", results)
-    return AuditResult(campaign, results)
+    return CampaignResult(path / "audit", results, campaign)
 
 
 def audit(

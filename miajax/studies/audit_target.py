@@ -12,7 +12,7 @@ from miajax.attacks.registry import ATTACKS
 from miajax.errors import UserError
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import summarise
-from miajax.runs.atomic import write_json, write_npy, write_text
+from miajax.runs.atomic import write_npy, write_text
 from miajax.runs.tables import write_table
 from miajax.studies import common
 from miajax.studies.blind import blind_baseline, near_duplicates
@@ -22,24 +22,21 @@ from miajax.studies.comparable import Check, behaviour, reasons, recipe_differen
 from miajax.studies.config import Setup
 from miajax.studies.invocation import Invocation
 from miajax.studies.progress import Reporter, Silent
+from miajax.studies.results import StudyResult
 from miajax.studies.stored import stored_config
 from miajax.studies.target_attack import WithTarget, attack_target, put_before, shadow_figures
 from miajax.studies.target_file import Target, read_declaration, read_target
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class TargetAudit:
+class TargetAudit(StudyResult):
     """What the study found, besides the files it left.
 
     Attributes:
-      path: where they lie.
       scores: ``{attack: float32[K]}`` of the target, higher = member.
-      results: what ``results.json`` holds.
     """
 
-    path: Path
-    scores: Mapping[str, np.ndarray]
-    results: Mapping[str, Any]
+    scores: common.Scores
 
 
 def run_audit_target(
@@ -114,12 +111,9 @@ def run_audit_target(
         "near_duplicates": copies,
         "notes": [*campaign.notes, *_channel_notes(channel, results["answers"]), *attacked.notes, *unresolved],
     }
-    results["timing"] = called.timing()
-    with called.timed("report"):
+    with called.reporting(out, results):
         _write(out, campaign, target, labels, attacked.scores, results, called.command)
-    results["timing"] = called.timing()
-    write_json(out / "results.json", results)
-    return TargetAudit(out, attacked.scores, results)
+    return TargetAudit(out, results, attacked.scores)
 
 
 def _with_pool_ids(copies: dict[str, Any], ids: np.ndarray) -> dict[str, Any]:

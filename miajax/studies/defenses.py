@@ -46,6 +46,7 @@ from miajax.studies.invocation import Invocation
 from miajax.studies.progress import Reporter, Silent
 from miajax.studies.published_defenses import CAVEATS, SOURCE, TABLES, published_row
 from miajax.studies.recorded import recorded_signals
+from miajax.studies.results import StudyResult
 from miajax.studies.slices import outlierness
 
 
@@ -81,21 +82,13 @@ class DefensesOptions:
         return [row for name, row in known.items() if self.defenses is None or name in {"original", *self.defenses}]
 
 
-@dataclasses.dataclass(frozen=True)
-class DefensesResult:
-    """What the study found, besides the files it left: ``results`` is what ``results.json`` in ``folder`` holds."""
-
-    folder: Path
-    results: Mapping[str, Any]
-
-
 def run_defenses(
     setup: Setup,
     path: Path,
     options: DefensesOptions | None = None,
     reporter: Reporter | None = None,
     invocation: Invocation | None = None,
-) -> DefensesResult:
+) -> StudyResult:
     """Trains what is missing of every defence's campaign and attacks them all.
 
     Args:
@@ -121,7 +114,7 @@ class _Study:
         self.campaigns: dict[str, Campaign] = {}
         self.trained: dict[str, Any] = {}
 
-    def run(self) -> DefensesResult:
+    def run(self) -> StudyResult:
         original = self._campaign("original", self.setup)
         self._before = self._attacked(plain_answers(original), None)
         self._top = most_vulnerable(self._before.defended, np.ones(original.member.shape[1], bool))
@@ -156,12 +149,9 @@ class _Study:
             "published_source": SOURCE if published else None,
             "notes": [*common.campaign_notes(original), *notes],
         }
-        results["timing"] = self.called.timing()
-        with self.called.timed("report"):
+        with self.called.reporting(self.folder, results):
             self._write_report(original, results)
-        results["timing"] = self.called.timing()
-        write_json(self.folder / "results.json", results)
-        return DefensesResult(self.folder, results)
+        return StudyResult(self.folder, results)
 
     def _campaign(self, name: str, setup: Setup) -> Campaign:
         """Trains a campaign, or finds it, and remembers what its training took."""

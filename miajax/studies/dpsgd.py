@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from miajax.errors import UserError
-from miajax.runs.atomic import atomic_file, write_json, write_text
+from miajax.runs.atomic import atomic_file, write_text
 from miajax.studies import common
 from miajax.studies.campaign import Campaign, run_campaign
 from miajax.studies.config import Setup
@@ -16,6 +16,7 @@ from miajax.studies.invocation import Invocation
 from miajax.studies.presets import preset
 from miajax.studies.privacy import PrivacyFlags
 from miajax.studies.progress import Reporter, Silent
+from miajax.studies.results import StudyResult
 from miajax.training.dp.mechanism import NOT_COVERED, Privacy
 
 
@@ -44,21 +45,17 @@ class DpsgdOptions:
             preset(self.non_private_recipe)
 
 
-@dataclasses.dataclass(frozen=True)
-class DpsgdResult:
+@dataclasses.dataclass(frozen=True, eq=False)
+class DpsgdResult(StudyResult):
     """What the study found, besides the files it left.
 
     Attributes:
-      folder: where report and results lie.
       private: the models of all budgets, which take them in turn.
       non_private: the models without privacy.
-      results: what ``results.json`` holds.
     """
 
-    folder: Path
     private: Campaign
     non_private: Campaign
-    results: Mapping[str, Any]
 
 
 def run_dpsgd(
@@ -98,13 +95,9 @@ def run_dpsgd(
         "bounds": {name: {"rests_on": text, "heuristic": name in HEURISTICS} for name, text in BOUNDS.items()},
         "notes": [*notes, *_notes(private, points)],
     }
-    timing = _timing(private, non_private)
-    results["timing"] = called.timing() | timing
-    with called.timed("report"):
+    with called.reporting(path, results, [private.timing, non_private.timing]):
         _write_report(path, results, private, called.command)
-    results["timing"] = called.timing() | timing
-    write_json(path / "results.json", results)
-    return DpsgdResult(path, private, non_private, results)
+    return DpsgdResult(path, results, private, non_private)
 
 
 def setups(setup: Setup, options: DpsgdOptions) -> tuple[Setup, Setup]:
@@ -185,12 +178,6 @@ def _notes(private: Campaign, points: Sequence[Mapping[str, Any]]) -> list[str]:
     if private.setup.dataset.synthetic:
         notes.append(f"{private.setup.dataset.name} is synthetic: its figures say nothing about real people.")
     return notes
-
-
-def _timing(*campaigns: Campaign) -> dict[str, float]:
-    """Seconds of both campaigns together."""
-    spent = [dataclasses.asdict(campaign.timing) for campaign in campaigns]
-    return {name: sum(each[name] for each in spent) for name in spent[0]}
 
 
 def _write_report(path: Path, results: dict[str, Any], private: Campaign, command: str) -> None:

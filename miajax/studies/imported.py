@@ -21,21 +21,18 @@ from miajax.signals.bundle import Signals
 from miajax.signals.scaled_logit import scaled_logit
 from miajax.studies import common
 from miajax.studies.invocation import Invocation
+from miajax.studies.results import StudyResult
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class ImportedResult:
-    """What the study found, besides the files it left.
+class ImportedResult(StudyResult):
+    """What attacks on imported signals found.
 
     Attributes:
-      path: where they lie.
       scores: ``{attack: float32[M, N]}``, higher = member.
-      results: what ``results.json`` holds.
     """
 
-    path: Path
-    scores: Mapping[str, np.ndarray]
-    results: Mapping[str, Any]
+    scores: common.Scores
 
 
 def run_imported(
@@ -88,16 +85,14 @@ def run_imported(
         "attacks": figures,
         "attacks_not_run": skipped,
         "num_non_members": int((~found.member)[valid].sum()),
-        "timing": called.timing(),
+        "timing": {},
         "versions": common.versions(),
         "failed_models": [int(i) for i in np.flatnonzero(~valid)],
         "notes": [*found.notes, *common.attack_notes({}, {n: run[1] for n, run in runs.items()}), *remarks],
     }
-    with called.timed("report"):
+    with called.reporting(out, results):
         _write(out, source, format, found, signals, valid, scores, results, called.command)
-    results["timing"] = called.timing()
-    write_json(out / "results.json", results)
-    return ImportedResult(out, scores, results)
+    return ImportedResult(out, results, scores)
 
 
 def signals_of(found: ImportedSignals) -> tuple[Signals, np.ndarray]:

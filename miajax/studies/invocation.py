@@ -3,8 +3,11 @@
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from miajax.runs.atomic import write_json
 
 if TYPE_CHECKING:
     from miajax.studies.campaign import Timing
@@ -34,8 +37,24 @@ class Invocation:
         finally:
             self._spent[part] = self._spent.get(part, 0.0) + time.perf_counter() - begin
 
-    def timing(self, campaign: "Timing | None" = None) -> dict[str, float]:
+    @contextlib.contextmanager
+    def reporting(self, folder: Path, results: dict[str, Any], campaigns: Sequence["Timing"] = ()) -> Iterator[None]:
+        """Around the writing of a report: ``results`` gets its ``timing``, and ``results.json`` follows the report.
+
+        Args:
+          folder: where ``results.json`` belongs.
+          results: what it will hold; the timing is there when the report is written, and completed after it.
+          campaigns: what was trained for it.
+        """
+        results["timing"] = self.timing(*campaigns)
+        with self.timed("report"):
+            yield
+        results["timing"] = self.timing(*campaigns)
+        write_json(folder / "results.json", results)
+
+    def timing(self, *campaigns: "Timing") -> dict[str, float]:
         """``timing`` of ``results.json``: seconds by what they were spent on so far, and in all."""
-        trained = {} if campaign is None else dataclasses.asdict(campaign)
+        spent_there = [dataclasses.asdict(campaign) for campaign in campaigns]
+        trained = {part: sum(each[part] for each in spent_there) for part in (spent_there[0] if spent_there else ())}
         spent = {f"{part}_s": seconds for part, seconds in self._spent.items()}
         return {"import_s": self.import_s, **trained, **spent, "total_s": time.perf_counter() - self.begun}

@@ -3,16 +3,14 @@
 import concurrent.futures
 import dataclasses
 import importlib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from miajax.attacks.options import AttackOptions, LiraMode
 from miajax.attacks.registry import why_not
 from miajax.errors import UserError
-from miajax.runs.atomic import atomic_file, write_json, write_text
+from miajax.runs.atomic import atomic_file, write_text
 from miajax.runs.tables import write_table
 from miajax.signals.bundle import Signals
 from miajax.studies import common
@@ -21,6 +19,7 @@ from miajax.studies.config import Setup
 from miajax.studies.invocation import Invocation
 from miajax.studies.progress import Reporter, Silent
 from miajax.studies.published import beside_published, published_notes
+from miajax.studies.results import AttackedResult
 
 ATTACKS = ("global_threshold", "gap", "lira_online", "lira_online_fixed", "lira_offline", "lira_offline_fixed")
 
@@ -37,33 +36,13 @@ class LiraOptions:
     """show examples of a data set of one's own in the report, not only their numbers"""
 
 
-@dataclasses.dataclass(frozen=True)
-class LiraResult:
-    """What the study found, besides the files it left.
-
-    Attributes:
-      campaign: the shadow models and their signals.
-      scores: ``{attack: float32[M, N]}``, higher = member.
-      results: what ``results.json`` holds.
-    """
-
-    campaign: Campaign
-    scores: Mapping[str, np.ndarray]
-    results: Mapping[str, Any]
-
-    @property
-    def folder(self) -> Path:
-        """Where report and results lie."""
-        return self.campaign.folder.path
-
-
 def run_lira(
     setup: Setup,
     path: Path,
     options: LiraOptions | None = None,
     reporter: Reporter | None = None,
     invocation: Invocation | None = None,
-) -> LiraResult:
+) -> AttackedResult:
     """Trains what is missing, attacks every model (or one), and writes the whole run folder.
 
     Args:
@@ -100,16 +79,13 @@ def run_lira(
     }
     results["published"] = beside_published(setup.config, results)
     results["notes"] += published_notes(results["published"], results)
-    results["timing"] = called.timing(campaign.timing)
-    with called.timed("report"):
+    with called.reporting(path, results, [campaign.timing]):
         common.store_scores(path, scores)
         columns = common.example_columns(campaign, common.exposures(campaign, scores))
         write_table(path / "per_example.parquet", columns)
         rocs = common.pooled_rocs(campaign, scores, options.target)
         _write_report(campaign, options, scores, columns["auc"], results, rocs, called.command)
-    results["timing"] = called.timing(campaign.timing)
-    write_json(path / "results.json", results)
-    return LiraResult(campaign, scores, results)
+    return AttackedResult(path, results, campaign, scores)
 
 
 def _load_drawing() -> None:

@@ -25,7 +25,7 @@ from miajax.errors import UserError
 from miajax.metrics.paired import FEWEST_SETS, Influences, influences, mean_difference, mean_rate
 from miajax.metrics.pooled import Figure
 from miajax.metrics.summary import fpr_key
-from miajax.runs.atomic import atomic_file, write_json, write_text
+from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.attack_entries import run_families
@@ -34,6 +34,7 @@ from miajax.studies.config import Setup
 from miajax.studies.invocation import Invocation
 from miajax.studies.progress import Reporter, Silent
 from miajax.studies.recorded import recorded_signals
+from miajax.studies.results import CampaignResult
 
 CONTEST = (
     "global_threshold", "calibrated", "attack_r", "lira_online", "lira_online_fixed", "lira_offline",
@@ -85,26 +86,13 @@ class LowBudgetOptions:
         return tuple(sorted(set(self.budgets)))
 
 
-@dataclasses.dataclass(frozen=True)
-class LowBudgetResult:
-    """What the study found, besides the files it left: ``results`` is what ``low_budget/results.json`` holds."""
-
-    campaign: Campaign
-    results: Mapping[str, Any]
-
-    @property
-    def folder(self) -> Path:
-        """Where report and results lie."""
-        return self.campaign.folder.path / "low_budget"
-
-
 def run_low_budget(
     setup: Setup,
     path: Path,
     options: LowBudgetOptions | None = None,
     reporter: Reporter | None = None,
     invocation: Invocation | None = None,
-) -> LowBudgetResult:
+) -> CampaignResult:
     """Trains what is missing and compares attacks on disjoint subsets of the run's models.
 
     Args:
@@ -131,12 +119,9 @@ def run_low_budget(
         **common.results_head(campaign), "fpr": options.fpr, "budgets": list(budgets), **compared,
         "notes": [*common.campaign_notes(campaign), *compared["notes"]],
     }
-    results["timing"] = called.timing(campaign.timing)
-    with called.timed("report"):
+    with called.reporting(path / "low_budget", results, [campaign.timing]):
         _write_report(campaign, results, called.command)
-    results["timing"] = called.timing(campaign.timing)
-    write_json(path / "low_budget" / "results.json", results)
-    return LowBudgetResult(campaign, results)
+    return CampaignResult(path / "low_budget", results, campaign)
 
 
 def disjoint_sets(valid: np.ndarray, size: int, most: int) -> list[np.ndarray]:

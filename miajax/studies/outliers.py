@@ -33,7 +33,7 @@ from miajax.errors import UserError
 from miajax.metrics.intervals import clopper_pearson
 from miajax.metrics.vulnerability import exposure_at_pooled_fpr, gaussian_vulnerability
 from miajax.outliers.memorisation import memorisation, strongest_influence
-from miajax.runs.atomic import atomic_file, write_json, write_text
+from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.attacks import join_examples
@@ -44,6 +44,7 @@ from miajax.studies.outlier_metrics import Spaces, estimators, mean_over_trained
 from miajax.studies.outlier_table import TOP, Half, OutlierTable, best, entry, halves
 from miajax.studies.outlier_views import Panel, panels
 from miajax.studies.progress import Reporter, Silent
+from miajax.studies.results import CampaignResult
 
 CIRCLED = (0.01, 0.005, 0.001)
 _KEEP = ("logits", "losses", "margins", "early", "parameters")
@@ -69,24 +70,15 @@ class OutliersOptions:
             raise UserError(f"--resamples {self.resamples}", expected="50 or more: a variance rests on them")
 
 
-@dataclasses.dataclass(frozen=True)
-class OutliersResult:
+@dataclasses.dataclass(frozen=True, eq=False)
+class OutliersResult(CampaignResult):
     """What the study found, besides the files it left.
 
     Attributes:
-      campaign: the shadow models and their signals.
       metrics: by name, ``float64[N]`` from all models.
-      results: what ``outliers/results.json`` holds.
     """
 
-    campaign: Campaign
     metrics: Mapping[str, np.ndarray]
-    results: Mapping[str, Any]
-
-    @property
-    def folder(self) -> Path:
-        """Where report and results lie."""
-        return self.campaign.folder.path / "outliers"
 
 
 def run_outliers(
@@ -151,15 +143,12 @@ def run_outliers(
     }  # fmt: skip
     with called.timed("embed"):
         shown = _panels(campaign, spaces, vulnerability)
-    results["timing"] = called.timing(campaign.timing)
-    with called.timed("report"):
+    with called.reporting(path / "outliers", results, [campaign.timing]):
         ids = {"id": np.arange(setup.dataset.num_examples, dtype=np.int32)}
         columns = {f"metric_{name}": table.whole.metrics[name].astype(np.float32) for name in measured}
         join_examples(path / "per_example.parquet", ids | columns)
         _write_report(campaign, options, results, table, shown, called.command)
-    results["timing"] = called.timing(campaign.timing)
-    write_json(path / "outliers" / "results.json", results)
-    return OutliersResult(campaign, {name: table.whole.metrics[name] for name in measured}, results)
+    return OutliersResult(path / "outliers", results, campaign, {name: table.whole.metrics[name] for name in measured})
 
 
 class Vulnerability:

@@ -35,7 +35,7 @@ from miajax.metrics.accuracy import share_correct
 from miajax.metrics.paired import Influence, influences, mean_difference, mean_rate
 from miajax.metrics.pooled import Figure
 from miajax.metrics.summary import fpr_key, summarise
-from miajax.runs.atomic import atomic_file, write_json, write_text
+from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.campaign import Campaign, kept, run_campaign
@@ -43,6 +43,7 @@ from miajax.studies.config import Setup
 from miajax.studies.epochs import EpochTraces
 from miajax.studies.invocation import Invocation
 from miajax.studies.progress import Reporter, Silent
+from miajax.studies.results import CampaignResult
 
 ATTACKS = ("global_threshold", "gap", "lira_online", "lira_online_fixed")
 FPRS = (1e-3, 1e-2)
@@ -71,19 +72,6 @@ class OverfittingOptions:
         return tuple(sorted(set(self.histogram_epochs)))
 
 
-@dataclasses.dataclass(frozen=True)
-class OverfittingResult:
-    """What the study found, besides the files it left: ``results`` is what ``overfitting/results.json`` holds."""
-
-    campaign: Campaign
-    results: Mapping[str, Any]
-
-    @property
-    def folder(self) -> Path:
-        """Where report and results lie."""
-        return self.campaign.folder.path / "overfitting"
-
-
 class _Moment(NamedTuple):
     """What all models are at one moment: after an epoch, or each at an epoch of its own.
 
@@ -103,7 +91,7 @@ def run_overfitting(
     options: OverfittingOptions | None = None,
     reporter: Reporter | None = None,
     invocation: Invocation | None = None,
-) -> OverfittingResult:
+) -> CampaignResult:
     """Trains what is missing, and attacks every model after every epoch.
 
     Args:
@@ -134,12 +122,9 @@ def run_overfitting(
     results: dict[str, Any] = {
         **common.results_head(campaign), **found, "notes": [*common.campaign_notes(campaign), *found["notes"]],
     }  # fmt: skip
-    results["timing"] = called.timing(campaign.timing)
-    with called.timed("report"):
+    with called.reporting(path / "overfitting", results, [campaign.timing]):
         _write_report(campaign, results, called.command)
-    results["timing"] = called.timing(campaign.timing)
-    write_json(path / "overfitting" / "results.json", results)
-    return OverfittingResult(campaign, results)
+    return CampaignResult(path / "overfitting", results, campaign)
 
 
 class _Study:

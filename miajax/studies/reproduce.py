@@ -12,7 +12,7 @@ A part that fails is named, and the others go on. Called again, finished parts a
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,6 +33,7 @@ from miajax.studies.outliers import run_outliers
 from miajax.studies.overfitting import run_overfitting
 from miajax.studies.presets import preset
 from miajax.studies.progress import Reporter, Silent
+from miajax.studies.results import StudyResult
 from miajax.studies.saliency import run_saliency
 from miajax.training.recipe import Recipe
 
@@ -104,20 +105,12 @@ class ReproduceOptions:
         return dataclasses.replace(config, num_shadows=self.num_shadows or config.num_shadows)
 
 
-@dataclasses.dataclass(frozen=True)
-class ReproduceResult:
-    """What was reproduced, besides the files: ``results`` is what ``results.json`` in ``folder`` holds."""
-
-    folder: Path
-    results: Mapping[str, Any]
-
-
 def run_reproduce(
     path: Path,
     options: ReproduceOptions | None = None,
     reporter: Reporter | None = None,
     invocation: Invocation | None = None,
-) -> ReproduceResult:
+) -> StudyResult:
     """Runs what is missing, part by part, and writes the page that leads to the reports.
 
     Args:
@@ -147,7 +140,7 @@ def run_reproduce(
             entry["parts"][part] = _ran(path, name, config, part, reporter, called.command)
             _write(path, results, called)
     _write(path, results, called)
-    return ReproduceResult(path, results)
+    return StudyResult(path, results)
 
 
 def _before(path: Path) -> dict[str, Any]:

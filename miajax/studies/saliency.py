@@ -26,13 +26,14 @@ from miajax.metrics.association import Ranked, association, correlation_figure, 
 from miajax.metrics.intervals import critical_value
 from miajax.metrics.vulnerability import gaussian_vulnerability
 from miajax.outliers.geometry import centroid_distance
-from miajax.runs.atomic import write_json, write_text
+from miajax.runs.atomic import write_text
 from miajax.saliency.counterfactual import Counterfactual, MapSums, counterfactual, map_sums, unit_length
 from miajax.studies import common
 from miajax.studies.campaign import Campaign, run_campaign
 from miajax.studies.config import Setup
 from miajax.studies.invocation import Invocation
 from miajax.studies.progress import Reporter, Silent
+from miajax.studies.results import CampaignResult
 from miajax.studies.saliency_maps import FRACTIONS, METHODS, Examples, Mapper, Relevance, deletion_share
 
 _RESAMPLES = 400
@@ -65,19 +66,6 @@ class SaliencyOptions:
         for name in ("compared", "map_models", "spread", "shown"):
             if getattr(self, name) < 2:
                 raise UserError(f"--{name} {getattr(self, name)}", expected="2 or more")
-
-
-@dataclasses.dataclass(frozen=True)
-class SaliencyResult:
-    """What the study found, besides the files it left: ``results`` is what ``results.json`` in ``folder`` holds."""
-
-    campaign: Campaign
-    results: Mapping[str, Any]
-
-    @property
-    def folder(self) -> Path:
-        """Where report and results lie."""
-        return self.campaign.folder.path / "saliency"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -115,7 +103,7 @@ def run_saliency(
     options: SaliencyOptions | None = None,
     reporter: Reporter | None = None,
     invocation: Invocation | None = None,
-) -> SaliencyResult:
+) -> CampaignResult:
     """Trains what is missing and maps where its models look.
 
     Args:
@@ -151,12 +139,9 @@ def run_saliency(
         "features": _features(campaign, evidence),
         "notes": common.campaign_notes(campaign),
     }
-    results["timing"] = called.timing(campaign.timing)
-    with called.timed("report"):
+    with called.reporting(path / "saliency", results, [campaign.timing]):
         _write_report(evidence, options, results, called.command)
-    results["timing"] = called.timing(campaign.timing)
-    write_json(path / "saliency" / "results.json", results)
-    return SaliencyResult(campaign, results)
+    return CampaignResult(path / "saliency", results, campaign)
 
 
 def _evidence(mapper: Mapper, methods: Sequence[str], options: SaliencyOptions, reporter: Reporter) -> SaliencyEvidence:

@@ -70,7 +70,7 @@ def test_every_shadow_model_judges_the_target_and_the_target_is_none(elsewhere, 
 def test_a_target_of_the_run_s_recipe_is_comparable_and_everything_is_written(elsewhere, of_logits):
     folder, member, _ = elsewhere
     out = folder / "run" / "targets" / "logits"
-    assert of_logits.path == out
+    assert of_logits.folder == out
     results = json.loads((out / "results.json").read_text())
     assert results["comparable"] and results["not_comparable"] == []
     assert results["num_members"] == member.sum() and results["num_non_members"] == (~member).sum()
