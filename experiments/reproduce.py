@@ -1,6 +1,7 @@
 """All figures and tables of the paper, or of its likes on data at hand, in one resumable run with an index page.
 
-python -m experiments.reproduce --scope here
+python -m experiments.reproduce --preset here
+python -m experiments.reproduce --preset paper --data_path purchase100 DIR/purchase.npy cifar10 DIR
 """
 
 import time
@@ -25,14 +26,14 @@ _PROG = "python -m experiments.reproduce"
 class Flags:
     reproduce: ReproduceOptions = dataclasses.field(default_factory=ReproduceOptions)
     out: Path | None = None
-    """folder to write; runs/reproduce-<scope> when not given"""
+    """folder to write; runs/reproduce-<preset> when not given"""
 
 
 def run(argv: Sequence[str]) -> StudyResult:
     """The command with these arguments; prints what every part found."""
     flags = _command.parse(Flags, Flags(), argv, (__doc__ or "").strip(), _PROG)
     options = flags.reproduce
-    name = f"reproduce-{options.scope}" + ("-miniature" if options.miniature else "")
+    name = f"reproduce-{options.preset}" + ("-miniature" if options.miniature else "")
     called = Invocation(_command.command_line(_PROG, argv), _IMPORT_S, _BEGUN)
     found = run_reproduce(flags.out or Path("runs") / name, options, Terminal(), called)
     for campaign, entry in found.results["campaigns"].items():

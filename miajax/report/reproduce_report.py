@@ -79,9 +79,10 @@ def render_reproduce_report(results: Json, command: str) -> str:
                 [Code(command or "run_reproduce(path)")]),
         Section("Sources", "Whose study this is", provenance.citation_blocks(results["versions"]["miajax"], [_PAPER])),
     ]  # fmt: skip
+    paper = results["preset"] == "paper"
     return Page(
         kicker="Membership inference beyond overfitting, reproduced",
-        title="The paper's figures and tables" if results["scope"] == "paper" else "The paper's study, on data at hand",
+        title="The paper's figures and tables" if paper else "The paper's study, on data at hand",
         subtitle=finding + ".",
         facts=[("Campaigns", numbers.count(len(campaigns))), ("Parts", numbers.count(len(parts)))],
         banners=[miniature] if results["miniature"] else [],
@@ -97,25 +98,37 @@ def _how(total: float | None) -> str:
 
 def _overview(campaigns: Json) -> Table:
     rows = [
-        [name, part, _STANDS_FOR[part], found["status"], found["seconds"]]
-        for name, entry in campaigns.items() for part, found in entry["parts"].items()
+        [name, part, _STANDS_FOR[part], found["num_shadows"], found["status"], found["seconds"]]
+        for name, entry in campaigns.items() for part, found in _parts(entry)
     ]  # fmt: skip
-    columns = [Column("Campaign"), Column("Part"), Column("Stands for"), Column("Status"), Column("Time", "seconds")]
+    columns = [
+        Column("Campaign"), Column("Part"), Column("Stands for"), Column("Models", "count"), Column("Status"),
+        Column("Time", "seconds"),
+    ]  # fmt: skip
     return Table(columns, rows)
+
+
+def _parts(entry: Json) -> list[tuple[str, Json]]:
+    """A campaign's parts in the order of the study, whatever order they ran in."""
+    return [(part, entry["parts"][part]) for part in _STANDS_FOR if part in entry["parts"]]
 
 
 def _campaign(name: str, entry: Json) -> Section:
     items: list[Markup | str] = []
     failed: list[str] = []
-    for part, found in entry["parts"].items():
+    left_out: list[str] = []
+    for part, found in _parts(entry):
         if found["status"] == "done":
             line = Markup('<a href="{}">{}</a> ({}): {}')
             items.append(line.format(found["report"], part, _STANDS_FOR[part], found["finding"]))
+            left_out += [f"{part}, {row}: {reason}" for row, reason in found["not_run"].items()]
         else:
             failed.append(f"{part}: {found['reason']}")
     blocks: list[Block] = [Points(items)] if items else []
     if failed:
         blocks.append(Points(failed, "Failed"))
+    if left_out:
+        blocks.append(Points(left_out, "Not run"))
     first = entry["parts"].get("lira") or {}
     finding = first.get("finding") or f"{entry['dataset']}, {entry['model']}"
     return Section(name, finding.rstrip("."), blocks)

@@ -1,19 +1,20 @@
 """Everything in miniature: parts, failures, resuming, and reports that open in a browser without a fault."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from experiments import reproduce
 from miajax.errors import UserError
 from miajax.studies import reproduce as study
-from miajax.studies.reproduce import ReproduceOptions, run_reproduce
+from miajax.studies.interrupt import Stopped
+from miajax.studies.reproduce import ReproduceOptions, reproductions, run_reproduce
 from tests.experiments.test_attacks_command import main
 from tests.report.browser import opened
 from tests.report.html import Document
 
-pytestmark = pytest.mark.slow  # mostly compiling; continuous integration runs them
-
+SLOW = pytest.mark.slow  # mostly compiling; continuous integration runs them
 PARTS = ("lira", "saliency")
 
 
@@ -32,6 +33,7 @@ def finished(tmp_path_factory):
     return folder, json.loads((folder / "results.json").read_text())
 
 
+@SLOW
 def test_a_part_that_fails_is_named_and_the_others_go_on(finished):
     folder, results = finished
     parts = results["campaigns"]["digits"]["parts"]
@@ -46,6 +48,7 @@ def test_a_part_that_fails_is_named_and_the_others_go_on(finished):
         assert parts[part]["report"] in links and (folder / parts[part]["report"]).is_file()
 
 
+@SLOW
 def test_finished_parts_are_left_as_they_are(finished, monkeypatch):
     folder, results = finished
     called = []
@@ -58,6 +61,7 @@ def test_finished_parts_are_left_as_they_are(finished, monkeypatch):
         assert again["campaigns"]["digits"]["parts"][part] == results["campaigns"]["digits"]["parts"][part]
 
 
+@SLOW
 def test_reports_open_without_an_error_or_a_missing_picture(finished, tmp_path):
     folder, _ = finished
     for report in sorted(folder.rglob("report.html")):
@@ -65,9 +69,90 @@ def test_reports_open_without_an_error_or_a_missing_picture(finished, tmp_path):
         assert not missing and not errors, f"{report}: {missing} {errors}"
 
 
-def test_scopes_campaigns_and_parts_that_do_not_exist_are_told():
+@pytest.fixture
+def ran(monkeypatch):
+    """The parts that were run, as ``campaign/part: models``, each in place of the real one; ``"stop"`` interrupts."""
+    done = []
+
+    def part(name):
+        def run(setup, path, options, *_):
+            if f"{path.name}/{name}" in done:
+                raise Stopped
+            done.append(f"{path.name}/{name}: {setup.config.num_shadows}")
+            folder = path / name
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "report.html").write_text("found")
+            return SimpleNamespace(folder=folder, results={"not_run": {"dp_sgd": "batch norm"}})
+
+        return run
+
+    for name in study.PARTS:
+        monkeypatch.setitem(study.PARTS, name, part(name))
+    monkeypatch.setattr(study, "finding_of", lambda part, results: f"{part} found")
+    return done
+
+
+def reproduced(path, **options):
+    return run_reproduce(path, ReproduceOptions(**{"campaigns": ("digits",), "parts": ("lira",), **options})).results
+
+
+def test_a_part_asked_for_with_other_settings_is_run_again(ran, tmp_path):
+    reproduced(tmp_path, num_shadows=16)
+    reproduced(tmp_path, num_shadows=16)
+    assert ran == ["digits/lira: 16"]
+    reproduced(tmp_path)
+    results = reproduced(tmp_path)
+    assert ran == ["digits/lira: 16", "digits/lira: 256"]
+    assert results["campaigns"]["digits"]["parts"]["lira"]["num_shadows"] == 256
+
+
+def test_what_is_not_asked_for_stays_on_record_even_when_stopped(ran, tmp_path):
+    reproduced(tmp_path, parts=("defenses", "lira"))
+    ran.append("purchase_like/lira")  # its first part is interrupted
+    with pytest.raises(Stopped):
+        reproduced(tmp_path, campaigns=("purchase_like",))
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert set(results["campaigns"]["digits"]["parts"]) == {"lira", "defenses"}
+    text = Document((tmp_path / "report.html").read_text()).text
+    assert "lira found" in text and "defenses, dp_sgd: batch norm" in text
+
+
+def test_a_folder_of_another_preset_or_of_the_whole_is_refused(ran, tmp_path):
+    reproduced(tmp_path, miniature=True)
+    with pytest.raises(UserError, match="miniature True"):
+        reproduced(tmp_path)
+    with pytest.raises(UserError, match="preset here"):
+        reproduced(tmp_path, preset="paper", campaigns=("purchase100",), miniature=True)
+    assert ran == ["digits/lira: 16"]
+
+
+def test_a_data_set_that_is_not_there_is_told_before_anything_runs(ran, tmp_path):
+    with pytest.raises(UserError, match="--data_path purchase100 PATH"):
+        run_reproduce(tmp_path / "out", ReproduceOptions(preset="paper", campaigns=("purchase100",)))
+    assert not ran and not (tmp_path / "out").exists()
+
+
+def test_the_papers_campaigns_read_their_files_and_carry_its_defences():
+    paths = {"purchase100": "p.npy", "cifar10": "c"}
+    chosen = ReproduceOptions(preset="paper", data_path=paths).chosen()
+    assert {of.campaign.dataset: of.campaign.data.data_path for of in chosen.values()} == paths
+    assert all(of.campaign.data.pool == "all" and of.campaign.num_shadows == 64 for of in chosen.values())
+    for name, smoothing, epsilon, members in (
+        ("purchase100", 0.03, 2.38, 157_859), ("cifar10_densenet", 0.1, 4.95, 50_000),
+    ):  # fmt: skip
+        strengths = chosen[name].options("defenses").strengths
+        assert (strengths.smoothing, strengths.private_epsilon) == (smoothing, epsilon)
+        assert strengths.private_delta < 1 / members
+        assert chosen[name].options("lira") is None
+    small = ReproduceOptions(preset="paper", data_path=paths, miniature=True).chosen()["purchase100"].campaign
+    assert (small.data.pool, small.data.max_examples, small.num_shadows) == ("all", 300, 16)
+
+
+def test_campaigns_parts_and_data_sets_that_do_not_exist_are_told():
     with pytest.raises(UserError, match="atlantis is unknown"):
         ReproduceOptions(campaigns=("atlantis",))
     with pytest.raises(UserError, match="poem is unknown"):
         ReproduceOptions(parts=("poem",))
-    assert set(ReproduceOptions(scope="paper").configs()) == {"cifar10_densenet", "purchase100"}
+    with pytest.raises(UserError, match="--data_path imagenet is unknown"):
+        ReproduceOptions(preset="paper", data_path={"imagenet": "x"})
+    assert set(reproductions("paper")) == {"cifar10_densenet", "purchase100"}
