@@ -21,17 +21,18 @@ def recipe_of(setup: Setup) -> dict[str, Any]:
     return {
         "dataset": identity["dataset"],
         "model": identity["model"]["name"],
-        **{name: value for name, value in _flat(identity["model"]) if name != "name"},
-        **dict(_flat(identity["recipe"])),
+        **{name: value for name, value in flat(identity["model"]) if name != "name"},
+        **dict(flat(identity["recipe"])),
         "query_mode": identity["query_mode"],
         "num_members": setup.trainer.capacity,
     }
 
 
-def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Names, joined by dots, and values of nested settings."""
     for name, value in mapping.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
+            yield from flat(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value
 

@@ -77,8 +77,9 @@ def run_lira(
         **blind,
         "notes": [*common.campaign_notes(campaign), *notes],
     }
-    results["published"] = beside_published(setup.config, results)
-    results["notes"] += published_notes(results["published"], results)
+    results["published"] = beside_published(setup, results)
+    seconds = campaign.timing.train_s / campaign.trained if campaign.trained else None
+    results["notes"] += published_notes(results["published"], results, seconds)
     with called.reporting(path, results, [campaign.timing]):
         common.store_scores(path, scores)
         columns = common.example_columns(campaign, common.exposures(campaign, scores))

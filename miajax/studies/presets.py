@@ -13,6 +13,8 @@ from miajax.studies.config import CampaignConfig
 from miajax.studies.privacy import PrivacyFlags
 from miajax.training.recipe import Recipe
 
+_PAIRS = "pairs of complements instead of permuted ranks: every example still in exactly {} models"
+
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
@@ -91,55 +93,84 @@ PRESETS: dict[str, Preset] = {
             ),
         ),
         source="Khalil et al. 2025, Purchase-100: one model, 157,859 members, 39,465 non-members",
-        departures=("64 models instead of 1; no checkpoint is picked on the non-members",),
+        departures=(
+            "64 models instead of 1; no checkpoint is picked on the non-members",
+            "minibatches drawn anew every epoch; the source's are fixed, never reshuffled",
+        ),
     ),
     "cifar10_densenet": Preset(
         CampaignConfig(
             dataset="cifar10",
             data=DataOptions(pool="all"),
             model="densenet_bc_100_12",
-            num_shadows=16,
+            num_shadows=64,  # of 16, one in four examples would have fewer than the two OUT models that LiRA needs
             member_fraction=5 / 6,
-            recipe=Recipe(epochs=100, batch_size=64, learning_rate=0.1, momentum=0.9),
+            recipe=Recipe(
+                epochs=100,
+                batch_size=64,
+                learning_rate=0.1,
+                momentum=0.9,
+                schedule="step",
+                milestones=(0.3, 0.6, 0.9),
+            ),
         ),
         source="Khalil et al. 2025, CIFAR-10: one model, 50,000 members, 10,000 non-members",
         departures=(
-            "16 models instead of 1; no checkpoint is picked on the non-members",
-            "cosine schedule; the source's is not known",
+            "64 models instead of 1; no checkpoint is picked on the non-members",
+            "minibatches drawn anew every epoch; the source's are fixed, never reshuffled",
         ),
     ),
     "purchase100_fcn": Preset(
         CampaignConfig(
             dataset="purchase100",
-            data=DataOptions(pool="all"),
+            data=DataOptions(pool="all", max_examples=138_126),
             model="mlp",
             model_options=ModelOptions(widths=(1024, 512), activation="tanh"),
             num_shadows=256,
-            recipe=Recipe(epochs=100, batch_size=128, learning_rate=0.01, momentum=0.9, weight_decay=5e-4),
+            split="balanced",
+            recipe=Recipe(
+                epochs=100,
+                batch_size=128,
+                learning_rate=0.01,
+                momentum=0.9,
+                nesterov=True,
+                weight_decay=5e-4,
+                decayed="not_biases",
+            ),
         ),
         source="lira_analysis (arXiv 2603.07567), purchase100_baseline",
-        departures=("no early stopping on the non-members",),
+        departures=(
+            "the pool is the first 70 % of the set instead of a random 70 %",
+            _PAIRS.format(128),
+            "no early stopping on the rest of the set; float32 instead of mixed precision",
+        ),
     ),
     "cifar10_resnet18": Preset(
         CampaignConfig(
             dataset="cifar10",
-            data=DataOptions(pool="all"),
             model="resnet18",
             num_shadows=256,
+            split="balanced",
             queries=18,
             recipe=Recipe(
                 epochs=100,
                 batch_size=256,
                 learning_rate=0.1,
                 momentum=0.9,
+                nesterov=True,
                 weight_decay=5e-4,
+                decayed="not_biases",
                 flip=True,
                 shift=4,
-                cutout=8,
+                cutout=16,
             ),
         ),
         source="lira_analysis (arXiv 2603.07567), cifar10_baseline",
-        departures=("no early stopping on the non-members", "the side of the cutout square is assumed to be 8"),
+        departures=(
+            "the cutout square lies anywhere and has the mean colour; the source's lies wholly inside and is black",
+            _PAIRS.format(128),
+            "no early stopping on the test part; float32 instead of mixed precision",
+        ),
     ),
     "cifar10_wrn28_2": Preset(
         CampaignConfig(
@@ -153,16 +184,18 @@ PRESETS: dict[str, Preset] = {
                 batch_size=256,
                 learning_rate=0.1,
                 momentum=0.9,
+                warmup=0.01,
                 weight_decay=5e-4,
+                decayed="kernels",
                 flip=True,
                 shift=4,
-                ema=0.999,
             ),
         ),
         source="the published LiRA code (Carlini et al. 2022), its demo of 16 WRN-28-2",
         departures=(
-            "pairs of complements instead of ranks of uniform draws: every example still in exactly 8 models",
-            "cosine to 0 instead of cos(7 pi/16) with a short warm-up; moving average without bias correction",
+            "queries in evaluation mode instead of training mode",
+            _PAIRS.format(8),
+            "cosine to 0 instead of cos(7 pi/16); images standardised by channel instead of scaled to [-1, 1]",
         ),
     ),
     "cifar10_fast": Preset(

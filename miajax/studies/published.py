@@ -4,10 +4,16 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from miajax.studies.config import CampaignConfig
+from miajax.studies.comparable import flat
+from miajax.studies.config import CampaignConfig, Setup
 from miajax.studies.presets import PRESETS
+from miajax.studies.published_defenses import SOURCE, TABLES
 
 _ACCURACY_MARGIN = 0.02
+# What no figure depends on but through chance or rounding.
+_HARMLESS = frozenset(
+    ("seed", "parallel", "chunk", "lowering", "tune", "group", "keep", "models", "checkpoint_minutes", "data.data_path")
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +26,7 @@ class Published:
       attacks: ``{attack: (auc, tpr at FPR 0.001)}``; a TPR that is not reported is None.
       advantage: of the global threshold, where reported.
       train_accuracy, test_accuracy: where reported.
+      seconds: of one training on the source's machine, where reported.
     """
 
     preset: str
@@ -28,25 +35,22 @@ class Published:
     advantage: float | None = None
     train_accuracy: float | None = None
     test_accuracy: float | None = None
+    seconds: float | None = None
+
+
+def _undefended(preset: str) -> Published:
+    """The first row of the paper's table of defences."""
+    campaign = PRESETS[preset].campaign
+    row = TABLES[campaign.dataset, campaign.model]["original"]
+    attacks = {"global_threshold": (row.threshold_auc, None)}
+    return Published(
+        preset, SOURCE, attacks, row.threshold_advantage, row.train_accuracy, row.test_accuracy, row.seconds
+    )
 
 
 PUBLISHED = (
-    Published(
-        "purchase100",
-        "Khalil et al. 2025 (arXiv 2511.16792)",
-        {"global_threshold": (0.5727, None)},
-        0.1386,
-        0.9776,
-        0.8754,
-    ),
-    Published(
-        "cifar10_densenet",
-        "Khalil et al. 2025 (arXiv 2511.16792)",
-        {"global_threshold": (0.6027, None)},
-        0.2207,
-        0.9997,
-        0.8791,
-    ),
+    _undefended("purchase100"),
+    _undefended("cifar10_densenet"),
     Published(
         "cifar10_wrn28_2",
         "README of the published LiRA code, 16 models",
@@ -82,42 +86,37 @@ PUBLISHED = (
 )
 
 
-def _settings(config: CampaignConfig) -> dict[str, Any]:
-    recipe = dataclasses.asdict(config.recipe)
-    return {
-        "model": config.model,
-        "pool": config.data.pool,
-        "max_examples": config.data.max_examples,
-        "num_shadows": config.num_shadows,
-        "member_fraction": config.member_fraction,
-        "split": config.split,
-        "queries": config.queries,
-        **{f"recipe.{name}": value for name, value in recipe.items()},
-    }
+def settings(config: CampaignConfig) -> dict[str, Any]:
+    """Everything in a configuration that figures may depend on, by flat name; not the seed, nor how it is executed."""
+    everything = dict(flat(dataclasses.asdict(config)))
+    return {name: value for name, value in everything.items() if name not in _HARMLESS}
 
 
-def beside_published(config: CampaignConfig, results: Mapping[str, Any]) -> list[dict[str, Any]]:
+def beside_published(setup: Setup, results: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Every published set-up of the run's data set and network, with what differs.
 
     Returns:
       JSON, one entry a source: ``source, preset, attacks{name: {auc, tpr_at_fpr_0.001}}, advantage, train_accuracy,
-      test_accuracy, differences[], comparable, why_not``. Not comparable: the pool, the number of examples or models,
-      the split's fraction, queries or epochs differ, or the accuracy on non-members is off by more than two points.
+      test_accuracy, differences[], comparable, why_not``. Not comparable: any setting differs but the seed, where the
+      data lie and how training is executed; single examples are treated or the optimiser is one's own; or the accuracy
+      on non-members is off by more than two points, or not known.
     """
     entries = []
     for published in PUBLISHED:
         theirs = PRESETS[published.preset].campaign
-        if (theirs.dataset, theirs.model) != (config.dataset, config.model):
+        if (theirs.dataset, theirs.model) != (setup.config.dataset, setup.config.model):
             continue
-        mine, other = _settings(config), _settings(theirs)
-        differ = [name for name in mine if mine[name] != other[name]]
-        reasons = [
-            f"{name} is {mine[name]}, theirs {other[name]}"
-            for name in differ
-            if name in ("pool", "max_examples", "num_shadows", "member_fraction", "queries", "recipe.epochs")
-        ]
+        mine, other = settings(setup.config), settings(theirs)
+        reasons = [f"{name} is {mine[name]}, theirs {other[name]}" for name in mine if mine[name] != other[name]]
+        if setup.treatment is not None:
+            reasons.append(f"examples are treated: {setup.treatment.name}")
+        if setup.trainer.optimizer is not None:
+            reasons.append(f"the optimiser is {getattr(setup.trainer.optimizer, '__name__', 'one of its own')}")
+        differences = [*reasons, *PRESETS[published.preset].departures]
         accuracy = published.test_accuracy
-        if accuracy is not None and abs(results["test_accuracy"] - accuracy) > _ACCURACY_MARGIN:
+        if accuracy is None:
+            reasons.append("the accuracy of the source's models is not known")
+        elif not abs(results["test_accuracy"] - accuracy) <= _ACCURACY_MARGIN:
             reasons.append(f"accuracy on non-members is {results['test_accuracy']:.4f}, theirs {accuracy:.4f}")
         entries.append(
             {
@@ -127,8 +126,8 @@ def beside_published(config: CampaignConfig, results: Mapping[str, Any]) -> list
                 "advantage": published.advantage,
                 "train_accuracy": published.train_accuracy,
                 "test_accuracy": accuracy,
-                "differences": [f"{name}: {mine[name]} here, {other[name]} there" for name in differ]
-                + list(PRESETS[published.preset].departures),
+                "seconds": published.seconds,
+                "differences": differences,
                 "comparable": not reasons,
                 "why_not": reasons,
             }
@@ -136,8 +135,16 @@ def beside_published(config: CampaignConfig, results: Mapping[str, Any]) -> list
     return entries
 
 
-def published_notes(entries: Sequence[Mapping[str, Any]], results: Mapping[str, Any]) -> list[str]:
-    """Published and measured figures side by side, in a sentence a source."""
+def published_notes(
+    entries: Sequence[Mapping[str, Any]], results: Mapping[str, Any], seconds: float | None = None
+) -> list[str]:
+    """Published and measured figures side by side, in a few sentences a source.
+
+    Args:
+      entries: of ``beside_published``.
+      results: of the run.
+      seconds: that training took here, over the number of models trained; None where nothing was trained.
+    """
     notes = []
     for entry in entries:
         pairs = [
@@ -145,6 +152,12 @@ def published_notes(entries: Sequence[Mapping[str, Any]], results: Mapping[str, 
             for name, theirs in entry["attacks"].items()
             if name in results["attacks"]
         ]
+        for side, title in (("train_accuracy", "members"), ("test_accuracy", "non-members")):
+            if entry[side] is not None:
+                pairs.append(f"accuracy on {title} {entry[side]:.4f} (here {results[side]:.4f})")
+        if entry["seconds"] is not None:
+            here = "not measured here" if seconds is None else f"here {seconds:.4g} s a model, many at a time"
+            pairs.append(f"{entry['seconds']:g} s of training on its machine ({here})")
         verdict = "Comparable" if entry["comparable"] else f"Not comparable: {'; '.join(entry['why_not'])}"
         differences = "; ".join(entry["differences"]) or "none"
         notes.append(

@@ -1,7 +1,9 @@
 """How one model is trained: every choice that a paper's table of hyperparameters would list."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal, get_args
 
 import jax
@@ -13,7 +15,9 @@ from miajax.errors import UserError
 OptimizerName = Literal["sgd", "adam", "adamw"]
 Precision = Literal["float32", "bfloat16"]
 Schedule = Literal["constant", "cosine", "step", "one_cycle"]
+Decayed = Literal["all", "not_biases", "kernels"]
 _ADDED = {"relaxloss": ("relaxloss", "relaxloss_upper"), "hamp": ("hamp", "hamp_penalty")}
+_ADDED_WITH_DEFAULTS = ("milestones", "warmup", "decayed")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,9 +37,16 @@ class Recipe:
     nesterov: bool = False
     """Nesterov's form of momentum"""
     schedule: Schedule = "cosine"
-    """constant, cosine (to 0), step (x 0.1 at 1/2 and 3/4 of the steps), one_cycle (linear up over 1/4, then down)"""
+    """constant, cosine (to 0), step (x 0.1 at each milestone), one_cycle (linear up over 1/4, then down)"""
+    milestones: tuple[float, ...] = (0.5, 0.75)
+    """shares of the steps after which the step schedule divides the rate by 10"""
+    warmup: float = 0.0
+    """share of the steps over which the schedule's rate is scaled up from 0"""
     weight_decay: float = 0.0
     """L2 added to the gradient (sgd, adam) or decoupled (adamw)"""
+    decayed: Decayed = "all"
+    """parameters that weight decay acts on: all, not_biases (none named bias), kernels (two axes or more: no biases, no
+    scales of a normalisation)"""
     label_smoothing: float = 0.0
     """share of the target spread evenly over all classes"""
     flip: bool = False
@@ -72,7 +83,11 @@ class Recipe:
         need(self.schedule in get_args(Schedule), "schedule", "one of " + ", ".join(get_args(Schedule)))
         need(self.learning_rate > 0, "learning_rate", "a positive number")
         need(0 <= self.momentum < 1, "momentum", "a number in [0, 1)")
+        rising = all(a < b for a, b in itertools.pairwise((0, *self.milestones, 1)))
+        need(rising, "milestones", "growing shares between 0 and 1")
+        need(0 <= self.warmup < 1, "warmup", "a share in [0, 1)")
         need(self.weight_decay >= 0, "weight_decay", "0 or more")
+        need(self.decayed in get_args(Decayed), "decayed", "one of " + ", ".join(get_args(Decayed)))
         need(0 <= self.label_smoothing < 1, "label_smoothing", "a share in [0, 1)")
         need(self.shift >= 0, "shift", "0 or more pixels")
         need(self.cutout >= 0, "cutout", "0 or more pixels")
@@ -99,6 +114,9 @@ class Recipe:
             if not settings[switch]:
                 for name in names:
                     del settings[name]
+        for field in dataclasses.fields(self):
+            if field.name in _ADDED_WITH_DEFAULTS and settings[field.name] == field.default:
+                del settings[field.name]
         return settings
 
     @property
@@ -110,17 +128,25 @@ class Recipe:
 def learning_rate_schedule(recipe: Recipe, total_steps: int | jax.Array) -> Callable[[Any], jax.Array]:
     """The learning rate at a step (0-based) of ``total_steps``, which may be a traced scalar."""
 
-    def rate(step):
-        done = step / total_steps
+    def scheduled(step, done):
         if recipe.schedule == "cosine":
             return recipe.learning_rate * 0.5 * (1.0 + jnp.cos(jnp.pi * done))
         if recipe.schedule == "step":
-            return recipe.learning_rate * jnp.where(done < 0.5, 1.0, jnp.where(done < 0.75, 0.1, 0.01))
+            factor = jnp.float32(1.0)
+            for passed, milestone in enumerate(recipe.milestones, 1):
+                factor = jnp.where(done < milestone, factor, 0.1**passed)
+            return recipe.learning_rate * factor
         if recipe.schedule == "one_cycle":
             return recipe.learning_rate * jnp.minimum(4.0 * (step + 1) / total_steps, (1.0 - done) / 0.75).clip(
                 0.0, 1.0
             )
         return jnp.asarray(recipe.learning_rate, jnp.float32)
+
+    def rate(step):
+        done = step / total_steps
+        if recipe.warmup:
+            return jnp.minimum(done / recipe.warmup, 1.0) * scheduled(step, done)
+        return scheduled(step, done)
 
     return rate
 
@@ -138,9 +164,20 @@ def build_optimizer(
     rate = learning_rate_schedule(recipe, total_steps)
     if custom is not None:
         return custom(rate)
-    decay = [optax.add_decayed_weights(recipe.weight_decay)] if recipe.weight_decay else []
+    mask = None if recipe.decayed == "all" else partial(_decayed, recipe.decayed)
+    decay = [optax.add_decayed_weights(recipe.weight_decay, mask)] if recipe.weight_decay else []
     if recipe.optimizer == "sgd":
         return optax.chain(*decay, optax.sgd(rate, momentum=recipe.momentum or None, nesterov=recipe.nesterov))
     if recipe.optimizer == "adam":
         return optax.chain(*decay, optax.adam(rate))
-    return optax.adamw(rate, weight_decay=recipe.weight_decay)
+    return optax.adamw(rate, weight_decay=recipe.weight_decay, mask=mask)
+
+
+def _decayed(which: Decayed, params: Any) -> Any:
+    """``bool`` by leaf of ``params``: whether weight decay acts on it."""
+
+    def acts_on(path, leaf) -> bool:
+        is_bias = bool(path) and getattr(path[-1], "key", getattr(path[-1], "name", None)) == "bias"
+        return leaf.ndim > 1 if which == "kernels" else which == "all" or not is_bias
+
+    return jax.tree_util.tree_map_with_path(acts_on, params)
