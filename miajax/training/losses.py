@@ -38,18 +38,21 @@ def batch_loss(
       logits, labels: of the batch.
       epoch: 0-based; RelaxLoss alternates with it.
       share: of each example's own label where the batch is mixed with its reverse, else None.
-      weights: of each example in the mean, whose divisor stays the batch's size; None weighs all 1. Not for RelaxLoss,
-        whose targets are the batch's.
+      weights: of each example in the mean, whose divisor stays the batch's size; None weighs all 1. Where examples are
+        mixed, each weighs its own label's part. Not for RelaxLoss, whose targets are the batch's.
     """
     if recipe.relaxloss:
         return relax_loss(logits, labels, epoch, alpha=recipe.relaxloss, upper=recipe.relaxloss_upper)
-    loss = _example_losses(recipe, logits, labels)
+    loss = _example_losses(recipe, logits, labels, weights)
     if share is not None:
-        loss = share * loss + (1.0 - share) * _example_losses(recipe, logits, labels[::-1])
-    return (loss if weights is None else weights * loss).mean()
+        reverse = None if weights is None else weights[::-1]
+        loss = share * loss + (1.0 - share) * _example_losses(recipe, logits, labels[::-1], reverse)
+    return loss.mean()
 
 
-def _example_losses(recipe: Recipe, logits: Array, labels: Array) -> Array:
+def _example_losses(recipe: Recipe, logits: Array, labels: Array, weights: Array | None) -> Array:
     if recipe.hamp:
-        return hamp_loss(logits, soft_labels(labels, logits.shape[-1], recipe.hamp), recipe.hamp_penalty)
-    return cross_entropy(logits, labels, recipe.label_smoothing)
+        loss = hamp_loss(logits, soft_labels(labels, logits.shape[-1], recipe.hamp), recipe.hamp_penalty)
+    else:
+        loss = cross_entropy(logits, labels, recipe.label_smoothing)
+    return loss if weights is None else weights * loss

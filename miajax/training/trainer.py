@@ -19,6 +19,7 @@ from miajax.training.recipe import OptimizerBuilder, Recipe, build_optimizer
 from miajax.training.shuffle import shuffled
 
 _INIT, _SHUFFLE, _STEP = 0, 1, 2  # streams folded into a model's key
+_VALIDATION_BLOCK = 256  # validation examples of one forward pass, at most
 
 
 Leaf = Any  # an array on devices or on the host, or a ShapeDtypeStruct ahead of time
@@ -240,10 +241,9 @@ class Trainer:
 
     def _validated(self, before: TrainState, after: TrainState, seen: History, data: TrainingData):
         """Early stopping after an epoch: remember the best, and undo the epoch of a model that had stopped."""
-        assert before.best is not None and data.validation_features is not None and data.validation_labels is not None
+        assert before.best is not None
         params, model_state = self.evaluated(after._replace(best=None))
-        logits, _ = self.model.apply(params, model_state, self.scaling(data.validation_features), False, None)
-        loss = cross_entropy(logits, data.validation_labels).mean()
+        loss = self._validation_loss(params, model_state, data)
         stopped = before.best.waited >= self.recipe.early_stopping
         better = ~stopped & (loss < before.best.loss)
         keep = lambda new, old: jax.tree.map(lambda n, o: jnp.where(better, n, o), new, old)  # noqa: E731
@@ -257,6 +257,20 @@ class Trainer:
         after = jax.tree.map(lambda old, new: jnp.where(stopped, old, new), before, after)._replace(best=best)
         seen = seen._replace(validation_loss=loss)
         return after, jax.tree.map(lambda value: jnp.where(stopped, jnp.nan, value), seen)
+
+    def _validation_loss(self, params, model_state, data: TrainingData) -> jax.Array:
+        """Mean loss over the validation part, block by block: its activations would be a chunk's largest arrays."""
+        assert data.validation_features is not None and data.validation_labels is not None
+        features, labels = data.validation_features, data.validation_labels
+        total = len(labels)
+        blocks = -(-total // _VALIDATION_BLOCK)
+        rows = np.minimum(np.arange(blocks * -(-total // blocks)), total - 1).reshape(blocks, -1)
+
+        def losses(of_block):
+            logits, _ = self.model.apply(params, model_state, self.scaling(features[of_block]), False, None)
+            return cross_entropy(logits, labels[of_block])
+
+        return jax.lax.map(losses, jnp.asarray(rows)).reshape(-1)[:total].mean()
 
     def _shuffle(self, members: Members, epoch: jax.Array) -> jax.Array:
         """This epoch's minibatches, ``int32[steps, B]``: the members in random order, cut into full batches."""

@@ -92,7 +92,9 @@ def candidates(
     widest = min(_WIDEST.get(plan.platform, 64), 1 << (share - 1).bit_length())
     first = Candidate(plan.lowering, plan.chunk)
     chunks = [1 << i for i in range(widest.bit_length())]
-    if plan.platform == "cpu":
+    if chunk is not None:
+        chunks = [chunk]
+    elif plan.platform == "cpu":
         chunks = [c for c in chunks if plan.chunk / 4 <= c <= 4 * plan.chunk]
     else:
         chunks = [c for c in chunks if c in (1, 8, 32, 64, 256)]
@@ -104,7 +106,7 @@ def candidates(
     wanted = [Candidate(n, c) for n in lowerings for c in sorted(chunks, key=lambda c: abs(c - plan.chunk))]
     # Unrolled code grows with the chunk, and alone it is the grouped lowering.
     wanted = [c for c in wanted if c.lowering != "unrolled" or 1 < c.chunk <= 8]
-    wanted = [c for c in wanted if chunk in (None, c.chunk) and lowering in (None, c.lowering)]
+    wanted = [c for c in wanted if lowering in (None, c.lowering)]
     return [first, *(c for c in wanted if c != first)]
 
 
@@ -177,7 +179,9 @@ class Measured:
         self.placement = dataclasses.replace(plan, chunk=candidate.chunk, lowering=candidate.lowering).placement()
         steps = min(_STEPS, trainer.steps_per_epoch)
         capacity = steps * trainer.recipe.batch_size
-        self._trainer = dataclasses.replace(trainer, capacity=capacity, ragged=False)
+        # Its pass over all validation examples would drown the few steps that are timed.
+        recipe = dataclasses.replace(trainer.recipe, early_stopping=0)
+        self._trainer = dataclasses.replace(trainer, recipe=recipe, capacity=capacity, ragged=False)
         ensemble = Ensemble(self._trainer, dataset, self.placement)
         self._data, self._program = ensemble.data, ensemble.programs["advance"]
         self._steps = self.placement.width * steps

@@ -4,11 +4,13 @@ import dataclasses
 from operator import itemgetter
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
 from miajax.data.validation import carve_validation
+from miajax.training import trainer as trainer_module
 from miajax.training.ensemble import Ensemble
 from miajax.training.parallel import Placement
 from miajax.training.recipe import Recipe
@@ -94,6 +96,20 @@ def test_early_stopping_keeps_the_epoch_with_the_lowest_validation_loss(devices)
         np.testing.assert_allclose(loss, stopped.state.best.loss[model], rtol=1e-4)
 
 
+@pytest.mark.parametrize("total", [5, 7, 10])
+def test_the_validation_loss_is_the_whole_parts_mean_whatever_the_block(devices, monkeypatch, total):
+    monkeypatch.setattr(trainer_module, "_VALIDATION_BLOCK", 4)
+    x, y = jnp.asarray(digits().features[-total:]), jnp.asarray(digits().labels[-total:])
+    group, member = ensemble(2, devices[:1], chunk=2)
+    state = group.start(np.arange(2), member).state
+    data = group.data._replace(validation_features=x, validation_labels=y)
+    found = jax.vmap(lambda params: group.trainer._validation_loss(params, {}, data))(state.params)
+    for model in range(2):
+        logits, _ = group.trainer.model.apply(jax.tree.map(itemgetter(model), state.params), {}, x, False, None)
+        expected = optax.softmax_cross_entropy_with_integer_labels(logits, y).mean()
+        np.testing.assert_allclose(found[model], expected, rtol=1e-5)
+
+
 def test_a_model_that_stopped_does_not_change_any_more(devices):
     dataset = carve_validation(digits(), 0.2, 0)
     group, member = ensemble(4, devices[:2], recipe=early(1, epochs=30, rate=2.0), dataset=dataset, chunk=2)
@@ -167,9 +183,9 @@ def test_nothing_moves_between_host_and_device_inside_a_call(devices):
     group, member = ensemble(4, devices[:2], chunk=2)
     state = group.start(np.arange(4), member)
     group.advance(state, 1)
-    placement = group.placement
-    members = placement.split(state.members)
-    bounds = placement.share((np.int32(1), np.int32(2)))
-    program = group.programs["advance"].compile((state.state, state.history), members, (group.data, *bounds))
     with jax.transfer_guard("disallow"):
-        jax.block_until_ready(program((state.state, state.history), members, (group.data, *bounds)))
+        with pytest.raises(Exception, match="Disallowed host-to-device transfer"):
+            state.state.params["Dense_0"]["bias"] + np.float32(1)
+        group.advance(state, 2)
+        jax.block_until_ready(state.state)
+    assert np.isfinite(np.asarray(state.history.loss)[:, :2]).all()

@@ -108,6 +108,17 @@ def test_weights_scale_each_example_and_not_the_divisor():
     assert ones == batch_loss(Recipe(), jnp.asarray(UNSURE), jnp.asarray(LABELS), 0)
 
 
+def test_a_mixed_examples_weight_goes_with_its_label():
+    weights = np.linspace(0, 1, 12, dtype=np.float32)
+    own, other = (np.asarray(cross_entropy(jnp.asarray(UNSURE), jnp.asarray(y))) for y in (LABELS, LABELS[::-1]))
+    want = (0.7 * weights * own + 0.3 * weights[::-1] * other).mean()
+    share = jnp.float32(0.7)
+    got = batch_loss(
+        Recipe(mixup=1.0), jnp.asarray(UNSURE), jnp.asarray(LABELS), 0, share=share, weights=jnp.asarray(weights)
+    )
+    np.testing.assert_allclose(got, want, rtol=1e-6)
+
+
 def test_losses_that_set_the_targets_exclude_one_another():
     with pytest.raises(UserError, match="one of them"):
         Recipe(relaxloss=1.0, label_smoothing=0.1)

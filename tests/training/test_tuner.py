@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from miajax.data.dataset import Dataset
+from miajax.data.validation import carve_validation
 from miajax.errors import UserError
 from miajax.models.cnn import CNN
 from miajax.models.model import from_linen
@@ -63,6 +64,23 @@ def test_no_chunk_is_wider_than_the_models_and_flags_leave_no_choice(table, devi
     _, trainer, plan = table
     assert {c.chunk for c in candidates(trainer, plan, len(devices))} == {1, 2}
     assert candidates(trainer, dataclasses.replace(plan, chunk=4), 256, plan.lowering, 4) == [(plan.lowering, 4)]
+
+
+def test_a_chunk_that_no_list_holds_leaves_the_lowerings_to_be_tried():
+    dataset = images()
+    trainer = trainer_of(dataset, SMALL_CNN)
+    plan = choose_plan(trainer, 64, 1, 2, chunk=3)
+    for platform in ("cpu", "gpu"):
+        found = candidates(trainer, dataclasses.replace(plan, platform=platform), 256, chunk=3)
+        assert {c.chunk for c in found} == {3} and {c.lowering for c in found} >= {"grouped", "patches", "unrolled"}
+
+
+def test_trials_of_a_training_that_stops_early_validate_nothing(table):
+    dataset, trainer, plan = table
+    dataset = carve_validation(dataset, 0.2, 0)
+    stops = dataclasses.replace(trainer, recipe=dataclasses.replace(trainer.recipe, early_stopping=1), capacity=24)
+    measured = Measured(stops, dataset, plan, Candidate("cpu", 2))
+    assert measured._data.validation_features is None and measured.speed(epochs=1) > 0
 
 
 def test_only_convolutions_on_accelerators_are_tuned_unasked():
