@@ -14,7 +14,7 @@ def growth_finding(results: Json) -> str:
     """Whether vulnerability grows once accuracy stands, in one line."""
     growth, name = results["growth"], face(results["main_attack"]).label
     if growth is None:
-        return "Accuracy still rises at the last epoch: leakage cannot be told from learning"
+        return "Accuracy is not shown to stand before the last epoch: leakage cannot be told from learning"
     auc = growth["change"]["attacks"][results["main_attack"]]["auc"]
     return (
         _verb(auc, f"{name} finds more once accuracy stands",
@@ -28,13 +28,14 @@ def growth_sentence(results: Json) -> str:
     """The same with all its figures."""
     growth, name = results["growth"], face(results["main_attack"]).label
     if growth is None:
-        return "Accuracy on non-members was still rising at the last epoch."
+        return "After no epoch but the last is accuracy on non-members shown to stand."
     first, last = growth["from_epoch"], growth["to_epoch"]
     accuracy, of = growth["change"]["non_member_accuracy"], growth["change"]["attacks"][results["main_attack"]]
     auc = results["attacks"][results["main_attack"]]["auc"]
     sentence = (
-        f"From epoch {first} to {last} accuracy on non-members changes by {_change(accuracy)}, the AUC of {name} from "
-        f"{auc[first - 1]:.3f} to {auc[last - 1]:.3f} ({_change(of['auc'])})"
+        f"From epoch {first} on, the 95 % interval of what accuracy on non-members still rises lies below "
+        f"{100 * growth['margin']:g} points. From epoch {first} to {last} it changes by {_change(accuracy)}, the AUC "
+        f"of {name} from {auc[first - 1]:.3f} to {auc[last - 1]:.3f} ({_change(of['auc'])})"
     )
     tpr = of["tpr_at_fpr"][_key(results)]
     if tpr is None:

@@ -12,7 +12,8 @@ study and, with E epochs counted from 1,
     attacks.<name>          {auc, auc_ci, advantage, advantage_ci}: [E]; {tpr_at_fpr, tpr_at_fpr_ci}.<fpr>: [E]
     histograms              {epochs, edges, member, non_member}: densities of the scaled logit, [chosen epochs][bins]
     main_attack, fpr        what sentences speak of
-    growth                  from the first epoch whose accuracy is not measurably below the last's, to the last; or null
+    growth                  null, or {from_epoch, to_epoch, margin, change}: from the epoch where accuracy on
+                            non-members stands (the 95 % interval of its rise lies below the margin) to the last
     early_stopping          null, or {best_epoch, rules.<rule>: {epoch_mean, epoch_min, epoch_max, accuracy, gap,
                             attacks.<name>, change}}; every model is taken at its own best validation epoch, shadow
                             models too, and ``change`` holds that minus the last epoch, paired, with intervals
@@ -57,6 +58,12 @@ class OverfittingOptions:
 
     histogram_epochs: tuple[int, ...] | None = None
     """epochs, from 1, whose scaled logits are drawn; four from the first to the last when not given"""
+    margin: float = 0.005
+    """accuracy on non-members stands from where the 95 % interval of its rise to the last epoch lies below this"""
+
+    def __post_init__(self):
+        if not 0.0 < self.margin < 1.0:
+            raise UserError(f"--margin {self.margin}", expected="a difference of accuracies between 0 and 1")
 
     def shown(self, num_epochs: int) -> tuple[int, ...]:
         """The epochs to draw.
@@ -118,7 +125,7 @@ def run_overfitting(
     setup = dataclasses.replace(setup, config=dataclasses.replace(setup.config, keep=keep))
     campaign = run_campaign(setup, path, reporter)
     with called.timed("attack"):
-        found = _Study(campaign).found(shown)
+        found = _Study(campaign).found(shown, options.margin)
     results: dict[str, Any] = {
         **common.results_head(campaign), **found, "notes": [*common.campaign_notes(campaign), *found["notes"]],
     }  # fmt: skip
@@ -141,7 +148,7 @@ class _Study:
         self.main = lira if lira in self.names else "global_threshold"
         self.last = self._moment(self.traces.num_epochs)
 
-    def found(self, shown: Sequence[int]) -> dict[str, Any]:
+    def found(self, shown: Sequence[int], margin: float) -> dict[str, Any]:
         """The part of ``results.json`` that is this study's own."""
         epochs = range(1, self.traces.num_epochs + 1)
         with concurrent.futures.ThreadPoolExecutor(2) as pool:  # an epoch's figures take one core, its attacks all
@@ -168,7 +175,7 @@ class _Study:
             "histograms": self._histograms(shown),
             "main_attack": self.main,
             "fpr": self._speaking_fpr(),
-            "growth": self._growth(by_epoch),
+            "growth": self._growth(by_epoch, margin),
             "early_stopping": self._early_stopping(validation, mean["validation_loss"]),
             "notes": list(dict.fromkeys(self.notes)),
         }
@@ -230,16 +237,19 @@ class _Study:
             "non_member": [density(array[self.outside]) for array in phi.values()],
         }
 
-    def _growth(self, by_epoch: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-        """What changes from the first epoch whose accuracy on non-members is not measurably below the last's."""
+    def _growth(self, by_epoch: Sequence[Mapping[str, Any]], margin: float) -> dict[str, Any] | None:
+        """What changes from the epoch where accuracy on non-members stands to the last."""
         outside = [each["influence"][1] for each in by_epoch]
         rises = [mean_difference([(outside[-1], each)]) for each in outside[:-1]]
-        first = next((place for place, rise in enumerate(rises) if rise.ci[0] <= 0.0), None)
+        first = standing_from(rises, margin)
         if first is None:
-            self.notes.append("Accuracy on non-members was still rising at the last epoch.")
+            self.notes.append(
+                f"Accuracy on non-members may still rise by {100 * margin:g} points or more after every epoch but the "
+                "last."
+            )
             return None
         change = {"non_member_accuracy": _figure(rises[first]), **self._change(self.last, self._moment(first + 1))}
-        return {"from_epoch": first + 1, "to_epoch": len(by_epoch), "change": change}
+        return {"from_epoch": first + 1, "to_epoch": len(by_epoch), "margin": margin, "change": change}
 
     def _change(self, one: _Moment, other: _Moment) -> dict[str, Any]:
         """Attack by attack what ``one`` has more than ``other``, paired."""
@@ -291,6 +301,20 @@ class _Study:
                 **self._change(moment, self.last),
             },
         }
+
+
+def standing_from(rises: Sequence[Figure], margin: float) -> int | None:
+    """The place of the first epoch from which on an accuracy is shown to rise by less than ``margin``; None if none is.
+
+    Equivalence, not the absence of a difference: with fewer models the intervals are wider and the place later.
+
+    Args:
+      rises: of each epoch but the last, the last epoch's accuracy minus its own.
+      margin: a difference of accuracies.
+    """
+    open_ended = [place for place, rise in enumerate(rises) if rise.ci[1] >= margin]
+    first = open_ended[-1] + 1 if open_ended else 0
+    return first if first < len(rises) else None
 
 
 def _figure(figure: Figure) -> dict[str, Any]:

@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 
 from miajax.errors import UserError
+from miajax.metrics.pooled import Figure
 from miajax.studies.campaign import run_campaign
 from miajax.studies.config import Setup
 from miajax.studies.lira import run_lira
-from miajax.studies.overfitting import OverfittingOptions, run_overfitting
+from miajax.studies.overfitting import OverfittingOptions, run_overfitting, standing_from
 from miajax.training.recipe import Recipe
 from tests.report.browser import opened
 from tests.report.html import Document
 from tests.studies.helpers import small
 
-pytestmark = pytest.mark.slow
+SLOW = pytest.mark.slow
 
 EPOCHS = 4
 RECIPE = Recipe(epochs=EPOCHS, batch_size=32, schedule="constant")
@@ -31,6 +32,17 @@ def found(tmp_path_factory):
     return run_overfitting(setup(), tmp_path_factory.mktemp("runs") / "run")
 
 
+def test_accuracy_stands_where_its_rise_is_shown_to_be_small_and_stays_so():
+    def rises(*ends):
+        return [Figure(sum(pair) / 2, list(pair)) for pair in ends]
+
+    assert standing_from(rises((0.02, 0.03), (-0.001, 0.004), (-0.002, 0.001)), 0.005) == 1
+    assert standing_from(rises((0.02, 0.03), (-0.011, 0.014), (-0.012, 0.011)), 0.005) is None, "too few models to say"
+    assert standing_from(rises((0.001, 0.002), (-0.001, 0.006), (-0.002, 0.001)), 0.005) == 2, "it dips once more"
+    assert standing_from(rises((-0.05, -0.04)), 0.005) == 0
+
+
+@SLOW
 def test_lira_after_the_last_epoch_is_the_lira_of_the_finished_run(found):
     lira = run_lira(found.campaign.setup, found.campaign.folder.path)
     for name, entry in found.results["attacks"].items():
@@ -42,6 +54,7 @@ def test_lira_after_the_last_epoch_is_the_lira_of_the_finished_run(found):
     assert found.results["gap"][-1] == pytest.approx(lira.results["generalization_gap"])
 
 
+@SLOW
 def test_results_keep_their_shape(found):
     results = json.loads((found.folder / "results.json").read_text())
     assert results["epochs"] == list(range(1, EPOCHS + 1))
@@ -63,6 +76,7 @@ def test_results_keep_their_shape(found):
     assert 1 <= stopping["rules"]["validation_loss"]["epoch_min"] <= stopping["rules"]["validation_loss"]["epoch_max"]
 
 
+@SLOW
 def test_stopping_at_the_last_epoch_changes_nothing_and_before_it_is_that_epoch(found, tmp_path):
     """Validation losses are written by hand into a copy of the run: every model is best after the second epoch."""
     run_campaign(setup(keep=("losses", "margins")), tmp_path / "run")
@@ -91,6 +105,7 @@ def _with_validation(path, loss):
     return run_overfitting(setup(keep=("losses", "margins")), path).results
 
 
+@SLOW
 def test_the_validation_part_never_meets_an_attacks_non_members(found, tmp_path):
     """Nonsense in the validation part changes its own curve and nothing that any attack is judged by."""
     data = found.campaign.setup.dataset
@@ -109,6 +124,7 @@ def test_the_validation_part_never_meets_an_attacks_non_members(found, tmp_path)
     assert other["accuracy"]["non_member"] == found.results["accuracy"]["non_member"]
 
 
+@SLOW
 def test_running_again_trains_nothing_and_finds_the_same(found):
     again = run_overfitting(setup(), found.campaign.folder.path)
     assert again.campaign.trained == 0
@@ -116,6 +132,7 @@ def test_running_again_trains_nothing_and_finds_the_same(found):
     assert without(again.results) == without(found.results)
 
 
+@SLOW
 def test_without_a_validation_part_early_stopping_is_not_judged(tmp_path):
     results = run_overfitting(setup(validation_fraction=0.0), tmp_path / "run").results
     assert results["early_stopping"] is None and results["accuracy"]["validation"] is None
@@ -123,10 +140,13 @@ def test_without_a_validation_part_early_stopping_is_not_judged(tmp_path):
     assert "early stopping is not judged" in (tmp_path / "run" / "overfitting" / "report.html").read_text()
 
 
+@SLOW
 def test_what_cannot_be_studied_is_told_before_training(tmp_path):
     stops = setup(recipe=dataclasses.replace(RECIPE, early_stopping=2))
     with pytest.raises(UserError, match="early_stopping 2"):
         run_overfitting(stops, tmp_path / "run")
+    with pytest.raises(UserError, match="margin 0"):
+        OverfittingOptions(margin=0.0)
     with pytest.raises(UserError, match="histogram_epochs 9"):
         run_overfitting(setup(), tmp_path / "run", OverfittingOptions(histogram_epochs=(9,)))
     assert not (tmp_path / "run").exists()
@@ -135,9 +155,10 @@ def test_what_cannot_be_studied_is_told_before_training(tmp_path):
         run_overfitting(setup(), tmp_path / "bare")
 
 
+@SLOW
 def test_the_report_is_whole_in_a_browser(found, tmp_path):
     report = found.folder / "report.html"
     document = Document(report.read_text())
     assert "nan" not in document.text.lower().split() and "None" not in document.text
     pictures, missing, errors = opened(report, tmp_path)
-    assert pictures >= 5 and not missing and not errors
+    assert pictures >= 6 and not missing and not errors
