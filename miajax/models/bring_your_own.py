@@ -15,6 +15,8 @@ from flax import nnx
 from miajax.errors import UserError
 from miajax.models.model import Model, from_linen
 
+_PAGE = "docs/models.md shows each form"
+
 
 def from_functions(init: Callable, apply: Callable, name: str, config: Mapping[str, Any] | None = None) -> Model:
     """A model from plain functions, which may leave out what they don't need.
@@ -86,7 +88,7 @@ def as_model(thing: Any, name: str, num_classes: int, config: Mapping[str, Any] 
       num_classes: C.
 
     Raises:
-      UserError: none of these.
+      UserError: none of these, or the function fails.
     """
     if isinstance(thing, Model):
         return thing._replace(config={**thing.config, **(config or {})})
@@ -94,15 +96,39 @@ def as_model(thing: Any, name: str, num_classes: int, config: Mapping[str, Any] 
         return from_linen(thing, name, config)
     if isinstance(thing, tuple) and len(thing) == 2 and all(map(callable, thing)):
         return from_functions(*thing, name, config)
+    if isinstance(thing, nnx.Module):
+        raise UserError(
+            f"model {name} is an NNX module that is built already: every shadow model would start from its weights",
+            expected="a function of (num_classes, rngs) that builds it",
+            remedy=_PAGE,
+        )
     if callable(thing):
-        if "rngs" in inspect.signature(thing).parameters:
+        if "rngs" in _parameters(thing):
             return from_nnx(lambda rngs: thing(num_classes, rngs=rngs), name, config)
-        return as_model(thing(num_classes), name, num_classes, config)
+        try:
+            made = thing(num_classes)
+        except UserError:
+            raise
+        except Exception as error:  # the user's own code: whatever it raises is the answer
+            raise UserError(
+                f"model {name}: called with num_classes = {num_classes} it fails with {type(error).__name__}: {error}",
+                expected="a function of num_classes alone, or of (num_classes, rngs), that returns a model",
+                remedy=_PAGE,
+            ) from error
+        return as_model(made, name, num_classes, config)
     raise UserError(
         f"model {name} is a {type(thing).__name__}",
         expected="a Model, a Linen module, a pair (init, apply), or a function of num_classes that returns one",
-        remedy="docs/models.md shows each",
+        remedy=_PAGE,
     )
+
+
+def _parameters(function: Callable) -> frozenset[str]:
+    """Names of a function's parameters; none where Python cannot tell, as of some built-in ones."""
+    try:
+        return frozenset(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return frozenset()
 
 
 def load_model(reference: str, num_classes: int) -> Model:

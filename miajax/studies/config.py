@@ -159,8 +159,8 @@ class Setup:
         n, f = dataset.num_examples, config.member_fraction
         membership(config.seed, n, 0, config.split, f)  # refuses impossible fractions before anything is made
         capacity = member_capacity(n, config.split, f)
-        drops = treatment is not None and treatment.excluded is not None
-        fewest = int(n * f) if config.split != "balanced" else n // 2
+        excluded = None if treatment is None else treatment.excluded
+        fewest = _fewest_members(config, n, excluded)
         if config.recipe.batch_size > fewest:
             raise UserError(
                 f"--batch_size {config.recipe.batch_size} is more than a model's {fewest} members",
@@ -177,7 +177,7 @@ class Setup:
             config.recipe,
             scaling,
             capacity,
-            is_ragged(n, config.split) or drops,
+            is_ragged(n, config.split) or excluded is not None,
             dataset.features.shape[1:],
             config.seed,
             optimizer,
@@ -243,8 +243,20 @@ class Setup:
         return identity
 
 
+def _fewest_members(config: CampaignConfig, num_examples: int, excluded: np.ndarray | None) -> int:
+    """Of any model of the campaign; ``excluded bool[N]`` are members of none."""
+    if config.split == "balanced" and excluded is None:
+        return num_examples // 2
+    if config.split == "fixed_size" and excluded is None:
+        return member_capacity(num_examples, config.split, config.member_fraction)
+    member = membership(config.seed, num_examples, config.num_shadows, config.split, config.member_fraction)
+    return int((member if excluded is None else member & ~excluded).sum(1).min())
+
+
 def plain(settings: Any) -> Any:
     """Settings as JSON, which has no infinity: ``"inf"``."""
     if isinstance(settings, dict):
         return {name: plain(value) for name, value in settings.items()}
+    if isinstance(settings, (list, tuple)):
+        return [plain(value) for value in settings]
     return "inf" if isinstance(settings, float) and math.isinf(settings) else settings

@@ -117,6 +117,24 @@ BROKEN = {
 }
 
 
+def fails(num_classes):
+    raise KeyError("width")
+
+
+@pytest.mark.parametrize(
+    ("thing", "told"),
+    [
+        (lambda num_classes: NnxNet(num_classes, nnx.Rngs(0)), "NNX module that is built already.*num_classes, rngs"),
+        (fails, f"called with num_classes = {C} it fails with KeyError: 'width'"),
+        (lambda: LinenNet(C), "it fails with TypeError.*function of num_classes"),
+        (lambda num_classes: {"w": num_classes}, "is a dict"),
+    ],
+)
+def test_a_factory_that_breaks_the_contract_is_told_how(thing, told):
+    with pytest.raises(UserError, match=told):
+        as_model(thing, "mine", C)
+
+
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_broken_model_is_told_which_part(case):
     model, told = BROKEN[case]
