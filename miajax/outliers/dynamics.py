@@ -1,7 +1,8 @@
 """What training itself shows about an example: errors early on, margins, forgetting, loss traces.
 
-A trace is what a model says of an example after every epoch, ``[M, E, N]``. These scores describe how a model trains
-*on* an example, so they are averaged over the models that did (``mean_over_members``).
+A trace is what a model says of an example after every epoch, ``[M, E, N]``; epochs that it did not train, because its
+training had stopped early, are NaN and count for nothing. These scores describe how a model trains *on* an example, so
+they are averaged over the models that did (``mean_over_members``).
 """
 
 import jax
@@ -12,8 +13,8 @@ from jaxtyping import Array, Bool, Float, Int
 def mean_over_members(
     values: Float[Array, "models examples"], member: Bool[Array, "models examples"], valid: Bool[Array, " models"]
 ) -> Float[Array, " examples"]:
-    """Mean over the valid models that trained on each example; NaN where there is none."""
-    counted = member & valid[:, None]
+    """Mean over the valid models that trained on each example and have a value; NaN where there is none."""
+    counted = member & valid[:, None] & ~jnp.isnan(values)
     return jnp.where(counted, values, 0.0).sum(0) / counted.sum(0)
 
 
@@ -28,27 +29,28 @@ def el2n(
     return jnp.linalg.norm(errors, axis=-1)
 
 
-def forgetting_events(correct: Bool[Array, "models epochs examples"]) -> Float[Array, "models examples"]:
-    """How often an example went from right to wrong between epochs; E where it was never right.
+def forgetting_events(margins: Float[Array, "models epochs examples"]) -> Float[Array, "models examples"]:
+    """How often an example went from right (margin above 0) to wrong between epochs; E where it was never right.
 
     Toneva et al. 2019 (arXiv 1812.05159) rank examples that are never learnt as forgotten most; E is more than any
-    trace of E epochs can show.
+    trace of E epochs can show. NaN where no epoch was trained.
     """
-    forgotten = (correct[:, :-1] & ~correct[:, 1:]).sum(1)
-    never = ~correct.any(1)
-    return jnp.where(never, correct.shape[1], forgotten).astype(jnp.float32)
+    right, wrong = margins > 0, margins <= 0
+    forgotten = (right[:, :-1] & wrong[:, 1:]).sum(1)
+    events = jnp.where(right.any(1), forgotten, margins.shape[1]).astype(jnp.float32)
+    return jnp.where(jnp.isnan(margins).all(1), jnp.nan, events)
 
 
 def area_under_margin(margins: Float[Array, "models epochs examples"]) -> Float[Array, "models examples"]:
-    """Mean over epochs of the margin ``z_y - max of the others``; low for mislabelled and hard examples.
+    """Mean over trained epochs of the margin ``z_y - max of the others``; low for mislabelled and hard examples.
 
     Pleiss et al. 2020 (arXiv 2001.10528).
     """
-    return margins.mean(1)
+    return jnp.nanmean(margins, 1)
 
 
 def loss_trace_iqr(losses: Float[Array, "models epochs examples"]) -> Float[Array, "models examples"]:
-    """Interquartile range over epochs of an example's loss, in nats; NaN epochs (training had stopped) are left out.
+    """Interquartile range over trained epochs of an example's loss, in nats.
 
     The LT-IQR of Pollock et al. 2024 (arXiv 2411.05743): an example that is learnt late has been at both ends.
     """

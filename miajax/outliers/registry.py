@@ -23,9 +23,8 @@ class Evidence(NamedTuple):
       probability: ``float32[M, N]``, of the label, of the finished models.
       early_logits: ``float32[M, N, C]``, after an early epoch.
       gradient_norm: ``float32[M, N]``, of the loss by the parameters, after an early epoch.
-      correct_trace: ``bool[M, E, N]``, after every epoch.
-      margins: ``float32[M, E, N]``, label's logit minus the largest other, after every epoch.
-      losses: ``float32[M, E, N]``, after every epoch, in nats.
+      margins: ``float32[M, E, N]``, label's logit minus the largest other, after every epoch; NaN once it had stopped.
+      losses: ``float32[M, E, N]``, after every epoch, in nats; NaN once it had stopped.
     """
 
     labels: Int[AnyArray, " examples"]
@@ -36,7 +35,6 @@ class Evidence(NamedTuple):
     probability: Float[AnyArray, "models examples"] | None = None
     early_logits: Float[AnyArray, "models examples classes"] | None = None
     gradient_norm: Float[AnyArray, "models examples"] | None = None
-    correct_trace: Bool[AnyArray, "models epochs examples"] | None = None
     margins: Float[AnyArray, "models epochs examples"] | None = None
     losses: Float[AnyArray, "models epochs examples"] | None = None
 
@@ -160,7 +158,7 @@ METRICS: dict[str, Metric] = {
             "large gradient early in training", "Paul et al. 2021 (arXiv 2107.07075)",
         ),
         _dynamics(
-            "forgetting", "correct_trace", lambda e: dynamics.forgetting_events(e.correct_trace),
+            "forgetting", "margins", lambda e: dynamics.forgetting_events(e.margins),
             "learnt and forgotten again, or never learnt", "Toneva et al. 2019 (arXiv 1812.05159)",
         ),
         _dynamics(

@@ -11,7 +11,7 @@ FIGURES = {
 _SPACES = {"input": "inputs", "feature": "penultimate features", "logit": "logits"}
 _OWN = {
     "el2n": "EL2N", "grand": "GraNd", "loss_trace_iqr": "loss trace IQR",
-    "negative_margin": "area under the margin, negated",
+    "negative_margin": "negated area under the margin",
 }  # fmt: skip
 Json = Mapping[str, Any]
 
@@ -28,12 +28,11 @@ def with_interval(entry: Json, figure: str) -> str:
 
 
 def best_finding(results: Json) -> str:
-    """Which metric foretells vulnerability best, in one line."""
-    by_rank, by_top = (results["best"]["all"][figure] for figure in ("spearman", "precision_at_1pct"))
-    ranks = f"{_named(by_rank)} ranks examples by vulnerability best"
-    if by_rank["metric"] == by_top["metric"]:
-        return f"{ranks}, and finds the most of the top 1 %"
-    return f"{ranks}; {label(by_top['metric'])} finds the most of the top 1 %"
+    """Which metrics foretell vulnerability best, in one line: the best and those that cannot be told from it."""
+    by_rank, by_top = (_group(results["best"]["all"][figure]) for figure in ("spearman", "precision_at_1pct"))
+    if by_rank == by_top:
+        return f"Vulnerability is ranked best, and the most of the top 1\u00a0% found, by {by_rank}"
+    return f"Vulnerability is ranked best by {by_rank}; the most of the top 1\u00a0% is found by {by_top}"
 
 
 def ranking_finding(results: Json) -> str:
@@ -142,9 +141,15 @@ def _named(of: Json) -> str:
     return name if name[0].isupper() else name[0].upper() + name[1:]
 
 
+def _group(of: Json) -> str:
+    equal = _listed(of["not_told_apart"])
+    return label(of["metric"]) + (f" and, not told apart from it, {equal}" if equal else " alone")
+
+
 def _equals(of: Json) -> str:
-    equal: Sequence[str] = of["not_told_apart"]
-    if not equal:
-        return ", and every other metric is measurably worse"
-    shown = ", ".join(map(label, equal[:6])) + (f" and {len(equal) - 6} more" if len(equal) > 6 else "")
-    return f"; not told apart from it: {shown}"
+    equal = _listed(of["not_told_apart"])
+    return f"; not told apart from it: {equal}" if equal else ", and every other metric is measurably worse"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(label, names[:6])) + (f" and {len(names) - 6} more" if len(names) > 6 else "")

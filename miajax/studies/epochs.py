@@ -9,7 +9,8 @@ Kinds of records, as ``--keep`` names them, and the files of the run folder that
     (any)       groups/<range>/validation_loss.npy        float32[G, E]     means over the validation part, if any
                 groups/<range>/validation_accuracy.npy    float32[G, E]
 
-An epoch that a model did not train, because early stopping had ended its training, is NaN.
+A model is asked as it would be handed out after that epoch: its moving average or, under early stopping, its best so
+far. Whatever it did not train for, because early stopping had ended its training, is NaN, whoever trains on beside it.
 """
 
 from collections.abc import Sequence
@@ -101,22 +102,23 @@ class EpochQueries:
 
     def record(self, group: Group, records: Records) -> None:
         """Writes what the group's models say now into the rows of its last epoch."""
-        epoch, size = group.epoch - 1, group.size
         if not self.kinds:
             return
+        epoch, recipe = group.epoch - 1, self.setup.config.recipe
+        trained = np.flatnonzero(_trained_last_epoch(group, recipe.early_stopping))
         answers: Answers = self._pool(group.state)
         if "losses" in records:
-            records["losses"][:, epoch] = _losses(answers)[:size]
+            records["losses"][trained, epoch] = _losses(answers)[trained]
         if "margins" in records:
-            records["margins"][:, epoch] = np.asarray(self._margins(answers.logits))[:size]
-        if "early" in self.kinds and group.epoch == early_epoch(self.setup.config.recipe.epochs):
+            records["margins"][trained, epoch] = np.asarray(self._margins(answers.logits))[trained]
+        if "early" in self.kinds and group.epoch == early_epoch(recipe.epochs):
             assert answers.logits is not None
-            records["early_logits"][:] = np.asarray(answers.logits)[:size, :, 0]
-            records["early_gradient_norm"][:] = self._gradient_norms(group)[:size]
+            records["early_logits"][trained] = np.asarray(answers.logits)[trained, :, 0]
+            records["early_gradient_norm"][trained] = self._gradient_norms(group)[trained]
         if self._validation is not None:
             seen = self._validation(group.state)
-            records["validation_loss"][:, epoch] = _losses(seen)[:size].mean(1)
-            records["validation_accuracy"][:, epoch] = np.asarray(seen.correct)[:size].mean(1)
+            records["validation_loss"][trained, epoch] = _losses(seen)[trained].mean(1)
+            records["validation_accuracy"][trained, epoch] = np.asarray(seen.correct)[trained].mean(1)
 
     def _gradient_norms(self, group: Group) -> np.ndarray:
         trainer, dataset = self.setup.trainer, self.setup.dataset
@@ -125,6 +127,13 @@ class EpochQueries:
             one = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf[0])), models)
             self._gradients = GradientQuerier(trainer, one, dataset.features, dataset.labels, self.placement)
         return np.asarray(self._gradients(models).parameters)
+
+
+def _trained_last_epoch(group: Group, patience: int) -> Bool[np.ndarray, " models"]:
+    """Which of the group's real models trained its last epoch: those that early stopping had not ended before."""
+    best = group.state.best
+    # ``waited`` reaches the patience in a model's last epoch, and goes past it in those that it does not train.
+    return np.ones(group.size, bool) if best is None else np.asarray(best.waited)[: group.size] <= patience
 
 
 def _losses(answers: Answers) -> np.ndarray:

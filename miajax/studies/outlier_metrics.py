@@ -7,7 +7,7 @@ outliers; an example's value is the mean over those of the chosen models that tr
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 import jax
@@ -25,8 +25,7 @@ from miajax.studies.recorded import kept_models
 
 SPACES = ("input", "feature", "logit")
 _KEPT_BY = {
-    "early_logits": "early", "gradient_norm": "early", "correct_trace": "margins", "margins": "margins",
-    "losses": "losses",
+    "early_logits": "early", "gradient_norm": "early", "margins": "margins", "losses": "losses",
 }  # fmt: skip
 # Several models' forests are averaged: each may be small. A hundred trees each would take most of the study's time.
 _ONE_OF_MANY = {"isolation_forest": functools.partial(isolation_score, trees=25)}
@@ -84,18 +83,24 @@ def spaces_of(campaign: Campaign, chosen: Int[np.ndarray, " chosen"]) -> Spaces:
     return Spaces(chosen, vectors, missing)
 
 
-def estimators(campaign: Campaign, spaces: Spaces) -> tuple[list[Estimator], dict[str, str]]:
-    """All metrics that the run's records allow, and why the others are not among them."""
+def estimators(
+    campaign: Campaign, spaces: Spaces, wanted: Collection[str] | None = None
+) -> tuple[list[Estimator], dict[str, str]]:
+    """The wanted metrics, or all, that the run's records allow, and why the others are not among them."""
     found: list[Estimator] = []
     skipped: dict[str, str] = {}
     for metric in METRICS.values():
         if metric.family == "geometry":
             for space in SPACES:
                 name = f"{space}_{metric.name}"
+                if wanted is not None and name not in wanted:
+                    continue
                 if space in spaces.missing:
                     skipped[name] = spaces.missing[space]
                 else:
                     found.append(_geometry(name, metric, campaign, spaces, space))
+        elif wanted is not None and metric.name not in wanted:
+            continue
         elif metric.family == "ensemble":
             found.append(_ensemble(metric, campaign))
         elif (trace := _trace(campaign, metric.needs[-1])) is None:
@@ -169,13 +174,12 @@ def _dynamics(metric: Metric, campaign: Campaign, models: np.ndarray, trace: np.
 
 def _trace(campaign: Campaign, field: str) -> tuple[np.ndarray, np.ndarray] | None:
     """A field of ``Evidence`` about training, and the models whose groups kept it; None if none did."""
-    kind = {"gradient_norm": "early_gradient_norm", "correct_trace": "margins"}.get(field, field)
+    kind = {"gradient_norm": "early_gradient_norm"}.get(field, field)
     kept = list(campaign.folder.kept(kind, len(campaign.valid)))
     if not kept:
         return None
     models = np.concatenate([np.arange(group.start, group.stop) for group, _ in kept])
-    array = np.concatenate([np.asarray(part) for _, part in kept])
-    return models, array > 0 if field == "correct_trace" else array
+    return models, np.concatenate([np.asarray(part) for _, part in kept])
 
 
 def _rows(campaign: Campaign, kind: str, models: np.ndarray) -> np.ndarray:

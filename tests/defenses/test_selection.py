@@ -1,3 +1,4 @@
+import jax
 import numpy as np
 
 from miajax.defenses.selection import most_outlying, relabelled
@@ -31,3 +32,17 @@ def test_a_planted_wrong_label_is_put_right():
     member = np.array([[True, False]] * 2 + [[False, True]] * 2)
     got = relabelled(labels, np.array([True, False]), probabilities, member, np.ones(4, bool))
     np.testing.assert_array_equal(got, [1, 1])
+
+
+def test_selection_works_under_jit_and_vmap():
+    rng = np.random.default_rng(0)
+    scores = rng.random((3, 40), dtype=np.float32)
+    scores[1, 7] = np.nan
+    chosen = jax.jit(jax.vmap(lambda row: most_outlying(row, 0.2)))(scores)
+    np.testing.assert_array_equal(chosen, [most_outlying(row, 0.2) for row in scores])
+    ensembles = (
+        rng.integers(0, 4, (3, 40), dtype=np.int32), chosen, rng.random((3, 6, 40, 4), dtype=np.float32),
+        rng.random((3, 6, 40)) < 0.5, np.arange(6) != [[0], [2], [5]],
+    )  # fmt: skip
+    got = jax.jit(jax.vmap(relabelled))(*ensembles)
+    np.testing.assert_array_equal(got, [relabelled(*one) for one in zip(*ensembles, strict=True)])

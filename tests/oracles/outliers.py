@@ -1,5 +1,7 @@
 """Slow float64 twins of the outlier metrics: one example at a time, from the definitions."""
 
+import itertools
+
 import numpy as np
 
 
@@ -97,13 +99,14 @@ def el2n(logits, labels):
     return out
 
 
-def forgetting_events(correct):
-    models, epochs, examples = correct.shape
+def forgetting_events(margins):
+    models, epochs, examples = margins.shape
     out = np.zeros((models, examples))
     for m in range(models):
         for n in range(examples):
-            trace = correct[m, :, n]
-            out[m, n] = sum(trace[e] and not trace[e + 1] for e in range(epochs - 1)) if trace.any() else epochs
+            right = [margin > 0 for margin in margins[m, :, n] if not np.isnan(margin)]
+            forgotten = sum(before and not after for before, after in itertools.pairwise(right))
+            out[m, n] = forgotten if any(right) else epochs
     return out
 
 
@@ -120,5 +123,8 @@ def loss_trace_iqr(losses):
 def mean_over_members(values, member, valid):
     models = range(len(values))
     return np.array(
-        [np.mean([values[m, n] for m in models if valid[m] and member[m, n]]) for n in range(values.shape[1])]
+        [
+            np.mean([values[m, n] for m in models if valid[m] and member[m, n] and not np.isnan(values[m, n])])
+            for n in range(values.shape[1])
+        ]
     )

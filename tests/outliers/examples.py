@@ -32,7 +32,6 @@ def evidence(num_examples=61, seed=0):
         probability=rng.random(cells, dtype=np.float32),
         early_logits=rng.normal(size=(*cells, NUM_CLASSES)).astype(np.float32) * 3,
         gradient_norm=rng.random(cells, dtype=np.float32),
-        correct_trace=rng.random((MODELS, EPOCHS, num_examples)) < 0.3,
-        margins=rng.normal(size=(MODELS, EPOCHS, num_examples)).astype(np.float32),
+        margins=rng.normal(loc=-0.5, size=(MODELS, EPOCHS, num_examples)).astype(np.float32),
         losses=rng.exponential(size=(MODELS, EPOCHS, num_examples)).astype(np.float32),
     )

@@ -60,6 +60,18 @@ def test_the_validation_part_is_seen_after_every_epoch(recorded):
     assert np.isfinite(recorded.folder.gather("validation_loss", 6)).all()
 
 
+def test_a_stopped_model_leaves_no_record_while_others_of_its_group_train_on(tmp_path):
+    recipe = Recipe(epochs=10, batch_size=32, learning_rate=0.3, schedule="constant", early_stopping=1)
+    folder = run_campaign(small(6, recipe=recipe, keep=KEEP, validation_fraction=0.2), tmp_path / "run").folder
+    untrained = np.isnan(folder.gather("training_loss", 6))
+    stops = (~untrained).sum(1)
+    assert len(set(stops)) > 1 and stops.max() - stops.min() > 1, "models that stop at different epochs"
+    for kind in ("margins", "losses"):
+        np.testing.assert_array_equal(np.isnan(folder.gather(kind, 6)), untrained[:, :, None] | np.zeros(240, bool))
+    for rule in ("validation_loss", "validation_accuracy"):
+        np.testing.assert_array_equal(np.isnan(folder.gather(rule, 6)), untrained)
+
+
 def test_early_signals_are_those_of_models_trained_so_far_only(recorded, tmp_path):
     """Of three epochs the first is the early one: models whose constant schedule ends there are the same."""
     train = lambda epochs: Recipe(epochs=epochs, batch_size=32, schedule="constant")  # noqa: E731
