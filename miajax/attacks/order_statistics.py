@@ -48,14 +48,15 @@ def medians(values: Float[AnyArray, "models ..."], side: Bool[AnyArray, "models 
     return Medians(jnp.where(count == 0, jnp.nan, whole), jnp.where(empty, jnp.nan, without))
 
 
-def quantile(values: Float[AnyArray, "n ..."], level: float) -> Float[Array, "..."]:
-    """The quantile along the first axis, linear between order statistics as in ``numpy.quantile``."""
+def nanquantile(values: Float[AnyArray, "n ..."], level: float) -> Float[Array, "..."]:
+    """The quantile along the first axis of what is not NaN, linear between order statistics as in ``numpy``."""
     values = jnp.asarray(values)
-    position = level * (len(values) - 1)
-    rank = int(position)
-    _, at, after = _around(values, jnp.ones(values.shape, bool), jnp.full(values.shape[1:], rank))
+    known = ~jnp.isnan(values)
+    position = level * (known.sum(0) - 1)
+    rank = jnp.floor(position).astype(jnp.int32)
+    _, at, after = _around(values, known, rank)
     share = position - rank
-    return at if share == 0 else at + share * (after - at)
+    return jnp.where(known.any(0), jnp.where(share == 0, at, at + share * (after - at)), jnp.nan)
 
 
 def order_statistic(values: Float[AnyArray, "n ..."], rank: int) -> Float[Array, "..."]:

@@ -10,13 +10,14 @@ import jax.numpy as jnp
 
 from miajax.attacks.attack import Attack
 from miajax.attacks.blocks import block_width, map_examples
-from miajax.attacks.order_statistics import quantile
+from miajax.attacks.order_statistics import nanquantile
 
 
 @jax.jit
 def _interquartile_range(losses):
+    """Over the epochs that a model trained: those after early stopping are NaN."""
     over_epochs = jnp.swapaxes(losses, 0, 1)
-    return quantile(over_epochs, 0.75) - quantile(over_epochs, 0.25)
+    return nanquantile(over_epochs, 0.75) - nanquantile(over_epochs, 0.25)
 
 
 def _loss_trace_scores(names, signals, member, valid, options):
