@@ -66,7 +66,7 @@ class Recipe:
     hamp_penalty: float = 0.0
     """weight of HAMP's reward for unsure predictions"""
     ema: float = 0.0
-    """decay of the moving average of parameters that is evaluated; 0: none"""
+    """decay of the moving average of parameters that is evaluated, at step t at most (1 + t) / (10 + t); 0: none"""
     early_stopping: int = 0
     """stop a model after so many epochs without a lower validation loss and evaluate its best; 0: never"""
     precision: Precision = "float32"
@@ -114,6 +114,8 @@ class Recipe:
             if not settings[switch]:
                 for name in names:
                     del settings[name]
+        if self.ema:
+            settings["ema_warm_up"] = "(1 + t) / (10 + t)"  # averages of older runs began without
         for field in dataclasses.fields(self):
             if field.name in _ADDED_WITH_DEFAULTS and settings[field.name] == field.default:
                 del settings[field.name]

@@ -345,9 +345,10 @@ class Trainer:
         params = optax.apply_updates(state.params, updates)
         ema = state.ema
         if ema is not None:
-            ema = jax.tree.map(
-                lambda average, new: self.recipe.ema * average + (1 - self.recipe.ema) * new, ema, params
-            )
+            # Initial weights are forgotten before the horizon of the decay itself, as De et al. 2022 have it.
+            t = (epoch * (self._total_steps(members.count) // self.recipe.epochs) + number).astype(jnp.float32)
+            decay = jnp.minimum(self.recipe.ema, (1 + t) / (10 + t))
+            ema = jax.tree.map(lambda average, new: decay * average + (1 - decay) * new, ema, params)
         after = TrainState(params, model_state, opt_state, ema, state.best, private_steps)
         if self._cut_short:
             full = number < members.count // self.recipe.batch_size

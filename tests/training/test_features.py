@@ -40,8 +40,8 @@ def same(a, b):
 
 
 @pytest.mark.slow
-def test_moving_average_is_the_sum_of_all_past_parameters(devices):
-    recipe = dataclasses.replace(BASE, epochs=1, batch_size=50, ema=0.5, schedule="constant")
+def test_moving_average_is_the_sum_of_all_past_parameters_under_a_decay_that_warms_up(devices):
+    recipe = dataclasses.replace(BASE, epochs=1, batch_size=50, ema=0.2, schedule="constant")
     _, averaged = run(devices, recipe, cuts=())
     plain = []
     for steps in range(4):  # 150 members: 3 steps an epoch
@@ -60,8 +60,8 @@ def test_moving_average_is_the_sum_of_all_past_parameters(devices):
 
         plain.append(leaves(jax.vmap(partly)(group.start(np.arange(4), member).members)))
     expected = plain[0]
-    for step in plain[1:]:
-        expected = [0.5 * e + 0.5 * p for e, p in zip(expected, step, strict=True)]
+    for decay, step in zip((1 / 10, 2 / 11, 0.2), plain[1:], strict=True):
+        expected = [decay * e + (1 - decay) * p for e, p in zip(expected, step, strict=True)]
     for a, b in zip(leaves(averaged.state.ema), expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
