@@ -54,7 +54,7 @@ def _blocks(privacy: Json) -> list[Block]:
     steps = privacy["private_steps"]
     ran = numbers.count(steps[0]) if len(set(steps)) == 1 else f"{min(steps)} to {max(steps)}"
     rows: list[list[Any]] = [
-        ["Epsilon that was spent", epsilon_text(privacy["epsilon"])],
+        ["Epsilon, of the planned steps", epsilon_text(privacy["epsilon"])],
         *mechanism_rows(privacy),
         ["Clipping norm", f"{privacy['clip_norm']:g}"],
         ["Noise multiplier", f"{privacy['noise_multiplier']:g}"],

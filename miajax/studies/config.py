@@ -186,6 +186,12 @@ class Setup:
             asked = config.privacy.asked()
             privacies = () if asked is None else (asked,)
         check_sweep(privacies, config.split)
+        if privacies and treatment is not None and treatment.weights is not None:
+            raise UserError(
+                f"treatment {treatment.name} weighs examples under differential privacy",
+                expected="training without --dp_epsilon and --dp_noise_multiplier, or a treatment without weights",
+                remedy="Clipping would undo the weights of examples whose gradients are long",
+            )
         mechanisms = tuple(
             resolve(privacy, config.recipe, trainer.capacity, trainer.ragged) for privacy in privacies
         )

@@ -103,7 +103,7 @@ def private_facts(mechanisms: Sequence[Mechanism], step: PrivateStep | None) -> 
 
 
 def privacy_record(mechanism: Mechanism, steps: Int[np.ndarray, " models"]) -> dict[str, Any]:
-    """``privacy`` of ``results.json``: the mechanism, and what its models have spent.
+    """``privacy`` of ``results.json``: the mechanism, what it guarantees of each model, and what they have spent.
 
     Args:
       mechanism: of all these models.
@@ -111,7 +111,7 @@ def privacy_record(mechanism: Mechanism, steps: Int[np.ndarray, " models"]) -> d
     """
     spent = [mechanism.epsilon(int(ran)) for ran in steps]
     return {
-        "epsilon": finite_or_none(max(spent)),
+        "epsilon": finite_or_none(mechanism.epsilon(mechanism.steps_to_answer_for(int(steps.max())))),
         **mechanism.record(),
         "private_steps": [int(ran) for ran in steps],
         "epsilon_per_model": [finite_or_none(epsilon) for epsilon in spent],

@@ -9,6 +9,7 @@ import flax.linen as nn
 import numpy as np
 import pytest
 
+from miajax.defenses.treatment import down_weight
 from miajax.errors import UserError
 from miajax.models.model import from_linen
 from miajax.models.registry import ModelOptions
@@ -56,6 +57,14 @@ def test_an_infinite_budget_survives_the_run_folder(tmp_path):
 
 def test_a_campaign_without_privacy_keeps_its_fingerprint():
     assert "privacy" not in small(2).identity()
+
+
+def test_weights_of_examples_are_refused_under_privacy():
+    weighed = down_weight(np.arange(300) < 30, 0.1)
+    with pytest.raises(UserError, match="down_weight weighs examples"):
+        Setup.of(private(2).config, treatment=weighed)
+    assert small(2).config.privacy.asked() is None
+    Setup.of(small(2).config, treatment=weighed)
 
 
 @pytest.mark.slow
@@ -140,14 +149,14 @@ def test_a_sweep_of_two_equals_two_single_runs(tmp_path):
 
 
 @pytest.mark.slow
-def test_early_stopping_spends_what_ran(tmp_path):
+def test_early_stopping_spends_what_ran_and_answers_for_what_was_planned(tmp_path):
     recipe = Recipe(epochs=8, batch_size=32, early_stopping=1)
     loud = PrivacyFlags(dp_noise_multiplier=100.0)
     campaign = run_campaign(private(4, loud, recipe=recipe, validation_fraction=0.2), tmp_path / "run")
     privacy, mechanism = common.campaign_privacy(campaign), campaign.setup.mechanisms[0]
     assert min(privacy["private_steps"]) < mechanism.steps
     assert privacy["epsilon_per_model"] == [mechanism.epsilon(steps) for steps in privacy["private_steps"]]
-    assert privacy["epsilon"] == max(privacy["epsilon_per_model"]) <= privacy["planned_epsilon"]
+    assert max(privacy["epsilon_per_model"]) <= privacy["epsilon"] == privacy["planned_epsilon"]
 
 
 class Grouped(nn.Module):

@@ -13,9 +13,10 @@ Overflow = Literal["truncate", "microbatch"]
 
 NOT_COVERED = (
     "hyperparameters chosen by looking at the same data",
-    "a number of steps that depends on the data, as under early stopping",
-    "means and deviations of the pool that images are scaled by",
+    "examples of the validation part, which early stopping looks at",
+    "means and deviations of the pool that images are scaled by, and whitening filters computed from it",
     "what is recorded of a training besides the parameters",
+    "the generator of noise and samples, which is no cipher, and its key of 64 bits, which could be searched for",
     "floating-point arithmetic",
 )
 
@@ -99,8 +100,16 @@ class Mechanism:
     releasable: bool
 
     def epsilon(self, steps: int) -> float:
-        """What ``steps`` steps have spent at ``delta``."""
+        """What ``steps`` steps have spent at ``delta``, their number fixed beforehand."""
         return accounting.epsilon(self.step, int(steps), self.delta, self.accountant)
+
+    def steps_to_answer_for(self, ran: int) -> int:
+        """The steps whose epsilon may be stated of models that ran at most ``ran``.
+
+        Those that ran fewer than were planned stopped early, by what their parameters are like: a number that depends
+        on the data, for which only the planned one is a bound.
+        """
+        return max(self.steps, int(ran))
 
     def record(self) -> dict[str, Any]:
         """JSON of what the guarantee rests on, for reports; an infinite epsilon is None."""
@@ -168,6 +177,12 @@ def resolve(privacy: Privacy, recipe: Recipe, num_members: int, ragged: bool) ->
         raise UserError(f"--dp_slots {privacy.slots} with --dp_sampling fixed_size", expected="--dp_sampling poisson")
     cut = not fixed and privacy.overflow == "truncate"
     slots = min(privacy.slots or default_slots(batch, num_members), num_members)
+    if cut and ragged and slots < batch:
+        # The accountant's bound falls with the number of members there, so that the most is not the worst.
+        raise UserError(
+            f"--dp_slots {slots} below --batch_size {batch} for models of different numbers of members",
+            expected=f"--dp_slots of at least {batch}, --dp_overflow microbatch, or --split fixed_size",
+        )
     # A sample that can't outgrow its places is never cut.
     step = SampledGaussian(privacy.sampling, num_members, batch, slots if cut and slots < num_members else None, 0.0)
     accounting.check_accountant(step, privacy.accountant)

@@ -7,6 +7,7 @@ import math
 import pytest
 
 from miajax.errors import UserError
+from miajax.training.dp.accounting import SampledGaussian, epsilon
 from miajax.training.dp.mechanism import Privacy, default_slots, resolve
 from miajax.training.recipe import Recipe
 
@@ -39,6 +40,17 @@ def test_overflow_in_microbatches_never_cuts_and_fixed_size_counts_as_itself():
     assert fixed.epsilon(420) > whole.epsilon(420), "replacing moves the sum twice as far as adding"
 
 
+def test_few_slots_are_refused_only_where_smaller_models_would_be_less_private_than_accounted():
+    few = Privacy(noise_multiplier=1.0, slots=32)
+    assert resolve(few, RECIPE, 898, ragged=False).step.slots == 32
+    assert resolve(dataclasses.replace(few, slots=64), RECIPE, 898, ragged=True).step.slots == 64
+    uncut = dataclasses.replace(few, overflow="microbatch")
+    assert resolve(uncut, RECIPE, 898, ragged=True).block == 32
+    # Why: at one sampling rate, a model of half the members spends more where samples are cut below their mean.
+    most, half = (SampledGaussian("poisson", n, batch, 32, 1.0) for n, batch in ((898, 64), (449, 32)))
+    assert most.rate == half.rate and epsilon(half, 200, 1e-5) > epsilon(most, 200, 1e-5)
+
+
 def test_default_slots_are_six_sigma_in_eights():
     assert default_slots(64, 898) == 112
     assert default_slots(64, 100) == 100
@@ -60,6 +72,7 @@ def test_an_infinite_budget_clips_without_noise():
         ({"sampling": "fixed_size", "accountant": "rdp", "slots": 70}, {}, False, "--dp_slots"),
         ({"sampling": "fixed_size"}, {}, False, "--dp_accountant pld"),
         ({"accountant": "rdp"}, {}, False, "--dp_accountant rdp"),
+        ({"slots": 63}, {}, True, "--dp_slots 63 below --batch_size 64"),
     ],
 )
 def test_what_breaks_the_guarantee_is_refused(privacy, recipe, ragged, told):
