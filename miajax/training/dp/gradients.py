@@ -13,6 +13,9 @@ from jaxtyping import Array, Float
 
 Method = Literal["product", "ghost", "explicit"]
 
+# Accelerators would round factors to 10 bits: of norms, and of the sums whose norms noise has to hide.
+_WHOLE = jax.lax.Precision.HIGHEST
+
 
 class LayerGradient(Protocol):
     """The gradients of one layer's parameters for each example of a batch, never all written out unless small."""
@@ -39,8 +42,8 @@ def _kept(factors: jax.Array, values: jax.Array) -> jax.Array:
 
 
 def _dot(subscripts: str, first: jax.Array, second: jax.Array) -> jax.Array:
-    """Whole float32: accelerators would round the factors to 10 bits, and norms bound what noise has to hide."""
-    return jnp.einsum(subscripts, first, second, precision=jax.lax.Precision.HIGHEST)
+    """Of whole float32 factors."""
+    return jnp.einsum(subscripts, first, second, precision=_WHOLE)
 
 
 def _squares(values: jax.Array) -> jax.Array:
@@ -94,7 +97,8 @@ class LinearGradient:
             kernel = jnp.sum(_kept(factors, factors[:, None, None] * self._explicit), 0)
         else:
             fan_in, fan_out = self.rows.shape[-1], cotangent.shape[-1]
-            kernel = _kept(factors, self.rows).reshape(-1, fan_in).T @ cotangent.reshape(-1, fan_out)
+            rows = _kept(factors, self.rows).reshape(-1, fan_in)
+            kernel = jnp.matmul(rows.T, cotangent.reshape(-1, fan_out), precision=_WHOLE)
         total = {"kernel": kernel.reshape(self.kernel_shape)}
         return total | {"bias": cotangent.sum((0, 1))} if self.use_bias else total
 

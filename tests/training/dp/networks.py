@@ -39,6 +39,17 @@ class Standardized(nn.Module):
         return nn.Dense(5)(x.reshape(x.shape[0], -1))
 
 
+class Behind(nn.Module):
+    """A dense layer behind another one."""
+
+    layer: nn.Module
+
+    @nn.compact
+    def __call__(self, x):
+        x = nn.tanh(self.layer(x))
+        return nn.Dense(5)(x.reshape(x.shape[0], -1))
+
+
 class Table(nn.Module):
     @nn.compact
     def __call__(self, x):
@@ -70,6 +81,17 @@ class ReadsKernel(nn.Module):
         hidden = layer(x.reshape(x.shape[0], -1))
         back = hidden @ layer.variables["params"]["kernel"].T
         return nn.Dense(5)(jnp.tanh(back))
+
+
+class BarelyReadsKernel(nn.Module):
+    """A kernel used outside its layer, for one percent of what the gradient is."""
+
+    @nn.compact
+    def __call__(self, x):
+        layer = nn.Dense(12)
+        hidden = layer(x.reshape(x.shape[0], -1))
+        back = (hidden @ layer.variables["params"]["kernel"].T)[:, :5]
+        return nn.Dense(5)(jnp.tanh(hidden)) + 1e-2 * jnp.tanh(back)
 
 
 class SeesOthers(nn.Module):
@@ -118,13 +140,13 @@ def clipped(plan, apply, loss, params, x, y, mask, clip_norm):
     return jax.jit(run, compiler_options=CHEAP)(params, x, jnp.asarray(mask))
 
 
-def assert_equal_to_explicit(plan, apply, params, x, y, mask, clip_norm, rtol=1e-5):
+def assert_equal_to_explicit(plan, apply, params, x, y, mask, clip_norm, rtol=1e-5, loss=cross_entropy):
     """The clipped sum and the norms are those of explicit gradients, to ``rtol`` of the largest entry."""
-    ours = clipped(plan, apply, cross_entropy, params, x, y, mask, clip_norm)
+    ours = clipped(plan, apply, loss, params, x, y, mask, clip_norm)
 
     def gradient_of_one(params, x, label):
         labels = jnp.broadcast_to(label, x.shape[:1])
-        return jax.grad(lambda p: cross_entropy(apply(p, x, jax.random.key(0)), labels).mean())(params)
+        return jax.grad(lambda p: loss(apply(p, x, jax.random.key(0)), labels).mean())(params)
 
     total, norms = explicit_clipped_sum(gradient_of_one, params, x, y, mask, clip_norm)
     np.testing.assert_allclose(ours.norms, norms, rtol=rtol, atol=1e-7)

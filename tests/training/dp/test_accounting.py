@@ -61,6 +61,15 @@ def test_one_full_batch_step_is_the_gaussian_mechanism():
     assert delta == pytest.approx(1e-5, rel=0.02)
 
 
+def test_one_full_batch_of_fixed_size_is_the_gaussian_mechanism_of_twice_the_norm():
+    full = SampledGaussian("fixed_size", 100, 100, None, 4.0)
+    # Renyi divergence of order a between Gaussians 2 C apart with deviation 4 C, to epsilon as dp-accounting does it.
+    orders = np.array(RdpAccountant()._orders)
+    divergence = orders * (2.0 / 4.0) ** 2 / 2
+    converted = divergence + np.log1p(-1 / orders) - np.log(1e-5 * orders) / (orders - 1)
+    assert epsilon(full, 1, 1e-5, "rdp") == pytest.approx(converted.min(), rel=1e-6)
+
+
 def test_default_slots_cost_no_epsilon_and_mean_slots_triple_it():
     exact = SampledGaussian("poisson", 898, 64, None, 1.0)
     assert epsilon(DIGITS, 420, 1e-5) == pytest.approx(epsilon(exact, 420, 1e-5), abs=1e-3)

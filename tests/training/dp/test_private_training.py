@@ -11,10 +11,14 @@ import pytest
 from miajax.errors import UserError
 from miajax.models.model import from_linen
 from miajax.training.dp.mechanism import Privacy
-from miajax.training.dp.noise import public_key
+from miajax.training.dp.noise import gaussian_like, public_key
+from miajax.training.dp.threefry import step_key
 from miajax.training.ensemble import Ensemble
+from miajax.training.losses import cross_entropy
 from miajax.training.parallel import Placement
 from miajax.training.private import private_inputs, private_trainer
+from miajax.training.recipe import Recipe
+from tests.oracles.dp import explicit_clipped_sum
 from tests.training.dp.networks import CHEAP
 from tests.training.dp.runs import RECIPE, parameters, private_ensemble, started, trained, trainer
 from tests.training.helpers import digits
@@ -98,6 +102,9 @@ def test_a_sweep_over_sampling_is_refused(ensemble):
         private_inputs([first, dataclasses.replace(first, width=12)], public_key(0))
 
 
+BIAS = 8 + 64 * 8  # where the last layer's bias stands in the flat parameters of the small network
+
+
 def step_gradients(privacy, models=2, steps=200, **options):
     """``[models, steps, parameters]``: noisy gradients at the models' first parameters, one a step number."""
     private = private_trainer(trainer(**options), privacy)
@@ -131,14 +138,18 @@ def test_noise_has_its_standard_deviation_and_differs_between_models_and_steps()
     assert np.abs(correlation).max() < 6 / np.sqrt(flat.shape[1])
 
 
-@pytest.mark.parametrize("overflow", ["microbatch", "truncate"])
-def test_a_sample_worked_off_in_blocks_sums_to_the_same(overflow):
+@pytest.mark.parametrize(("overflow", "slots"), [("microbatch", 40), ("truncate", 40), ("truncate", 12)])
+def test_a_sample_worked_off_in_blocks_sums_to_the_same(overflow, slots):
     accountant = "rdp" if overflow == "microbatch" else "pld"
-    base = Privacy(noise_multiplier=0.0, clip_norm=0.5, overflow=overflow, accountant=accountant, slots=40)
+    base = Privacy(noise_multiplier=0.0, clip_norm=0.5, overflow=overflow, accountant=accountant, slots=slots)
     whole = step_gradients(dataclasses.replace(base, microbatch=50), models=1, steps=30)
     blocks = step_gradients(dataclasses.replace(base, microbatch=7), models=1, steps=30)
     np.testing.assert_allclose(blocks, whole, atol=1e-6)
     assert np.abs(whole).max() > 0
+    # Every example adds the same bias gradient of (1, ..., 1), cut to the norm: the sums count the examples.
+    uncut = step_gradients(dataclasses.replace(base, clip_norm=1e9, microbatch=7), models=1, steps=30)
+    sizes = uncut[0, :, BIAS] * 16
+    assert (sizes.max() == pytest.approx(12, abs=1e-3)) if slots == 12 else (sizes.max() > 17)
 
 
 def test_models_of_different_size_run_the_same_number_of_steps(devices):
@@ -171,6 +182,72 @@ def test_views_of_pictures_are_averaged_before_clipping(devices):
     ensemble = private_ensemble(devices[:1], privacy, recipe=recipe, dataset=data)
     assert {layer.method for layer in ensemble.trainer.private.plan.layers} <= {"ghost", "explicit"}
     assert np.isfinite(parameters(trained(ensemble), 0)).all()
+
+
+class Grouped(nn.Module):
+    """A convolution under GroupNorm, as De et al. 2022 train them."""
+
+    @nn.compact
+    def __call__(self, x, train):
+        x = nn.relu(nn.GroupNorm(num_groups=2)(nn.Conv(4, (3, 3), strides=(2, 2))(x)))
+        return nn.Dense(10)(x.reshape(len(x), -1))
+
+
+def test_the_recipe_of_de_et_al_is_what_a_plain_loop_computes(devices):
+    """Views averaged before clipping, parts of a batch added up, noise added once, and the moving average."""
+    rng = np.random.default_rng(0)
+    data = dataclasses.replace(
+        digits(101), features=rng.integers(0, 255, (101, 8, 8, 1)).astype(np.uint8), image_shape=(8, 8, 1)
+    )
+    recipe = Recipe(epochs=2, batch_size=16, learning_rate=0.5, momentum=0.0, shift=1, flip=True, ema=0.2)
+    privacy = dataclasses.replace(PRIVACY, augmentation_multiplicity=2, microbatch=8)
+    ensemble = private_ensemble(
+        devices[:1], privacy, recipe=recipe, dataset=data, model=from_linen(Grouped(), "grouped")
+    )
+    trainer, run = ensemble.trainer, started(ensemble)
+    assert trainer.private.plan.fallback is None and trainer.private.mechanism.block == 8
+    model = 1
+    members = jax.tree.map(lambda leaf: jnp.asarray(leaf)[model], run.members)
+    params = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64)[model], run.state.params)
+    ensemble.advance(run, recipe.epochs)
+
+    @jax.jit
+    def drawn(step, epoch, number):
+        """``(x [blocks, 8, 2, 8, 8, 1], y, mask)`` of a step, and its secret."""
+        key = jax.random.fold_in(jax.random.fold_in(trainer.key(members.model_id, 2), epoch), number)
+        secret = step_key(members.private.key, members.model_id, step)
+        sample = trainer.private._sample(secret, members.count, trainer.capacity)
+        blocks = -(-len(sample.rows) // 8)
+        rows = jnp.pad(sample.rows, (0, 8 * blocks - len(sample.rows))).reshape(blocks, 8)
+        mask = (jnp.arange(8 * blocks) < sample.used).reshape(blocks, 8)
+
+        def views(block, rows):
+            draws, _ = jax.random.split(jax.random.fold_in(key, block))
+            twice = jnp.repeat(trainer.scaling(jnp.asarray(data.features)[members.ids[rows]]), 2, 0)
+            return trainer._augmented(draws, twice).reshape(8, 2, 8, 8, 1)
+
+        x = jnp.stack([views(block, rows[block]) for block in range(blocks)])
+        return x, jnp.asarray(data.labels)[members.ids[rows]], mask, secret
+
+    def gradient_of_one(params, x, label):
+        logits = lambda p: trainer.forward(p, {}, x, jax.random.key(0))[0]  # noqa: E731
+        return jax.grad(lambda p: cross_entropy(logits(p), jnp.broadcast_to(label, (2,))).mean())(params)
+
+    average, steps = params, recipe.epochs * trainer.steps_per_epoch
+    for step in range(steps):
+        x, y, mask, secret = drawn(step, *divmod(step, trainer.steps_per_epoch))
+        now = jax.tree.map(lambda p: jnp.asarray(p, jnp.float32), params)
+        total = gaussian_like(secret, now, 1.0 * 0.5)
+        for block in range(len(x)):
+            clipped, _ = explicit_clipped_sum(gradient_of_one, now, x[block], y[block], mask[block], 0.5)
+            total = jax.tree.map(np.add, total, clipped)
+        rate = 0.5 * 0.5 * (1 + np.cos(np.pi * step / steps))
+        params = jax.tree.map(lambda p, g, rate=rate: p - rate * np.asarray(g) / 16, params, total)
+        decay = min(0.2, (1 + step) / (10 + step))
+        average = jax.tree.map(lambda a, p, d=decay: d * a + (1 - d) * p, average, params)
+    for found, expected in ((run.state.params, params), (run.state.ema, average)):
+        for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+            np.testing.assert_allclose(np.asarray(a)[model], b, atol=1e-5)
 
 
 def test_batch_norm_is_refused_and_says_why():
