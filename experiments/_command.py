@@ -41,6 +41,14 @@ class Place:
     """run folder to write; runs/<experiment>-<dataset>-<fingerprint> when not given"""
 
 
+def _named(argv: Sequence[str]) -> argparse.Namespace:
+    """``--preset`` and ``--run``, which give the defaults of all other flags."""
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    early.add_argument("--preset")
+    early.add_argument("--run", type=Path)
+    return early.parse_known_args(list(argv))[0]
+
+
 def defaults_from(
     argv: Sequence[str], wishes: Mapping[str, Any] = MappingProxyType({}), start: str = "digits"
 ) -> CampaignConfig:
@@ -54,10 +62,7 @@ def defaults_from(
     Raises:
       UserError: an unknown preset, or no run in that folder.
     """
-    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    early.add_argument("--preset")
-    early.add_argument("--run", type=Path)
-    known, _ = early.parse_known_args(list(argv))
+    known = _named(argv)
     if known.run is not None:
         return stored_config(known.run)
     return dataclasses.replace(preset(known.preset or start), **wishes)
@@ -74,8 +79,8 @@ def parse(kind: type[Flags], default: Flags, argv: Sequence[str], description: s
     )
 
 
-def folder_of(place: Place, experiment: str, setup: Setup) -> Path:
-    """Where this run lies."""
+def folder_of(place: Place, experiment: str, dataset: str, identity: Mapping[str, Any]) -> Path:
+    """Where this run lies: what was named, or a folder of its own for all that its models depend on."""
     if place.out is not None and place.run is not None and place.out != place.run:
         raise UserError(
             f"--out {place.out} and --run {place.run} name two folders",
@@ -83,10 +88,7 @@ def folder_of(place: Place, experiment: str, setup: Setup) -> Path:
             remedy="--run continues and scores a run in its own folder",
         )
     named = place.out or place.run
-    return (
-        named
-        or Path("runs") / f"{experiment}-{setup.dataset.name.replace(':', '-')}-{fingerprint(setup.identity())[:8]}"
-    )
+    return named or Path("runs") / f"{experiment}-{dataset.replace(':', '-')}-{fingerprint(identity)[:8]}"
 
 
 def command_line(prog: str, argv: Sequence[str]) -> str:
@@ -103,6 +105,8 @@ def study(
     show: Callable[[Mapping[str, Any]], None],
     wishes: Mapping[str, Any] = MappingProxyType({}),
     start: str = "digits",
+    identity: Callable[[Setup, Options], Mapping[str, Any]] = lambda setup, _: setup.identity(),
+    stored: Callable[[Path], tuple[CampaignConfig, Options]] | None = None,
 ) -> Callable[[Sequence[str]], Result]:
     """The command of a study that starts from a shadow campaign; call it when everything is imported.
 
@@ -115,6 +119,8 @@ def study(
       show: prints its results.
       wishes: fields of the campaign whose defaults are the experiment's own, where no run is given.
       start: preset that gives the defaults where none is named.
+      identity: JSON of all that the study's models depend on; that of the campaign when not given.
+      stored: reads ``--run`` where a study's folder is no run folder but holds several.
     """
     import_s = time.perf_counter() - begun
     prog = f"python -m experiments.{name}"
@@ -122,11 +128,17 @@ def study(
     flags_of = dataclasses.make_dataclass("Flags", fields, frozen=True)
 
     def command(argv: Sequence[str]) -> Result:
-        default = flags_of(Place(), defaults_from(argv, wishes, start), options)
+        run_folder = _named(argv).run
+        if stored is not None and run_folder is not None:
+            campaign, own = stored(run_folder)
+        else:
+            campaign, own = defaults_from(argv, wishes, start), options
+        default = flags_of(Place(), campaign, own)
         flags: Any = parse(flags_of, default, argv, (about or "").strip(), prog)
-        setup = Setup.of(flags.campaign)
+        setup, own = Setup.of(flags.campaign), getattr(flags, name)
         called = Invocation(command_line(prog, argv), import_s, begun)
-        result = run(setup, folder_of(flags.place, name, setup), getattr(flags, name), Terminal(), called)
+        folder = folder_of(flags.place, name, setup.dataset.name, identity(setup, own))
+        result = run(setup, folder, own, Terminal(), called)
         show(result.results)
         print_end(result.results["timing"], result.folder)
         return result

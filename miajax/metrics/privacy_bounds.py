@@ -133,15 +133,16 @@ def many_models(
     Args:
       signal: higher = member; what models say of each example, not what an attack makes of other models.
       member: who trained on what.
-      choosing, measuring: two sets of models that trained well, without a common one.
+      choosing, measuring: two sets of models that trained well, without a common one; thresholds lie between the
+        signals of two choosing models.
       delta: of the guarantee.
       significance: of the bound that the choice aims at.
 
     Raises:
-      ValueError: the sets overlap, or one of them is empty.
+      ValueError: the sets overlap, fewer than two models choose, or none is measured.
     """
-    if (choosing & measuring).any() or not choosing.any() or not measuring.any():
-        raise ValueError("choosing and measuring take two sets of models")
+    if (choosing & measuring).any() or choosing.sum() < 2 or not measuring.any():
+        raise ValueError("choosing and measuring take two sets of models, and two models to choose")
     seen, inside = np.asarray(signal[choosing], np.float64), member[choosing]
     order = np.argsort(-seen, 0, kind="stable")
     ranked, called = np.take_along_axis(seen, order, 0), np.take_along_axis(inside, order, 0)
@@ -156,6 +157,30 @@ def many_models(
     return ManyModels(
         int(example), threshold, pooled_counts(cells, member[measuring, example][:, None], np.array([threshold]))
     )
+
+
+def counts_at_many_thresholds(
+    found: ManyModels,
+    signal: Float[np.ndarray, "models examples"],
+    member: Bool[np.ndarray, "models examples"],
+    choosing: Bool[np.ndarray, " models"],
+    measuring: Bool[np.ndarray, " models"],
+    thresholds: int = 10,
+) -> Counts:
+    """The chosen record's counts at quantiles of what the choosing models say of it, instead of at one threshold.
+
+    ``epsilon_from_counts`` pays for the number (Bonferroni). That is worth while where few models choose, so that
+    their one threshold is a poor guess.
+
+    Args:
+      found: by ``many_models``, of the same arguments.
+      signal, member, choosing, measuring: as there.
+      thresholds: how many.
+    """
+    levels = (np.arange(thresholds) + 0.5) / thresholds
+    places = np.quantile(np.asarray(signal[choosing, found.example], np.float64), levels)
+    column = np.s_[measuring, found.example]
+    return pooled_counts(np.asarray(signal[column], np.float64)[:, None], member[column][:, None], places)
 
 
 def pooled_counts(

@@ -170,7 +170,8 @@ def _limits(results: Json) -> Section:
     points = [
         "A bound below the promise proves nothing: a better attack, more models or other canaries may find more.",
         "A bound above the promise refutes it, for this training with these canaries, at the stated confidence.",
-        "Bounds are for adding or removing one example. A promise for replacing one compares with twice as much.",
+        "Bounds are for adding or removing one example. A promise about that implies one of twice epsilon for "
+        "replacing an example; one about replacing implies none about adding or removing, and is not tested here.",
         "The attacker sees what models say of canaries, not their parameters nor the steps of training.",
         "Which models are references, the kind of canaries and the confidence must be chosen before looking at bounds.",
     ]

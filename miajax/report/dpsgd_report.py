@@ -106,7 +106,7 @@ def _banners(results: Json) -> list[str]:
     refuted = [budget_name(point) for point in results["points"] if point["refuted_by"]]
     if not refuted:
         return []
-    return [f"A lower bound lies above the guarantee of epsilon {', '.join(refuted)}; see the notes under Limits."]
+    return [f"Lower bounds refute the guarantee of epsilon {', '.join(refuted)}; see the notes under Limits."]
 
 
 def _cards(results: Json) -> Cards:
@@ -190,7 +190,7 @@ def _spent(point: Json, epsilon: float | None) -> str | None:
 def _valid(results: Json) -> Sequence[str]:
     """The bounds that hold for any mechanism."""
     facts = results["bounds"]
-    return [name for name in facts if not facts[name]["heuristic"] and not name.endswith("gdp")]
+    return [name for name in facts if facts[name]["in_verdict"]]
 
 
 def _best(results: Json, point: Json) -> float:
@@ -217,10 +217,14 @@ def _bounds(results: Json) -> Section:
     private = [point for point in results["points"] if point["epsilon"] is not None]
     below = not any(point["refuted_by"] for point in private)
     finding = (
-        "Every lower bound lies below its guarantee" if private and below
-        else "Some lower bound lies above its guarantee" if private else "Nothing is promised, so nothing is refuted"
+        "No lower bound refutes its guarantee" if private and below
+        else "Some guarantee is refuted" if private else "Nothing is promised, so nothing is refuted"
     )  # fmt: skip
-    level = f"Where it is valid, a bound lies above the truth with probability {results['significance']:g} at most."
+    level = (
+        f"Where it is valid, a bound lies above the truth with probability {results['significance']:g} at most. A "
+        "guarantee is refuted only by bounds that assume nothing of the mechanism, at that probability for all "
+        "guarantees together."
+    )
     blocks: list[Block] = [
         Table(columns, rows, level),
         Points(rests, "What each bound rests on"),
@@ -247,7 +251,7 @@ def _limits(results: Json) -> Section:
         "Each budget's models were trained by one recipe, chosen beforehand: its choice spends privacy that no epsilon "
         "here counts, where it was chosen on the same data.",
         "A lower bound says what these attacks on these models refute, not what is safe; better canaries refute more.",
-        "Every budget is tested by itself: among many bounds one may lie above the truth by chance.",
+        "Each bound holds by itself: among those of many budgets one may lie above the truth by chance.",
         *(str(note) for note in results["notes"]),
     ]
     return Section("Limits", "Attacks bound the loss from below, the accountant from above", [Points(points)])

@@ -7,17 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from miajax.errors import UserError
-from miajax.runs.atomic import atomic_file, write_text
+from miajax.runs.atomic import atomic_file, write_json, write_text
 from miajax.studies import common
 from miajax.studies.campaign import Campaign, run_campaign
-from miajax.studies.config import Setup
-from miajax.studies.dpsgd_points import BOUNDS, HEURISTICS, Models, measured
+from miajax.studies.config import CampaignConfig, Setup, plain
+from miajax.studies.dpsgd_points import BOUNDS, HEURISTICS, IN_VERDICT, Models, measured
 from miajax.studies.invocation import Invocation
 from miajax.studies.presets import preset
 from miajax.studies.privacy import PrivacyFlags
 from miajax.studies.progress import Reporter, Silent
 from miajax.studies.results import StudyResult
+from miajax.studies.stored import stored_study
+from miajax.training.dp import accounting
 from miajax.training.dp.mechanism import NOT_COVERED, Privacy
+from miajax.training.recipe import Recipe
+
+STUDY_FILE = "study.json"
+_PRIVATE_RECIPE = "private"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,10 +32,12 @@ class DpsgdOptions:
 
     epsilons: tuple[float, ...] = (math.inf, 50.0, 10.0, 8.0, 3.0, 1.0)
     """budgets, each with --num_shadows models; inf: gradients are clipped, no noise is added"""
-    non_private_recipe: str | None = "digits"
-    """preset whose recipe the models without privacy train by; None: the private recipe, neither clipped nor noisy"""
+    non_private_recipe: str | None = None
+    """preset whose recipe the models without privacy train by; private: the private recipe, neither clipped nor noisy;
+    not given: digits for the data set of that name, private for all others"""
     significance: float = 0.05
-    """probability that a lower bound on epsilon lies above the truth, at most; for each bound by itself"""
+    """probability that a lower bound on epsilon lies above the truth, at most: for each bound by itself, and for all
+    refuted guarantees together"""
 
     def __post_init__(self):
         if not self.epsilons:
@@ -41,7 +49,7 @@ class DpsgdOptions:
             raise UserError(f"--epsilons {' '.join(map(str, self.epsilons))}", expected="each budget once")
         if not 0 < self.significance < 0.5:
             raise UserError(f"--significance {self.significance}", expected="a probability in (0, 0.5)")
-        if self.non_private_recipe is not None:
+        if self.non_private_recipe not in (None, _PRIVATE_RECIPE):
             preset(self.non_private_recipe)
 
 
@@ -77,23 +85,32 @@ def run_dpsgd(
     Raises:
       UserError: see ``run_campaign``.
     """
-    options, reporter = options or DpsgdOptions(), reporter or Silent()
+    options, reporter, config = options or DpsgdOptions(), reporter or Silent(), setup.config
     called = invocation or Invocation()
     if path.exists() and not path.is_dir():
         raise UserError(f"--out {path} is a file", expected="a new folder, or one that this study began")
     private_setup, plain_setup = setups(setup, options)
+    asked = {
+        name: plain(dataclasses.asdict(settings)) for name, settings in (("campaign", config), ("options", options))
+    }
+    if not (path / "private").exists():  # a study of other settings is refused below, and keeps its own
+        write_json(path / STUDY_FILE, asked)
     private = run_campaign(private_setup, path / "private", reporter)
     non_private = run_campaign(plain_setup, path / "non_private", reporter)
+    write_json(path / STUDY_FILE, asked)
     with called.timed("attack"):
-        points, plain, notes = _points(private, non_private, options)
+        points, without, notes = _points(private, non_private, options)
     results: dict[str, Any] = {
         **_head(private, non_private),
         "epsilons": [label(epsilon) for epsilon in options.epsilons],
         "significance": options.significance,
         "points": points,
-        "non_private": plain,
-        "bounds": {name: {"rests_on": text, "heuristic": name in HEURISTICS} for name, text in BOUNDS.items()},
-        "notes": [*notes, *_notes(private, points)],
+        "non_private": without,
+        "bounds": {
+            name: {"rests_on": text, "heuristic": name in HEURISTICS, "in_verdict": name in IN_VERDICT}
+            for name, text in BOUNDS.items()
+        },
+        "notes": [*notes, *_notes(private, points, options.significance)],
     }
     with called.reporting(path, results, [private.timing, non_private.timing]):
         _write_report(path, results, private, called.command)
@@ -102,16 +119,37 @@ def run_dpsgd(
 
 def setups(setup: Setup, options: DpsgdOptions) -> tuple[Setup, Setup]:
     """The campaign of all budgets, whose models take them in turn, and the one without privacy."""
-    config = setup.config
-    base = setup.privacies[0] if setup.privacies else Privacy(epsilon=1.0)
-    privacies = [
-        dataclasses.replace(base, epsilon=epsilon, noise_multiplier=None) for epsilon in options.epsilons
-    ]
+    config, privacies = setup.config, _privacies(setup, options)
     given = (setup.dataset, setup.trainer.model, setup.trainer.optimizer)
     many = dataclasses.replace(config, num_shadows=config.num_shadows * len(privacies))
-    recipe = config.recipe if options.non_private_recipe is None else preset(options.non_private_recipe).recipe
-    plain = dataclasses.replace(config, recipe=recipe, privacy=PrivacyFlags())
-    return Setup.of(many, *given, privacies=privacies), Setup.of(plain, *given)
+    without = dataclasses.replace(config, recipe=_plain_recipe(setup, options), privacy=PrivacyFlags())
+    return Setup.of(many, *given, privacies=privacies), Setup.of(without, *given)
+
+
+def identity(setup: Setup, options: DpsgdOptions) -> dict[str, Any]:
+    """JSON of all that the study's models depend on, but their number: it names the study's folder."""
+    budgets = [plain(dataclasses.asdict(privacy)) for privacy in _privacies(setup, options)]
+    return {**setup.identity(), "privacy": budgets, "non_private_recipe": _plain_recipe(setup, options).identity()}
+
+
+def stored(path: Path) -> tuple[CampaignConfig, DpsgdOptions]:
+    """What a study's folder was asked for.
+
+    Raises:
+      UserError: ``path`` is no folder of this study.
+    """
+    return stored_study(path, STUDY_FILE, DpsgdOptions)
+
+
+def _privacies(setup: Setup, options: DpsgdOptions) -> list[Privacy]:
+    base = setup.privacies[0] if setup.privacies else Privacy(epsilon=1.0)
+    return [dataclasses.replace(base, epsilon=epsilon, noise_multiplier=None) for epsilon in options.epsilons]
+
+
+def _plain_recipe(setup: Setup, options: DpsgdOptions) -> Recipe:
+    """What models without privacy train by."""
+    name = options.non_private_recipe or ("digits" if setup.dataset.name == "digits" else _PRIVATE_RECIPE)
+    return setup.config.recipe if name == _PRIVATE_RECIPE else preset(name).recipe
 
 
 def label(epsilon: float) -> str:
@@ -124,18 +162,19 @@ def _points(
 ) -> tuple[list[dict[str, Any]], dict[str, Any], list[str]]:
     mechanisms = private.setup.mechanisms
     delta, turns = mechanisms[0].delta, len(mechanisms)
+    budgets = sum(math.isfinite(mechanism.epsilon(mechanism.steps)) for mechanism in mechanisms)
     points, about = [], {}
     for place, (epsilon, mechanism) in enumerate(zip(options.epsilons, mechanisms, strict=True)):
         point, notes = measured(
-            Models.of(private, place, turns), mechanism, epsilon, delta, options.significance
+            Models.of(private, place, turns), mechanism, epsilon, delta, options.significance, budgets
         )
         points.append(point)
         for note in notes:
             about.setdefault(note, []).append(f"epsilon {label(epsilon)}")
-    plain, notes = measured(Models.of(non_private), None, None, delta, options.significance)
+    without, notes = measured(Models.of(non_private), None, None, delta, options.significance)
     for note in notes:
         about.setdefault(note, []).append("no privacy")
-    return points, plain, [f"{', '.join(where)}: {note}" for note, where in about.items()]
+    return points, without, [f"{', '.join(where)}: {note}" for note, where in about.items()]
 
 
 def _head(private: Campaign, non_private: Campaign) -> dict[str, Any]:
@@ -162,18 +201,19 @@ def _head(private: Campaign, non_private: Campaign) -> dict[str, Any]:
     }
 
 
-def _notes(private: Campaign, points: Sequence[Mapping[str, Any]]) -> list[str]:
-    notes = list(private.notes)
-    if private.setup.config.split != "bernoulli":
+def _notes(private: Campaign, points: Sequence[Mapping[str, Any]], significance: float) -> list[str]:
+    notes, adjacency = list(private.notes), private.setup.mechanisms[0].step.adjacency
+    if private.setup.config.split != "bernoulli" and adjacency == accounting.ADD_OR_REMOVE_ONE:
         notes.append(
             "Under a split of fixed size, models with and without a record differ in a second record too: lower bounds "
-            "are for replacing a record, the accountant's epsilon for adding one. Use --split bernoulli."
+            "are for replacing a record, the accountant's epsilon for adding one, which is refuted only where a bound "
+            "exceeds twice epsilon at (1 + e^epsilon) delta. Use --split bernoulli."
         )
     for point in points:
         if point["refuted_by"]:
             notes.append(
                 f"Epsilon {point['epsilon']:.4g} is refuted by {', '.join(point['refuted_by'])}: a bug in the "
-                "mechanism, chance (see significance), or a heuristic where it does not hold."
+                f"mechanism, or chance, which refutes any of the guarantees with probability {significance:g} at most."
             )
     if private.setup.dataset.synthetic:
         notes.append(f"{private.setup.dataset.name} is synthetic: its figures say nothing about real people.")

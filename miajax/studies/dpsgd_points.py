@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -35,6 +35,8 @@ BOUNDS: Mapping[str, str] = {
     "pooled_gdp": "heuristic: the same counts, for mechanisms that are Gaussian in the limit",
 }
 HEURISTICS = frozenset({"pooled_clopper_pearson", "pooled_gdp"})
+IN_VERDICT = ("clopper_pearson", "one_run")
+"""Bounds that assume nothing of the mechanism: only they refute a guarantee."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -47,7 +49,8 @@ class Models:
       valid: ``bool[M]``.
       labels: ``int32[N]``.
       steps: ``int32[M]``, private steps that each ran, or None.
-      fair: whether a fair coin of its own drew each record into each model.
+      apart: whether each record was drawn into each model by itself: models with and without it differ in nothing else.
+      fair: whether that was by a fair coin.
     """
 
     signals: Float[np.ndarray, "models examples queries"]
@@ -56,6 +59,7 @@ class Models:
     valid: Bool[np.ndarray, " models"]
     labels: Int[np.ndarray, " examples"]
     steps: Int[np.ndarray, " models"] | None
+    apart: bool
     fair: bool
 
     @classmethod
@@ -70,12 +74,32 @@ class Models:
             campaign.valid[every],
             campaign.setup.dataset.labels,
             None if steps is None else steps[every],
+            config.split == "bernoulli",
             config.split == "bernoulli" and config.member_fraction == 0.5,
         )
 
 
+class Evidence(NamedTuple):
+    """What lower bounds rest on, all of it of models that chose nothing.
+
+    Attributes:
+      single: one record over the measured models.
+      guesses: about the records of the measured models, or None where no fair coins drew them.
+      pooled: counts over all records and measured models.
+    """
+
+    single: privacy_bounds.ManyModels
+    guesses: one_run.Guesses | None
+    pooled: privacy_bounds.Counts
+
+
 def measured(
-    models: Models, mechanism: Mechanism | None, target: float | None, delta: float, significance: float
+    models: Models,
+    mechanism: Mechanism | None,
+    target: float | None,
+    delta: float,
+    significance: float,
+    budgets: int = 1,
 ) -> tuple[dict[str, Any], list[str]]:
     """A point of ``results.json``, and notes on what it lacks.
 
@@ -84,14 +108,15 @@ def measured(
       mechanism: that they trained under, or None.
       target: epsilon that was asked for, None for none.
       delta: at which lower bounds are taken.
-      significance: of each lower bound.
+      significance: of each lower bound; and of all verdicts of the study together.
+      budgets: how many guarantees the study tests.
     """
     known = models.valid[:, None]
     inside, outside = models.member & known, ~models.member & known
     test = mean_rate([share_correct(models.correct, outside)])
     train = mean_rate([share_correct(models.correct, inside)])
     found, notes = _attacked(models)
-    bounds, detail = lower_bounds(models, delta, significance)
+    evidence = gathered(models, delta, significance)
     point = {
         "epsilon_target": None if target is None else finite_or_none(target),
         **_guarantee(mechanism, models, delta),
@@ -101,30 +126,32 @@ def measured(
         "test_accuracy": test.value,
         "test_accuracy_ci": test.ci,
         **found,
-        "epsilon_lower": bounds,
-        "epsilon_lower_detail": detail,
+        "epsilon_lower": lower_bounds(evidence, delta, significance),
+        "epsilon_lower_detail": _detail(evidence, delta, significance),
+        "refuted_by": [],
     }
-    point["refuted_by"] = [
-        name
-        for name, bound in bounds.items()
-        if bound is not None and point["epsilon"] is not None and bound > point["epsilon"]
-    ]
+    if mechanism is not None and point["epsilon"] is not None:
+        promise = (point["epsilon"], delta)
+        if not models.apart and mechanism.step.adjacency == accounting.ADD_OR_REMOVE_ONE:
+            promise = accounting.replacing(*promise)  # models with and without a record differ in another one too
+        point["refuted_by"] = refuting(evidence, *promise, significance / budgets)
     return point, notes
 
 
 def _guarantee(mechanism: Mechanism | None, models: Models, delta: float) -> dict[str, Any]:
-    """What the accountants say of the steps that ran; None where there is no guarantee."""
+    """What the accountants say of the training; None where there is no guarantee."""
     if mechanism is None or models.steps is None:
         nothing = dict.fromkeys(("epsilon", "clip_norm", "noise_multiplier", "private_steps"))
         return {**nothing, "delta": delta, "epsilon_by_accountant": {"pld": None, "rdp": None}}
-    steps = int(models.steps.max())
+    ran = int(models.steps.max())
+    steps = mechanism.steps_to_answer_for(ran)
     return {
         "epsilon": finite_or_none(mechanism.epsilon(steps)),
         "delta": delta,
         "epsilon_by_accountant": {name: _by(mechanism, steps, name) for name in ("pld", "rdp")},
         "clip_norm": mechanism.clip_norm,
         "noise_multiplier": mechanism.step.noise_multiplier,
-        "private_steps": steps,
+        "private_steps": ran,
     }
 
 
@@ -151,29 +178,67 @@ def _attacked(models: Models) -> tuple[dict[str, Any], list[str]]:
     }, notes
 
 
-def lower_bounds(models: Models, delta: float, significance: float) -> tuple[dict[str, float | None], dict[str, Any]]:
-    """Every lower bound on epsilon by name, None where it would not hold, and what those on one record rest on.
+def gathered(models: Models, delta: float, significance: float) -> Evidence | None:
+    """What the models show, or None where they are too few to show anything.
 
     Models of even place choose records and thresholds and shadow those of odd place, which are measured.
+
+    Args:
+      models: trained alike.
+      delta, significance: of the bounds that the choices aim at.
     """
     even = np.arange(len(models.valid)) % 2 == 0
     choosing, measuring = models.valid & even, models.valid & ~even
-    if not (choosing.any() and measuring.any()):
-        return dict.fromkeys(BOUNDS, 0.0), {}
+    if choosing.sum() < 2 or not measuring.any():
+        return None
     signal = models.signals.mean(-1)
-    single = privacy_bounds.many_models(signal, models.member, choosing, measuring, delta, significance)
     # Models that shadow nobody are scored all the same: against the choosing models alone.
     scores = np.array(lira_scores(models.signals, models.member, choosing)[ATTACK])
     scores[~np.isfinite(scores)] = np.nan
-    pooled = _pooled(scores, models, choosing, measuring)
-    bounds = {
-        "clopper_pearson": privacy_bounds.epsilon_from_counts(single.counts, delta, significance),
-        "gdp": privacy_bounds.gdp_epsilon_from_counts(single.counts, delta, significance),
-        **_one_run(scores, models, choosing, measuring, delta, significance),
+    return Evidence(
+        privacy_bounds.many_models(signal, models.member, choosing, measuring, delta, significance),
+        _guesses(scores, models, choosing, measuring, delta, significance) if models.fair else None,
+        _pooled(scores, models, choosing, measuring),
+    )
+
+
+def lower_bounds(evidence: Evidence | None, delta: float, significance: float) -> dict[str, float | None]:
+    """Every lower bound on epsilon by name, each at this significance by itself; None where it would not hold."""
+    if evidence is None:
+        return dict.fromkeys(BOUNDS, 0.0)
+    single, guesses, pooled = evidence.single.counts, evidence.guesses, evidence.pooled
+    return {
+        "clopper_pearson": privacy_bounds.epsilon_from_counts(single, delta, significance),
+        "gdp": privacy_bounds.gdp_epsilon_from_counts(single, delta, significance),
+        "one_run": None if guesses is None else one_run.one_run_epsilon(guesses, delta, significance),
+        "one_run_gdp": None if guesses is None else one_run.gdp_one_run_epsilon(guesses, delta, significance),
         "pooled_clopper_pearson": privacy_bounds.epsilon_from_counts(pooled, delta, significance),
         "pooled_gdp": privacy_bounds.gdp_epsilon_from_counts(pooled, delta, significance),
     }
-    detail = {
+
+
+def refuting(evidence: Evidence | None, epsilon: float, delta: float, significance: float) -> list[str]:
+    """The bounds that refute (epsilon, delta).
+
+    Only ``IN_VERDICT`` can; each gets its share of the significance (Bonferroni).
+
+    Args:
+      evidence: of the models.
+      epsilon, delta: a guarantee about what models with and without a record differ in.
+      significance: probability that a guarantee which holds is refuted.
+    """
+    if evidence is None or delta >= 1:
+        return []
+    bounds = lower_bounds(evidence, delta, significance / len(IN_VERDICT))
+    return [name for name in IN_VERDICT if (bounds[name] or 0.0) > epsilon]
+
+
+def _detail(evidence: Evidence | None, delta: float, significance: float) -> dict[str, Any]:
+    """What the bounds on one record rest on."""
+    if evidence is None:
+        return {}
+    single = evidence.single
+    return {
         "example": single.example,
         "threshold": single.threshold,
         "true_positives": int(single.counts.true_positives[0]),
@@ -182,15 +247,12 @@ def lower_bounds(models: Models, delta: float, significance: float) -> tuple[dic
         "non_members": single.counts.non_members,
         "largest_possible": _largest(single.counts, delta, significance),
     }
-    return bounds, detail
 
 
-def _one_run(
+def _guesses(
     scores: np.ndarray, models: Models, choosing: np.ndarray, measuring: np.ndarray, delta: float, significance: float
-) -> dict[str, float | None]:
-    """Bounds from guesses about the records that the choosing models give away most."""
-    if not models.fair:
-        return {"one_run": None, "one_run_gdp": None}
+) -> one_run.Guesses:
+    """Guesses about the records that the choosing models give away most."""
     told, member = scores[choosing], models.member[choosing]
     known = ~np.isnan(told)
     inside, outside = known & member, known & ~member
@@ -201,11 +263,7 @@ def _one_run(
         told[:, canaries], member[:, canaries], int(measuring.sum()), delta, significance
     )
     cells = np.ix_(measuring, canaries)
-    guesses = one_run.together(one_run.guess(scores[cells], models.member[cells], *shares))
-    return {
-        "one_run": one_run.one_run_epsilon(guesses, delta, significance),
-        "one_run_gdp": one_run.gdp_one_run_epsilon(guesses, delta, significance),
-    }
+    return one_run.together(one_run.guess(scores[cells], models.member[cells], *shares))
 
 
 def _pooled(

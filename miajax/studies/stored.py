@@ -5,12 +5,14 @@ import math
 import types
 import typing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from miajax.errors import UserError
 from miajax.runs.atomic import read_json
 from miajax.runs.folder import RunFolder
 from miajax.studies.config import CampaignConfig
+
+Options = TypeVar("Options")
 
 
 def _rebuilt(kind: Any, value: Any, where: str) -> Any:
@@ -20,8 +22,9 @@ def _rebuilt(kind: Any, value: Any, where: str) -> Any:
         if unknown:
             raise UserError(f"{where} holds unknown settings ({', '.join(sorted(unknown))})", expected=", ".join(hints))
         return kind(**{name: _rebuilt(hints[name], value[name], where) for name in value})  # type: ignore[operator]
-    if isinstance(value, list) and tuple in {typing.get_origin(k) for k in (kind, *typing.get_args(kind))}:
-        return tuple(value)
+    for one in (kind, *typing.get_args(kind)):
+        if isinstance(value, list) and typing.get_origin(one) is tuple:
+            return tuple(_rebuilt(typing.get_args(one)[0], entry, where) for entry in value)
     if value == "inf" and float in (kind, *typing.get_args(kind)):
         return math.inf
     if isinstance(kind, types.UnionType) and value is not None:
@@ -39,3 +42,21 @@ def stored_config(path: Path) -> CampaignConfig:
     RunFolder.open(path)
     where = path / "config.json"
     return _rebuilt(CampaignConfig, read_json(where), str(where))
+
+
+def stored_study(path: Path, name: str, options: type[Options]) -> tuple[CampaignConfig, Options]:
+    """The campaign and the options of a study that keeps several run folders below its own.
+
+    Args:
+      path: the study's folder.
+      name: of the file there, ``{campaign, options}``.
+      options: the study's own flags.
+
+    Raises:
+      UserError: there is no such file, or it is not one of this version.
+    """
+    where = path / name
+    if not where.is_file():
+        raise UserError(f"{path} is not a folder of this study", expected=f"one that holds {name}")
+    asked = read_json(where)
+    return _rebuilt(CampaignConfig, asked["campaign"], str(where)), _rebuilt(options, asked["options"], str(where))

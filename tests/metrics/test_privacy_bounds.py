@@ -127,6 +127,8 @@ def test_sets_of_models_that_overlap_are_refused():
     signal, member = revealing(np.random.default_rng(5), 8, 3, 1.0)
     with pytest.raises(ValueError, match="two sets"):
         many_models(signal, member, np.ones(8, bool), np.ones(8, bool), 1e-5)
+    with pytest.raises(ValueError, match="two models to choose"):
+        many_models(signal, member, np.arange(8) == 0, np.arange(8) > 0, 1e-5)
 
 
 def test_scores_that_are_missing_are_no_trials():

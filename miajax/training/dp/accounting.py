@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Sampling = Literal["poisson", "fixed_size"]
 Accountant = Literal["pld", "rdp"]
 
+ADD_OR_REMOVE_ONE, REPLACE_ONE = "add or remove one example", "replace one example"
+
 # Losses are rounded up to multiples of this, so the bound stays a bound; 1e-4 lowers epsilon 8 by less than 2e-4.
 _LOSS_GRID = 1e-3
 _NOISE_TOLERANCE = 1e-3
@@ -52,7 +54,7 @@ class SampledGaussian:
     @property
     def adjacency(self) -> str:
         """Between which data sets the guarantee compares."""
-        return "replace one example" if self.sampling == "fixed_size" else "add or remove one example"
+        return REPLACE_ONE if self.sampling == "fixed_size" else ADD_OR_REMOVE_ONE
 
     def event(self) -> "dp_accounting.DpEvent":
         """The step for dp-accounting."""
@@ -114,6 +116,14 @@ def epsilon(step: SampledGaussian, steps: int, delta: float, accountant: Account
     else:
         ledger = PLDAccountant(adjacent, _LOSS_GRID)
     return float(ledger.compose(step.event(), steps).get_epsilon(delta))
+
+
+def replacing(epsilon: float, delta: float) -> tuple[float, float]:
+    """What (epsilon, delta) for adding or removing one example implies for replacing one: removing, then adding.
+
+    The definition applied twice, ``(2 epsilon, (1 + e^epsilon) delta)``; the converse does not hold.
+    """
+    return 2 * epsilon, min(1.0, delta * (1 + math.exp(min(epsilon, 700.0))))
 
 
 def calibrated_noise(
