@@ -42,12 +42,13 @@ def trade_off_figure(results: Json) -> "Figure":
     left, right = min(row["test_accuracy"] for row in results["rows"]), max(
         row["test_accuracy"] for row in results["rows"]
     )
+    step = min(0.043, 0.95 / len(results["rows"]))
     for number, row in enumerate(results["rows"], 1):
         figures, same = most_vulnerable(row)
         value, interval = rate(figures)
         colour, marker = STAGES[row["stage"]]
         title = f"{number}  {row['title']}"
-        figure.text(0.6, 0.965 - 0.043 * number, title, fontsize=8, color=colour, va="center")
+        figure.text(0.6, 0.965 - step * number, title, fontsize=8, color=colour, va="center")
         if value is None or interval is None:
             continue
         x = 100 * row["test_accuracy"]

@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from miajax.report import numbers, plots, provenance
-from miajax.report.defenses_figures import FPR, knowledge_figure, most_vulnerable, rate, trade_off_figure
+from miajax.report.attack_faces import face
+from miajax.report.defenses_figures import FPR, knowledge_figure, rate, trade_off_figure
+from miajax.report.defenses_words import (
+    defences,
+    defenses_finding,
+    inline,
+    named_share,
+    specific_finding,
+    thresholds_finding,
+)
 from miajax.report.numbers import Estimate, estimate
 from miajax.report.page import Block, Card, Cards, Column, Details, Figure, Page, Points, Prose, Section, Table
 
@@ -45,9 +54,7 @@ def render_defenses_report(results: Json, config: Json, manifest: Json, command:
     rows = results["rows"]
     fingerprint = str(manifest.get("fingerprint") or "")
     sections = [_summary(results), _knowledge(rows), _thresholds(results)]
-    for each in (_reweighting(rows), _specific(results), _price(rows)):
-        if each is not None:
-            sections.append(each)
+    sections += [each for each in (_reweighting(rows), _specific(results), _price(rows)) if each is not None]
     return Page(
         kicker="Defences against membership inference",
         title=f"What protects, on {results['dataset']}",
@@ -55,7 +62,7 @@ def render_defenses_report(results: Json, config: Json, manifest: Json, command:
         facts=[
             ("Data set", str(results["dataset"])),
             ("Model", str(results["model"])),
-            ("Defences", numbers.count(len(rows) - 1)),
+            ("Defences", numbers.count(len(defences(rows)))),
             ("Models of each", numbers.count(results["num_shadows"])),
             ("Examples", numbers.count(results["num_examples"])),
             ("Fingerprint", fingerprint[:_SHORT]),
@@ -78,55 +85,27 @@ def _auc(figures: Json | None, reason: str = "None of these examples is left.") 
     )
 
 
-def _shares(row: Json) -> float | None:
-    """What an informed attacker gets from the most vulnerable, where they are still there."""
-    figures, same = most_vulnerable(row)
-    return rate(figures)[0] if same else None
-
-
-def defenses_finding(rows: list[Json]) -> str:
-    """Which defence leaves least, and what it costs, in two sentences."""
-    original = rows[0]
-    ago = _shares(original)
-    known = [row for row in rows[1:] if _shares(row) is not None]
-    if ago is None or not known:
-        return "Too few models to tell what protects the most vulnerable examples."
-    best = min(known, key=lambda row: _shares(row) or 0.0)
-    cost = original["test_accuracy"] - best["test_accuracy"]
-    price = f"{numbers.points(cost)} of accuracy" if cost > 0 else "no accuracy"
-    return (
-        f"Of {numbers.counted(len(rows) - 1, 'defence')}, {_inline(best)} leaves least: an attacker who knows it names "
-        f"{numbers.percent(_shares(best) or 0.0)} of the most vulnerable members at 1\u00a0% false alarms, "
-        f"{numbers.percent(ago)} without defence. It costs {price}."
-    )
-
-
 def _brief(seconds: float) -> str:
     """Seconds, or milliseconds where there are few."""
     return "none" if seconds == 0 else numbers.seconds(seconds) if seconds >= 0.1 else f"{1000 * seconds:.2g} ms"
 
 
-def _inline(row: Json) -> str:
-    title = row["title"]
-    named = any(letter.isupper() for letter in title[1:]) or title[1].isdigit()
-    return title if named else title[0].lower() + title[1:]
-
-
 def _summary(results: Json) -> Section:
-    rows = results["rows"]
+    rows, attack = results["rows"], face(results["lira"]).label
     original = rows[0]
     cards = [
         Card("Undefended: all examples", f"{original['lira_adaptive']['auc']:.3f}",
              str(_auc(original["lira_adaptive"]).interval_text), "AUC of LiRA"),
-        Card("Most vulnerable 1 %", numbers.percent(_shares(original) or 0.0),
+        Card("Most vulnerable 1 %", numbers.percent(named_share(original) or 0.0),
              numbers.percent_interval(rate(original["lira_adaptive"]["top_1pct"])[1]), "of members named at 1 % FPR"),
         Card("Undefended: accuracy", numbers.percent(original["test_accuracy"]), "", "on non-members"),
     ]  # fmt: skip
     strong = [
-        row for row in rows[1:]
+        row for row in defences(rows)
         if _lower(row["lira_adaptive"]["top_1pct_change"]) and original["test_accuracy"] - row["test_accuracy"] < 0.01
     ]
-    many = f"{len(strong)} of {numbers.counted(len(rows) - 1, 'defence')} lower" if strong else "No defence lowers"
+    tried = numbers.counted(len(defences(rows)), "defence")
+    many = f"{len(strong)} of {tried} lower" if strong else "No defence lowers"
     finding = (
         f"{many} what an informed attacker gets from the most vulnerable for less than a point of accuracy"
     )
@@ -155,7 +134,7 @@ def _summary(results: Json) -> Section:
                 + ". Bars are 95 % intervals. A hollow point stands for examples that are most vulnerable under the "
                 "defence, since it removed those that were.",
             ),
-            Table(columns, body, "LiRA online against every model. Brackets are 95 % intervals.", emphasis=[0]),
+            Table(columns, body, f"{attack} against every model. Brackets are 95 % intervals.", emphasis=[0]),
         ],
         [
             "The most vulnerable 1 % are chosen on even models without defence and judged on odd ones.",
@@ -188,7 +167,7 @@ def _knowledge(rows: list[Json]) -> Section:
     finding = "Knowing the defence gains the attacker nothing"
     if row is not None and most > 0.005:
         finding = (
-            f"Judged by an attacker who does not know it, {_inline(row)} seems to leave an AUC of "
+            f"Judged by an attacker who does not know it, {inline(row)} seems to leave an AUC of "
             f"{row['lira_naive']['auc']:.3f}; one who does gets {row['lira_adaptive']['auc']:.3f}"
         )
     blocks: list[Block] = [
@@ -199,7 +178,7 @@ def _knowledge(rows: list[Json]) -> Section:
         )
     ]
     if higher:
-        names = ", ".join(_inline(r) for r in higher)
+        names = ", ".join(inline(r) for r in higher)
         blocks.append(Prose([f"More leaks than without a defence, by a paired 95 % interval of the AUC: {names}."]))
     return Section("Knowledge", finding, blocks, ["An attacker who tunes more than the shadow models may get more."])
 
@@ -211,7 +190,6 @@ def rows_of(rows: list[Json]) -> Json:
 
 def _thresholds(results: Json) -> Section:
     rows = results["rows"]
-    first = rows[0]
     columns = [
         Column("Defence"), Column("AUC", "number", "threshold on the loss"), Column("Advantage", "number", "threshold"),
         Column("Balanced accuracy", "number", "gap attack"),
@@ -226,44 +204,61 @@ def _thresholds(results: Json) -> Section:
     ]  # fmt: skip
     blocks: list[Block] = [Table(columns, body, "Attacks without shadow models, as in the paper.", emphasis=[0])]
     if results["published_source"]:
-        published = [(row, row["published"]) for row in rows if row["published"]]
-        columns = [
-            Column("Defence"), Column("Accuracy", "number", "here"), Column("Accuracy", "number", "published"),
-            Column("AUC", "number", "here"), Column("AUC", "number", "published"),
-            Column("Advantage", "number", "here"), Column("Advantage", "number", "published"),
-        ]  # fmt: skip
-        body = [
-            [
-                row["title"], row["test_accuracy"], theirs["test_accuracy"], row["threshold_auc"],
-                theirs["threshold_auc"], row["threshold_advantage"], theirs["threshold_advantage"],
-            ]
-            for row, theirs in published
-        ]  # fmt: skip
-        blocks.append(Table(columns, body, f"Measured beside published: {results['published_source']}."))
-    finding = (
-        f"A threshold on the loss sees AUC {first['threshold_auc']:.3f} where LiRA sees "
-        f"{first['lira_adaptive']['auc']:.3f}: judged by it alone, most defences look better than they are"
-    )
-    return Section("Thresholds", finding, blocks, ["The gap attack knows only whether the prediction is right."])
+        blocks += _beside_published(rows, results["published_source"])
+    return Section(
+        "Thresholds", thresholds_finding(rows), blocks,
+        [
+            "“Better than they are”: the 95 % interval of informed LiRA's AUC lies above the threshold's.",
+            "The gap attack knows only whether the prediction is right.",
+        ],
+    )  # fmt: skip
+
+
+def _beside_published(rows: list[Json], source: str) -> list[Block]:
+    """Measured beside published, with what speaks against comparing them."""
+    columns = [
+        Column("Defence"), Column("Accuracy", "number", "here"), Column("Accuracy", "number", "published"),
+        Column("AUC", "number", "here"), Column("AUC", "number", "published"),
+        Column("Advantage", "number", "here"), Column("Advantage", "number", "published"), Column("Comparable"),
+    ]  # fmt: skip
+    compared = [(row, row["published"]) for row in rows if row["published"]]
+    body = [
+        [
+            row["title"], row["test_accuracy"], theirs["test_accuracy"], row["threshold_auc"],
+            theirs["threshold_auc"], row["threshold_advantage"], theirs["threshold_advantage"],
+            "yes" if theirs["comparable"] else "no",
+        ]
+        for row, theirs in compared
+    ]  # fmt: skip
+    titles: dict[str, list[str]] = {}
+    for row, theirs in compared:
+        for reason in theirs["why_not"]:
+            titles.setdefault(reason, []).append(row["title"])
+    whom = {reason: "all" if len(of) == len(compared) else ", ".join(of) for reason, of in titles.items()}
+    against = [f"{whom[reason]}: {reason}" for reason in titles]
+    blocks: list[Block] = [Table(columns, body, f"Measured beside published: {source}.")]
+    return [*blocks, Points(against, "Not comparable, because")] if against else blocks
 
 
 def _reweighting(rows: list[Json]) -> Section | None:
-    found = [row for row in rows if row["stage"] == "answers"]
-    first = next((row for row in found if not row["specific"] and row["defense"] == "reweighting_0.1"), None)
-    first = first or next((row for row in found if not row["specific"]), None)
-    if first is None:
+    found = [row for row in rows if "reweighting" in row["defense"]]
+    whole = [row for row in found if not row["specific"]]
+    if not whole:
         return None
-    original = rows[0]
+    original, first = rows[0], next((row for row in whole if row["defense"] == "reweighting_0.1"), whole[0])
     columns = [
         Column("Defence"), Column("AUC", "number", "threshold"), Column("Advantage", "number", "threshold"),
-        Column("Balanced accuracy", "number", "gap"), Column("AUC", "number", "LiRA, known"),
-        Column("Named at 1 % FPR", "number", "most vulnerable, known"), Column("Overhead", "text", "all answers"),
+        Column("Balanced accuracy", "number", "gap"), Column("AUC", "number", "LiRA, shadows reweighted"),
+        Column("AUC", "number", "LiRA, undone"), Column("Undone", "share", "of the answers"),
+        Column("Named at 1 % FPR", "number", "most vulnerable, undone"), Column("Overhead", "text", "all answers"),
     ]  # fmt: skip
+    none = Estimate(None, None, "Nothing to undo: untouched, or answers that say nothing but their class.")
     body = [
         [
             row["title"], estimate(row["threshold_auc"], row["threshold_auc_ci"], decimals=3),
             estimate(row["threshold_advantage"], row["threshold_advantage_ci"], decimals=3),
-            estimate(row["gap_accuracy"], row["gap_accuracy_ci"], decimals=3), _auc(row["lira_adaptive"]),
+            estimate(row["gap_accuracy"], row["gap_accuracy_ci"], decimals=3), _auc(row["lira_carried"]),
+            _auc(row["lira_adaptive"]), none if row["recovered"] is None else row["recovered"],
             _tpr(row["lira_adaptive"]["top_1pct"]), _brief(row["overhead_s"]),
         ]
         for row in [original, *found]
@@ -271,16 +266,21 @@ def _reweighting(rows: list[Json]) -> Section | None:
     down = first["threshold_auc_ci"][1] < original["threshold_auc_ci"][0]
     verb = "lowers" if down else "does not clearly lower"
     finding = (
-        f"Logit reweighting {verb} the threshold attack's AUC ({original['threshold_auc']:.3f} to "
+        f"{first['title']} {verb} the threshold attack's AUC ({original['threshold_auc']:.3f} to "
         f"{first['threshold_auc']:.3f}; advantage {original['threshold_advantage']:.3f} to "
         f"{first['threshold_advantage']:.3f}); the gap attack keeps {first['gap_accuracy']:.3f}, and LiRA with "
-        f"reweighted shadow models {first['lira_adaptive']['auc']:.3f}"
+        f"reweighted shadow models {_auc(first['lira_carried']).number}"
     )
+    if first["recovered"] is not None:
+        finding += (
+            f"; who knows the centroids undoes it and gets {_auc(first['lira_adaptive']).number}, "
+            f"{_auc(original['lira_adaptive']).number} without defence"
+        )
     return Section(
         "Reweighting", finding, [Table(columns, body, "Answers pulled towards their class's centroid.", emphasis=[0])],
         [
-            "Predictions stay, so the gap attack loses nothing.",
-            "Who knows the centroids can undo most of it; shadow models that carry it are a weaker informed attacker.",
+            "Undone: scaled logits that come back to within .01; the others have two solutions: the surer is taken.",
+            "Centroids are the target's own, which an attacker from outside has to estimate: both LiRAs bracket him.",
         ],
     )  # fmt: skip
 
@@ -309,30 +309,16 @@ def _specific(results: Json) -> Section | None:
                 _auc(figures["now_most_vulnerable_before"]), _auc(figures["now_most_vulnerable"]),
             ]
         )
-    drop = next((row for row in rows if row["defense"] == "drop"), rows[0])
-    figures = drop["lira_adaptive"]
-    before, after = figures["now_most_vulnerable_before"], figures["now_most_vulnerable"]
     share = numbers.level(flagged["share"])
-    finding = f"Protecting {share} of the examples leaves the others as they were"
-    if before and after:
-        if after["auc_ci"][0] > before["auc_ci"][1]:
-            finding = (
-                f"Protecting {share} of the examples exposes others: after “{drop['title'].lower()}”, the most "
-                f"vulnerable that are left have an AUC of {after['auc']:.3f}, {before['auc']:.3f} before"
-            )
-        else:
-            finding = (
-                f"Protecting {share} of the examples does not clearly expose others: after “{drop['title'].lower()}”, "
-                f"the most vulnerable that are left have an AUC of {after['auc']:.3f}, {before['auc']:.3f} before"
-            )
     text = (
         f"Flagged are the {share} of the pool with the highest {flagged['metric'].replace('_', ' ')} under the "
         f"undefended models, members or not. Down-weighted examples count {flagged['weight']:g} in the loss; "
         "relabelled ones are trained as what models that never saw them say, and an informed attacker asks about those "
-        "labels."
+        "labels. Where others are dropped at random, the now most vulnerable are chosen alike: what that row shows is "
+        "the choice, and smaller training sets, not the flagging."
     )
     return Section(
-        "Single examples", finding,
+        "Single examples", specific_finding(results, rows),
         [Prose([text]), Table(columns, body, "Adaptive LiRA; brackets are 95 % intervals.")],
         [
             "The metric looks at all undefended models, targets included: a defender with one model has less to go by.",
@@ -341,24 +327,27 @@ def _specific(results: Json) -> Section | None:
     )  # fmt: skip
 
 
-def _price(rows: list[Json]) -> Section | None:
-    timed = [row for row in rows if row["runtime_s"] is not None]
-    if not timed or rows[0]["runtime_s"] is None:
-        return None
-    slowest = max(timed, key=lambda row: row["runtime_s"])
-    ratio = slowest["runtime_s"] / rows[0]["runtime_s"]
+def _price(rows: list[Json]) -> Section:
+    timed = [row for row in rows if row["runtime_s"] is not None and row["stage"] != "answers"]
     columns = [
-        Column("Defence"), Column("Training", "seconds", "a model, trained among others"),
+        Column("Defence"), Column("Training", "text", "a model, trained among others"),
         Column("Overhead", "text", "all answers about the pool"), Column("ε"),
     ]  # fmt: skip
     body = [
         [
-            row["title"], row["runtime_s"], _brief(row["overhead_s"]),
+            row["title"], "not measured" if row["runtime_s"] is None else numbers.seconds(row["runtime_s"]),
+            _brief(row["overhead_s"]),
             "" if not row["privacy"] or row["privacy"]["epsilon"] is None else f"{row['privacy']['epsilon']:.3g}",
         ]
         for row in rows
     ]  # fmt: skip
-    finding = f"The dearest to train is {_inline(slowest)}: {numbers.times(ratio)} the undefended model's time"
+    finding = "No training was timed: all models were there"
+    if timed:
+        slowest = max(timed, key=lambda row: row["runtime_s"])
+        finding = f"The dearest to train is {inline(slowest)}: {numbers.seconds(slowest['runtime_s'])} a model"
+        if rows[0]["runtime_s"]:
+            ratio = slowest["runtime_s"] / rows[0]["runtime_s"]
+            finding = f"The dearest to train is {inline(slowest)}: {numbers.times(ratio)} the undefended model's time"
     return Section("Price", finding, [Details("Seconds of every defence", [Table(columns, body)])])
 
 
@@ -366,7 +355,8 @@ def _limits(results: Json) -> Section:
     points = [
         "Every defence was tried at one strength, chosen beforehand; a tuned one may protect better, or cost less.",
         "All models share pool and recipe; shadow models train on the same pool, which favours the attacker.",
-        "Adaptive means: shadow models carry the defence. Attackers who undo it, or ask several times, may get more.",
+        "Adaptive means: shadow models carry the defence, labels are those trained on, and reweighting is undone by "
+        "who knows the centroids. Attackers who do more, or ask several times, may get more.",
         "Intervals hold for one figure at a time; among dozens a few differ by luck.",
         "They hold for this data, recipe and set of attacks: a lower bound on leakage, not a proof of safety.",
     ]

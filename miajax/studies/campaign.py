@@ -106,6 +106,18 @@ def file_sizes(setup: Setup) -> dict[str, int]:
     }
 
 
+def training_seconds(folder: RunFolder, num_models: int) -> float | None:
+    """Seconds of training a model, all cores together on one group at a time; None where a group has no record.
+
+    Neither compilation nor what was recorded between epochs is in it. A group that was begun by another process has no
+    record, nor do runs of earlier versions.
+    """
+    groups = [models for models in folder.done() if models.start < num_models]
+    spent = [folder.group_facts(models).get("training_s") for models in groups]
+    known = [seconds for seconds in spent if seconds is not None]
+    return sum(known) / sum(map(len, groups)) if len(known) == len(groups) else None
+
+
 def run_campaign(setup: Setup, path: Path, reporter: Reporter | None = None) -> Campaign:
     """Trains and queries what is missing of a campaign and gathers the whole.
 
@@ -267,15 +279,17 @@ class _Runner:
             records = jax.tree.map(np.array, progress[1])
         else:
             group = ensemble.start(ids, member, programs.width)
-        per_call = 1
+        per_call, training = 1, 0.0
         while group.epoch < epochs:
             called, first = time.perf_counter(), group.epoch
             ensemble.advance(group, min(epochs, group.epoch + per_call))
             self._report(models, group)
+            took = time.perf_counter() - called
+            training += took
             if records:
                 programs.epochs.record(group, records)
             else:
-                speed = (group.epoch - first) / (time.perf_counter() - called)
+                speed = (group.epoch - first) / took
                 per_call = max(1, int(speed * _CALL_SECONDS))
             overdue = time.perf_counter() - stored >= 60 * self.config.checkpoint_minutes
             if group.epoch < epochs and (overdue or stop()):
@@ -289,7 +303,7 @@ class _Runner:
         begin = time.perf_counter()
         finished = programs.finish(group)
         self.timing.query_s += time.perf_counter() - begin
-        return functools.partial(self._store, models, finished, records)
+        return functools.partial(self._store, models, finished, records, training if progress is None else None)
 
     def _report(self, models: range, group: Group) -> None:
         epochs, total = self.config.recipe.epochs, max(self.config.num_shadows, self._finished + len(models))
@@ -303,7 +317,7 @@ class _Runner:
             float(accuracy[good].mean()) if good.any() else 0.0,
         )
 
-    def _store(self, models: range, finished: Finished, records: Records) -> None:
+    def _store(self, models: range, finished: Finished, records: Records, training: float | None) -> None:
         snapshot, pool, official = finished
         phi = np.array(pool.scaled_logit)
         valid = np.isfinite(phi).all((1, 2)) & np.isfinite(snapshot.history.loss[:, 0])
@@ -324,7 +338,8 @@ class _Runner:
         if pool.logits is not None:
             beside["logits"] = np.asarray(pool.logits)
         parameters = self.setup.trainer.evaluated(snapshot.state) if "parameters" in self.keep else None
-        self.folder.save_group(models, arrays, beside, parameters, {"plan": dataclasses.asdict(self.plan)})
+        facts = {"plan": dataclasses.asdict(self.plan), "training_s": training}  # unknown where it was resumed
+        self.folder.save_group(models, arrays, beside, parameters, facts)
 
     def _gathered(self) -> Campaign:
         folder, num_models = self.folder, self.config.num_shadows

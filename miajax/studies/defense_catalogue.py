@@ -27,8 +27,10 @@ class Defense:
       model: options of the network that it sets.
       privacy: flags of private training that it sets.
       treatment: what it does to flagged examples before training: drop, relabel or down_weight.
+      control: whether the treated examples are drawn at random, as many as are flagged, to compare with.
       weight: of logit reweighting.
       flagged_only: whether only answers about flagged examples are reweighted.
+      borrowed: whether answers get their scores from the model's answers to random inputs (HAMP).
     """
 
     name: str
@@ -39,13 +41,20 @@ class Defense:
     model: Settings = dataclasses.field(default_factory=dict)
     privacy: Settings = dataclasses.field(default_factory=dict)
     treatment: str | None = None
+    control: bool = False
     weight: float | None = None
     flagged_only: bool = False
+    borrowed: bool = False
 
     @property
     def specific(self) -> bool:
         """Whether it protects flagged examples only."""
         return self.treatment is not None or self.flagged_only
+
+    @property
+    def settings(self) -> Settings:
+        """All settings of training that it changes."""
+        return {**self.recipe, **self.model, **self.privacy}
 
     def config(self, base: CampaignConfig) -> CampaignConfig:
         """The campaign that it needs, from the undefended one's settings."""
@@ -78,6 +87,8 @@ class Strengths:
     """HAMP: weight of its reward for unsure predictions"""
     private_epsilon: float = 8.0
     """DP-SGD: budget"""
+    further_epsilons: tuple[float, ...] = (1.0,)
+    """DP-SGD: further budgets, a row dp_sgd_EPSILON each"""
     private_delta: float = 1e-5
     """DP-SGD: delta"""
     private_clip_norm: float = 1.0
@@ -88,6 +99,9 @@ class Strengths:
     def __post_init__(self):
         if self.patience < 1:
             raise UserError(f"--patience {self.patience}", expected="1 or more epochs")
+        for epsilon in (self.private_epsilon, *self.further_epsilons):
+            if not epsilon > 0:
+                raise UserError(f"--private_epsilon or --further_epsilons {epsilon:g}", expected="budgets above 0")
         for weight in self.weights:
             if not 0.0 <= weight < 1.0:
                 raise UserError(f"--weights {weight}", expected="shares in [0, 1): 1 changes nothing")
@@ -123,9 +137,15 @@ def catalogue(strengths: Strengths) -> dict[str, Defense]:
             "hamp_training", f"HAMP's training {s.soft_entropy:g}", "training",
             recipe={"hamp": s.soft_entropy, "hamp_penalty": s.soft_penalty},
         ),
-        Defense(
-            "dp_sgd", f"DP-SGD, ε {s.private_epsilon:g}", "training",
-            privacy={"dp_epsilon": s.private_epsilon, "dp_delta": s.private_delta, "dp_clip_norm": s.private_clip_norm},
+        Defense("hamp", f"HAMP {s.soft_entropy:g}", "answers", base="hamp_training", borrowed=True),
+        *(
+            Defense(
+                name, f"DP-SGD, ε {epsilon:g}", "training",
+                privacy={"dp_epsilon": epsilon, "dp_delta": s.private_delta, "dp_clip_norm": s.private_clip_norm},
+            )
+            for name, epsilon in (
+                ("dp_sgd", s.private_epsilon), *((f"dp_sgd_{each:g}", each) for each in s.further_epsilons)
+            )
         ),
         *(
             Defense(f"reweighting_{w:g}", f"Logit reweighting {w:g}", "answers", weight=w)
@@ -136,6 +156,7 @@ def catalogue(strengths: Strengths) -> dict[str, Defense]:
             base="l2_dropout_25", weight=0.1,
         ),
         Defense("drop", "Drop the flagged", "data", treatment="drop"),
+        Defense("drop_random", "Drop as many at random", "data", treatment="drop", control=True),
         Defense("relabel", "Relabel the flagged", "data", treatment="relabel"),
         Defense("down_weight", "Down-weight the flagged", "data", treatment="down_weight"),
         Defense(

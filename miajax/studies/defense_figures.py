@@ -7,16 +7,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from miajax.attacks.lira import lira_scores
+from miajax.attacks.lira import lira_scores, online_variant
 from miajax.attacks.options import AttackOptions
 from miajax.attacks.registry import ATTACKS, run_attacks
 from miajax.metrics.intervals import Spread, critical_value, crossed_spread, rate_interval
-from miajax.metrics.paired import influences, mean_difference
+from miajax.metrics.paired import Influence, influences, mean_difference
 from miajax.metrics.summary import fpr_key, summarise
 from miajax.metrics.vulnerability import exposure_at_pooled_fpr, gaussian_vulnerability
 from miajax.signals.bundle import Signals
 
-LIRA = "lira_online"
 TOP_SHARE = 0.01
 FPRS = (1e-3, 1e-2)
 
@@ -30,8 +29,8 @@ class Answered:
       valid: ``bool[M]``.
       signals: ``float32[M, N, Q]``, scaled logits of the true labels.
       correct: ``bool[M, N]``.
-      known: ``float32[M, N, Q]``, scaled logits as somebody who knows the defence asks for them (of the labels that
-        examples were trained as), where they differ.
+      known: ``float32[M, N, Q]``, what somebody who knows the defence reads instead, where he can do better: scaled
+        logits of the labels that examples were trained as, or of logits whose reweighting he has undone.
     """
 
     member: Bool[np.ndarray, "models examples"]
@@ -57,6 +56,9 @@ def most_vulnerable(answered: Answered, among: Bool[np.ndarray, " examples"]) ->
 class Attacks:
     """Threshold, gap and LiRA on defended models, beside the undefended ones.
 
+    LiRA, the online variant for as many models as were valid without defence, comes as ``naive`` (undefended shadow
+    models), ``carried`` (shadow models that carry the defence) and ``adaptive`` (which also reads what is ``known``).
+
     Args:
       original: the undefended models; they shadow the naive attacker's targets.
       defended: the same models by id, under the defence.
@@ -66,16 +68,19 @@ class Attacks:
     def __init__(self, original: Answered, defended: Answered, survivors: Bool[np.ndarray, " examples"]):
         self.original, self.defended, self.survivors = original, defended, survivors
         self.valid = original.valid & defended.valid
+        self.lira = online_variant(int(original.valid.sum()))
         settings = AttackOptions()
         labels = np.zeros(defended.correct.shape[1], np.int32)  # none of these attacks looks at them
         signals = Signals(defended.signals, defended.correct, labels)  # type: ignore[arg-type]
-        known = signals if defended.known is None else signals._replace(scaled_logit=defended.known)
-        member = defended.member
-        ran = run_attacks(["global_threshold", "gap"], signals, member, self.valid, settings)
-        self.threshold, self.gap = (np.asarray(ran[name][0]) for name in ("global_threshold", "gap"))
-        self.adaptive = np.asarray(run_attacks([LIRA], known, member, self.valid, settings)[LIRA][0])
-        naive = lira_scores(original.signals, original.member, original.valid, targets=defended.signals)[LIRA]
-        scorable = ATTACKS[LIRA].scorable(original.member, self.valid)
+        names, member = ("global_threshold", "gap", self.lira), defended.member
+        ran = run_attacks(names, signals, member, self.valid, settings)
+        self.threshold, self.gap, self.carried = (np.asarray(ran[name][0]) for name in names)
+        self.adaptive = self.carried
+        if defended.known is not None:
+            known = signals._replace(scaled_logit=defended.known)  # type: ignore[arg-type]
+            self.adaptive = np.asarray(run_attacks([self.lira], known, member, self.valid, settings)[self.lira][0])
+        naive = lira_scores(original.signals, original.member, original.valid, targets=defended.signals)[self.lira]
+        scorable = ATTACKS[self.lira].scorable(original.member, self.valid)
         self.naive = np.where(np.asarray(scorable), np.asarray(naive), np.nan)
 
     def figures(self, scores: np.ndarray, among: np.ndarray) -> dict[str, Any] | None:
@@ -149,18 +154,60 @@ def change(
     Returns:
       ``{auc, auc_ci}``, or None where nobody is left to judge.
     """
-    columns = np.flatnonzero(among & attacks.survivors)
     rows = np.flatnonzero(attacks.valid & before.valid)
-    member = attacks.defended.member[np.ix_(rows, columns)]
-    both = [each.adaptive[np.ix_(rows, columns)] for each in (attacks, before)]
-    known = ~np.isnan(both[0]) & ~np.isnan(both[1])
+    moved = _auc_change(attacks, before, among, rows, np.flatnonzero(among & attacks.survivors))
+    if moved is None:
+        return None
+    auc = mean_difference([moved])
+    return {"auc": auc.value, "auc_ci": auc.ci}
+
+
+def _auc_change(
+    attacks: Attacks, before: Attacks, among: np.ndarray, rows: np.ndarray, columns: np.ndarray
+) -> tuple[Influence, Influence] | None:
+    """Adaptive LiRA's AUC after and before on some examples, by its influences on the cells of ``rows x columns``."""
+    cells = np.ix_(rows, columns)
+    member = attacks.defended.member[cells]
+    both = [each.adaptive[cells] for each in (attacks, before)]
+    known = ~np.isnan(both[0]) & ~np.isnan(both[1]) & (among & attacks.survivors)[columns]
     if not ((known & member).any() and (known & ~member).any()):
         return None
     after, ago = (
-        influences(np.where(known, scores, np.nan), member, np.ones(len(rows), bool), FPRS[-1]) for scores in both
+        influences(np.where(known, scores, np.nan), member, np.ones(len(rows), bool), FPRS[-1]).auc for scores in both
     )
-    auc = mean_difference([(after.auc, ago.auc)])
-    return {"auc": auc.value, "auc_ci": auc.ci}
+    return after, ago
+
+
+def exposed(dropped: Attacks, control: Attacks, before: Attacks) -> dict[str, Any] | None:
+    """The onion: how much more exposed the then most vulnerable survivors are, against a control.
+
+    The survivors are chosen for their exposure after the drop, so that some of their rise is the choice, and some comes
+    of smaller training sets. Both show in the control, whose dropped examples are as many, drawn at random.
+
+    Args:
+      dropped: after flagged examples were dropped.
+      control: after as many others were.
+      before: the undefended models.
+
+    Returns:
+      ``{rise, rise_ci, control, control_ci, difference, difference_ci}`` of adaptive LiRA's AUC on odd targets, each
+      paired by model and example; None where nobody is left to judge.
+    """
+    odd = np.arange(len(before.valid)) % 2 == 1
+    rows = np.flatnonzero(odd & before.valid & dropped.valid & control.valid)
+    chosen = [most_vulnerable(each.defended, each.survivors) for each in (dropped, control)]
+    columns = np.flatnonzero(chosen[0] | chosen[1])
+    moved = [
+        _auc_change(each, before, own, rows, columns) for each, own in zip((dropped, control), chosen, strict=True)
+    ]
+    if moved[0] is None or moved[1] is None:
+        return None
+    found: dict[str, Any] = {}
+    rises = [after.minus(ago) for after, ago in (moved[0], moved[1])]
+    for name, pair in (("rise", moved[0]), ("control", moved[1]), ("difference", (rises[0], rises[1]))):
+        figure = mean_difference([pair])
+        found[name], found[f"{name}_ci"] = figure.value, figure.ci
+    return found
 
 
 def top_change(attacks: Attacks, before: Attacks, top: Bool[np.ndarray, " examples"]) -> dict[str, Any] | None:
@@ -208,6 +255,7 @@ def row_figures(
             **(attacks.figures(scores, everybody) or {}),
             "top_1pct": attacks.top_figures(scores, top),
         }
+    row["lira_carried"] = attacks.figures(attacks.carried, everybody) or {}
     row["lira_adaptive"] |= {
         "change": change(attacks, before, everybody),
         "top_1pct_change": top_change(attacks, before, top),

@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Float
 
 from miajax.runs.checkpoints import load_tree
 from miajax.runs.folder import range_name
@@ -34,17 +35,17 @@ def recorded_signals(campaign: Campaign, *, gradients: bool = True) -> Signals:
         losses=_gathered(campaign, "losses"),
         features=np.asarray(dataset.features, np.float32).reshape(dataset.num_examples, -1),
     )
-    wants_population = dataset.population_features is not None
-    models = kept_models(campaign) if gradients or wants_population else None
+    population = dataset.population_features
+    models = kept_models(campaign) if gradients or population is not None else None
     if models is None:
         return signals
     placement, trainer = campaign.plan.placement(), campaign.setup.trainer
     if gradients:
         norms = gradient_norms(trainer, models, dataset.features, dataset.labels, placement)
         signals = signals._replace(gradient_norm=norms.parameters, input_gradient_norm=norms.inputs)
-    if wants_population:
+    if population is not None:
         signals = signals._replace(
-            population_logits=_population_logits(campaign, models), population_labels=dataset.population_labels
+            population_logits=logits_on(campaign, models, population), population_labels=dataset.population_labels
         )
     return signals
 
@@ -73,14 +74,21 @@ def _shapes(campaign: Campaign, size: int) -> tuple[Any, Any]:
     return trainer.evaluated(jax.eval_shape(jax.vmap(trainer.init), members)[0])
 
 
-def _population_logits(campaign: Campaign, models: tuple[Any, Any]) -> np.ndarray:
-    """``float32[M, P, C]``."""
-    dataset, placement = campaign.setup.dataset, campaign.plan.placement()
-    assert dataset.population_features is not None and dataset.population_labels is not None
+def logits_on(
+    campaign: Campaign, models: tuple[Any, Any], features: np.ndarray
+) -> Float[np.ndarray, "models inputs classes"]:
+    """What every model says of other inputs than the pool, as they are.
+
+    Args:
+      campaign: whose models they are.
+      models: from ``kept_models``.
+      features: ``[P, ...]``, as the data set's own are stored.
+    """
+    placement = campaign.plan.placement()
     querier = Querier(
         campaign.setup.trainer,
-        dataset.population_features,
-        dataset.population_labels,
+        features,
+        np.zeros(len(features), np.int32),  # logits do not depend on labels
         placement,
         block=campaign.plan.query_block,
         mode=campaign.setup.config.query_mode,

@@ -3,18 +3,20 @@
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
+from jaxtyping import Float
 
 from miajax.errors import UserError
 from miajax.metrics.slices import quantile_groups
-from miajax.outliers.registry import METRICS, Evidence
+from miajax.outliers.registry import METRICS
 from miajax.runs.tables import read_table
 from miajax.signals.bundle import Signals
 from miajax.studies.campaign import Campaign
+from miajax.studies.outlier_metrics import SPACES, Spaces, estimators, spaces_of
 
 _MOST_CATEGORIES = 50
 _FEW_NUMBERS = 12  # a numeric column with more values than these is cut into quarters
+_MODELS = 8  # whose features or logits an outlier metric looks at, as in the study of outliers
 _QUARTERS = ("unknown", "quarter 1, lowest", "quarter 2", "quarter 3", "quarter 4, highest")
 
 
@@ -88,7 +90,7 @@ def slicings(
         "prediction": np.where(signals.correct, "right", "wrong"),
     }
     if outlier_metric is not None:
-        values, reason = outlierness(campaign, signals, outlier_metric)
+        values, reason = outlierness(campaign, outlier_metric)
         if values is None:
             notes.append(f"Figures by {outlier_metric} are missing: {reason}.")
         else:
@@ -96,19 +98,27 @@ def slicings(
     return {**made, **columns}, notes
 
 
-def outlierness(campaign: Campaign, signals: Signals, name: str) -> tuple[np.ndarray | None, str]:
-    """``float64[N]`` of a metric of ``METRICS``, or None and why the run does not allow it."""
-    metric, num_classes = METRICS[name], campaign.setup.dataset.num_classes
-    evidence = Evidence(
-        labels=np.asarray(signals.labels),
-        vectors=signals.features,
-        member=campaign.member,
-        valid=campaign.valid,
-        correct=campaign.correct,
-        probability=1.0 / (1.0 + np.exp(-np.asarray(signals.scaled_logit[:, :, 0], np.float64))),
-        losses=signals.losses,
-    )
-    if missing := metric.missing(evidence):
-        return None, f"it needs {' and '.join(missing)}, which the run did not record"
-    score = jax.jit(metric.score, static_argnums=1) if metric.pure else metric.score
-    return np.asarray(score(evidence, num_classes), np.float64), ""
+def outlier_names() -> tuple[str, ...]:
+    """What ``outlierness`` knows: the registry's metrics, and its geometry in each space, as the study names it."""
+    in_spaces = [f"{space}_{name}" for space in SPACES for name, each in METRICS.items() if each.family == "geometry"]
+    return (*METRICS, *in_spaces)
+
+
+def outlierness(campaign: Campaign, name: str) -> tuple[Float[np.ndarray, " examples"] | None, str]:
+    """One outlier metric by all valid models, as the study of outliers estimates it.
+
+    Args:
+      campaign: whose examples they are.
+      name: of ``outlier_names()``; geometry without a space is that of the inputs.
+
+    Returns:
+      ``float64[N]``, NaN where no model says anything; or None and why the run does not allow it.
+    """
+    geometry = name in METRICS and METRICS[name].family == "geometry"
+    full = f"input_{name}" if geometry else name
+    if full.startswith(("feature_", "logit_")):
+        spaces = spaces_of(campaign, np.flatnonzero(campaign.valid)[:_MODELS])
+    else:
+        spaces = Spaces(np.arange(0), {}, {})
+    found, skipped = estimators(campaign, spaces, wanted=(full,))
+    return (found[0].of(campaign.valid), "") if found else (None, f"it {skipped[full]}")
