@@ -80,16 +80,18 @@ _PURCHASE_LIKE = CampaignConfig(
     num_shadows=64,
     recipe=Recipe(epochs=30, batch_size=64, optimizer="adam", learning_rate=1e-3, schedule="constant", momentum=0.0),
 )
-# Smoothing and epsilon are the paper's; RelaxLoss as its authors set it (Chen et al. 2022, arXiv 2207.05801); delta is
-# the power of ten below 1 / members.
+# Smoothing and the one epsilon are the paper's; RelaxLoss as its authors set it (Chen et al. 2022, arXiv 2207.05801);
+# delta is the power of ten below 1 / members.
 _PUBLISHED_STRENGTHS = {
     "cifar10_densenet": Strengths(
-        smoothing=0.1, relaxed_loss=1.0, relaxed_upper=1.0, private_epsilon=4.95, private_delta=1e-5
+        smoothing=0.1, relaxed_loss=1.0, relaxed_upper=1.0,
+        private_epsilon=4.95, further_epsilons=(), private_delta=1e-5,
     ),
     "purchase100": Strengths(
-        smoothing=0.03, relaxed_loss=0.8, relaxed_upper=0.3, private_epsilon=2.38, private_delta=1e-6
+        smoothing=0.03, relaxed_loss=0.8, relaxed_upper=0.3,
+        private_epsilon=2.38, further_epsilons=(), private_delta=1e-6,
     ),
-}
+}  # fmt: skip
 
 
 def reproductions(name: Preset) -> dict[str, Reproduction]:

@@ -9,6 +9,7 @@ from experiments import reproduce
 from miajax.errors import UserError
 from miajax.studies import reproduce as study
 from miajax.studies.interrupt import Stopped
+from miajax.studies.published_defenses import TABLES
 from miajax.studies.reproduce import ReproduceOptions, reproductions, run_reproduce
 from tests.experiments.test_attacks_command import main
 from tests.report.browser import opened
@@ -137,11 +138,12 @@ def test_the_papers_campaigns_read_their_files_and_carry_its_defences():
     chosen = ReproduceOptions(preset="paper", data_path=paths).chosen()
     assert {of.campaign.dataset: of.campaign.data.data_path for of in chosen.values()} == paths
     assert all(of.campaign.data.pool == "all" and of.campaign.num_shadows == 64 for of in chosen.values())
-    for name, smoothing, epsilon, members in (
-        ("purchase100", 0.03, 2.38, 157_859), ("cifar10_densenet", 0.1, 4.95, 50_000),
-    ):  # fmt: skip
+    for name, members in (("purchase100", 157_859), ("cifar10_densenet", 50_000)):
         strengths = chosen[name].options("defenses").strengths
-        assert (strengths.smoothing, strengths.private_epsilon) == (smoothing, epsilon)
+        theirs = TABLES[chosen[name].campaign.dataset, chosen[name].campaign.model]
+        assert {"label_smoothing": strengths.smoothing} == theirs["label_smoothing"].settings
+        assert {"dp_epsilon": strengths.private_epsilon} == theirs["dp_sgd"].settings
+        assert strengths.further_epsilons == ()
         assert strengths.private_delta < 1 / members
         assert chosen[name].options("lira") is None
     small = ReproduceOptions(preset="paper", data_path=paths, miniature=True).chosen()["purchase100"].campaign
