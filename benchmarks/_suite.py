@@ -32,6 +32,7 @@ def measure_part(
 
     Raises:
       DifferentWork: a rival's training is not the same work as ours.
+      ContenderFailed: ours ran with no number of models.
     """
     workload, cores = part.workload, usable_cores()
     device = "cpu" if suite == "cpu" else "cuda"
@@ -46,9 +47,10 @@ def measure_part(
             try:
                 seconds = tune_seconds if suite != "cpu" and models == part.counts[-1] else 0.0
                 ours[models] = start(_ours(part, models, seconds))
-            except ContenderFailed as error:  # what does not fit ends the row of numbers
+            except ContenderFailed as error:  # the plan of more models may fit where this one's did not
                 print(f"left out: {error}")
-                break
+        if not ours:
+            raise ContenderFailed(f"{workload.name}: no number of models ran")
         headline = ours[max(ours)]
         chosen: list[Contender] = []
         heats = None

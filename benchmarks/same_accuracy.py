@@ -22,14 +22,17 @@ from miajax.training.devices import usable_cores
 UNIT = "fraction"
 
 
-def main(run: Path, models: int = 5, json: Path | None = None) -> None:
+def main(run: Path, models: int = 5, json: Path | None = None, quick: bool = False) -> None:
     """Compares accuracies.
 
     Args:
       run: folder of a finished campaign of a network that PyTorch's side knows (``_torch_networks``).
       models: trained in PyTorch.
       json: where to write the rows.
+      quick: refused: the recipe is the run's own.
     """
+    if quick:
+        raise SystemExit("--quick: PyTorch trains by the run's own recipe; name a shorter run, or fewer --models")
     from benchmarks._torch_rivals import ConvLoop
 
     config = stored_config(run)

@@ -50,7 +50,8 @@ def main(
 
     Args:
       json: where to write the rows; a suite keeps the rows of networks that are not measured now.
-      quick: under a minute: no heats, the first 10 epochs, 3 repeats, fewer numbers of models.
+      quick: under a minute: no heats, the first 10 epochs, 3 repeats, fewer numbers of models; of the TPU suite, the
+        first network. The other suites refuse it.
       suite: all networks, with what suits a CPU, a GPU or a TPU.
       only: one network of the suite.
     """
@@ -59,8 +60,10 @@ def main(
     if suite == "tpu":
         from benchmarks import tpu
 
-        tpu.main(json, only)
+        tpu.main(json, only, quick)
     elif suite is not None:
+        if quick:
+            raise SystemExit(f"--quick with --suite {suite}: a suite has no short form; name one network with --only")
         run_suite(suite, only, json)
     else:
         compare_digits(json, quick)

@@ -1,5 +1,6 @@
 """The training comparison compares equal work, and says so when it does not."""
 
+import contextlib
 import dataclasses
 import importlib
 import itertools
@@ -13,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks import _step_cost, _workloads
+from benchmarks import _step_cost, _suite, _workloads, shadow_training
 from benchmarks._contest import Contender, ContenderFailed, Outcome, alternate, running
 from benchmarks._ours import ShadowTraining
 from benchmarks._rows import Row, replace_part
@@ -246,3 +247,28 @@ def test_a_part_measured_again_takes_its_place_in_the_file(tmp_path):
     written = json.loads(file.read_text())
     assert [(row["part"], row["ours"]) for row in written["rows"]] == [("a", 2.0), ("b", 3.0)]
     assert set(written["parts"]) == {"a", "b"} and "cpu" in written["parts"]["a"]["machine"]
+
+
+def test_a_suite_refuses_to_be_quick_instead_of_ignoring_it():
+    with pytest.raises(SystemExit, match="--quick with --suite cpu"):
+        shadow_training.main(quick=True, suite="cpu")
+
+
+def test_a_number_of_models_that_does_not_fit_costs_no_other(monkeypatch):
+    class Ran:
+        facts, device_bytes, compile_seconds = {}, 0, 1.0
+
+        def __init__(self, name):
+            self.name = name
+
+    @contextlib.contextmanager
+    def started(contender, seconds):
+        if contender.options.get("models") == 16:
+            raise ContenderFailed("ours, 16 models: RESOURCE_EXHAUSTED")
+        yield Ran(contender.name)
+
+    monkeypatch.setattr(_suite, "running", started)
+    monkeypatch.setattr(_suite, "alternate", lambda runs, repeats: {run.name: [1.0] for run in runs})
+    part = dataclasses.replace(_workloads.SUITES["cpu"]["mlp"], counts=(1, 16, 64))
+    names = [row.name for row in _suite.measure_part(part, "cpu", alone=True)]
+    assert any("64 models of ours" in name for name in names) and not any("16 models" in name for name in names)
