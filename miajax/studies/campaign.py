@@ -223,6 +223,13 @@ class _Runner:
                 f"Effect of the changed plan on {effect['models']} models trained again: scaled logits move by at most "
                 f"{effect['max_difference']:.3g}, rank correlation {effect['rank_correlation']:.6f}."
             )
+            if scores := effect.get("on_scores"):
+                before, now = scores["tpr_before"], scores["tpr_now"]
+                moved = "" if before is None else f", TPR at FPR {scores['fpr']:g} from {before:.4f} to {now:.4f}"
+                self.notes.append(
+                    f"The same models under {scores['attack']}: scores' rank correlation "
+                    f"{scores['rank_correlation']:.6f}{moved}."
+                )
 
     def _train(
         self, missing: list[range], group: int, writer: concurrent.futures.Executor, stop: Callable[[], bool]

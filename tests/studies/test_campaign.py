@@ -164,6 +164,8 @@ def test_a_changed_plan_is_recorded_and_told(tmp_path):
     assert entry["effect"]["models"] == 4
     assert 0 <= entry["effect"]["max_difference"] < 0.1 and entry["effect"]["rank_correlation"] > 0.999
     assert any("Effect of the changed plan on 4 models" in note for note in changed.notes)
+    assert entry["effect"]["on_scores"]["rank_correlation"] > 0.999
+    assert any("under global_threshold" in note and "TPR at FPR 0.01 from" in note for note in changed.notes)
 
 
 def test_a_plan_is_reused_when_a_run_goes_on(tmp_path):
