@@ -33,7 +33,8 @@ def load_table(
         stand for missing values.
       label_column: column of the class: text, whole numbers or booleans. Classes are numbered in sorted order.
       drop_columns: columns that are not read, such as identifiers.
-      max_examples: at most this many rows, the first of the file; means and categories are those of these rows.
+      max_examples: at most this many rows, the first of the file; means and categories are those of these rows, of
+        which a validation part may be carved afterwards.
 
     Raises:
       UserError: an unreadable file, an unknown column, a row without class, a class column that holds no classes, a

@@ -62,10 +62,10 @@ class OverModels:
     """A function of one model, over many: ``fn(carried, per_model, shared) -> out``.
 
     ``carried`` and ``per_model`` are pytrees whose leaves start with the models' axis G, a multiple of
-    ``placement.width``; so do the leaves of the result. ``shared`` is the same for all models. The buffers of
-    ``carried`` are given up to the result. Each set of shapes is compiled once; ``compile_seconds`` and
-    ``compilations`` count. ``runs_once``: the program runs too rarely to be worth optimising; on a CPU it compiles four
-    times faster.
+    ``placement.width``; so do the leaves of the result. ``shared`` is the same for all models. Under ``shard_map`` the
+    buffers of ``carried`` are given up to the result; ``pmap`` works on copies. Each set of shapes is compiled once;
+    ``compile_seconds`` and ``compilations`` count. ``runs_once``: the program runs too rarely to be worth optimising;
+    on a CPU it compiles four times faster.
     """
 
     def __init__(self, fn: Callable[[Any, Any, Any], Any], placement: Placement, *, runs_once: bool = False):
