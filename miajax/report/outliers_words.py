@@ -13,6 +13,7 @@ _OWN = {
     "el2n": "EL2N", "grand": "GraNd", "loss_trace_iqr": "loss trace IQR",
     "negative_margin": "negated area under the margin",
 }  # fmt: skip
+_FEW = 6  # metrics that a sentence names
 Json = Mapping[str, Any]
 
 
@@ -142,8 +143,10 @@ def _named(of: Json) -> str:
 
 
 def _group(of: Json) -> str:
-    equal = _listed(of["not_told_apart"])
-    return label(of["metric"]) + (f" and, not told apart from it, {equal}" if equal else " alone")
+    best, equal = label(of["metric"]), of["not_told_apart"]
+    if len(equal) > _FEW:
+        return f"{best} and {len(equal)} others that are not told apart from it"
+    return f"{best} and, not told apart from it, {_listed(equal)}" if equal else f"{best} alone"
 
 
 def _equals(of: Json) -> str:
@@ -152,4 +155,4 @@ def _equals(of: Json) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(map(label, names[:6])) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    return ", ".join(map(label, names[:_FEW])) + (f" and {len(names) - _FEW} more" if len(names) > _FEW else "")
