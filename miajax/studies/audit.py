@@ -8,10 +8,12 @@ Beside the run, the study writes ``<run>/audit/results.json`` and ``report.html`
 """
 
 import dataclasses
+import functools
+import importlib.util
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -27,6 +29,7 @@ from miajax.studies.invocation import Invocation
 from miajax.studies.progress import Reporter, Silent
 from miajax.studies.results import CampaignResult
 
+Thresholds = Literal["split", "bonferroni"]
 IN_VERDICT = ("one_run", "many_models")
 """Bounds that assume nothing of the mechanism; the verdict rests on them."""
 _NO_REFERENCES = (0.25, 0.25)  # shares to guess where no other model says which are best
@@ -44,6 +47,11 @@ class AuditOptions:
     """the epsilon that somebody claims; what the accountant says, when not given"""
     audited: int | None = None
     """how many models, the last ones, are audited; the others are references. Half of them when not given"""
+    thresholds: Thresholds = "split"
+    """of the many-model test: one, chosen on the references (split); or ten between what the references say of the
+    record, each at its share of the error (bonferroni)"""
+    jax_privacy: bool = False
+    """show beside the bounds what jax-privacy's estimators make of the same scores; needs pip install jax-privacy"""
 
     def __post_init__(self):
         if not 0.5 <= self.confidence < 1:
@@ -54,6 +62,10 @@ class AuditOptions:
             raise UserError(f"--promised_epsilon {self.promised_epsilon}", expected="0 or more")
         if self.audited is not None and self.audited < 1:
             raise UserError(f"--audited {self.audited}", expected="1 or more models")
+        if self.thresholds not in get_args(Thresholds):
+            raise UserError(f"--thresholds {self.thresholds}", expected=" or ".join(get_args(Thresholds)))
+        if self.jax_privacy and importlib.util.find_spec("jax_privacy") is None:
+            raise UserError("--jax_privacy True without the package", expected="pip install jax-privacy")
 
 
 def run_audit(
@@ -103,7 +115,10 @@ def run_audit(
         if promised is None and privacy is not None:
             promised = privacy["epsilon"]
         audited = min(len(models), options.audited or max(1, len(models) // 2))
-        found = audit(signal[models], member[models], audited, delta, promised, 1 - options.confidence)
+        error = 1 - options.confidence
+        found = audit(signal[models], member[models], audited, delta, promised, error, options.thresholds)
+        if options.jax_privacy:
+            add_jax_privacy(found, signal[models], member[models], audited, options.thresholds)
     for entry in found["per_model"]:
         entry["model"] = int(models[entry["model"]])
     for bound in found["bounds"].values():
@@ -131,6 +146,7 @@ def audit(
     delta: float,
     promised: float | None,
     significance: float,
+    thresholds: Thresholds = "split",
 ) -> dict[str, Any]:
     """The part of ``results.json`` that is this study's own.
 
@@ -141,6 +157,7 @@ def audit(
       delta: of the epsilons.
       promised: an epsilon, or None.
       significance: 1 - confidence.
+      thresholds: of the many-model test.
     """
     references = len(signal) - audited
     _, coins, scores = _scores(signal, member, audited)
@@ -165,12 +182,15 @@ def audit(
         is_reference = np.arange(len(signal)) < references
         tested = privacy_bounds.many_models(signal, member, is_reference, ~is_reference, delta, each)
         counts = {k: int(np.sum(v)) for k, v in tested.counts._asdict().items()}
+        trials = tested.counts
+        if thresholds == "bonferroni":
+            trials = privacy_bounds.counts_at_many_thresholds(tested, signal, member, is_reference, ~is_reference)
         bounds["many_models"] = {
-            "epsilon_lower": privacy_bounds.epsilon_from_counts(tested.counts, delta, each), "confidence": 1 - each,
-            "canary": tested.example, "threshold": tested.threshold, **counts,
+            "epsilon_lower": privacy_bounds.epsilon_from_counts(trials, delta, each), "confidence": 1 - each,
+            "canary": tested.example, "threshold": tested.threshold, "thresholds": thresholds, **counts,
         }  # fmt: skip
         bounds["many_models_gdp"] = {
-            "epsilon_lower": privacy_bounds.gdp_epsilon_from_counts(tested.counts, delta, significance),
+            "epsilon_lower": privacy_bounds.gdp_epsilon_from_counts(trials, delta, significance),
             "confidence": 1 - significance, "canary": tested.example, **counts,
         }  # fmt: skip
     for name, bound in bounds.items():
@@ -199,6 +219,35 @@ def audit(
         "violated": None if promised is None else lower > promised,
         "verdict": verdict(promised, lower, 1 - significance),
     }
+
+
+def add_jax_privacy(
+    found: dict[str, Any], signal: np.ndarray, member: np.ndarray, audited: int, thresholds: Thresholds
+) -> None:
+    """Adds to each bound ``jax_privacy``, its counterpart in jax-privacy's ``auditing`` at the same confidence.
+
+    Both see the same scores of the same audited models. jax-privacy chooses thresholds on the scores it measures: on
+    half of them (split), or all with a correction for their number. None where one side has fewer than two scores, and
+    for the Gaussian bound over many models: ``epsilon_from_gdp`` of jax-privacy 2.0 takes the modulus of a mu from upper
+    bounds on both error rates, which is large where there is no leak at all.
+    """
+    from jax_privacy import auditing
+
+    own = {
+        "one_run": auditing.CanaryScoreAuditor.epsilon_one_run,
+        "one_run_gdp": auditing.CanaryScoreAuditor.epsilon_one_run_fdp,
+        "many_models": functools.partial(auditing.CanaryScoreAuditor.epsilon_clopper_pearson, one_sided=False),
+    }
+    strategy = auditing.Split(seed=0) if thresholds == "split" else auditing.Bonferroni()
+    signal, coins, scores = _scores(signal, member, audited)
+    for name, bound in found["bounds"].items():
+        record = bound.get("canary")
+        shown, inside = (scores, coins) if record is None else (signal[:, record], coins[:, record])
+        bound["jax_privacy"] = None
+        if name in own and min(inside.sum(), (~inside).sum()) >= 2:
+            auditor = auditing.CanaryScoreAuditor(shown[inside], shown[~inside])
+            error = 1 - bound["confidence"]
+            bound["jax_privacy"] = float(own[name](auditor, error, found["delta"], threshold_strategy=strategy))
 
 
 def verdict(promised: float | None, lower: float, confidence: float) -> str:

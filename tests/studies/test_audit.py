@@ -1,15 +1,18 @@
 """Audits of campaigns: what they refute, what they refuse, and what they leave behind."""
 
 import dataclasses
+import io
 import json
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from miajax.data.canaries import canary_ids
 from miajax.data.registry import DataOptions
 from miajax.errors import UserError
-from miajax.studies.audit import AuditOptions, audit, run_audit, verdict
+from miajax.report.audit_table import print_audit_table
+from miajax.studies.audit import AuditOptions, add_jax_privacy, audit, run_audit, verdict
 from miajax.studies.privacy import PrivacyFlags
 from miajax.training.recipe import Recipe
 from tests.report.html import Document
@@ -45,6 +48,34 @@ def test_no_bound_of_the_verdict_exceeds_the_truth_more_often_than_promised():
         signal = said + 0.01 * rng.normal(size=member.shape)
         wrong += audit(signal, member, 12, 1e-6, 1.0, 0.2)["violated"]
     assert wrong <= 14  # of 40 at 80 % confidence: 8 expected at most
+
+
+def test_many_thresholds_refute_what_one_does_and_stay_below_the_truth():
+    loud = audit(*coins_and_signals(64, 40, 6.0), 32, 1e-5, 1.0, 0.05, "bonferroni")["bounds"]["many_models"]
+    assert loud["thresholds"] == "bonferroni" and loud["epsilon_lower"] > 0.3
+    rng, wrong = np.random.default_rng(0), 0
+    for _ in range(40):
+        member = rng.random((48, 40)) < 0.5
+        said = np.where(rng.random(member.shape) < np.e / (1 + np.e), member, ~member)
+        signal = said + 0.01 * rng.normal(size=member.shape)
+        bounds = audit(signal, member, 24, 1e-6, 1.0, 0.2, "bonferroni")["bounds"]
+        wrong += bounds["many_models"]["epsilon_lower"] > 1.0
+    assert wrong <= 8  # of 40 at 90 % confidence: 4 expected at most
+
+
+@pytest.mark.parametrize("thresholds", ["split", "bonferroni"])
+def test_jax_privacys_estimators_stand_beside_the_bounds_and_see_the_same_leak(thresholds):
+    pytest.importorskip("jax_privacy")
+    for gap in (0.0, 6.0):
+        shown = coins_and_signals(160, 20, gap)
+        found = audit(*shown, 80, 1e-5, 1.0, 0.05, thresholds)
+        add_jax_privacy(found, *shown, 80, thresholds)
+        theirs = {name: bound["jax_privacy"] for name, bound in found["bounds"].items()}
+        assert theirs.pop("many_models_gdp") is None
+        assert {name: value > 0.3 for name, value in theirs.items()} == dict.fromkeys(theirs, gap > 0), theirs
+        written = io.StringIO()
+        print_audit_table({**found, "notes": []}, Console(file=written))
+        assert "jax-privacy" in written.getvalue()
 
 
 def test_one_model_alone_is_audited_without_references():
@@ -92,7 +123,9 @@ def test_unfair_coins_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "bad", [{"confidence": 1.0}, {"delta": 0.0}, {"promised_epsilon": -1.0}, {"audited": 0}], ids=str
+    "bad",
+    [{"confidence": 1.0}, {"delta": 0.0}, {"promised_epsilon": -1.0}, {"audited": 0}, {"thresholds": "best"}],
+    ids=str,
 )
 def test_bad_values_are_refused_by_flag(bad):
     with pytest.raises(UserError, match=f"--{next(iter(bad))}"):
