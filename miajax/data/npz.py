@@ -10,7 +10,8 @@ from miajax.data.dataset import Dataset
 from miajax.errors import UserError
 
 _REQUIRED = ("features", "labels")
-_OPTIONAL = ("test_features", "test_labels", "population_features", "population_labels")
+_PARTS = ("test", "population", "validation")
+_OPTIONAL = tuple(f"{part}_{kind}" for part in _PARTS for kind in ("features", "labels"))
 
 
 def load_npz(data_path: str | Path) -> Dataset:
@@ -18,7 +19,7 @@ def load_npz(data_path: str | Path) -> Dataset:
 
     Args:
       data_path: archive with ``features [N, ...]`` and ``labels [N]`` in 0..C-1, and, where there are such parts,
-        ``test_features``, ``test_labels``, ``population_features``, ``population_labels``. Rows of three axes are
+        ``test_features``, ``test_labels``, and likewise ``population_…`` and ``validation_…``. Rows of three axes are
         pictures ``[H, W, K]`` (of two axes: grey pictures ``[H, W]``). No array may hold Python objects.
 
     Raises:
@@ -40,6 +41,8 @@ def load_npz(data_path: str | Path) -> Dataset:
         test_labels=arrays.get("test_labels"),
         population_features=arrays.get("population_features"),
         population_labels=arrays.get("population_labels"),
+        validation_features=arrays.get("validation_features"),
+        validation_labels=arrays.get("validation_labels"),
         image_shape=shape if len(shape) == 3 else None,
         provenance=source,
     )

@@ -12,6 +12,19 @@ def read(path, **options):
     return load_dataset("npz", DataOptions(data_path=str(path), **options))
 
 
+@pytest.mark.parametrize("part", ["test", "population", "validation"])
+def test_an_archive_may_hold_any_further_part(tmp_path, part):
+    np.savez(
+        tmp_path / "a.npz", features=FEATURES, labels=LABELS,
+        **{f"{part}_features": FEATURES[:2], f"{part}_labels": LABELS[:2]},
+    )  # fmt: skip
+    dataset = read(tmp_path / "a.npz")
+    np.testing.assert_array_equal(getattr(dataset, f"{part}_features"), FEATURES[:2].astype(np.float32))
+    np.testing.assert_array_equal(getattr(dataset, f"{part}_labels"), LABELS[:2])
+    for other in {"test", "population", "validation"} - {part}:
+        assert getattr(dataset, f"{other}_features") is None
+
+
 def test_an_archive_is_read_with_its_test_and_population_parts(tmp_path):
     path = tmp_path / "mine.npz"
     np.savez_compressed(
