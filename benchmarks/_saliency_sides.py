@@ -68,6 +68,11 @@ class Work:
         params = jax.tree.map(np.asarray, init(jax.random.split(jax.random.key(0), models)))
         return cls(x, rng.integers(0, CLASSES, images).astype(np.int32), params)
 
+    def astype(self, dtype: type[np.floating]) -> "Work":
+        """The same in another precision."""
+        params = jax.tree.map(lambda a: a.astype(dtype), self.params)
+        return Work(self.images.astype(dtype), self.classes, params)
+
     @property
     def models(self) -> int:
         return len(jax.tree.leaves(self.params)[0])
