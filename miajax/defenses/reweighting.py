@@ -2,7 +2,7 @@
 
 The paper's own defence (Khalil et al. 2025, arXiv 2511.16792), after training and without touching the weights.
 Predictions stay where they were, so whoever only looks at correctness (the gap attack) loses nothing; and whoever knows
-the centroids can undo most of it, which is why it is also attacked by shadow models that carry it.
+the centroids can undo most of it (``inversion``).
 """
 
 import jax

@@ -314,8 +314,8 @@ def _specific(results: Json) -> Section | None:
         f"Flagged are the {share} of the pool with the highest {flagged['metric'].replace('_', ' ')} under the "
         f"undefended models, members or not. Down-weighted examples count {flagged['weight']:g} in the loss; "
         "relabelled ones are trained as what models that never saw them say, and an informed attacker asks about those "
-        "labels. Where others are dropped at random, the now most vulnerable are chosen alike: what that row shows is "
-        "the choice, and smaller training sets, not the flagging."
+        "labels. As many dropped at random are a control: by how much the most vulnerable of the unflagged rise "
+        "there is due to their choice after the drop, and to smaller training sets."
     )
     return Section(
         "Single examples", specific_finding(results, rows),

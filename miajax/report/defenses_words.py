@@ -67,8 +67,8 @@ def specific_finding(results: Json, rows: list[Json]) -> str:
             str(estimate(onion[name], onion[f"{name}_ci"], decimals=3)) for name in ("rise", "control")
         )
         figures = (
-            f"the AUC of those then most vulnerable changes by {rise}, and by {control} where as many are dropped at "
-            "random"
+            f"the AUC of those then most vulnerable changes by {rise}, and by {control} among the same examples where "
+            "as many are dropped at random"
         )
         verdict = "exposes others" if onion["difference_ci"][0] > 0 else "does not clearly expose others"
         return f"Dropping the flagged {share} {verdict}: {figures}"

@@ -182,7 +182,8 @@ def exposed(dropped: Attacks, control: Attacks, before: Attacks) -> dict[str, An
     """The onion: how much more exposed the then most vulnerable survivors are, against a control.
 
     The survivors are chosen for their exposure after the drop, so that some of their rise is the choice, and some comes
-    of smaller training sets. Both show in the control, whose dropped examples are as many, drawn at random.
+    of smaller training sets. Both show in the control, whose dropped examples are as many, drawn at random, and which
+    chooses among the unflagged, too: flagged ones are so exposed that nothing is left to rise.
 
     Args:
       dropped: after flagged examples were dropped.
@@ -195,7 +196,7 @@ def exposed(dropped: Attacks, control: Attacks, before: Attacks) -> dict[str, An
     """
     odd = np.arange(len(before.valid)) % 2 == 1
     rows = np.flatnonzero(odd & before.valid & dropped.valid & control.valid)
-    chosen = [most_vulnerable(each.defended, each.survivors) for each in (dropped, control)]
+    chosen = [most_vulnerable(each.defended, dropped.survivors & each.survivors) for each in (dropped, control)]
     columns = np.flatnonzero(chosen[0] | chosen[1])
     moved = [
         _auc_change(each, before, own, rows, columns) for each, own in zip((dropped, control), chosen, strict=True)
