@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 import flax.linen as nn
 import jax
 
+from miajax.models.dense import dense_product
+
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {"relu": nn.relu, "tanh": nn.tanh, "gelu": nn.gelu}
 
 
@@ -23,7 +25,7 @@ class MLP(nn.Module):
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         x = x.reshape(x.shape[0], -1)
         for width in self.widths:
-            x = ACTIVATIONS[self.activation](nn.Dense(width)(x))
+            x = ACTIVATIONS[self.activation](nn.Dense(width, dot_general=dense_product)(x))
             if self.dropout:
                 x = nn.Dropout(self.dropout, deterministic=not train)(x)
         self.sow("intermediates", "features", x)
