@@ -8,9 +8,9 @@ timed, a sum that rounds to the other side of a ReLU or to another winner of a m
 the rows of the part ``maps`` say how far apart that puts them. Every contender has a process of its own; they run in
 turn, after a warm-up, compiled beforehand. PyTorch is tuned on the spot: batch sizes, threads against processes,
 autograd against ``torch.compile``d gradients run a heat for each method, and the two fastest are measured against ours;
-the loop over single images stands beside them as common practice. A rate does not depend on the number of images once they fill a
-batch: methods that take dozens of gradients an image are timed on fewer of them, which their rows say. ``--only``
-measures one method and puts it in its place in FILE.
+the loop over single images stands beside them as common practice. A rate does not depend on the number of images once
+they fill a batch: methods that take dozens of gradients an image are timed on fewer of them, which their rows say.
+``--only`` measures one method and puts it in its place in FILE.
 """
 
 import contextlib

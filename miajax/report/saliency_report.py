@@ -38,7 +38,8 @@ class SaliencyReportInputs:
       groups: ids of the galleries' examples.
       pictures: ``[N, H, W, K]``, or None where there are none or they may not be shown.
       labels, class_names: of the pool.
-      vulnerability, distance: ``[N]``.
+      vulnerability: ``[N]``.
+      distance: ``[N]``, from the own class's centroid in one model's training set; NaN outside it.
       maps: by method and id, the mean map over models.
       counterfactuals: by method and id, mean maps of models that saw the example, that did not, and the difference.
       shifts: by method, ``(vulnerability, shift)`` of the examples drawn.
@@ -92,9 +93,9 @@ def _named(method: str) -> str:
     return {"grad_cam": "Grad-CAM", "smooth_grad": "SmoothGrad"}.get(method, method.replace("_", " "))
 
 
-def _estimate(entry: Json | None, name: str) -> Estimate:
+def _estimate(entry: Json | None, name: str, missing: str = "") -> Estimate:
     if entry is None:
-        return Estimate(None, None, "No pixel is background, or the map is 0 there by its definition.")
+        return Estimate(None, None, missing)
     return estimate(entry[name], entry[f"{name}_ci"], "Too few examples.", decimals=3)
 
 
@@ -155,10 +156,12 @@ def _relevance(results: Json) -> Section:
     for name, entry in methods.items():
         background = entry["background"]
         excess = None if background is None else background["excess"]
+        why = results["background_not_measured"].get(name, "")
+        why = why[:1].upper() + why[1:] + "."
         rows.append(
             [
-                _named(name), _estimate(background, "vulnerable"), _estimate(background, "safe"),
-                _estimate(excess, "difference"), _estimate(entry["deletion"], "vulnerable"),
+                _named(name), _estimate(background, "vulnerable", why), _estimate(background, "safe", why),
+                _estimate(excess, "difference", why), _estimate(entry["deletion"], "vulnerable"),
                 _estimate(entry["deletion"], "safe"), _estimate(entry["deletion"], "difference"),
             ]
         )  # fmt: skip
@@ -181,7 +184,7 @@ def _relevance(results: Json) -> Section:
             plots.figure_to_data_uri(saliency_pictures.deletion_figure(methods)),
             "Deletion curves by map. " + _deletion_finding(results), _deletion_finding(results) + ".",
         ),
-        Prose([text]),
+        Prose([text, *_completeness(results)]),
     ]
     return Section(
         "Relevance", relevance_finding(results), blocks,
@@ -192,19 +195,37 @@ def _relevance(results: Json) -> Section:
     )  # fmt: skip
 
 
+def _completeness(results: Json) -> list[str]:
+    found = results["completeness"]
+    if found is None:
+        return []
+    return [
+        "Integrated gradients should add up to the change of the logit from nothing to the example: with at most "
+        f"{numbers.count(found['most_steps'])} points, {numbers.percent(found['share_within'])} of the maps do to "
+        f"{found['tolerance']:g} of the logit; the median gap is {found['median']:.2g} of it, the largest "
+        f"{found['largest']:.2g} (large where the logit is near 0). --most_steps allows more."
+    ]
+
+
 def _counterfactual_finding(results: Json) -> str:
-    found = results["counterfactual"]
-    known = {name: entry for name, entry in found.items() if entry["spearman"] is not None}
-    if not known:
+    """One sentence on the first method, chosen before anything is measured; the others' figures stand beside it."""
+    (name, entry), *others = results["counterfactual"].items()
+    if entry["spearman"] is None:
         return "Too few models on each side to tell what having seen an example changes"
-    name, entry = max(known.items(), key=lambda pair: abs(pair[1]["spearman"]))
     low, high = entry["spearman_ci"]
-    interval = f"Spearman {entry['spearman']:.2f} [{low:.2f}, {high:.2f}], {_named(name)}"
+    interval = "; ".join(_spearman(*each) for each in ((name, entry), *others))
     if low > 0:
         return f"The more vulnerable an example, the more its presence in training moves where models look ({interval})"
     if high < 0:
         return f"The more vulnerable an example, the less its presence in training moves where models look ({interval})"
     return f"How far presence in training moves a map is not clearly related to vulnerability ({interval})"
+
+
+def _spearman(name: str, entry: Json) -> str:
+    if entry["spearman"] is None:
+        return f"{_named(name)} unknown"
+    low, high = entry["spearman_ci"]
+    return f"Spearman {entry['spearman']:.2f} [{low:.2f}, {high:.2f}] by {_named(name)}"
 
 
 def _counterfactual(inputs: SaliencyReportInputs) -> Section:
@@ -226,9 +247,12 @@ def _counterfactual(inputs: SaliencyReportInputs) -> Section:
         Figure(
             plots.figure_to_data_uri(saliency_pictures.shift_figure(inputs.shifts)),
             "Shift of each example's map against its vulnerability. " + finding,
-            "One point an example. A shift of 1 moves the mean map as far as two models differ anyway; 0 is no change.",
+            "One point an example, drawn at random. A shift of 1 moves the mean map as far as two models differ; "
+            "0 is no change.",
         ),
-        Table(columns, rows, "Maps of unit length. Brackets are 95 % intervals over examples."),
+        Table(
+            columns, rows, "Maps of unit length, examples drawn at random. Brackets are 95 % intervals over examples."
+        ),
     ]
     for name, found in inputs.counterfactuals.items():
         if inputs.pictures is None:
@@ -275,7 +299,8 @@ def _galleries(inputs: SaliencyReportInputs) -> Section:
     for group, ids in inputs.groups.items():
         exhibits = []
         for i in map(int, ids):
-            lines = [_auc(inputs, i), f"distance {inputs.distance[i]:.3g}"]
+            distance = numbers.finite(inputs.distance[i])
+            lines = [_auc(inputs, i), *([] if distance is None else [f"distance {distance:.3g}"])]
             if inputs.pictures is None:
                 exhibits.append(Exhibit(_title(inputs, i), lines))
                 continue
@@ -289,6 +314,9 @@ def _galleries(inputs: SaliencyReportInputs) -> Section:
                 )
             )  # fmt: skip
         blocks.append(Gallery(exhibits, _GROUPS[group]))
+    centroid = inputs.results["centroid"]
+    space = {"feature": "penultimate features", "logit": "logits"}[centroid["space"]]
+    where = f"Near and far are meant in the {space} of model {centroid['model']}, class by class of its training set."
     caption = "Ids, vulnerability and distance only."
     if inputs.pictures is not None:
         caption = f"Below each example its maps: {order}. Redder is more relevant; means over models."
@@ -297,10 +325,13 @@ def _galleries(inputs: SaliencyReportInputs) -> Section:
     finding = "Examples at the extremes of vulnerability and of distance"
     if all(map(len, known)):
         far, near = (float(side.mean()) for side in known)
-        finding = f"Examples far from their class's centroid have a mean AUC of {far:.2f}, near it {near:.2f}"
+        finding = (
+            f"The {len(known[0])} examples farthest from their class's centroid have a mean AUC of {far:.2f}, the "
+            f"{len(known[1])} nearest {near:.2f}"
+        )
     return Section(
         "Examples", finding,
-        [Prose([caption]), *blocks],
+        [Prose([caption, where]), *blocks],
         ["A few chosen extremes show what maps look like; the tables above carry the comparison."],
     )  # fmt: skip
 

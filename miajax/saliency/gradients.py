@@ -13,6 +13,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
 LogitsOf = Callable[[Float[Array, "batch *input"]], Float[Array, "batch classes"]]
+Baseline = Float[Array, "*any"] | float
+"""What counts as nothing, broadcastable against ``x`` and in its units (black is not 0 in standardised pixels)."""
 
 
 def gradient(
@@ -23,10 +25,17 @@ def gradient(
 
 
 def gradient_times_input(
-    logits_of: LogitsOf, x: Float[Array, "batch *input"], classes: Int[Array, " batch"]
+    logits_of: LogitsOf,
+    x: Float[Array, "batch *input"],
+    classes: Int[Array, " batch"],
+    baseline: Baseline = 0.0,
 ) -> Float[Array, "batch *input"]:
-    """Gradient times input: each input's share of the logit where the model is linear."""
-    return x * gradient(logits_of, x, classes)
+    """Gradient times the way from the baseline: where the model is linear, each input's share of the logit's change.
+
+    From 0 it is gradient times input (Shrikumar et al. 2017, arXiv 1605.01713). Standardised images start from what
+    black becomes; times the standardised input itself, the map of an empty background is a constant times the gradient.
+    """
+    return (x - jnp.asarray(baseline, x.dtype)) * gradient(logits_of, x, classes)
 
 
 def smooth_grad(

@@ -10,10 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from miajax.saliency.gradients import LogitsOf, gradient, of_classes
-
-Baseline = Float[Array, "*any"] | float
-"""What counts as nothing, broadcastable against ``x`` and in its units (black is not 0 in standardised pixels)."""
+from miajax.saliency.gradients import Baseline, LogitsOf, gradient, of_classes
 
 
 def integrated_gradients(

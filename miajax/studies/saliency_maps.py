@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float, Int
 from miajax.errors import UserError
 from miajax.saliency.blocks import DEFAULT_BLOCK, in_blocks
 from miajax.saliency.cam import convolutions, grad_cam
-from miajax.saliency.gradients import LogitsOf, gradient, gradient_times_input, smooth_grad
-from miajax.saliency.integrated import integrated_gradients
+from miajax.saliency.gradients import LogitsOf, gradient, gradient_times_input, of_classes, smooth_grad
+from miajax.saliency.integrated import completeness_gap, integrated_gradients_within
 from miajax.saliency.relevance import (
     area_under_curve,
     background_mass,
@@ -21,15 +21,25 @@ from miajax.saliency.relevance import (
     deletion_curve,
     pixel_relevance,
 )
+from miajax.signals.features import penultimate_features
 from miajax.studies.campaign import Campaign
 from miajax.studies.recorded import kept_models
 from miajax.training.parallel import OverModels
 
 METHODS = ("gradient", "gradient_times_input", "smooth_grad", "integrated_gradients", "grad_cam")
+FROM_NOTHING = ("gradient_times_input", "integrated_gradients")
+"""Maps that multiply by the way from an empty input: 0 on empty pixels by their definition."""
+LEAST_EMPTY = 0.1
+"""Share of a data set's pixels that must be empty before they count as background: dark pixels of photographs don't."""
+TOLERANCE = 1e-3
+"""Of integrated gradients: the gap to completeness, as a share of the logit, at which no more points are added."""
+LEAST_STEPS = 32
 FRACTIONS = np.linspace(0.0, 0.5, 11)
 """Shares of pixels deleted along a deletion curve."""
 
 _BLOCK_ROWS = 256  # examples a block where a row is small
+_MOST_STEPS = 2592  # completes every map of a dense network in a few seconds
+_MOST_STEPS_CONVOLUTIONAL = 96  # where complete maps would take longer than all others together
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -40,24 +50,16 @@ class Examples:
       ids: rows of the pool.
       features: as stored.
       classes: ``int32[n]``, the class that is explained: the label.
-      background: ``bool[n, pixels]``, where nothing is drawn: pixels that are 0 as stored; None for tables and for
-        pictures without any.
     """
 
     ids: Int[np.ndarray, " chosen"]
     features: np.ndarray
     classes: Int[np.ndarray, " chosen"]
-    background: Bool[np.ndarray, "chosen pixels"] | None
 
     @classmethod
     def of(cls, campaign: Campaign, ids: Sequence[int] | np.ndarray) -> "Examples":
-        dataset, rows = campaign.setup.dataset, np.asarray(ids, np.int64)
-        features, background = dataset.features[rows], None
-        if dataset.image_shape is not None:
-            pictures = features.reshape(len(rows), -1, dataset.image_shape[2] if features.ndim == 4 else 1)
-            dark = (pictures == 0).all(-1)
-            background = dark if dark.any() else None
-        return cls(rows, features, dataset.labels[rows], background)
+        rows, dataset = np.asarray(ids, np.int64), campaign.setup.dataset
+        return cls(rows, dataset.features[rows], dataset.labels[rows])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,13 +68,17 @@ class Relevance:
 
     Attributes:
       maps: ``float32[M, n, ...]``, of the stored rows' shape (``grad_cam``: without channels).
-      background_mass: ``float32[M, n]``, share of the map on the background, or None.
       deletion: ``float32[M, n, fractions]``, the class's probability as the most relevant pixels go.
+      background: ``bool[n, pixels]``, where nothing is drawn; None where that is not known (``Mapper.background``).
+      background_mass: ``float32[M, n]``, share of the map on the background, or None.
+      gap: ``float32[M, n]``, of integrated gradients: what is missing to completeness, over the logit; else None.
     """
 
-    maps: np.ndarray
-    background_mass: np.ndarray | None
-    deletion: np.ndarray
+    maps: Float[np.ndarray, "models chosen *input"]
+    deletion: Float[np.ndarray, "models chosen fractions"]
+    background: Bool[np.ndarray, "chosen pixels"] | None
+    background_mass: Float[np.ndarray, "models chosen"] | None
+    gap: Float[np.ndarray, "models chosen"] | None
 
 
 class Mapper:
@@ -80,12 +86,19 @@ class Mapper:
 
     Args:
       campaign: a finished one.
+      most_steps: points of integrated gradients at most (``integrated_gradients_within``); what the network's cost
+        allows if None.
+
+    Attributes:
+      methods: those of ``METHODS`` that the network allows.
+      nothing: what an empty picture, or the mean row of a table, is to the network.
+      empty_share: of the data set's pixels, those that are 0 as stored; None for tables.
 
     Raises:
       UserError: it kept no parameters.
     """
 
-    def __init__(self, campaign: Campaign):
+    def __init__(self, campaign: Campaign, most_steps: int | None = None):
         models = kept_models(campaign)
         if models is None:
             raise UserError(
@@ -100,6 +113,17 @@ class Mapper:
         nothing = np.zeros_like(rows[:1]) if self.images else rows.mean(0, keepdims=True).astype(rows.dtype)
         self.nothing = np.asarray(self.trainer.scaling(jnp.asarray(nothing)))
         self.methods = tuple(name for name in METHODS if name != "grad_cam" or self._convolutional(rows[:1]))
+        self.most_steps = most_steps or (_MOST_STEPS_CONVOLUTIONAL if "grad_cam" in self.methods else _MOST_STEPS)
+        self.empty_share = float(self._empty(rows).mean()) if self.images else None
+
+    def _empty(self, features: np.ndarray) -> Bool[np.ndarray, "chosen pixels"]:
+        return (features.reshape(len(features), -1, features.shape[-1] if features.ndim == 4 else 1) == 0).all(-1)
+
+    def background(self, examples: Examples) -> Bool[np.ndarray, "chosen pixels"] | None:
+        """Pixels that are 0 in all channels as stored; None unless a ``LEAST_EMPTY`` share of the data set's are."""
+        if self.empty_share is None or self.empty_share < LEAST_EMPTY:
+            return None
+        return self._empty(examples.features)
 
     def _convolutional(self, row: np.ndarray) -> bool:
         if row.ndim != 4:
@@ -111,12 +135,15 @@ class Mapper:
         return lambda x: self.trainer.model.apply(*model, x, False, None)[0]
 
     def _map(self, method: str, logits_of: LogitsOf, x: jax.Array, classes: jax.Array, keys: jax.Array) -> jax.Array:
+        nothing = jnp.asarray(self.nothing)
         if method == "smooth_grad":
             return smooth_grad(logits_of, x, classes, keys)
         if method == "integrated_gradients":
-            return integrated_gradients(logits_of, x, classes, jnp.asarray(self.nothing))
+            return integrated_gradients_within(
+                logits_of, x, classes, nothing, tolerance=TOLERANCE, steps=LEAST_STEPS, most_steps=self.most_steps
+            )[0]
         if method == "gradient_times_input":
-            return gradient_times_input(logits_of, x, classes)
+            return gradient_times_input(logits_of, x, classes, nothing)
         return (grad_cam if method == "grad_cam" else gradient)(logits_of, x, classes)
 
     def _over(self, models: Sequence[int], fn: Callable[..., Any], shared: Any) -> Iterator[tuple[np.ndarray, Any]]:
@@ -152,28 +179,46 @@ class Mapper:
 
     def relevance(self, method: str, models: Sequence[int], examples: Examples) -> Relevance:
         """Maps of the examples under each model, and what they rest on."""
-        background = examples.background
+        background, integrated = self.background(examples), method == "integrated_gradients"
         hidden = np.zeros((len(examples.ids), 1), bool) if background is None else background
 
         def of_model(model, shared):
-            logits_of = self._logits_of(model)
+            logits_of, nothing = self._logits_of(model), jnp.asarray(self.nothing)
 
-            def of_block(rows, classes, keys, hidden):
+            def of_block(rows, classes, keys, empty):
                 x = self.trainer.scaling(rows)
                 maps = self._map(method, logits_of, x, classes, keys)
                 relevance = pixel_relevance(maps)
-                mass = background_mass(relevance, hidden) if background is not None else jnp.zeros(len(x))
                 curve = deletion_curve(
                     lambda inputs: class_probability(logits_of(inputs), classes), x, relevance,
-                    jnp.asarray(self.nothing), jnp.asarray(FRACTIONS),
-                )
-                return maps, mass, curve
+                    nothing, jnp.asarray(FRACTIONS),
+                )  # fmt: skip
+                mass = jnp.zeros(len(x)) if background is None else background_mass(relevance, empty)
+                gap = jnp.zeros(len(x))
+                if integrated:
+                    missing = completeness_gap(logits_of, x, classes, maps, nothing)
+                    gap = missing / jnp.abs(of_classes(logits_of(x), classes))
+                return maps, curve, mass, gap
 
             return in_blocks(of_block, self._block, *shared)
 
         parts = [found for _, found in self._over(models, of_model, (*self._shared(examples), jnp.asarray(hidden)))]
-        maps, mass, deletion = (np.concatenate([part[k] for part in parts]) for k in range(3))
-        return Relevance(maps, None if background is None else mass, deletion)
+        maps, deletion, mass, gap = (np.concatenate([part[k] for part in parts]) for k in range(4))
+        return Relevance(maps, deletion, background, None if background is None else mass, gap if integrated else None)
+
+    def space(self, model: int) -> tuple[str, Float[np.ndarray, "examples features"]]:
+        """Where one model sees every example of the pool: ``feature`` (penultimate layer), else ``logit``."""
+        features = self.campaign.setup.dataset.features
+        picked = jax.tree.map(lambda leaf: leaf[[model]], self._models)
+        try:
+            return "feature", penultimate_features(self.trainer, picked, features, self.placement)[0]
+        except UserError:  # its network has no last dense layer to look into
+
+            def of_model(model, rows):
+                return in_blocks(lambda x: self._logits_of(model)(self.trainer.scaling(x)), _BLOCK_ROWS, rows)
+
+            [(_, logits)] = self._over([model], of_model, jnp.asarray(features))
+            return "logit", logits[0]
 
 
 def deletion_share(deletion: Float[np.ndarray, "*any fractions"]) -> Float[np.ndarray, "*any"]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from miajax.saliency import gradients, integrated
+from miajax.saliency import cam, gradients, integrated
 from tests.oracles import saliency as oracle
 from tests.saliency.networks import Linear, Smooth, built, closed, images
 
@@ -18,6 +18,7 @@ MAPS = {
     "gradient_times_input": gradients.gradient_times_input,
     "smooth_grad": partial(gradients.smooth_grad, keys=KEYS, samples=4),
     "integrated_gradients": partial(integrated.integrated_gradients, steps=4),
+    "integrated_gradients_within": lambda *given: integrated.integrated_gradients_within(*given, steps=4)[0],
 }
 
 
@@ -32,8 +33,8 @@ def _wide(params):
 @functools.cache
 def _compiled(name):
     """``(params, x, y) -> maps`` of the smooth network, compiled once for all tests."""
-    model = built(Smooth())[0]
-    return jax.jit(lambda params, x, y: MAPS[name](closed(model, params), x, y))
+    model, map_of = built(Smooth())[0], (MAPS | {"grad_cam": cam.grad_cam})[name]
+    return jax.jit(lambda params, x, y: map_of(closed(model, params), x, y))
 
 
 def test_gradient_equals_finite_differences():
@@ -44,6 +45,7 @@ def test_gradient_equals_finite_differences():
         )
         _close(gradients.gradient(logits_of, X, Y)[example], want)
         _close(gradients.gradient_times_input(logits_of, X, Y)[example], want * X[example])
+        _close(gradients.gradient_times_input(logits_of, X, Y, -0.4)[example], want * (X[example] + 0.4))
 
 
 def test_smooth_grad_is_the_mean_gradient_over_its_noisy_copies():
@@ -74,17 +76,20 @@ def test_maps_of_a_linear_model_are_its_weights():
     weights = np.asarray(params["Dense_0"]["kernel"]).T.reshape(-1, *X.shape[1:])[Y]
     _close(MAPS["gradient"](logits_of, X, Y), weights)
     _close(MAPS["smooth_grad"](logits_of, X, Y), weights)
-    _close(MAPS["gradient_times_input"](logits_of, X, Y), weights * X)
+    _close(MAPS["gradient_times_input"](logits_of, X, Y, 0.5), weights * (X - 0.5))
     _close(MAPS["integrated_gradients"](logits_of, X, Y, 0.5), weights * (X - 0.5))
 
 
-def test_integrated_gradients_add_up_to_the_change_of_the_logit():
-    for relu in (False, True):
-        _, _, logits_of = built(Smooth(relu))
-        maps, steps = integrated.integrated_gradients_within(logits_of, X, Y, -1.0, steps=4)
-        gap = integrated.completeness_gap(logits_of, X, Y, maps, -1.0)
-        complete = np.asarray(gap) <= 1e-3 * np.abs(np.asarray(logits_of(X))[np.arange(len(Y)), Y])
-        assert (complete | (np.asarray(steps) * 3 > 2592)).all() and complete.sum() >= 4
+@pytest.mark.parametrize("relu", [False, True])
+def test_integrated_gradients_add_up_to_the_change_of_the_logit(relu):
+    _, _, logits_of = built(Smooth(relu), seed=2)
+    size = np.abs(np.asarray(logits_of(X))[np.arange(len(Y)), Y])
+    assert (size > 1e-3).all()  # float32 cannot resolve a thousandth of less
+    maps, steps = integrated.integrated_gradients_within(logits_of, X, Y, -1.0, steps=4)
+    assert (np.asarray(integrated.completeness_gap(logits_of, X, Y, maps, -1.0)) <= 1e-3 * size).all()
+    coarse = integrated.integrated_gradients(logits_of, X, Y, -1.0, steps=4)
+    gap = integrated.completeness_gap(logits_of, X, Y, coarse, -1.0)
+    assert ((np.asarray(gap) <= 1e-3 * size) == (np.asarray(steps) == 4)).all() and (np.asarray(steps) > 4).any()
 
 
 def test_added_points_give_the_midpoint_rule_of_as_many_points_example_by_example():
@@ -128,14 +133,29 @@ def test_maps_of_many_models_are_the_maps_of_each(name):
     _close(maps[1], _compiled(name)(other, X, Y))
 
 
-@pytest.mark.parametrize("name", MAPS)
+@pytest.mark.parametrize("name", [*MAPS, "grad_cam"])
 def test_randomising_weights_from_the_top_down_changes_the_map(name):
-    """Adebayo et al. 2018 (arXiv 1810.03292): a map that survives it does not show the model."""
+    """Adebayo et al. 2018 (arXiv 1810.03292): a map that survives it does not show the model.
+
+    Rank correlations of maps with those under other weights, without signs, over images and five random draws:
+    below 0.7 once the last layer is random, and near those of unrelated maps of 30 or 60 pixels once all layers are.
+    """
     _, params, _ = built(Smooth())
-    _, fresh, _ = built(Smooth(), seed=11)
-    plain = np.asarray(_compiled(name)(params, X, Y)).ravel()
-    assert stats.spearmanr(plain, plain).statistic == pytest.approx(1.0)
-    for layer in ("Dense_0", "Conv_1", "Conv_0"):
-        params = {**params, layer: fresh[layer]}
-        changed = np.asarray(_compiled(name)(params, X, Y)).ravel()
-        assert abs(stats.spearmanr(plain, changed).statistic) < 0.8
+    plain = _rows(name, params)
+    top, whole = [], []
+    for seed in range(11, 16):
+        _, fresh, _ = built(Smooth(), seed=seed)
+        top.append(_likeness(plain, _rows(name, {**params, "Dense_0": fresh["Dense_0"]})))
+        whole.append(_likeness(plain, _rows(name, fresh)))
+    assert _likeness(plain, plain) == pytest.approx(1.0)
+    assert np.mean(whole) < 0.25 and np.mean(whole) < np.mean(top) < 0.7
+
+
+def _rows(name, params):
+    return np.asarray(_compiled(name)(params, X, Y)).reshape(len(X), -1)
+
+
+def _likeness(maps, others):
+    """Mean absolute rank correlation, image by image; a map without any relevance is like no other."""
+    pairs = [(a, b) for a, b in zip(maps, others, strict=True) if np.ptp(a) and np.ptp(b)]
+    return sum(abs(stats.spearmanr(a, b).statistic) for a, b in pairs) / len(maps)

@@ -1,15 +1,21 @@
 """Saliency studies of small campaigns: figures, pictures, tables, and what bad input is told."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr, ttest_ind
 
 from experiments import saliency
+from miajax.data.dataset import Dataset
 from miajax.errors import UserError
 from miajax.studies.campaign import run_campaign
-from miajax.studies.saliency import SaliencyOptions, _two_groups, run_saliency
+from miajax.studies.config import CampaignConfig, Setup
+from miajax.studies.saliency import SaliencyOptions, run_saliency
+from miajax.studies.saliency_figures import no_background, related, two_groups
 from miajax.studies.saliency_maps import Examples, Mapper, deletion_share
+from miajax.training.recipe import Recipe
 from tests.experiments.test_attacks_command import main
 from tests.report.html import Document
 from tests.studies.helpers import small
@@ -37,6 +43,7 @@ def test_every_map_has_its_comparison_and_its_counterfactual(finished):
             assert low <= found["difference"] <= high
             assert found["difference"] == pytest.approx(found["vulnerable"] - found["safe"])
     for entry in results["counterfactual"].values():
+        assert entry["num_examples"] <= 60  # those drawn, without the galleries' extremes
         assert entry["spearman_ci"][0] <= entry["spearman"] <= entry["spearman_ci"][1]
     assert not set(results["groups"]["vulnerable"]) & set(results["groups"]["safe"])
 
@@ -45,6 +52,13 @@ def test_maps_that_multiply_by_the_way_from_black_say_nothing_of_the_background(
     _, results = finished
     for name, entry in results["methods"].items():
         assert (entry["background"] is None) == (name in ("gradient_times_input", "integrated_gradients"))
+
+
+def test_integrated_gradients_of_a_dense_network_are_complete(finished):
+    _, results = finished
+    found = results["completeness"]
+    assert found["tolerance"] == 1e-3 and found["median"] <= found["largest"]
+    assert found["share_within"] > 0.95
 
 
 def test_the_report_stands_alone_and_shows_maps(finished):
@@ -70,7 +84,81 @@ def test_tables_get_bars_instead_of_pictures(tmp_path):
     options = SaliencyOptions(compared=10, spread=20, map_models=2, shown=2)
     results = run_saliency(setup, tmp_path / "run", options).results
     assert len(results["features"]) == 15 and results["methods"]["gradient"]["background"] is None
+    assert "table" in results["background_not_measured"]["gradient"] and results["empty_share"] is None
     assert all(0 <= feature["vulnerable"] <= 1 for feature in results["features"])
+
+
+@pytest.fixture(scope="module")
+def convolutional(tmp_path_factory):
+    """Sixteen small networks of two convolutions, on bright blots whose place is their class, on black."""
+    rng = np.random.default_rng(0)
+    labels = (np.arange(200) % 4).astype(np.int32)
+    pictures = np.zeros((200, 12, 12, 1), np.uint8)
+    for picture, label in zip(pictures, labels, strict=True):
+        row, column = 6 * (label // 2) + rng.integers(0, 3), 6 * (label % 2) + rng.integers(0, 3)
+        picture[row : row + 4, column : column + 4, 0] = rng.integers(100, 256, (4, 4))
+    blots = Dataset("blots", pictures, labels, 4, image_shape=(12, 12, 1), shippable=True)
+    config = CampaignConfig(
+        dataset="blots", model="cnn", num_shadows=16, recipe=Recipe(epochs=3, batch_size=25), chunk=2
+    )
+    options = SaliencyOptions(compared=20, spread=40, map_models=2, shown=3)
+    return run_saliency(Setup.of(config, dataset=blots), tmp_path_factory.mktemp("runs") / "run", options)
+
+
+def test_convolutional_networks_get_grad_cam_in_figures_and_overlays(convolutional):
+    results = convolutional.results
+    methods = list(results["methods"])
+    assert methods[-1] == "grad_cam" and list(results["counterfactual"]) == ["gradient", "grad_cam"]
+    assert all(-1 <= entry["spearman"] <= 1 for entry in results["counterfactual"].values())
+    curves = results["methods"]["grad_cam"]["deletion"]["curves"]
+    assert all(0 <= p <= 1 for side in curves.values() for p in side)
+    document = Document((convolutional.folder / "report.html").read_text())
+    overlays = [v for _, name, v in document.attributes if name == "alt" and "under the maps" in v and "Grad-CAM" in v]
+    shown = sum(min(len(ids), 3) if name in ("vulnerable", "safe") else len(ids)
+                for name, ids in results["groups"].items())  # fmt: skip
+    assert len(overlays) == shown
+    assert "None" not in document.text and "nan" not in document.text.split()
+
+
+def test_near_and_far_examples_are_those_of_each_class_in_penultimate_features(convolutional):
+    results, campaign = convolutional.results, convolutional.campaign
+    assert results["centroid"] == {"space": "feature", "model": 1}
+    for end in ("nearest", "farthest"):
+        ids = results["groups"][end]
+        assert campaign.setup.dataset.labels[ids].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+        assert campaign.member[1, ids].all()
+
+
+def test_an_empty_pixel_of_a_uint8_picture_is_where_maps_from_nothing_are_zero(convolutional):
+    results = convolutional.results
+    assert results["empty_share"] == pytest.approx(1 - 16 / 144, abs=1e-6)
+    assert set(results["background_not_measured"]) == {"gradient_times_input", "integrated_gradients"}
+    mapper = Mapper(convolutional.campaign)
+    examples = Examples.of(mapper.campaign, range(8))
+    for method in ("gradient_times_input", "integrated_gradients"):
+        found = mapper.relevance(method, [1, 3], examples)
+        np.testing.assert_allclose(found.background_mass, 0.0, atol=1e-6)
+    assert (mapper.relevance("gradient", [1, 3], examples).background_mass > 0.1).all()
+    mapper.empty_share = 0.03  # as in photographs
+    assert mapper.background(examples) is None
+    assert "only 3.0% of the data set's pixels" in no_background(mapper, "gradient")
+
+
+def test_a_network_without_a_last_dense_layer_is_looked_into_by_its_logits(convolutional, monkeypatch):
+    from miajax.studies import saliency_maps
+
+    mapper = Mapper(convolutional.campaign)
+    space, features = mapper.space(3)
+    assert space == "feature" and features.shape == (200, 128)
+
+    def refuse(*_):
+        raise UserError("no dense layer")
+
+    monkeypatch.setattr(saliency_maps, "penultimate_features", refuse)
+    space, logits = mapper.space(3)
+    assert space == "logit" and logits.shape == (200, 4)
+    hit = logits.argmax(1) == mapper.campaign.setup.dataset.labels
+    np.testing.assert_array_equal(hit, np.asarray(mapper.campaign.correct)[3].reshape(200, -1)[:, 0])
 
 
 def test_a_run_without_parameters_and_a_network_without_convolutions_are_told(tmp_path):
@@ -81,13 +169,29 @@ def test_a_run_without_parameters_and_a_network_without_convolutions_are_told(tm
         run_saliency(small(8), tmp_path / "other", SaliencyOptions(methods=("grad_cam",)))
 
 
+def test_a_counterfactual_of_few_examples_has_no_figure():
+    known = np.where(np.arange(30) < 5, np.arange(30) / 10, np.nan)
+    few = SimpleNamespace(spread=SimpleNamespace(ids=np.arange(30)), drawn=20, vulnerability=known)
+    found = related(few, SimpleNamespace(shift=np.arange(30.0)), 10)
+    assert (found["num_examples"], found["spearman"], found["difference"]) == (5, None, None)
+
+
+def test_examples_that_were_not_drawn_have_no_part_in_the_figures():
+    rng = np.random.default_rng(0)
+    vulnerability, shift = rng.random(60), rng.random(60)
+    evidence = SimpleNamespace(spread=SimpleNamespace(ids=np.arange(60)), drawn=50, vulnerability=vulnerability)
+    before = related(evidence, SimpleNamespace(shift=shift), 10)
+    assert before["num_examples"] == 50
+    assert before["spearman"] == pytest.approx(spearmanr(vulnerability[:50], shift[:50]).statistic, abs=1e-5)
+    shift[50:] = 1e3 * vulnerability[50:]
+    assert related(evidence, SimpleNamespace(shift=shift), 10) == before
+
+
 def test_groups_are_compared_by_welchs_interval():
     rng = np.random.default_rng(0)
     one, other = rng.normal(1, 1, 40), rng.normal(0, 3, 60)
-    from scipy.stats import ttest_ind
-
     want = ttest_ind(one, other, equal_var=False).confidence_interval()
-    found = _two_groups(np.append(one, np.nan), other)
+    found = two_groups(np.append(one, np.nan), other)
     np.testing.assert_allclose(found["difference_ci"], [want.low, want.high], rtol=1e-6)
 
 
