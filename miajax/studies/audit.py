@@ -181,13 +181,14 @@ def audit(
     if references >= 2:
         is_reference = np.arange(len(signal)) < references
         tested = privacy_bounds.many_models(signal, member, is_reference, ~is_reference, delta, each)
-        counts = {k: int(np.sum(v)) for k, v in tested.counts._asdict().items()}
-        trials = tested.counts
+        trials, threshold = tested.counts, {"threshold": tested.threshold}
         if thresholds == "bonferroni":
             trials = privacy_bounds.counts_at_many_thresholds(tested, signal, member, is_reference, ~is_reference)
+            threshold = {}
+        counts = {k: np.squeeze(v).tolist() for k, v in trials._asdict().items()}
         bounds["many_models"] = {
             "epsilon_lower": privacy_bounds.epsilon_from_counts(trials, delta, each), "confidence": 1 - each,
-            "canary": tested.example, "threshold": tested.threshold, "thresholds": thresholds, **counts,
+            "canary": tested.example, "thresholds": thresholds, **threshold, **counts,
         }  # fmt: skip
         bounds["many_models_gdp"] = {
             "epsilon_lower": privacy_bounds.gdp_epsilon_from_counts(trials, delta, significance),
@@ -228,8 +229,8 @@ def add_jax_privacy(
 
     Both see the same scores of the same audited models. jax-privacy chooses thresholds on the scores it measures: on
     half of them (split), or all with a correction for their number. None where one side has fewer than two scores, and
-    for the Gaussian bound over many models: ``epsilon_from_gdp`` of jax-privacy 2.0 takes the modulus of a mu from upper
-    bounds on both error rates, which is large where there is no leak at all.
+    for the Gaussian bound over many models: ``epsilon_from_gdp`` of jax-privacy 2.0 takes the modulus of a mu from
+    upper bounds on both error rates, which is large where there is no leak at all.
     """
     from jax_privacy import auditing
 
