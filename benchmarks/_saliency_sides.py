@@ -16,7 +16,7 @@ import numpy as np
 from miajax import compat
 from miajax.models.conv import conv
 from miajax.models.layers import max_pool
-from miajax.saliency.blocks import DEFAULT_BLOCK, in_blocks
+from miajax.saliency.blocks import CAM_BLOCK, DEFAULT_BLOCK, in_blocks
 from miajax.saliency.cam import grad_cam
 from miajax.saliency.gradients import LogitsOf, gradient, smooth_grad
 from miajax.saliency.integrated import integrated_gradients
@@ -96,7 +96,8 @@ def our_maps(method: str, params: Any, x: jax.Array, classes: jax.Array, keys: j
 class Ours:
     """All maps of all models, models shared between the devices, images in blocks."""
 
-    def __init__(self, method: str, work: Work, block: int = DEFAULT_BLOCK):
+    def __init__(self, method: str, work: Work, block: int | None = None):
+        block = block or (CAM_BLOCK if method == "grad_cam" else DEFAULT_BLOCK)
         compat.set_cpu_device_count(min(usable_cores(), work.models))
         placement = Placement(tuple(jax.devices()), chunk=1)
         keys = jax.random.split(jax.random.key(1), len(work.images))

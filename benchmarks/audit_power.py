@@ -2,13 +2,12 @@
 
     python -m benchmarks.audit_power [--seed SEED] [--json FILE] [--quick]
 
-The digits recipe is trained privately (clipping norm .3, learning rate .3), and so are three versions that claim its
-epsilon: one forgets the noise, one forgets to clip, one divides the noise by its number of microbatches (32, of two
-examples each). For each version, 20 seeds are audited, each by itself, in one run, with out-of-distribution canaries;
-32 other models of the version are references.
-A seed is caught where its lower bound at 95 % exceeds the promise. All seeds of all versions are one ensemble. The
-setting (canaries, clipping norm, learning rate, epsilon) was chosen on the campaign of seed 0; power is measured on
-others.
+The MLP of digits is trained privately (clipping norm .4, learning rate .2, 40 epochs), and so are three versions that
+claim its epsilon: one forgets the noise, one forgets to clip, one divides the noise by its number of microbatches (32,
+of two examples each). For each version, 20 seeds are audited, each by itself, in one run, with out-of-distribution
+canaries; 32 other models of the version are references. A seed is caught where its lower bound at 95 % exceeds the
+promise. All seeds of all versions are one ensemble. The setting (canaries, clipping norm, learning rate, epochs) was
+chosen on the campaigns of seeds 0 to 4; power is measured on others.
 """
 
 import time
@@ -28,12 +27,12 @@ from miajax.training.devices import use_cpu_cores_as_devices
 from miajax.training.recipe import Recipe
 
 SEEDS, REFERENCES, MICROBATCHES = 20, 32, 32
-CANARIES, KIND = 600, "out_of_distribution"
-EPSILON, CLIP_NORM, LEARNING_RATE = 0.5, 0.3, 0.3
+CANARIES, KIND = 800, "out_of_distribution"
+EPSILON, CLIP_NORM, LEARNING_RATE, EPOCHS = 0.5, 0.4, 0.2, 40
 SIGNIFICANCE = 0.05
 
 
-def main(json: Path | None = None, quick: bool = False, seed: int = 1) -> None:
+def main(json: Path | None = None, quick: bool = False, seed: int = 11) -> None:
     """Audits right and broken mechanisms.
 
     Args:
@@ -51,7 +50,7 @@ def main(json: Path | None = None, quick: bool = False, seed: int = 1) -> None:
         rows.append(Row(f"{name}: caught of {len(lower)}", "seeds", [caught], {}, name != "correct"))
         rows.append(Row(f"{name}: lower bound on epsilon, promised {EPSILON:g}", "epsilon", list(lower)))
     rows.append(Row("the whole, compilation included", "s", [seconds]))
-    print_rows(f"Audit of right and broken mechanisms, digits recipe, campaign of seed {seed}", rows)
+    print_rows(f"Audit of right and broken mechanisms, digits, campaign of seed {seed}", rows)
     if json:
         write_json(json, rows)
 
@@ -62,7 +61,7 @@ def setup(seed: int = 0) -> Setup:
         CampaignConfig(
             dataset="digits", data=DataOptions(canaries=CANARIES, canary_kind=KIND),
             model="mlp", model_options=ModelOptions(widths=(128,)),
-            recipe=Recipe(epochs=30, batch_size=64, learning_rate=LEARNING_RATE, momentum=0.9, schedule="cosine"),
+            recipe=Recipe(epochs=EPOCHS, batch_size=64, learning_rate=LEARNING_RATE, momentum=0.9, schedule="cosine"),
             split="bernoulli", seed=seed,
             privacy=PrivacyFlags(dp_epsilon=EPSILON, dp_clip_norm=CLIP_NORM, dp_reproducible_noise=True),
         )

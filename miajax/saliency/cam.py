@@ -137,4 +137,5 @@ def _weighted(activation: Array, gradients: Array, variant: str) -> Array:
         total = activation.sum((1, 2), keepdims=True)
         alpha = gradients**2 / (2.0 * gradients**2 + total * gradients**3 + 1e-6)
         weights = (jnp.maximum(gradients, 0.0) * alpha).sum((1, 2), keepdims=True)
-    return jnp.maximum((weights * activation).sum(-1), 0.0)
+    # A product, since XLA:CPU adds up the maps of a position one number at a time.
+    return jnp.maximum(jnp.einsum("bhwk,bk->bhw", activation, weights[:, 0, 0]), 0.0)

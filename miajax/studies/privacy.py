@@ -37,7 +37,8 @@ class PrivacyFlags:
     dp_slots: int | None = None
     """places of a Poisson batch; chosen so that cutting costs no measurable epsilon when not given"""
     dp_microbatch: int | None = None
-    """examples in memory at a time, for batches that don't fit; a whole batch when not given"""
+    """the most examples in memory at a time, for batches that don't fit; a whole batch when not given (8 on a CPU, for
+    networks with convolutions)"""
     dp_augmentation_multiplicity: int = 1
     """views of each example whose gradients are averaged before clipping; needs --flip, --shift or --cutout"""
     dp_accountant: Accountant = "pld"

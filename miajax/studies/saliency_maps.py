@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from miajax.errors import UserError
-from miajax.saliency.blocks import DEFAULT_BLOCK, in_blocks
+from miajax.saliency.blocks import CAM_BLOCK, DEFAULT_BLOCK, in_blocks
 from miajax.saliency.cam import convolutions, grad_cam
 from miajax.saliency.gradients import LogitsOf, gradient, gradient_times_input, of_classes, smooth_grad
 from miajax.saliency.integrated import completeness_gap, integrated_gradients_within
@@ -162,9 +162,10 @@ class Mapper:
         keys = jax.vmap(lambda i: jax.random.fold_in(root, i))(jnp.asarray(examples.ids, jnp.int32))
         return jnp.asarray(examples.features), jnp.asarray(examples.classes), keys
 
-    @property
-    def _block(self) -> int:
-        return DEFAULT_BLOCK if self.images and len(self.trainer.example_shape) == 3 else _BLOCK_ROWS
+    def _block(self, method: str) -> int:
+        if not (self.images and len(self.trainer.example_shape) == 3):
+            return _BLOCK_ROWS
+        return CAM_BLOCK if method == "grad_cam" else DEFAULT_BLOCK
 
     def maps(self, method: str, models: Sequence[int], examples: Examples) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Maps of the examples by groups of models: ``(ids, float32[G, n, ...])``."""
@@ -173,7 +174,7 @@ class Mapper:
             def of_block(rows, classes, keys):
                 return self._map(method, self._logits_of(model), self.trainer.scaling(rows), classes, keys)
 
-            return in_blocks(of_block, self._block, *shared)
+            return in_blocks(of_block, self._block(method), *shared)
 
         yield from self._over(models, of_model, self._shared(examples))
 
@@ -200,7 +201,7 @@ class Mapper:
                     gap = missing / jnp.abs(of_classes(logits_of(x), classes))
                 return maps, curve, mass, gap
 
-            return in_blocks(of_block, self._block, *shared)
+            return in_blocks(of_block, self._block(method), *shared)
 
         parts = [found for _, found in self._over(models, of_model, (*self._shared(examples), jnp.asarray(hidden)))]
         maps, deletion, mass, gap = (np.concatenate([part[k] for part in parts]) for k in range(4))

@@ -40,7 +40,7 @@ class Privacy:
     slots: int | None = None
     """places of a Poisson batch; chosen so that cutting costs no measurable epsilon when not given"""
     microbatch: int | None = None
-    """examples in memory at a time; a whole batch when not given"""
+    """the most examples in memory at a time; a whole batch when not given"""
     augmentation_multiplicity: int = 1
     """views of each example whose gradients are averaged before clipping"""
     accountant: Accountant = "pld"
@@ -83,7 +83,7 @@ class Mechanism:
       clip_norm: C.
       delta, accountant: of the epsilons it tells.
       width: places of a sample in memory; under ``overflow="microbatch"`` one for every member.
-      block: examples clipped at a time; a sample is worked off in as many blocks as it fills.
+      block: the most examples that are clipped at a time.
       views: augmentation multiplicity.
       steps: how many are planned.
       releasable: whether noise and samples come from a secret key.

@@ -16,6 +16,11 @@ from miajax.training.dp.sampling import Sample, fixed_size_sample, poisson_sampl
 from miajax.training.dp.taps import Apply
 from miajax.training.dp.threefry import Words, step_key
 
+_CPU_ROWS = 8
+"""Images that a CPU clips at a time: activations, patches and gradients of so few stay in its cache, and a sample is
+not filled up to all its places. Private steps a second of the CNN on 28x28, mean batch 64, two cores: 112 at a time
+29, 56: 36, 32: 54, 16: 66, 8: 68. Dense layers lose by it (Purchase MLP: 112 at a time 196, 32: 189, 16: 168)."""
+
 
 class PrivateInputs(NamedTuple):
     """What is private to one model, or may differ between the models of a sweep. Never part of a checkpoint.
@@ -50,10 +55,12 @@ class PrivateStep:
     Attributes:
       mechanism: sampling, clipping, noise and accounting; of the noisiest models, where they differ.
       plan: how this network's gradients are clipped.
+      block: examples clipped at a time; a sample is worked off in as many blocks as it fills.
     """
 
     mechanism: Mechanism
     plan: ClippingPlan
+    block: int
 
     @classmethod
     def of(
@@ -72,7 +79,11 @@ class PrivateStep:
                 expected="a network without model state under differential privacy",
                 remedy="Use GroupNorm: statistics of a batch pass from example to example around the clipping norm",
             )
-        return cls(mechanism, plan_clipping(apply, params, example_shape, mechanism.views, check=loss))
+        plan = plan_clipping(apply, params, example_shape, mechanism.views, check=loss)
+        block = mechanism.block
+        if jax.default_backend() == "cpu" and any(layer.method != "product" for layer in plan.layers):
+            block = min(block, max(1, _CPU_ROWS // mechanism.views))
+        return cls(mechanism, plan, block)
 
     @property
     def noisy(self) -> bool:
@@ -127,7 +138,7 @@ class PrivateStep:
 
     def _over_blocks(self, clipped: Callable[..., Clipped], sample: Sample, params: Any, key: jax.Array):
         """Sums over the sample, ``block`` examples at a time: as many blocks as are in use."""
-        width, block = self.mechanism.width, self.mechanism.block
+        width, block = self.mechanism.width, self.block
         blocks = -(-width // block)
         rows = jnp.pad(sample.rows, (0, blocks * block - width))
 

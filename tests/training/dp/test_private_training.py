@@ -200,12 +200,12 @@ def test_the_recipe_of_de_et_al_is_what_a_plain_loop_computes(devices):
         digits(101), features=rng.integers(0, 255, (101, 8, 8, 1)).astype(np.uint8), image_shape=(8, 8, 1)
     )
     recipe = Recipe(epochs=2, batch_size=16, learning_rate=0.5, momentum=0.0, shift=1, flip=True, ema=0.2)
-    privacy = dataclasses.replace(PRIVACY, augmentation_multiplicity=2, microbatch=8)
+    privacy = dataclasses.replace(PRIVACY, augmentation_multiplicity=2, microbatch=4)
     ensemble = private_ensemble(
         devices[:1], privacy, recipe=recipe, dataset=data, model=from_linen(Grouped(), "grouped")
     )
     trainer, run = ensemble.trainer, started(ensemble)
-    assert trainer.private.plan.fallback is None and trainer.private.mechanism.block == 8
+    assert trainer.private.plan.fallback is None and trainer.private.block == 4
     model = 1
     members = jax.tree.map(lambda leaf: jnp.asarray(leaf)[model], run.members)
     params = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64)[model], run.state.params)
@@ -213,18 +213,18 @@ def test_the_recipe_of_de_et_al_is_what_a_plain_loop_computes(devices):
 
     @jax.jit
     def drawn(step, epoch, number):
-        """``(x [blocks, 8, 2, 8, 8, 1], y, mask)`` of a step, and its secret."""
+        """``(x [blocks, 4, 2, 8, 8, 1], y, mask)`` of a step, and its secret."""
         key = jax.random.fold_in(jax.random.fold_in(trainer.key(members.model_id, 2), epoch), number)
         secret = step_key(members.private.key, members.model_id, step)
         sample = trainer.private._sample(secret, members.count, trainer.capacity)
-        blocks = -(-len(sample.rows) // 8)
-        rows = jnp.pad(sample.rows, (0, 8 * blocks - len(sample.rows))).reshape(blocks, 8)
-        mask = (jnp.arange(8 * blocks) < sample.used).reshape(blocks, 8)
+        blocks = -(-len(sample.rows) // 4)
+        rows = jnp.pad(sample.rows, (0, 4 * blocks - len(sample.rows))).reshape(blocks, 4)
+        mask = (jnp.arange(4 * blocks) < sample.used).reshape(blocks, 4)
 
         def views(block, rows):
             draws, _ = jax.random.split(jax.random.fold_in(key, block))
             twice = jnp.repeat(trainer.scaling(jnp.asarray(data.features)[members.ids[rows]]), 2, 0)
-            return trainer._augmented(draws, twice).reshape(8, 2, 8, 8, 1)
+            return trainer._augmented(draws, twice).reshape(4, 2, 8, 8, 1)
 
         x = jnp.stack([views(block, rows[block]) for block in range(blocks)])
         return x, jnp.asarray(data.labels)[members.ids[rows]], mask, secret
@@ -248,6 +248,16 @@ def test_the_recipe_of_de_et_al_is_what_a_plain_loop_computes(devices):
     for found, expected in ((run.state.params, params), (run.state.ema, average)):
         for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
             np.testing.assert_allclose(np.asarray(a)[model], b, atol=1e-5)
+
+
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="blocks are as large as asked for elsewhere")
+def test_a_cpu_clips_few_images_at_a_time_and_tables_whole():
+    data = dataclasses.replace(digits(101), features=np.zeros((101, 8, 8, 1), np.uint8), image_shape=(8, 8, 1))
+    for privacy, block in ((PRIVACY, 8), (dataclasses.replace(PRIVACY, augmentation_multiplicity=2), 4)):
+        of_images = trainer(dataset=data, model=from_linen(Grouped(), "grouped"), recipe=Recipe(batch_size=16, shift=1))
+        assert private_trainer(of_images, privacy).private.block == block
+    of_table = private_trainer(trainer(), PRIVACY)
+    assert of_table.private.block == of_table.private.mechanism.width
 
 
 def test_batch_norm_is_refused_and_says_why():
