@@ -248,9 +248,9 @@ def _reweighting(rows: list[Json]) -> Section | None:
     original, first = rows[0], next((row for row in whole if row["defense"] == "reweighting_0.1"), whole[0])
     columns = [
         Column("Defence"), Column("AUC", "number", "threshold"), Column("Advantage", "number", "threshold"),
-        Column("Balanced accuracy", "number", "gap"), Column("AUC", "number", "LiRA, shadows reweighted"),
-        Column("AUC", "number", "LiRA, undone"), Column("Undone", "share", "of the answers"),
-        Column("Named at 1 % FPR", "number", "most vulnerable, undone"), Column("Overhead", "text", "all answers"),
+        Column("Balanced accuracy", "number", "gap"), Column("AUC", "number", "LiRA, carried"),
+        Column("AUC", "number", "LiRA, undone"), Column("Undone", "share", "answers"),
+        Column("Named at 1 % FPR", "number", "top 1 %, undone"), Column("Overhead", "text", "all answers"),
     ]  # fmt: skip
     none = Estimate(None, None, "Nothing to undo: untouched, or answers that say nothing but their class.")
     body = [
@@ -279,6 +279,7 @@ def _reweighting(rows: list[Json]) -> Section | None:
     return Section(
         "Reweighting", finding, [Table(columns, body, "Answers pulled towards their class's centroid.", emphasis=[0])],
         [
+            "Carried: the attacker's shadow models answer under the same reweighting.",
             "Undone: scaled logits that come back to within .01; the others have two solutions: the surer is taken.",
             "Centroids are the target's own, which an attacker from outside has to estimate: both LiRAs bracket him.",
         ],
