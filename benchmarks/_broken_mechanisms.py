@@ -6,9 +6,9 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from miajax.campaign.config import Setup
 from miajax.data.canaries import canary_ids
 from miajax.signals.query import Querier
-from miajax.studies.config import Setup
 from miajax.training.dp.mechanism import Mechanism
 from miajax.training.dp.noise import public_key
 from miajax.training.dp.step import PrivateInputs

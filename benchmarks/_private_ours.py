@@ -12,8 +12,8 @@ import numpy as np
 from benchmarks._contest import Outcome
 from benchmarks._workloads import Workload
 from miajax import compat
+from miajax.campaign.config import Setup
 from miajax.models.model import count_parameters
-from miajax.studies.config import Setup
 from miajax.training.devices import usable_cores
 from miajax.training.dp.mechanism import Privacy
 from miajax.training.dp.noise import public_key

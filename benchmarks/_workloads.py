@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from benchmarks._step_cost import StepCost, step_cost
+from miajax.campaign.config import CampaignConfig, Setup
 from miajax.data.dataset import Dataset
 from miajax.models.registry import ModelOptions, build_model
-from miajax.studies.config import CampaignConfig, Setup
 from miajax.training.recipe import Precision, Recipe
 
 

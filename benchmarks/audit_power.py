@@ -18,11 +18,11 @@ import tyro
 
 from benchmarks._broken_mechanisms import canary_signals, versions
 from benchmarks._rows import Row, print_rows, write_json
+from miajax.campaign.config import CampaignConfig, Setup
+from miajax.campaign.privacy import PrivacyFlags
 from miajax.data.registry import DataOptions
 from miajax.models.registry import ModelOptions
-from miajax.studies.audit import audit
-from miajax.studies.config import CampaignConfig, Setup
-from miajax.studies.privacy import PrivacyFlags
+from miajax.studies.audit.study import audit
 from miajax.training.devices import use_cpu_cores_as_devices
 from miajax.training.recipe import Recipe
 

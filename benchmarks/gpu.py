@@ -40,13 +40,13 @@ from benchmarks._same_work import DifferentWork
 from benchmarks._stream_peak import StreamPeak
 from benchmarks._suite import measure_part
 from benchmarks._workloads import SUITES, Workload, patterns
+from miajax.campaign.config import CampaignConfig, Setup
+from miajax.campaign.progress import Terminal
 from miajax.data.dataset import Dataset
 from miajax.data.registry import DataOptions, load_dataset
 from miajax.errors import UserError
 from miajax.models.conv import LOWERINGS, conv
-from miajax.studies.config import CampaignConfig, Setup
-from miajax.studies.lira import run_lira
-from miajax.studies.progress import Terminal
+from miajax.studies.lira.study import run_lira
 from miajax.training.devices import use_cpu_cores_as_devices
 from miajax.training.ensemble import Ensemble
 from miajax.training.parallel import Placement

@@ -15,8 +15,8 @@ from scipy.stats import t
 
 from benchmarks._rows import Row, print_rows, write_json
 from benchmarks._workloads import Workload
+from miajax.campaign.stored import stored_config
 from miajax.runs.folder import RunFolder
-from miajax.studies.stored import stored_config
 from miajax.training.devices import usable_cores
 
 UNIT = "fraction"

@@ -12,16 +12,16 @@ from typing import Any, TypeVar
 
 import tyro
 
+from miajax.campaign.config import CampaignConfig, Setup
+from miajax.campaign.interrupt import Stopped
+from miajax.campaign.presets import preset
+from miajax.campaign.progress import Reporter, Terminal
+from miajax.campaign.run import Incomplete
+from miajax.campaign.stored import stored_config
 from miajax.errors import UserError
 from miajax.runs.folder import fingerprint
-from miajax.studies.campaign import Incomplete
-from miajax.studies.config import CampaignConfig, Setup
-from miajax.studies.interrupt import Stopped
 from miajax.studies.invocation import Invocation
-from miajax.studies.presets import preset
-from miajax.studies.progress import Reporter, Terminal
 from miajax.studies.results import StudyResult
-from miajax.studies.stored import stored_config
 from miajax.training.devices import use_compilation_cache, use_cpu_cores_as_devices
 
 Flags = TypeVar("Flags")

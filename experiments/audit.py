@@ -8,8 +8,8 @@ import time
 _BEGUN = time.perf_counter()  # before the heavy imports: they count
 
 from experiments import _command  # noqa: E402
-from miajax.report.audit_table import print_audit_table  # noqa: E402
-from miajax.studies.audit import AuditOptions, run_audit  # noqa: E402
+from miajax.studies.audit.study import AuditOptions, run_audit  # noqa: E402
+from miajax.studies.audit.terminal import print_audit_table  # noqa: E402
 
 run = _command.study(
     "audit", __doc__, _BEGUN, AuditOptions(), run_audit, print_audit_table,

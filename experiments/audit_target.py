@@ -14,9 +14,9 @@ from pathlib import Path  # noqa: E402
 import tyro  # noqa: E402
 
 from experiments import _command  # noqa: E402
-from miajax.studies.audit_target import TargetAudit, run_audit_target  # noqa: E402
+from miajax.campaign.progress import Terminal  # noqa: E402
 from miajax.studies.invocation import Invocation  # noqa: E402
-from miajax.studies.progress import Terminal  # noqa: E402
+from miajax.studies.target.study import TargetAudit, run_audit_target  # noqa: E402
 
 _IMPORT_S = time.perf_counter() - _BEGUN
 _PROG = "python -m experiments.audit_target"

@@ -9,7 +9,7 @@ _BEGUN = time.perf_counter()  # before the heavy imports: they count
 
 from experiments import _command  # noqa: E402
 from miajax.report.study_tables import print_defenses_table  # noqa: E402
-from miajax.studies.defenses import DefensesOptions, run_defenses  # noqa: E402
+from miajax.studies.defenses.study import DefensesOptions, run_defenses  # noqa: E402
 
 run = _command.study(
     "defenses", __doc__, _BEGUN, DefensesOptions(), run_defenses, print_defenses_table,

@@ -9,7 +9,7 @@ _BEGUN = time.perf_counter()  # before the heavy imports: they count
 
 from experiments import _command  # noqa: E402
 from miajax.report.terminal import print_dpsgd_table  # noqa: E402
-from miajax.studies.dpsgd import DpsgdOptions, identity, run_dpsgd, stored  # noqa: E402
+from miajax.studies.dpsgd.study import DpsgdOptions, identity, run_dpsgd, stored  # noqa: E402
 
 run = _command.study(
     "dpsgd", __doc__, _BEGUN, DpsgdOptions(), run_dpsgd, print_dpsgd_table,

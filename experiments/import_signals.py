@@ -16,7 +16,7 @@ import tyro  # noqa: E402
 from experiments import _command  # noqa: E402
 from miajax.attacks.options import AttackOptions, LiraMode  # noqa: E402
 from miajax.runs.imports import ImportFormat  # noqa: E402
-from miajax.studies.imported import ImportedResult, run_imported  # noqa: E402
+from miajax.studies.imported.study import ImportedResult, run_imported  # noqa: E402
 from miajax.studies.invocation import Invocation  # noqa: E402
 
 _IMPORT_S = time.perf_counter() - _BEGUN

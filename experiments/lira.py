@@ -9,7 +9,7 @@ _BEGUN = time.perf_counter()  # before the heavy imports: they count
 
 from experiments import _command  # noqa: E402
 from miajax.report.terminal import print_lira_table  # noqa: E402
-from miajax.studies.lira import LiraOptions, run_lira  # noqa: E402
+from miajax.studies.lira.study import LiraOptions, run_lira  # noqa: E402
 
 run = _command.study("lira", __doc__, _BEGUN, LiraOptions(), run_lira, print_lira_table)
 

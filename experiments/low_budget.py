@@ -9,7 +9,7 @@ _BEGUN = time.perf_counter()  # before the heavy imports: they count
 
 from experiments import _command  # noqa: E402
 from miajax.report.terminal import print_budget_table  # noqa: E402
-from miajax.studies.low_budget import LowBudgetOptions, run_low_budget  # noqa: E402
+from miajax.studies.low_budget.study import LowBudgetOptions, run_low_budget  # noqa: E402
 
 run = _command.study("low_budget", __doc__, _BEGUN, LowBudgetOptions(), run_low_budget, print_budget_table)
 

@@ -9,7 +9,7 @@ _BEGUN = time.perf_counter()  # before the heavy imports: they count
 
 from experiments import _command  # noqa: E402
 from miajax.report.terminal import print_outliers_table  # noqa: E402
-from miajax.studies.outliers import OutliersOptions, run_outliers  # noqa: E402
+from miajax.studies.outliers.study import OutliersOptions, run_outliers  # noqa: E402
 
 run = _command.study("outliers", __doc__, _BEGUN, OutliersOptions(), run_outliers, print_outliers_table)
 

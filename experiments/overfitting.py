@@ -9,7 +9,7 @@ _BEGUN = time.perf_counter()  # before the heavy imports: they count
 
 from experiments import _command  # noqa: E402
 from miajax.report.terminal import print_overfitting_table  # noqa: E402
-from miajax.studies.overfitting import OverfittingOptions, run_overfitting  # noqa: E402
+from miajax.studies.overfitting.study import OverfittingOptions, run_overfitting  # noqa: E402
 
 run = _command.study(
     "overfitting", __doc__, _BEGUN, OverfittingOptions(), run_overfitting, print_overfitting_table,

@@ -13,9 +13,9 @@ from collections.abc import Sequence  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from experiments import _command  # noqa: E402
+from miajax.campaign.progress import Terminal  # noqa: E402
 from miajax.studies.invocation import Invocation  # noqa: E402
-from miajax.studies.progress import Terminal  # noqa: E402
-from miajax.studies.reproduce import ReproduceOptions, run_reproduce  # noqa: E402
+from miajax.studies.reproduce.study import ReproduceOptions, run_reproduce  # noqa: E402
 from miajax.studies.results import StudyResult  # noqa: E402
 
 _IMPORT_S = time.perf_counter() - _BEGUN

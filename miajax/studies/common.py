@@ -13,16 +13,16 @@ from jaxtyping import Bool, Float
 
 import miajax
 from miajax.attacks.registry import AttackReport
+from miajax.campaign.privacy import privacy_note, privacy_record
+from miajax.campaign.run import Campaign
 from miajax.data.dataset import Dataset
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import summarise
 from miajax.metrics.vulnerability import Exposure, empirical_auc, exposure_at_pooled_fpr, gaussian_vulnerability
 from miajax.runs.atomic import write_npy
-from miajax.studies.campaign import Campaign
-from miajax.studies.privacy import privacy_note, privacy_record
 
 if TYPE_CHECKING:
-    from miajax.report.lira_evidence import LiraReportInputs
+    from miajax.studies.attacked.evidence import LiraReportInputs
 
 EXPOSURE_FPR = 0.01  # pooled false-positive rate at which single examples are called exposed
 
@@ -68,7 +68,7 @@ def blind_checks(campaign: Campaign) -> dict[str, Any]:
 
     Membership is drawn at random: one model shows whether the draw, or copies in the pool, went wrong.
     """
-    from miajax.studies.blind import blind_baseline, near_duplicates  # with scipy.stats: while models trained
+    from miajax.metrics.blind import blind_baseline, near_duplicates  # with scipy.stats: while models trained
 
     dataset = campaign.setup.dataset
     one = campaign.member[int(np.flatnonzero(campaign.valid)[0])]
@@ -237,7 +237,7 @@ def report_inputs(
       show_records: whether a data set of one's own may be shown.
       command: what was typed.
     """
-    from miajax.report.lira_evidence import LiraReportInputs  # with jinja2: costs time that models train in
+    from miajax.studies.attacked.evidence import LiraReportInputs  # with jinja2: costs time that models train in
 
     dataset, target = campaign.setup.dataset, results["target"]
     shown = scores[main_attack]

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.special import stdtrit
 
-from miajax.studies.config import Setup
+from miajax.campaign.config import Setup
 
 _QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 _LEVEL = 0.99  # of the interval that a further shadow model would fall into

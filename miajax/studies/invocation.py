@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from miajax.runs.atomic import write_json
 
 if TYPE_CHECKING:
-    from miajax.studies.campaign import Timing
+    from miajax.campaign.run import Timing
 
 
 @dataclasses.dataclass

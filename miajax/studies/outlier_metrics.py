@@ -15,13 +15,13 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import expit
 
+from miajax.campaign.epochs import has_kind
+from miajax.campaign.recorded import kept_models
+from miajax.campaign.run import Campaign
 from miajax.errors import UserError
 from miajax.outliers.density import isolation_score
 from miajax.outliers.registry import METRICS, Evidence, Metric
 from miajax.signals.features import penultimate_features
-from miajax.studies.campaign import Campaign
-from miajax.studies.epochs import has_kind
-from miajax.studies.recorded import kept_models
 
 SPACES = ("input", "feature", "logit")
 _KEPT_BY = {

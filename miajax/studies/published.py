@@ -4,10 +4,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from miajax.campaign.config import CampaignConfig, Setup
+from miajax.campaign.presets import PRESETS
 from miajax.studies.comparable import flat
-from miajax.studies.config import CampaignConfig, Setup
-from miajax.studies.presets import PRESETS
-from miajax.studies.published_defenses import SOURCE, TABLES
+from miajax.studies.defenses.published import SOURCE, TABLES
 
 _ACCURACY_MARGIN = 0.02
 # What no figure depends on but through chance or rounding.

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from miajax.studies.campaign import Campaign
+from miajax.campaign.run import Campaign
 from miajax.studies.common import Scores
 
 

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from miajax.campaign.run import Campaign
 from miajax.errors import UserError
 from miajax.metrics.slices import quantile_groups
 from miajax.outliers.registry import METRICS
 from miajax.runs.tables import read_table
 from miajax.signals.bundle import Signals
-from miajax.studies.campaign import Campaign
 from miajax.studies.outlier_metrics import SPACES, Spaces, estimators, spaces_of
 
 _MOST_CATEGORIES = 50

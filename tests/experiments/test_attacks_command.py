@@ -10,7 +10,7 @@ import pytest
 
 from experiments import _command, attacks, lira
 from miajax.attacks.registry import ATTACKS
-from miajax.studies.attacks import AttacksOptions, run_attacks_study
+from miajax.studies.attacks.study import AttacksOptions, run_attacks_study
 from tests.report.html import Document
 from tests.studies.helpers import small
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from experiments import _command, lira
-from miajax.studies.lira import ATTACKS
+from miajax.studies.lira.study import ATTACKS
 from tests.studies.helpers import command
 
 SMALL = ("--num_shadows", "16", "--epochs", "3", "--batch-size", "32", "--max_examples", "300")

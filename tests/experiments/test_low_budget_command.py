@@ -7,10 +7,10 @@ import pytest
 
 from experiments import low_budget
 from miajax.attacks.registry import run_attacks
+from miajax.campaign.run import run_campaign
 from miajax.metrics.roc import roc_curve, tpr_at_fpr
 from miajax.signals.bundle import Signals
-from miajax.studies.campaign import run_campaign
-from miajax.studies.low_budget import LowBudgetOptions, disjoint_sets, run_low_budget
+from miajax.studies.low_budget.study import LowBudgetOptions, disjoint_sets, run_low_budget
 from tests.experiments.test_attacks_command import main
 from tests.report.html import Document
 from tests.studies.helpers import small

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from miajax.studies.presets import PRESETS
+from miajax.campaign.presets import PRESETS
 from tests.data.official_files import cifar_files, write_fashion_mnist, write_tar
 from tests.studies.helpers import command
 

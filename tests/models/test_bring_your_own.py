@@ -8,14 +8,14 @@ import pytest
 from flax import nnx
 
 from miajax.attacks.registry import run_attack
+from miajax.campaign.config import Setup
+from miajax.campaign.run import run_campaign
 from miajax.errors import UserError
 from miajax.models.bring_your_own import as_model, from_functions, from_nnx, load_model
 from miajax.models.contract import check_model
 from miajax.models.model import Model, count_parameters
 from miajax.models.registry import build_model
 from miajax.signals.bundle import Signals
-from miajax.studies.campaign import run_campaign
-from miajax.studies.config import Setup
 from miajax.training.recipe import Recipe
 from tests.studies.helpers import small
 

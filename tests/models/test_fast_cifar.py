@@ -5,13 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from miajax.campaign.config import CampaignConfig, Setup
 from miajax.data.dataset import Dataset
 from miajax.models.contract import check_model
 from miajax.models.fast_cifar import FastCifar
 from miajax.models.model import count_parameters, from_linen
 from miajax.models.registry import build_model
 from miajax.models.whitening import whitening_kernel
-from miajax.studies.config import CampaignConfig, Setup
 from miajax.training.ensemble import Ensemble
 from miajax.training.parallel import Placement
 from miajax.training.recipe import Recipe

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr
 
-from miajax.report.lira_report import LiraReportInputs
+from miajax.studies.lira.page import LiraReportInputs
 
 FPRS = (1e-4, 1e-3, 1e-2)
 HOSTILE = "<script>alert('x')</script> $\\frac{1}{0$ & \"quoted\""

@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from miajax.campaign.config import CampaignConfig, Setup
 from miajax.data.registry import DataOptions
-from miajax.studies.config import CampaignConfig, Setup
 from miajax.training.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from miajax.campaign.privacy import PrivacyFlags
 from miajax.data.canaries import canary_ids
 from miajax.data.registry import DataOptions
 from miajax.errors import UserError
-from miajax.report.audit_table import print_audit_table
-from miajax.studies.audit import AuditOptions, add_jax_privacy, audit, run_audit, verdict
-from miajax.studies.privacy import PrivacyFlags
+from miajax.studies.audit.study import AuditOptions, add_jax_privacy, audit, run_audit, verdict
+from miajax.studies.audit.terminal import print_audit_table
 from miajax.training.recipe import Recipe
 from tests.report.html import Document
 from tests.studies.helpers import small

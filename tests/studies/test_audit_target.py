@@ -9,12 +9,12 @@ from scipy.special import softmax
 
 from miajax.attacks.lira import lira_scores
 from miajax.attacks.registry import ATTACKS, run_attack
+from miajax.campaign.run import run_campaign
 from miajax.errors import UserError
 from miajax.metrics.roc import auc, roc_curve
 from miajax.signals.bundle import Signals
-from miajax.studies.audit_target import run_audit_target
-from miajax.studies.campaign import run_campaign
 from miajax.studies.invocation import Invocation
+from miajax.studies.target.study import run_audit_target
 from miajax.training.recipe import Recipe
 from tests.report.html import Document
 from tests.studies.helpers import small

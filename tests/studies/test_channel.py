@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from miajax.studies.channel import Channel
-from miajax.studies.target_file import Target, rounded_to
+from miajax.studies.target.channel import Channel
+from miajax.studies.target.file import Target, rounded_to
 
 
 def answers(n: int = 60, classes: int = 5, scale: float = 4.0, seed: int = 0):

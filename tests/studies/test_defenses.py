@@ -8,16 +8,16 @@ import pytest
 
 from experiments import defenses
 from miajax.attacks.registry import run_attacks
+from miajax.campaign.config import Setup
+from miajax.campaign.run import run_campaign
 from miajax.defenses import treatment
 from miajax.errors import UserError
 from miajax.models.registry import ModelOptions, build_model
 from miajax.signals.bundle import Signals
-from miajax.studies import defenses as study
-from miajax.studies.campaign import run_campaign
-from miajax.studies.config import Setup
-from miajax.studies.defense_answers import reweighted_answers
-from miajax.studies.defense_catalogue import Strengths, catalogue
-from miajax.studies.defenses import DefensesOptions, run_defenses
+from miajax.studies.defenses import study
+from miajax.studies.defenses.answers import reweighted_answers
+from miajax.studies.defenses.catalogue import Strengths, catalogue
+from miajax.studies.defenses.study import DefensesOptions, run_defenses
 from miajax.studies.slices import outlier_names, outlierness
 from tests.experiments.test_attacks_command import main
 from tests.report.browser import opened
@@ -105,7 +105,7 @@ def test_reweighting_with_weight_0_leaves_nothing_but_the_predicted_class(finish
 
 
 def _setup(folder):
-    from miajax.studies.stored import stored_config
+    from miajax.campaign.stored import stored_config
 
     return Setup.of(stored_config(folder / "original"))
 

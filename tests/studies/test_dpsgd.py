@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from experiments import dpsgd as dpsgd_command
+from miajax.campaign.config import Setup, plain
+from miajax.campaign.presets import preset
+from miajax.campaign.privacy import PrivacyFlags
 from miajax.data.registry import DataOptions
 from miajax.errors import UserError
 from miajax.models.registry import ModelOptions
-from miajax.studies import dpsgd
-from miajax.studies.config import Setup, plain
-from miajax.studies.dpsgd import DpsgdOptions, run_dpsgd
-from miajax.studies.dpsgd_points import BOUNDS, IN_VERDICT, Models, gathered, lower_bounds, measured, refuting
-from miajax.studies.presets import preset
-from miajax.studies.privacy import PrivacyFlags
+from miajax.studies.dpsgd import study as dpsgd
+from miajax.studies.dpsgd.points import BOUNDS, IN_VERDICT, Models, gathered, lower_bounds, measured, refuting
+from miajax.studies.dpsgd.study import DpsgdOptions, run_dpsgd
 from miajax.training.dp import accounting
 from miajax.training.dp.mechanism import Privacy, resolve
 from miajax.training.recipe import Recipe

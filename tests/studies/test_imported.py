@@ -9,7 +9,7 @@ from miajax.attacks.registry import run_attack
 from miajax.errors import UserError
 from miajax.runs.exports import export_run
 from miajax.signals.bundle import Signals
-from miajax.studies.imported import run_imported
+from miajax.studies.imported.study import run_imported
 from miajax.studies.invocation import Invocation
 from tests.report.html import Document
 from tests.runs.stored_runs import simulated_run

@@ -7,15 +7,15 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from miajax.campaign.config import CampaignConfig, Setup
 from miajax.data.dataset import Dataset
 from miajax.data.registry import DataOptions, load_dataset
 from miajax.errors import UserError
 from miajax.metrics.vulnerability import gaussian_vulnerability
 from miajax.outliers.registry import METRICS
-from miajax.studies.config import CampaignConfig, Setup
 from miajax.studies.outlier_metrics import Estimator
-from miajax.studies.outlier_table import OutlierTable, halves
-from miajax.studies.outliers import OutliersOptions, run_outliers
+from miajax.studies.outliers.study import OutliersOptions, run_outliers
+from miajax.studies.outliers.table import OutlierTable, halves
 from miajax.training.recipe import Recipe
 from tests.report.browser import opened
 from tests.report.html import Document
@@ -139,7 +139,7 @@ def test_what_was_not_kept_is_named_and_other_peoples_records_are_not_shown(tmp_
     setup = planted(shippable=False)
     config = dataclasses.replace(setup.config, num_shadows=16, keep=(), recipe=Recipe(epochs=3, batch_size=32))
     bare = Setup.of(config, setup.dataset)
-    from miajax.studies.campaign import run_campaign
+    from miajax.campaign.run import run_campaign
 
     run_campaign(bare, tmp_path / "run")
     results = run_outliers(bare, tmp_path / "run", QUICK).results

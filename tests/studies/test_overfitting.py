@@ -6,12 +6,12 @@ import json
 import numpy as np
 import pytest
 
+from miajax.campaign.config import Setup
+from miajax.campaign.run import run_campaign
 from miajax.errors import UserError
 from miajax.metrics.pooled import Figure
-from miajax.studies.campaign import run_campaign
-from miajax.studies.config import Setup
-from miajax.studies.lira import run_lira
-from miajax.studies.overfitting import OverfittingOptions, run_overfitting, standing_from
+from miajax.studies.lira.study import run_lira
+from miajax.studies.overfitting.study import OverfittingOptions, run_overfitting, standing_from
 from miajax.training.recipe import Recipe
 from tests.report.browser import opened
 from tests.report.html import Document

@@ -2,8 +2,8 @@
 
 import pytest
 
-from miajax.studies.defense_catalogue import Strengths, catalogue
-from miajax.studies.published_defenses import TABLES, published_row
+from miajax.studies.defenses.catalogue import Strengths, catalogue
+from miajax.studies.defenses.published import TABLES, published_row
 
 # As printed, in per cent: accuracy on members and on others, AUC, advantage; then seconds.
 PURCHASE = """

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import pytest
 
 from experiments import reproduce
+from miajax.campaign.interrupt import Stopped
 from miajax.errors import UserError
-from miajax.studies import reproduce as study
-from miajax.studies.interrupt import Stopped
-from miajax.studies.published_defenses import TABLES
-from miajax.studies.reproduce import ReproduceOptions, reproductions, run_reproduce
+from miajax.studies.defenses.published import TABLES
+from miajax.studies.reproduce import study
+from miajax.studies.reproduce.study import ReproduceOptions, reproductions, run_reproduce
 from tests.experiments.test_attacks_command import main
 from tests.report.browser import opened
 from tests.report.html import Document

@@ -8,13 +8,13 @@ import pytest
 from scipy.stats import spearmanr, ttest_ind
 
 from experiments import saliency
+from miajax.campaign.config import CampaignConfig, Setup
+from miajax.campaign.run import run_campaign
 from miajax.data.dataset import Dataset
 from miajax.errors import UserError
-from miajax.studies.campaign import run_campaign
-from miajax.studies.config import CampaignConfig, Setup
-from miajax.studies.saliency import SaliencyOptions, run_saliency
-from miajax.studies.saliency_figures import no_background, related, two_groups
-from miajax.studies.saliency_maps import Examples, Mapper, deletion_share
+from miajax.studies.saliency.figures import no_background, related, two_groups
+from miajax.studies.saliency.maps import Examples, Mapper, deletion_share
+from miajax.studies.saliency.study import SaliencyOptions, run_saliency
 from miajax.training.recipe import Recipe
 from tests.experiments.test_attacks_command import main
 from tests.report.html import Document
@@ -145,7 +145,7 @@ def test_an_empty_pixel_of_a_uint8_picture_is_where_maps_from_nothing_are_zero(c
 
 
 def test_a_network_without_a_last_dense_layer_is_looked_into_by_its_logits(convolutional, monkeypatch):
-    from miajax.studies import saliency_maps
+    from miajax.studies.saliency import maps as saliency_maps
 
     mapper = Mapper(convolutional.campaign)
     space, features = mapper.space(3)

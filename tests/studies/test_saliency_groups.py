@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from miajax.studies.saliency_groups import by_vulnerability, distance_in_training_set, ends_by_class
+from miajax.studies.saliency.groups import by_vulnerability, distance_in_training_set, ends_by_class
 
 RNG = np.random.default_rng(0)
 LABELS = np.arange(40) % 3

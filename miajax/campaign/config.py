@@ -1,0 +1,268 @@
+"""What a shadow campaign is asked to do: the flags that every experiment shares."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import jax.numpy as jnp
+import numpy as np
+
+from miajax.campaign.privacy import PrivacyFlags, check_sweep
+from miajax.data.dataset import Dataset
+from miajax.data.registry import DataOptions, load_dataset
+from miajax.data.splits import Split, is_ragged, member_capacity, membership
+from miajax.data.validation import carve_validation
+from miajax.defenses.treatment import Treatment
+from miajax.errors import UserError
+from miajax.models.contract import check_model
+from miajax.models.model import Model
+from miajax.models.registry import ModelOptions, build_model
+from miajax.signals.query import QueryMode, check_queries
+from miajax.training.dp.mechanism import Mechanism, Privacy, resolve
+from miajax.training.parallel import Parallel
+from miajax.training.private import trainer_under
+from miajax.training.recipe import OptimizerBuilder, Recipe
+from miajax.training.trainer import InputScaling, Trainer
+
+Keep = Literal["logits", "losses", "margins", "early", "parameters"]
+_ALGORITHM = 1  # raised when the same configuration would give other bits by design
+
+
+@dataclasses.dataclass(frozen=True)
+class CampaignConfig:
+    """A shadow campaign: which data, which models, how many, trained how."""
+
+    dataset: str = "digits"
+    """data set that is attacked"""
+    data: DataOptions = dataclasses.field(default_factory=DataOptions)
+    model: str = "mlp"
+    """network"""
+    model_options: ModelOptions = dataclasses.field(default_factory=ModelOptions)
+    num_shadows: int = 256
+    """M, shadow models; each is also a target"""
+    recipe: Recipe = dataclasses.field(default_factory=Recipe)
+    privacy: PrivacyFlags = dataclasses.field(default_factory=PrivacyFlags)
+    seed: int = 0
+    """root seed of splits, initial weights and minibatches"""
+    split: Split = "fixed_size"
+    """how members are drawn: fixed_size, balanced (complementary pairs) or bernoulli"""
+    member_fraction: float = 0.5
+    """share of the pool that each model trains on"""
+    validation_fraction: float = 0.0
+    """share of the pool set aside, before any split, for early stopping to look at; no attack ever uses it"""
+    queries: int = 1
+    """augmented views of each example that every model is asked about: 1, 2, 18 or 50"""
+    query_mode: QueryMode = "evaluation"
+    """evaluation: running statistics; batch_stats: statistics of the queried batch, as published code once did"""
+    parallel: Parallel = "shard_map"
+    """how devices are used: shard_map or pmap"""
+    chunk: int | None = None
+    """models under one vmap; chosen by the machine when not given"""
+    lowering: str | None = None
+    """how convolutions are computed: cpu, grouped, patches or unrolled; chosen by the machine when not given"""
+    tune: bool | None = None
+    """time a few steps of every lowering and chunk before training, and take the fastest; not given: only for
+    convolutions on an accelerator"""
+    group: int | None = None
+    """models trained and stored together; planned from memory when not given"""
+    keep: tuple[Keep, ...] | None = None
+    """large files to keep: logits, losses and margins (of every example after every epoch), early (logits and gradient
+    norms early in training), parameters; not given: logits and parameters while small"""
+    models: str | None = None
+    """train only this range of model ids, FIRST:END (END not included), so that several machines share a run folder"""
+    checkpoint_minutes: float = 10.0
+    """how often an unfinished group is stored"""
+
+    def __post_init__(self):
+        if self.num_shadows < 1:
+            raise UserError(f"--num_shadows {self.num_shadows}", expected="1 or more models")
+        if self.split == "balanced" and self.num_shadows % 2:
+            raise UserError(
+                f"--num_shadows {self.num_shadows} with --split balanced",
+                expected="an even number, since models come in pairs",
+            )
+        if self.seed < 0:
+            raise UserError(f"--seed {self.seed}", expected="0 or more")
+        if self.checkpoint_minutes < 0:
+            raise UserError(f"--checkpoint_minutes {self.checkpoint_minutes}", expected="0 or more minutes")
+        self.model_range()
+        self.privacy.asked()
+
+    def model_range(self) -> range:
+        """The ids this process trains."""
+        if self.models is None:
+            return range(self.num_shadows)
+        first, colon, end = self.models.partition(":")
+        if not (colon and first.isdigit() and end.isdigit() and int(first) < int(end) <= self.num_shadows):
+            raise UserError(f"--models {self.models}", expected=f"FIRST:END within 0:{self.num_shadows}")
+        return range(int(first), int(end))
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """A configuration with its data at hand: what training and attacks start from.
+
+    Attributes:
+      config: what was asked for.
+      dataset: what is attacked.
+      trainer: of one model.
+      privacies: private trainings as they were asked for, that models take in turn by id; empty where none is private.
+      mechanisms: what runs for each of them.
+      treatment: what is done to single examples before training, or None.
+    """
+
+    config: CampaignConfig
+    dataset: Dataset
+    trainer: Trainer
+    privacies: tuple[Privacy, ...] = ()
+    mechanisms: tuple[Mechanism, ...] = ()
+    treatment: Treatment | None = None
+
+    @classmethod
+    def of(
+        cls,
+        config: CampaignConfig,
+        dataset: Dataset | None = None,
+        model: Model | None = None,
+        optimizer: OptimizerBuilder | None = None,
+        privacies: Sequence[Privacy] | None = None,
+        treatment: Treatment | None = None,
+    ) -> "Setup":
+        """Reads the data set and builds the network, unless they are given, and the trainer.
+
+        ``optimizer`` makes any optax chain from the recipe's schedule; the fingerprint holds its ``__name__``, which
+        must tell it from others. ``privacies``, instead of the configuration's one, are what models take in turn by
+        id: a sweep over noise and clipping is one ensemble. ``treatment`` changes what is trained on, not what is
+        attacked.
+
+        Raises:
+          UserError: whatever in data, model, recipe and privacy does not fit together.
+          ValueError: several mechanisms that don't make one ensemble.
+        """
+        dataset = dataset or load_dataset(config.dataset, config.data)
+        if config.validation_fraction and dataset.validation_labels is None:
+            dataset = carve_validation(dataset, config.validation_fraction, config.seed)
+        if config.recipe.early_stopping and dataset.validation_labels is None:
+            raise UserError(
+                f"--early_stopping {config.recipe.early_stopping} without a validation part",
+                expected="--validation_fraction",
+                remedy="Add for example --validation_fraction 0.1",
+            )
+        check_queries(config.queries, dataset.features.shape[1:])
+        if config.recipe.augments_images and dataset.features.ndim != 4:
+            raise UserError(
+                f"--flip, --shift or --cutout on rows of shape {dataset.features.shape[1:]}",
+                expected="images [height, width, channels]",
+                remedy="Tables take no image augmentation",
+            )
+        n, f = dataset.num_examples, config.member_fraction
+        membership(config.seed, n, 0, config.split, f)  # refuses impossible fractions before anything is made
+        capacity = member_capacity(n, config.split, f)
+        excluded = None if treatment is None else treatment.excluded
+        fewest = _fewest_members(config, n, excluded)
+        if config.recipe.batch_size > fewest:
+            raise UserError(
+                f"--batch_size {config.recipe.batch_size} is more than a model's {fewest} members",
+                expected=f"at most {fewest}",
+                remedy="Lower --batch_size, or raise --member_fraction",
+            )
+        scaling = InputScaling.of(dataset)
+        spread = dataset.features[:: max(1, n // 5000)]
+        images = lambda: np.asarray(scaling(jnp.asarray(spread)))  # noqa: E731
+        model = model or build_model(config.model, dataset.num_classes, config.model_options, images)
+        check_model(model, dataset.features.shape[1:], dataset.num_classes)
+        trainer = Trainer(
+            model,
+            config.recipe,
+            scaling,
+            capacity,
+            is_ragged(n, config.split) or excluded is not None,
+            dataset.features.shape[1:],
+            config.seed,
+            optimizer,
+        )
+        if privacies is None:
+            asked = config.privacy.asked()
+            privacies = () if asked is None else (asked,)
+        check_sweep(privacies, config.split)
+        if privacies and treatment is not None and treatment.weights is not None:
+            raise UserError(
+                f"treatment {treatment.name} weighs examples under differential privacy",
+                expected="training without --dp_epsilon and --dp_noise_multiplier, or a treatment without weights",
+                remedy="Clipping would undo the weights of examples whose gradients are long",
+            )
+        mechanisms = tuple(
+            resolve(privacy, config.recipe, trainer.capacity, trainer.ragged) for privacy in privacies
+        )
+        if mechanisms:
+            trainer = trainer_under(trainer, mechanisms)
+        return cls(config, dataset, trainer, tuple(privacies), mechanisms, treatment)
+
+    def membership(self, num_models: int | None = None):
+        """``bool[M, N]`` of this campaign."""
+        config = self.config
+        models = config.num_shadows if num_models is None else num_models
+        member = membership(config.seed, self.dataset.num_examples, models, config.split, config.member_fraction)
+        if self.treatment is not None and self.treatment.excluded is not None:
+            member &= ~self.treatment.excluded
+        return member
+
+    @property
+    def training_set(self) -> Dataset:
+        """The data set as models train on it."""
+        if self.treatment is None or self.treatment.labels is None:
+            return self.dataset
+        return dataclasses.replace(self.dataset, labels=self.treatment.labels)
+
+    @property
+    def weights(self) -> np.ndarray | None:
+        """``float32[N]``, of each example in the loss; None weighs all 1."""
+        return None if self.treatment is None else self.treatment.weights
+
+    def identity(self) -> dict[str, Any]:
+        """JSON of all that models and signals depend on; the number of models is left out, so that a run can grow."""
+        config, dataset = self.config, self.dataset
+        identity = {
+            "algorithm": _ALGORITHM,
+            "dataset": dataset.name,
+            "content_hash": dataset.content_hash,
+            "num_examples": dataset.num_examples,
+            "num_classes": dataset.num_classes,
+            "model": {"name": self.trainer.model.name, **self.trainer.model.config},
+            "recipe": config.recipe.identity(),
+            "optimizer": getattr(self.trainer.optimizer, "__name__", None),
+            "seed": config.seed,
+            "split": config.split,
+            "member_fraction": config.member_fraction,
+            "queries": config.queries,
+            "query_mode": config.query_mode,
+            "validation_fraction": config.validation_fraction,
+        }
+        if self.privacies:
+            identity["privacy"] = [
+                {**plain(dataclasses.asdict(privacy)), "resolved_noise_multiplier": mechanism.step.noise_multiplier}
+                for privacy, mechanism in zip(self.privacies, self.mechanisms, strict=True)
+            ]
+        if self.treatment is not None:
+            identity["treatment"] = self.treatment.identity()
+        return identity
+
+
+def _fewest_members(config: CampaignConfig, num_examples: int, excluded: np.ndarray | None) -> int:
+    """Of any model of the campaign; ``excluded bool[N]`` are members of none."""
+    if config.split == "balanced" and excluded is None:
+        return num_examples // 2
+    if config.split == "fixed_size" and excluded is None:
+        return member_capacity(num_examples, config.split, config.member_fraction)
+    member = membership(config.seed, num_examples, config.num_shadows, config.split, config.member_fraction)
+    return int((member if excluded is None else member & ~excluded).sum(1).min())
+
+
+def plain(settings: Any) -> Any:
+    """Settings as JSON, which has no infinity: ``"inf"``."""
+    if isinstance(settings, dict):
+        return {name: plain(value) for name, value in settings.items()}
+    if isinstance(settings, (list, tuple)):
+        return [plain(value) for value in settings]
+    return "inf" if isinstance(settings, float) and math.isinf(settings) else settings

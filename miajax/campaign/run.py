@@ -1,0 +1,393 @@
+"""The shadow campaign: every model trained, queried and stored, in groups, from whatever a run folder already holds."""
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import functools
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from miajax.campaign.config import Setup, plain
+from miajax.campaign.epochs import LARGE, Records
+from miajax.campaign.interrupt import Stopped, asked_to_stop
+from miajax.campaign.plan_effect import effect_of_plan
+from miajax.campaign.planning import planned
+from miajax.campaign.privacy import noise_key, private_facts, private_line
+from miajax.campaign.programs import Finished, Programs
+from miajax.campaign.progress import Reporter, Silent
+from miajax.errors import UserError
+from miajax.runs.atomic import write_json, write_npy
+from miajax.runs.folder import RunFolder, with_space_for
+from miajax.training.devices import free_memory, machine_name
+from miajax.training.ensemble import Group
+from miajax.training.plan import ExecutionPlan, bytes_per_model
+
+_SMALL = 2 << 30  # what is kept without being asked for
+_CALL_SECONDS = 0.5  # how long one program call should take, so that progress and Ctrl-C stay lively
+
+
+@dataclasses.dataclass
+class Timing:
+    """Seconds spent, by what they were spent on."""
+
+    compile_s: float = 0.0
+    train_s: float = 0.0
+    query_s: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Campaign:
+    """A finished campaign.
+
+    Attributes:
+      setup: its configuration and data.
+      folder: where it lies.
+      plan: how its models were executed.
+      member: ``bool[M, N]``.
+      valid: ``bool[M]``, false for diverged models.
+      signals: ``float32[M, N, Q]`` scaled logits, read-only from disk; NaN rows for diverged models.
+      correct: ``bool[M, N]``.
+      train_accuracy, test_accuracy: ``float64[M]`` on each model's members and non-members.
+      official_test_accuracy: ``float64[M]`` on the data set's own test split, or None.
+      private_steps: ``int32[M]``, private steps that each model ran, or None where training is not private.
+      timing: of this process.
+      trained: how many models this process trained; the others were there.
+      notes: what a reader of the results should know.
+    """
+
+    setup: Setup
+    folder: RunFolder
+    plan: ExecutionPlan
+    member: np.ndarray
+    valid: np.ndarray
+    signals: np.ndarray
+    correct: np.ndarray
+    train_accuracy: np.ndarray
+    test_accuracy: np.ndarray
+    official_test_accuracy: np.ndarray | None
+    private_steps: np.ndarray | None
+    timing: Timing
+    trained: int
+    notes: tuple[str, ...]
+
+
+class _DoesNotFit(Exception):
+    """The compiler says that a group needs more memory than the device has free."""
+
+
+class Incomplete(Exception):
+    """This process has done its part (``--models``), and other models of the campaign are still missing."""
+
+
+def kept(setup: Setup) -> tuple[str, ...]:
+    """Which large files the campaign keeps, and why they fit."""
+    config = setup.config
+    if config.keep is not None:
+        return config.keep
+    sizes = file_sizes(setup)
+    return tuple(kind for kind in ("logits", "parameters") if sizes[kind] <= _SMALL)
+
+
+def file_sizes(setup: Setup) -> dict[str, int]:
+    """Bytes on disk of each kind of file, for all models."""
+    config, dataset = setup.config, setup.dataset
+    cells = config.num_shadows * dataset.num_examples
+    return {
+        "signals": 2 * 4 * cells * config.queries,
+        "logits": 4 * cells * config.queries * dataset.num_classes,
+        "losses": 4 * cells * config.recipe.epochs,
+        "margins": 4 * cells * config.recipe.epochs,
+        "early": 4 * cells * (dataset.num_classes + 1),
+        "parameters": config.num_shadows * bytes_per_model(setup.trainer)[0],
+    }
+
+
+def training_seconds(folder: RunFolder, num_models: int) -> float | None:
+    """Seconds of training a model, all cores together on one group at a time; None where a group has no record.
+
+    Neither compilation nor what was recorded between epochs is in it. A group that was begun by another process has no
+    record, nor do runs of earlier versions.
+    """
+    groups = [models for models in folder.done() if models.start < num_models]
+    spent = [folder.group_facts(models).get("training_s") for models in groups]
+    known = [seconds for seconds in spent if seconds is not None]
+    return sum(known) / sum(map(len, groups)) if len(known) == len(groups) else None
+
+
+def run_campaign(setup: Setup, path: Path, reporter: Reporter | None = None) -> Campaign:
+    """Trains and queries what is missing of a campaign and gathers the whole.
+
+    Args:
+      setup: what to do.
+      path: the run folder, new or begun by the same configuration.
+      reporter: listens; silent by default.
+
+    Raises:
+      UserError: the folder belongs to another configuration, is damaged, or the disk is full.
+      Stopped: Ctrl-C or SIGTERM; what was finished is kept.
+      Incomplete: ``config.models`` named a part, and other parts are still missing.
+    """
+    return _Runner(setup, path, reporter or Silent()).run()
+
+
+class _Runner:
+    def __init__(self, setup: Setup, path: Path, reporter: Reporter):
+        self.setup, self.config, self.reporter = setup, setup.config, reporter
+        self.keep = kept(setup)
+        self.timing = Timing()
+        self.notes: list[str] = []
+        self.trained = 0
+        self._programs: Programs | None = None
+        self._finished = 0  # models that this process trained or found
+        sizes = {k: v for k, v in file_sizes(setup).items() if k in (*self.keep, "signals")}
+        with_space_for(path, sum(sizes.values()), lambda: ", ".join(sizes))
+        facts = {
+            "device": machine_name(jax.devices()[0]),
+            "provenance": dict(setup.dataset.provenance),
+            **private_facts(setup.mechanisms, setup.trainer.private),
+        }
+        self.plan, self.folder, changed = planned(setup, path, facts, reporter.say)
+        self.plan_changed = changed is not None
+        self.notes += [changed] if changed else []
+        self.member = setup.membership()
+        self._store_inputs()
+        listed = ", ".join(f"{kind} {size / 1e6:.1f} MB" for kind, size in sizes.items())
+        reporter.say(
+            f"{setup.dataset.name}: {setup.dataset.num_examples} examples, {self.config.num_shadows} models of "
+            f"{setup.trainer.model.name}, {self.config.recipe.epochs} epochs of {setup.trainer.steps_per_epoch} steps; "
+            f"{self.plan.num_devices} devices x chunks of {self.plan.chunk}, groups of {self.plan.group}; "
+            f"keeping {listed}"
+        )
+        if (step := setup.trainer.private) is not None:
+            reporter.say("; ".join(map(private_line, setup.mechanisms)))
+            if step.plan.fallback is not None:
+                reporter.say(f"clipping: {step.plan.lines()[0]}")
+
+    def _store_inputs(self) -> None:
+        """Membership and labels lie on disk before the first model trains."""
+        path = self.folder.path
+        write_npy(path / "membership.npy", self.member)
+        write_npy(path / "labels.npy", self.setup.dataset.labels)
+        write_json(path / "config.json", plain(dataclasses.asdict(self.config)))
+
+    def run(self) -> Campaign:
+        wanted = self.config.model_range()
+        for models in self.folder.done():
+            self.folder.verify(models)
+        self._finished = sum(map(len, self.folder.done()))
+        group = self.plan.group
+        with concurrent.futures.ThreadPoolExecutor(1) as writer, asked_to_stop() as stop:
+            if self.plan_changed and self.folder.missing(wanted, group):
+                self._record_changed_plan()
+            while missing := self.folder.missing(wanted, group):
+                try:
+                    trained = self._train(missing, group, writer, stop)
+                except (jax.errors.JaxRuntimeError, _DoesNotFit) as error:
+                    unit = self.plan.placement().width
+                    exhausted = isinstance(error, _DoesNotFit) or "RESOURCE_EXHAUSTED" in str(error)
+                    if not exhausted or group <= unit:
+                        raise
+                    # The chunk decides bits and stays; the group does not.
+                    group = max(unit, group // 2 // unit * unit)
+                    self._programs = None
+                    self.notes.append(f"Groups were cut to {group} models to fit the memory.")
+                    continue
+                if not trained:
+                    if stop():
+                        raise Stopped
+                    time.sleep(0.5)  # another process trains what is left
+        self.reporter.close()
+        if left := self.folder.missing(range(self.config.num_shadows), self.plan.group):
+            raise Incomplete(
+                f"Models {self.config.models} are finished. {sum(map(len, left))} of {self.config.num_shadows} models "
+                f"of {self.folder.path} are still missing: train them with other --models ranges, then run without "
+                "--models."
+            )
+        return self._gathered()
+
+    def _record_changed_plan(self) -> None:
+        """Trains a few finished models again under the new plan and writes down how far their signals move."""
+        history = self.folder.manifest.get("changed_plans", [])
+        mine = dataclasses.asdict(self.plan)
+        effect = next((entry["effect"] for entry in history if entry["plan"] == mine), None)
+        if effect is None and self.folder.done():
+            models = self.folder.done()[0][: self.plan.placement().width]
+            effect = effect_of_plan(self._programs_for(len(models)), self.folder, models, self.member)
+            self.folder.update_manifest(changed_plans=[*history, {"plan": mine, "effect": effect}])
+        if effect is not None:
+            self.notes.append(
+                f"Effect of the changed plan on {effect['models']} models trained again: scaled logits move by at most "
+                f"{effect['max_difference']:.3g}, rank correlation {effect['rank_correlation']:.6f}."
+            )
+            if scores := effect.get("on_scores"):
+                before, now = scores["tpr_before"], scores["tpr_now"]
+                moved = "" if before is None else f", TPR at FPR {scores['fpr']:g} from {before:.4f} to {now:.4f}"
+                self.notes.append(
+                    f"The same models under {scores['attack']}: scores' rank correlation "
+                    f"{scores['rank_correlation']:.6f}{moved}."
+                )
+
+    def _train(
+        self, missing: list[range], group: int, writer: concurrent.futures.Executor, stop: Callable[[], bool]
+    ) -> int:
+        """Trains those of the missing ranges that no other process has; returns how many models it trained."""
+        trained, pending = 0, None
+        for models in missing:
+            with contextlib.ExitStack() as held:
+                if not held.enter_context(self.folder.lock(models)):
+                    continue
+                if self.folder.missing(models, group) != [models]:
+                    continue  # another process finished some of them in the meantime
+                programs = self._programs_for(min(group, max(map(len, missing))))
+                store = self._one_group(models, programs, stop)
+                if pending is not None:
+                    pending.result()
+                pending = writer.submit(self._stored, store, held.pop_all())
+                trained += len(models)
+                self._finished += len(models)
+        if pending is not None:
+            pending.result()
+        self.trained += trained
+        return trained
+
+    @staticmethod
+    def _stored(store: Callable[[], None], held: contextlib.ExitStack) -> None:
+        with held:
+            store()
+
+    def _programs_for(self, models: int) -> Programs:
+        unit = self.plan.placement().width
+        width = -(-models // unit) * unit
+        if self._programs is None or self._programs.width < width:
+            begin = time.perf_counter()
+            mechanisms = self.setup.mechanisms
+            key = noise_key(mechanisms, self.folder.path, self.config.seed) if mechanisms else None
+            self._programs = Programs(self.setup, self.plan, width, self.keep, key)
+            self.timing.compile_s += time.perf_counter() - begin
+            need, free = self._programs.device_bytes(), free_memory(jax.devices()[0])
+            if need > free and width > unit:
+                raise _DoesNotFit
+        return self._programs
+
+    def _one_group(self, models: range, programs: Programs, stop: Callable[[], bool]) -> Callable[[], None]:
+        """Trains and queries a group; returns the function that stores it."""
+        ensemble, epochs = programs.ensemble, self.config.recipe.epochs
+        ids, member = np.arange(models.start, models.stop), self.member[models.start : models.stop]
+        records = programs.epochs.empty(len(ids))
+        recorded = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), records)
+        abstract = (ensemble.abstract_snapshot(len(ids)), recorded)
+        begin = stored = time.perf_counter()
+        if (progress := self.folder.load_progress(models, abstract)) is not None:
+            group = ensemble.resume(ids, member, progress[0], programs.width)
+            records = jax.tree.map(np.array, progress[1])
+        else:
+            group = ensemble.start(ids, member, programs.width)
+        per_call, training = 1, 0.0
+        while group.epoch < epochs:
+            called, first = time.perf_counter(), group.epoch
+            ensemble.advance(group, min(epochs, group.epoch + per_call))
+            self._report(models, group)
+            took = time.perf_counter() - called
+            training += took
+            if records:
+                programs.epochs.record(group, records)
+            else:
+                speed = (group.epoch - first) / took
+                per_call = max(1, int(speed * _CALL_SECONDS))
+            overdue = time.perf_counter() - stored >= 60 * self.config.checkpoint_minutes
+            if group.epoch < epochs and (overdue or stop()):
+                self.folder.save_progress(models, (ensemble.snapshot(group), records))
+                stored = time.perf_counter()
+            if group.epoch < epochs and stop():
+                raise Stopped
+            if ensemble.stopped(group):
+                break
+        self.timing.train_s += time.perf_counter() - begin
+        begin = time.perf_counter()
+        finished = programs.finish(group)
+        self.timing.query_s += time.perf_counter() - begin
+        return functools.partial(self._store, models, finished, records, training if progress is None else None)
+
+    def _report(self, models: range, group: Group) -> None:
+        epochs, total = self.config.recipe.epochs, max(self.config.num_shadows, self._finished + len(models))
+        seen = (group.history.loss, group.history.accuracy)
+        loss, accuracy = (np.asarray(a)[: group.size, group.epoch - 1] for a in seen)
+        good = np.isfinite(loss)
+        self.reporter.advance(
+            self._finished + len(models) * group.epoch / epochs,
+            total,
+            float(loss[good].mean()) if good.any() else float("nan"),
+            float(accuracy[good].mean()) if good.any() else 0.0,
+        )
+
+    def _store(self, models: range, finished: Finished, records: Records, training: float | None) -> None:
+        snapshot, pool, official = finished
+        phi = np.array(pool.scaled_logit)
+        valid = np.isfinite(phi).all((1, 2)) & np.isfinite(snapshot.history.loss[:, 0])
+        phi[~valid] = np.nan
+        arrays = {
+            "signals": phi,
+            "correct": pool.correct & valid[:, None],
+            "valid": valid,
+            "training_loss": snapshot.history.loss,
+            "training_accuracy": snapshot.history.accuracy,
+        }
+        if official is not None:
+            arrays["official_test_accuracy"] = np.where(valid, official, np.nan)
+        if snapshot.state.private_steps is not None:
+            arrays["private_steps"] = np.asarray(snapshot.state.private_steps)
+        beside = {name: array for name, array in records.items() if name in LARGE}
+        arrays |= {name: array for name, array in records.items() if name not in LARGE}
+        if pool.logits is not None:
+            beside["logits"] = np.asarray(pool.logits)
+        parameters = self.setup.trainer.evaluated(snapshot.state) if "parameters" in self.keep else None
+        facts = {"plan": dataclasses.asdict(self.plan), "training_s": training}  # unknown where it was resumed
+        self.folder.save_group(models, arrays, beside, parameters, facts)
+
+    def _gathered(self) -> Campaign:
+        folder, num_models = self.folder, self.config.num_shadows
+        signals = folder.assemble("signals", num_models)
+        correct, valid = folder.gather("correct", num_models), folder.gather("valid", num_models)
+        diverged = [int(i) for i in np.flatnonzero(~valid)]
+        if diverged:
+            self.notes.append(
+                f"Diverged models, left out of every figure: {', '.join(map(str, diverged[:20]))}"
+                f"{' and more' if len(diverged) > 20 else ''} ({len(diverged)} of {num_models})."
+            )
+        if not valid.any():
+            raise UserError(
+                f"all {num_models} models diverged",
+                expected="at least one that trains",
+                remedy="Lower --learning_rate and choose another --out",
+            )
+        stored = sum(map(len, folder.done()))
+        if stored > num_models:
+            self.notes.append(f"The run folder holds {stored} models; these figures rest on the first {num_models}.")
+        inside = np.where(self.member, correct, False).sum(1) / self.member.sum(1)
+        outside = np.where(self.member, False, correct).sum(1) / (~self.member).sum(1)
+        chance = 1.5 / self.setup.dataset.num_classes
+        if idle := [int(i) for i in np.flatnonzero(valid & (inside <= chance))]:
+            self.notes.append(f"Models at chance accuracy on their own members: {', '.join(map(str, idle[:20]))}.")
+        official = None
+        if self.setup.dataset.test_labels is not None:
+            official = folder.gather("official_test_accuracy", num_models)
+        return Campaign(
+            setup=self.setup,
+            folder=folder,
+            plan=self.plan,
+            member=self.member,
+            valid=valid,
+            signals=signals,
+            correct=correct,
+            train_accuracy=np.where(valid, inside, np.nan),
+            test_accuracy=np.where(valid, outside, np.nan),
+            official_test_accuracy=official,
+            private_steps=folder.gather("private_steps", num_models) if self.setup.mechanisms else None,
+            timing=self.timing,
+            trained=self.trained,
+            notes=tuple(self.notes),
+        )

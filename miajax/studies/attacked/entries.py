@@ -1,0 +1,177 @@
+"""What is said of each attack beside its figures: time, precision, reached rates, stability, figures by group."""
+
+import concurrent.futures
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.stats import rankdata
+
+from miajax.attacks.options import AttackOptions
+from miajax.attacks.registry import ATTACKS, AttackReport, run_attacks, why_not
+from miajax.campaign.run import Campaign
+from miajax.errors import UserError
+from miajax.metrics.calibration import PRIORS, Reached, shadow_calibrated
+from miajax.metrics.roc import ppv
+from miajax.metrics.slices import summarise_slices
+from miajax.metrics.summary import FPRS, fpr_key
+from miajax.metrics.vulnerability import Exposure, exposure_at_pooled_fpr, fpr_dispersion
+from miajax.signals.bundle import Signals
+from miajax.studies import common
+
+_FAR = 3.0  # times the FPR aimed at, from which on a note says that the aim was missed
+_IN_A_SLICE = ("auc", "auc_ci", "advantage", "tpr_at_fpr", "tpr_at_fpr_ci", "num_members", "num_non_members")
+
+
+@dataclasses.dataclass(frozen=True)
+class Ran:
+    """Attacks that have run.
+
+    Attributes:
+      scores: ``{attack: float32[M, N]}``.
+      reports: what stands behind them.
+      seconds: of each attack's family, since attacks of a family share their work; compiling included.
+      failed: why others gave no score, in words that end a sentence.
+    """
+
+    scores: dict[str, np.ndarray]
+    reports: dict[str, AttackReport]
+    seconds: dict[str, float]
+    failed: dict[str, str]
+
+
+def run_families(
+    names: Sequence[str], signals: Signals, member: np.ndarray, valid: np.ndarray, settings: AttackOptions
+) -> Ran:
+    """Runs attacks family by family, each timed; an attack that fails on these signals does not stop the others."""
+    runs: dict[str, tuple[np.ndarray, AttackReport]] = {}
+    seconds: dict[str, float] = {}
+    failed: dict[str, str] = {}
+    for family in dict.fromkeys(ATTACKS[name].family for name in names):
+        together = [name for name in names if ATTACKS[name].family == family]
+        begun = time.perf_counter()
+        try:
+            runs |= run_attacks(together, signals, member, valid, settings)
+        except UserError:
+            for name in together:
+                try:
+                    runs |= run_attacks((name,), signals, member, valid, settings)
+                except UserError as error:
+                    failed[name] = str(error).removeprefix(f"attack {name} ").rstrip(".")
+        seconds |= dict.fromkeys(together, time.perf_counter() - begun)
+    ran = [name for name in names if name in runs]
+    return Ran({name: runs[name][0] for name in ran}, {name: runs[name][1] for name in ran}, seconds, failed)
+
+
+def rank_stability(
+    names: Sequence[str], signals: Signals, campaign: Campaign, settings: AttackOptions
+) -> dict[str, float | None]:
+    """Spearman correlation of the examples' vulnerability in one half of the models with that in the other.
+
+    Halves have no model in common, neither as target nor as shadow. Attacks that train networks are left out.
+    """
+    valid = np.flatnonzero(campaign.valid)
+    halves = [np.isin(np.arange(len(campaign.valid)), half) for half in np.array_split(valid, 2)]
+    stability: dict[str, float | None] = dict.fromkeys(names)
+    able = [
+        name for name in names
+        if ATTACKS[name].pure and not any(why_not(name, signals, campaign.member, half) for half in halves)
+    ]
+    tprs: dict[str, list[np.ndarray]] = {name: [] for name in able}
+    for half in halves:  # masks, not rows: nothing is compiled anew
+        for name, array in run_families(able, signals, campaign.member, half, settings).scores.items():
+            tprs[name].append(exposure_at_pooled_fpr(array, campaign.member, half, common.EXPOSURE_FPR).tpr)
+    return stability | {name: _rank_correlation(*both) for name, both in tprs.items() if len(both) == 2}
+
+
+def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float | None:
+    known = np.isfinite(one) & np.isfinite(other)
+    ranks = [rankdata(values[known]) for values in (one, other)]
+    if known.sum() < 2 or any(np.ptp(rank) == 0 for rank in ranks):
+        return None
+    return float(np.corrcoef(*ranks)[0, 1])
+
+
+def attack_entries(
+    campaign: Campaign,
+    ran: Ran,
+    figures: Mapping[str, dict[str, Any]],
+    exposed: Mapping[str, Exposure],
+    stability: Mapping[str, float | None],
+    groups: Mapping[str, np.ndarray],
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Every attack's whole entry, and notes on what is null in them."""
+
+    def calibrated(name: str):
+        reached = (shadow_calibrated(ran.scores[name], campaign.member, campaign.valid, fpr) for fpr in FPRS)
+        return {fpr_key(fpr): _reached(found) for fpr, found in zip(FPRS, reached, strict=True)}
+
+    def sliced(job: tuple[str, str]):
+        name, slicing = job
+        by_category, notes = summarise_slices(
+            ran.scores[name], campaign.member, campaign.valid, {slicing: groups[slicing]}, each_target=False
+        )
+        entries = {
+            category: entry and {key: entry[key] for key in _IN_A_SLICE}
+            for category, entry in by_category[slicing].items()
+        }
+        return entries, notes
+
+    jobs = [(name, slicing) for name in ran.scores for slicing in groups]
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        thresholds = dict(zip(ran.scores, pool.map(calibrated, ran.scores), strict=True))
+        slices = dict(zip(jobs, pool.map(sliced, jobs), strict=True))
+    entries = {
+        name: {
+            **figures[name],
+            "seconds": ran.seconds[name],
+            "ppv_at_fpr": {key: _ppv(tpr, float(key)) for key, tpr in figures[name]["tpr_at_fpr"].items()},
+            "shadow_calibrated": thresholds[name],
+            "per_example": {
+                "pooled_fpr": common.EXPOSURE_FPR,
+                "fpr_dispersion": fpr_dispersion(exposed[name]),
+                "rank_stability": stability[name],
+            },
+            "slices": {slicing: slices[name, slicing][0] for slicing in groups},
+        }
+        for name in ran.scores
+    }
+    notes = list(dict.fromkeys(note for _, remarks in slices.values() for note in remarks))
+    for fpr in FPRS:
+        if all(found[fpr_key(fpr)] is None for found in thresholds.values()):
+            notes.append(
+                f"all attacks: thresholds calibrated at FPR {fpr_key(fpr)} are null: a model's own non-members resolve "
+                "no such rate."
+            )
+    return entries, [*notes, *_unkept_aims(thresholds)]
+
+
+def _unkept_aims(thresholds: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Notes on thresholds that reach far more false alarms than they were set for, at the largest rate resolved."""
+    notes = []
+    for name, by_fpr in thresholds.items():
+        aim, found = next(((key, by_fpr[key]) for key in map(fpr_key, reversed(FPRS)) if by_fpr[key]), ("", None))
+        if found is not None and found["fpr_ci"][0] > _FAR * float(aim):
+            notes.append(
+                f"{name}: thresholds set on other models for FPR {aim} reach {found['fpr']:.3f} on the target. Its "
+                "highest scores are ties whose common value differs from model to model, so that a threshold between "
+                "two of those values names the whole tie."
+            )
+    return notes
+
+
+def _ppv(tpr: float | None, fpr: float) -> dict[str, float | None]:
+    return {fpr_key(prior): None if tpr is None else ppv(tpr, fpr, prior) for prior in PRIORS}
+
+
+def _reached(found: Reached | None) -> dict[str, Any] | None:
+    return found and {
+        "tpr": found.tpr.value,
+        "tpr_ci": found.tpr.ci,
+        "fpr": found.fpr.value,
+        "fpr_ci": found.fpr.ci,
+        "fpr_of_targets": list(found.fpr_of_targets),
+        "ppv": {fpr_key(prior): value for prior, value in found.ppv.items()},
+    }

@@ -1,0 +1,174 @@
+"""What the LiRA report assumes and does not show: threat model, limits, attacks not run, terms, sources."""
+
+import re
+from typing import Any
+
+import numpy as np
+
+from miajax.report import numbers, provenance
+from miajax.report.attack_faces import face, known_attacks
+from miajax.report.numbers import Estimate
+from miajax.report.page import Block, Column, Columns, Details, Points, Prose, Section, Table, Terms
+from miajax.studies.attacked.evidence import Evidence
+
+_SOURCES = (
+    (
+        "N. Carlini, S. Chien, M. Nasr, S. Song, A. Terzis, F. Tramèr: Membership Inference Attacks From First "
+        "Principles. IEEE Symposium on Security and Privacy, 2022.",
+        "https://arxiv.org/abs/2112.03570",
+    ),
+    (
+        "M. Khalil, A. Blanco-Justicia, N. Jebreel, J. Domingo-Ferrer: Membership Inference Attacks Beyond "
+        "Overfitting, 2025.",
+        "https://arxiv.org/abs/2511.16792",
+    ),
+)
+_NO_VERDICT = (
+    "No verdict is given, neither pass nor fail: whether this leakage is acceptable depends on who is in the data and "
+    "on what knowing of their presence would tell."
+)
+_TERMS = (
+    ("Member, non-member", "An example that a model was trained on; one from the same pool that it was not."),
+    ("Shadow model", "A model that the attacker trains to learn how models answer about members and others."),
+    ("Target", "The model under attack. The others of the run serve as its shadow models."),
+    ("Scaled logit", "The model's confidence in the true label: its logit less the log of the summed exponentials of "
+     "all others. Equal to log(p / (1 − p)) of the probability p."),
+    ("LiRA", "Likelihood-ratio attack: is the target's scaled logit likelier among models trained with the example "
+     "(IN) or without it (OUT)? Online uses both, offline only OUT; fixed variance shares one spread among examples."),
+    ("True-positive rate (TPR)", "Share of the members that the attack names."),
+    ("False-positive rate (FPR)", "Share of the non-members that it names by mistake: its false alarms."),
+    ("AUC", "Probability that a random member scores higher than a random non-member; 0.5 is chance."),
+    ("Advantage", "The largest TPR less FPR over all thresholds. Balanced accuracy is half of one plus it."),
+    ("Pooled, per target", "All targets' scores under one threshold; or each target by itself, then the mean."),
+)
+
+
+def threat_section(evidence: Evidence) -> Section:
+    """What the attacker knows and does."""
+    inputs = evidence.inputs
+    queries = inputs.signals.shape[2]
+    fraction = numbers.finite(inputs.results.get("member_fraction"))
+    views = "" if queries == 1 else f" and {queries - 1} altered views of it"
+    knows = [
+        "A record and its true label, and the question whether the model was trained on it.",
+        f"The model's logits for the record{views}. Only answers: no parameters, no gradients, no training history.",
+        "The training recipe (architecture, optimiser, length), and so the means to train shadow models.",
+        "Data from the same distribution to train them on. Here it is the same pool, which favours the attacker.",
+    ]
+    shares = f", {numbers.level(fraction)} of them" if fraction is not None else ""
+    played = [
+        f"Every model is trained on its own random part of {numbers.counted(len(inputs.labels), 'example')}{shares}.",
+        _targets(evidence),
+        "The attack never sees the target's own membership: it is left out of every statistic that scores it.",
+        "Online attacks train models with the record in question. Offline attacks do without them, so an attacker can "
+        "prepare everything before the record is known.",
+    ]
+    needs = Terms([(face(each.attack).label, face(each.attack).needs) for each in evidence.attacks])
+    return Section(
+        "Threat model",
+        "The attacker asks the model, knows how it was trained, and holds data like its training data",
+        [Columns([Points(knows, "What the attacker has"), Points(played, "How the audit plays it")]),
+         Details("What each attack needs beside the target's answers", [needs])],
+    )
+
+
+def limits_section(evidence: Evidence) -> Section:
+    """What stands behind the figures, how the intervals are made, what was not measured."""
+    inputs, results = evidence.inputs, evidence.inputs.results
+    general, special = _notes(results)
+    points = [
+        "They hold for this data, recipe and set of attacks; a stronger attack or more shadow models may find more.",
+        _intervals(evidence),
+        "Members and others are drawn from one pool at random, so nothing but training tells them apart.",
+        *_failures(results, inputs.valid),
+        *general,
+    ]
+    blocks: list[Block] = [
+        Prose([_NO_VERDICT]),
+        Points(points, "What to bear in mind"),
+        _standing_table(evidence),
+        Details("Attacks not run, and why", _not_run(results)),
+        *([Details("Notes on the attacks", [Points(special)])] if special else []),
+    ]
+    return Section("Limits", "These figures are a lower bound on leakage, not a proof of safety", blocks)
+
+
+def terms_section(evidence: Evidence) -> Section:
+    """Terms, and how to cite."""
+    version = (evidence.inputs.results.get("versions") or {}).get("miajax") or ""
+    return Section(
+        "Terms and sources", "What the words mean, and whose work this rests on",
+        [provenance.glossary(_TERMS), *provenance.citation_blocks(version, _SOURCES)],
+    )
+
+
+def _targets(evidence: Evidence) -> str:
+    if len(evidence.targets) == 0:
+        return "No model could be attacked."
+    if len(evidence.targets) == 1:
+        return f"The target is model {evidence.targets[0]}; the others are its shadows."
+    return f"{numbers.counted(len(evidence.targets), 'model')} in turn are the target, and the others its shadows."
+
+
+def _intervals(evidence: Evidence) -> str:
+    if len(evidence.targets) == 1:
+        return "Intervals are 95 % and let the examples vary; one target says nothing about how models vary."
+    return (
+        "Intervals are 95 % and let both models and examples vary, because targets share examples and serve as each "
+        "other's shadows."
+    )
+
+
+def _standing_table(evidence: Evidence) -> Table:
+    pooled, single = evidence.pooled_non_members, evidence.non_members_per_target
+    num_in, num_out = evidence.num_in_and_out
+    none = Estimate(None, reason="A single example has no false-positive rate of its own here, only an AUC.")
+    members = int(evidence.members.sum())
+    rows: list[list[Any]] = [["Pooled figures", len(evidence.targets), members, pooled, _smallest(pooled)]]
+    if len(evidence.targets) > 1:
+        smallest = int(evidence.members.min())
+        rows.append(["Each target by itself", 1, smallest, single, _smallest(single)])
+    rows.append(["Each example by itself", evidence.num_models, int(np.median(num_in)), int(np.median(num_out)), none])
+    columns = [
+        Column("What stands behind"), Column("Models", "count"), Column("Members", "count"),
+        Column("Non-members", "count"), Column("Smallest FPR", "number", "that can be shown"),
+    ]
+    return Table(columns, rows)
+
+
+def _smallest(non_members: int) -> str | Estimate:
+    if non_members == 0:
+        return Estimate(None, reason="No non-member has a score.")
+    return f"1 in {numbers.count(non_members)}"
+
+
+def _failures(results: Any, valid: np.ndarray) -> list[str]:
+    failed = results.get("failed_models") or [int(model) for model in np.flatnonzero(~valid)]
+    if not failed:
+        return []
+    named = ", ".join(str(model) for model in failed[:20])
+    if len(failed) > 20:
+        named += f" and {len(failed) - 20} more"
+    models = "1 model" if len(failed) == 1 else f"{len(failed)} models"
+    return [f"Left out of every figure, {models} that did not train well: {named}."]
+
+
+def _notes(results: Any) -> tuple[list[str], list[str]]:
+    """The run's notes: those on everything, and those that begin with an attack's name or with "all attacks"."""
+    notes = [str(note) for note in results.get("notes") or ()]
+    names = {*known_attacks(), *results.get("attacks", {}), "all"}
+    special = [note for note in notes if re.split(r"\W", note, maxsplit=1)[0] in names]
+    return [note for note in notes if note not in special], special
+
+
+def _not_run(results: Any) -> list[Block]:
+    reasons = dict(results.get("attacks_not_run") or {})
+    ran = {name for name, entry in results.get("attacks", {}).items() if entry}
+    rest = [face(name).inline for name in known_attacks() if name not in ran and name not in reasons]
+    rows = [[face(name).label, _sentence(str(reason))] for name, reason in reasons.items() if name not in ran]
+    table: list[Block] = [Table([Column("Attack"), Column("Why")], rows)] if rows else []
+    return [*table, Prose([f"Not asked for in this run: {', '.join(rest)}."] if rest else [])]
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(".") + "."

@@ -1,0 +1,1 @@
+"""Every attack from one set of shadow models, side by side."""

@@ -1,0 +1,348 @@
+"""The report on every attack from one set of shadow models, side by side."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from miajax.attacks.registry import ATTACKS
+from miajax.report import numbers, plots, privacy_words, provenance
+from miajax.report.attack_faces import face
+from miajax.report.attack_table import AttackFigures, attack_table, reported_fprs
+from miajax.report.blind_words import blind_banners, blind_sections
+from miajax.report.numbers import Estimate
+from miajax.report.page import Block, Card, Cards, Column, Columns, Details, Figure, Page, Prose, Section, Table
+from miajax.studies.attacked import examples as lira_examples
+from miajax.studies.attacked import threat as lira_threat
+from miajax.studies.attacked import words as lira_words
+from miajax.studies.attacked.evidence import Evidence, LiraReportInputs
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MatplotlibFigure
+
+_SHORT = 12  # characters of a fingerprint that tell runs apart
+_FEW_MODELS = 64
+
+
+def render_attacks_report(inputs: LiraReportInputs) -> str:
+    """Returns the report as one self-contained HTML document; ``main_attack`` is the strongest one."""
+    evidence = Evidence(inputs)
+    results = inputs.results
+    fingerprint = str(inputs.manifest.get("fingerprint") or "")
+    attacks = numbers.counted(len(evidence.attacks), "attack")
+    facts = [
+        ("Data set", str(results.get("dataset") or "")),
+        ("Model", str(results.get("model") or "")),
+        ("Shadow models", numbers.count(evidence.num_models)),
+        ("Examples", numbers.count(len(inputs.labels))),
+        ("Strongest attack", face(inputs.main_attack).inline),
+        ("Fingerprint", fingerprint[:_SHORT]),
+    ]
+    return Page(
+        kicker="Membership-inference attacks compared",
+        title=f"{attacks} on {numbers.counted(evidence.num_models, 'model')}",
+        subtitle=lira_words.rate_sentence(evidence.main_standing, evidence.pooled_non_members),
+        facts=[(name, value) for name, value in facts if value],
+        banners=_banners(evidence),
+        sections=[
+            _summary(evidence),
+            _attacks(evidence),
+            _calls(evidence),
+            _groups(evidence),
+            _single_examples(evidence),
+            lira_examples.examples_section(evidence),
+            *blind_sections(results),
+            _costs(evidence),
+            lira_threat.threat_section(evidence),
+            *privacy_words.privacy_sections(results),
+            lira_threat.limits_section(evidence),
+            provenance.run_section(results, inputs.config, inputs.manifest, inputs.command),
+            lira_threat.terms_section(evidence),
+        ],
+        footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
+    ).html()
+
+
+def attacks_roc_figure(inputs: LiraReportInputs) -> "MatplotlibFigure":
+    """Returns the ROC of the strongest attacks as a figure, for ``plots.save_png``."""
+    return _roc_figure(Evidence(inputs))
+
+
+def _roc_figure(evidence: Evidence) -> "MatplotlibFigure":
+    resolvable = 1 / max(1, evidence.pooled_non_members)
+    return plots.roc_figure(evidence.curves, resolvable_fpr=resolvable, inches=(5.4, 4.6))
+
+
+def _banners(evidence: Evidence) -> list[str | Markup]:
+    banners: list[str | Markup] = []
+    if evidence.num_models < _FEW_MODELS:
+        models = numbers.counted(evidence.num_models, "model")
+        banners.append(f"Only {models}: intervals are wide and figures about single examples are coarse.")
+    if evidence.inputs.redacted:
+        banners.append(lira_examples.REDACTED)
+    return [*banners, *blind_banners(evidence.inputs.results)]
+
+
+def _best(evidence: Evidence, *, shadows: bool | None = None) -> AttackFigures | None:
+    """The strongest attack; with ``shadows`` the strongest that needs shadow models, or that needs none."""
+    allowed = [
+        each for each in evidence.attacks
+        if shadows is None or (each.attack in ATTACKS and _shadow_based(each.attack) == shadows)
+    ]
+    if evidence.fpr is None:
+        return max(allowed, key=lambda each: each.scalar("auc").value or 0.0, default=None)
+    return max(allowed, key=lambda each: each.tpr(evidence.fpr or 0.0).value or 0.0, default=None)
+
+
+def _shadow_based(attack: str) -> bool:
+    return "shadow models" in ATTACKS[attack].knowledge
+
+
+def _summary(evidence: Evidence) -> Section:
+    finding = lira_words.ranking_finding(evidence.attacks, evidence.fpr)
+    without, best = _best(evidence, shadows=False), _best(evidence)
+    cards, sentences = [], [lira_words.auc_sentence(evidence.main)]
+    for figures, label in ((best, "Strongest attack"), (without, "Strongest without shadow models")):
+        standing = lira_words.standing(figures, evidence.fpr) if figures is not None else None
+        if figures is not None and standing is not None:
+            cards.append(
+                Card(
+                    f"{label}: {standing.label}",
+                    numbers.percent(standing.rate),
+                    numbers.percent_interval(standing.tpr.interval),
+                    f"of members at {numbers.level(standing.fpr)} FPR, {numbers.times(standing.ratio)} chance",
+                )
+            )
+    highest = max(evidence.attacks, key=lambda each: each.scalar("auc").value or 0.0, default=None)
+    if highest is not None and (auc := highest.scalar("auc")).value is not None:
+        label = face(highest.attack).inline
+        cards.append(Card(f"Highest AUC: {label}", auc.number, auc.interval_text, "chance: 0.5"))
+    sentences.append(lira_words.precision_sentence(evidence.main_standing))
+    sentences.append("All of this is a lower bound on leakage, not a proof of safety.")
+    return Section("Summary", finding, [Cards(cards), Prose([" ".join(each for each in sentences if each)])])
+
+
+def _attacks(evidence: Evidence) -> Section:
+    names = [each.attack for each in evidence.attacks]
+    emphasis = [names.index(evidence.inputs.main_attack)] if evidence.inputs.main_attack in names else []
+    behind = numbers.counted(evidence.pooled_non_members, "non-member")
+    table = attack_table(
+        evidence.attacks,
+        caption=f"{numbers.counted(len(evidence.targets), 'target')} pooled, {behind}. Rates are fractions, brackets "
+        "95 % intervals; higher is more leakage.",
+        emphasis=emphasis,
+    )
+    blocks: list[Block] = [table]
+    if evidence.inputs.rocs:
+        meaning = lira_words.rate_sentence(evidence.main_standing, evidence.pooled_non_members)
+        picture = Figure(
+            plots.figure_to_data_uri(_roc_figure(evidence)),
+            f"ROC curves with logarithmic axes. {meaning}",
+            f"The {numbers.counted(len(evidence.inputs.rocs), 'attack')} that find most at 1 % false alarms and the "
+            "plain threshold; both axes logarithmic, bars are 95 % intervals.",
+            "Receiver operating characteristic",
+        )
+        text = [
+            "Intervals of attacks on the same models overlap more than their difference is uncertain: the low-budget "
+            "study gives intervals of paired differences.",
+            "The TPR at no false alarm falls as non-members are added: compare it between equal numbers only.",
+        ]
+        blocks.append(Columns([picture, Prose(text)]))
+    if evidence.attacks_per_target:
+        single = numbers.counted(evidence.non_members_per_target, "non-member")
+        caption = f"Means over targets, at least {single} each."
+        blocks.append(Details("Each target by itself", [attack_table(evidence.attacks_per_target, caption=caption)]))
+    return Section("Attacks", _ahead(evidence), blocks)
+
+
+def _ahead(evidence: Evidence) -> str:
+    """How far shadow models take the attacker."""
+    ours, theirs = _best(evidence, shadows=True), _best(evidence, shadows=False)
+    one, other = (each and lira_words.standing(each, evidence.fpr) for each in (ours, theirs))
+    if one is None or other is None:
+        return "The attacks side by side"
+    rates = f"{numbers.percent(one.rate)} against {numbers.percent(other.rate)} of members"
+    if one.rate > other.rate:
+        return f"With shadow models, {one.label} finds {rates} that {other.label} finds without"
+    return f"Shadow models do not help: {one.label} finds {rates} that {other.label} finds without"
+
+
+def _calls(evidence: Evidence) -> Section:
+    """Precision at priors, and what thresholds set on other models reach."""
+    entries: Mapping[str, Any] = evidence.inputs.results.get("attacks", {})
+    fprs = [f"{fpr:.10f}".rstrip("0") for fpr in reported_fprs(evidence.attacks)]
+    blocks: list[Block] = []
+    for fpr in fprs:
+        rows = []
+        for name, entry in entries.items():
+            precisions = (entry.get("ppv_at_fpr") or {}).get(fpr) or {}
+            rows.append([face(name).label, *(_or_why(value) for value in precisions.values())])
+        priors = next(((entry.get("ppv_at_fpr") or {}).get(fpr) for entry in entries.values()), None) or {}
+        if rows and any(any(cell.value is not None for cell in row[1:]) for row in rows):
+            columns = [
+                Column("Attack"), *(Column("Precision", "number", f"{numbers.level(float(p))} members") for p in priors)
+            ]
+            caption = f"Share of the named that are members, at FPR {fpr}, by the share of members among those asked."
+            table = Table(columns, rows, caption)
+            blocks.append(table if fpr == fprs[-1] else Details(f"At FPR {fpr}", [table]))
+    blocks = [*reversed(blocks), *_calibrated(entries, fprs)]
+    finding = lira_words.precision_sentence(evidence.main_standing).rstrip(".") or "What a call is worth"
+    text = (
+        "A rate at a fixed FPR takes its threshold from the very scores that it counts, which no attacker can. Below, "
+        "each target's threshold is the median of the other models' own: the rates that it really reaches."
+    )
+    return Section("Calls", finding, [*blocks[:1], Prose([text]), *blocks[1:]])
+
+
+def _calibrated(entries: Mapping[str, Any], fprs: list[str]) -> list[Block]:
+    tables: list[Block] = []
+    for fpr in fprs:
+        found = {name: (entry.get("shadow_calibrated") or {}).get(fpr) for name, entry in entries.items()}
+        rows = [
+            [
+                face(name).label,
+                numbers.estimate(reached["fpr"], reached["fpr_ci"]),
+                f"{numbers.rate(reached['fpr_of_targets'][0])} to {numbers.rate(reached['fpr_of_targets'][2])}",
+                numbers.estimate(reached["tpr"], reached["tpr_ci"]),
+                *(_or_why(value) for value in reached["ppv"].values()),
+            ]
+            for name, reached in found.items() if reached
+        ]
+        if rows:
+            priors = next(reached["ppv"] for reached in found.values() if reached)
+            columns = [
+                Column("Attack"), Column("FPR", "number", "reached"), Column("FPR of targets", "code", "5 % to 95 %"),
+                Column("TPR", "number", "reached"),
+                *(Column("Precision", "number", f"{numbers.level(float(prior))} members") for prior in priors),
+            ]
+            tables.append(Table(columns, rows, f"Thresholds set on other models, aimed at FPR {fpr}."))
+    return tables or [Prose(["No model has enough non-members of its own to set a threshold at these rates."])]
+
+
+def _or_why(value: float | None) -> Estimate:
+    return numbers.estimate(value, None, "Nothing is named at this rate, or the rate is not resolved.")
+
+
+def _groups(evidence: Evidence) -> Section:
+    entries: Mapping[str, Any] = evidence.inputs.results.get("attacks", {})
+    main = evidence.inputs.main_attack
+    slicings = dict((entries.get(main) or {}).get("slices") or {})
+    if evidence.inputs.redacted:
+        slicings.pop("class", None)  # its names are labels of records
+    blocks: list[Block] = []
+    for slicing, categories in slicings.items():
+        rows = [
+            [
+                f"{category}",
+                entry["num_members"] if entry else None,
+                entry["num_non_members"] if entry else None,
+                _sliced(entry, "auc"),
+                _sliced(entry, "tpr_at_fpr", "0.001"),
+                _sliced(entry, "tpr_at_fpr", "0.01"),
+            ]
+            for category, entry in categories.items()
+        ]
+        columns = [
+            Column(_title(slicing)), Column("Members", "count"), Column("Non-members", "count"),
+            Column("AUC", "number"), Column("TPR", "number", "at FPR 0.001"), Column("TPR", "number", "at FPR 0.01"),
+        ]
+        blocks.append(Table(columns, rows, f"{face(main).label} by {_title(slicing).lower()}."))
+        matrix = [
+            [face(name).label, *(_sliced(entry["slices"][slicing].get(category), "auc") for category in categories)]
+            for name, entry in entries.items() if slicing in (entry.get("slices") or {})
+        ]
+        named = [Column("Attack"), *(Column(str(category), "number") for category in categories)]
+        summary = f"AUC of every attack by {_title(slicing).lower()}"
+        blocks.append(Details(summary, [Table(named, matrix)]))
+    return Section("Groups", _unevenness(main, slicings), blocks or [Prose(["No groups were asked for."])], [
+        "Within a group the threshold is the group's own: the figures say how well members and others of the group can "
+        "be told apart, not who is named by one threshold for everybody."
+    ])
+
+
+def _title(slicing: str) -> str:
+    return slicing[:1].upper() + slicing[1:].replace("_", " ")
+
+
+def _sliced(entry: Mapping[str, Any] | None, figure: str, fpr: str | None = None) -> Estimate:
+    if entry is None:
+        return Estimate(None, reason="The group lacks scored members or non-members.")
+    value, interval = entry[figure], entry[f"{figure}_ci"]
+    if fpr is not None:
+        value, interval = value.get(fpr), interval.get(fpr)
+        return numbers.estimate(value, interval, f"Too few non-members to show a false-positive rate of {fpr}.")
+    return numbers.estimate(value, interval, decimals=3)
+
+
+def _unevenness(main: str, slicings: Mapping[str, Any]) -> str:
+    """The widest contrast that intervals confirm."""
+    widest = None
+    for slicing, categories in slicings.items():
+        known = [(entry["auc"], entry["auc_ci"], category) for category, entry in categories.items() if entry]
+        if len(known) > 1:
+            high, low = max(known), min(known)
+            if high[1][0] > low[1][1] and (widest is None or high[0] - low[0] > widest[0]):
+                widest = (high[0] - low[0], slicing, high, low)
+    if widest is None:
+        return "No group can be told from the others by what it leaks"
+    _, slicing, high, low = widest
+    label = face(main).label
+    title = _title(slicing).lower()
+    return f"{label} reaches an AUC of {high[0]:.3f} where {title} is {high[2]}, and {low[0]:.3f} where it is {low[2]}"
+
+
+def _single_examples(evidence: Evidence) -> Section:
+    rows = []
+    for name, entry in evidence.inputs.results.get("attacks", {}).items():
+        facts = entry.get("per_example") or {}
+        rows.append(
+            [
+                face(name).label,
+                numbers.estimate(
+                    facts.get("rank_stability"), None,
+                    "Too few models in each half, all examples alike, or an attack that trains networks.", 2,
+                ),
+                numbers.estimate(
+                    facts.get("fpr_dispersion"), None, "No false alarm, or nothing but false alarms.", 2
+                ),
+            ]
+        )
+    columns = [
+        Column("Attack"), Column("Rank correlation", "number", "between halves"),
+        Column("False alarms", "number", "unevenness; 1 is even"),
+    ]
+    known = [row for row in rows if row[1].value is not None]
+    if known:
+        best = max(known, key=lambda row: row[1].value)
+        finding = f"{best[0]} orders examples most alike in two halves of the models: rank correlation {best[1].number}"
+    else:
+        finding = "Too few models to say whether another set of them would name the same examples"
+    text = [
+        "The models are split into two halves with no model in common, neither as target nor as shadow, and every "
+        "example's vulnerability (the share of models trained on it that the attack names, at 1 % false alarms) is "
+        "ranked in each. A correlation near 1 means that another audit would name the same examples.",
+        "One threshold for everybody has its false alarms on few examples: unevenness is their variance between "
+        "examples over what luck alone would show.",
+    ]
+    return Section("Stability", finding, [Columns([Table(columns, rows), Prose(text)])])
+
+
+def _costs(evidence: Evidence) -> Section:
+    rows = []
+    for name, entry in evidence.inputs.results.get("attacks", {}).items():
+        attack = ATTACKS.get(name)
+        least = f"{attack.min_in} with, {attack.min_out} without" if attack else numbers.DASH
+        rows.append(
+            [
+                face(name).label, attack.knowledge if attack else face(name).needs, least,
+                attack.cost if attack else None, entry.get("seconds"), attack.source if attack else None,
+            ]
+        )
+    columns = [
+        Column("Attack"), Column("The attacker has"), Column("Least shadow models", "text", "per example"),
+        Column("Cost"), Column("Time", "seconds"), Column("Source"),
+    ]
+    caption = "Time is for every model as the target, compiling included; attacks of one family share theirs."
+    slowest = max((row[4] or 0.0 for row in rows), default=0.0)
+    finding = f"Once models are trained no attack takes more than {numbers.seconds(slowest)}" if slowest else "Costs"
+    return Section("What attacks need", finding, [Table(columns, rows, caption)])

@@ -1,0 +1,201 @@
+"""Every attack from one set of shadow models, side by side.
+
+Beside the run that it scores, the study writes
+
+    <run>/scores/<attack>.npy      float32[M, N], as every study of attacks does
+    <run>/per_example.parquet      gains vulnerability_<attack> and fpr_<attack>; columns of other studies stay
+    <run>/attacks/results.json     the contract of results.json; every attack's entry also holds seconds, ppv_at_fpr,
+                                   shadow_calibrated, per_example and slices
+    <run>/attacks/report.html, roc.png
+
+so that what ``experiments.lira`` left in ``<run>/results.json`` stays.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from miajax.attacks.options import RMIA_PRESETS, AttackOptions, LiraMode, RmiaOptions
+from miajax.attacks.registry import ATTACKS, why_not
+from miajax.campaign.config import Setup
+from miajax.campaign.progress import Reporter, Silent
+from miajax.campaign.recorded import recorded_signals
+from miajax.campaign.run import Campaign, run_campaign
+from miajax.errors import UserError
+from miajax.metrics.summary import fpr_key
+from miajax.outliers.registry import METRICS
+from miajax.runs.atomic import atomic_file, write_text
+from miajax.runs.tables import read_table, write_table
+from miajax.signals.bundle import Signals
+from miajax.studies import common
+from miajax.studies.attacked.entries import attack_entries, rank_stability, run_families
+from miajax.studies.invocation import Invocation
+from miajax.studies.results import AttackedResult
+from miajax.studies.slices import slicings, user_column
+
+_PLOTTED = 6  # attacks whose ROC is drawn: more can't be told apart
+_BASELINES = ("global_threshold",)
+
+
+@dataclasses.dataclass(frozen=True)
+class AttacksOptions:
+    """Which attacks, and by what their figures are broken down."""
+
+    attacks: tuple[str, ...] | None = None
+    """attacks to run; all whose signals and models are there when not given"""
+    lira_mode: LiraMode = "default"
+    """default, or official: the published script's numbers, its peculiarities included"""
+    outlier_metric: str | None = "centroid_distance"
+    """figures by quarters of this outlier metric; None for no such figures"""
+    slice_file: Path | None = None
+    """.parquet or .npz with a column id (0..N-1) and --slice_column, for figures by groups of one's own"""
+    slice_column: str | None = None
+    """column of --slice_file"""
+    show_records: bool = False
+    """show examples of a data set of one's own in the report, not only their numbers"""
+
+    def __post_init__(self):
+        for name in self.attacks or ():
+            if name not in ATTACKS:
+                raise UserError(f"--attacks {name} is unknown", expected="some of " + ", ".join(ATTACKS))
+        if self.attacks is not None and not self.attacks:
+            raise UserError("--attacks names no attack", expected="some of " + ", ".join(ATTACKS))
+        if self.outlier_metric is not None and self.outlier_metric not in METRICS:
+            raise UserError(f"--outlier_metric {self.outlier_metric} is unknown", expected="one of "
+                            + ", ".join(METRICS))
+        if (self.slice_file is None) != (self.slice_column is None):
+            raise UserError("--slice_file and --slice_column come together", expected="both or neither")
+
+    def of_the_user(self, num_examples: int) -> dict[str, np.ndarray]:
+        """The user's own slicing.
+
+        Raises:
+          UserError: see ``user_column``.
+        """
+        if self.slice_file is None or self.slice_column is None:
+            return {}
+        return {self.slice_column: user_column(self.slice_file, self.slice_column, num_examples)}
+
+
+def run_attacks_study(
+    setup: Setup,
+    path: Path,
+    options: AttacksOptions | None = None,
+    reporter: Reporter | None = None,
+    invocation: Invocation | None = None,
+) -> AttackedResult:
+    """Trains what is missing and scores every model as the target under every attack.
+
+    Args:
+      setup: the campaign.
+      path: the run folder.
+      options: defaults if None.
+      reporter: listens; silent by default.
+      invocation: how the study was called; from code if None.
+
+    Raises:
+      UserError: see ``run_campaign``; an attack that was asked for cannot run; the user's slices cannot be read.
+    """
+    options, reporter = options or AttacksOptions(), reporter or Silent()
+    called = invocation or Invocation()
+    columns = options.of_the_user(setup.dataset.num_examples)
+    campaign = run_campaign(setup, path, reporter)
+
+    wanted = tuple(ATTACKS) if options.attacks is None else options.attacks
+    white_box = any(field.endswith("gradient_norm") for name in wanted for field in ATTACKS[name].needs)
+    with called.timed("record"):
+        signals = recorded_signals(campaign, gradients=white_box)
+
+    with called.timed("attack"):
+        names, skipped = _runnable(wanted, signals, campaign, asked_for=options.attacks is not None)
+        settings = AttackOptions(
+            lira_mode=options.lira_mode, rmia=RMIA_PRESETS.get(setup.dataset.name, RmiaOptions())
+        )
+        ran = run_families(names, signals, campaign.member, campaign.valid, settings)
+        if options.attacks is not None and ran.failed:
+            name, reason = next(iter(ran.failed.items()))
+            raise UserError(f"--attacks {name}: it {reason}")
+        skipped |= ran.failed
+        figures, notes = common.attack_figures(campaign, ran.scores)
+        groups, slice_notes = slicings(campaign, signals, options.outlier_metric, columns)
+        exposed = common.exposures(campaign, ran.scores)
+        stability = rank_stability(list(ran.scores), signals, campaign, settings)
+        entries, entry_notes = attack_entries(campaign, ran, figures, exposed, stability, groups)
+
+    with called.timed("blind"):
+        blind = common.blind_checks(campaign)
+    results: dict[str, Any] = {
+        **common.results_head(campaign),
+        "attacks": entries,
+        "attacks_not_run": skipped,
+        **blind,
+        "notes": [
+            *common.campaign_notes(campaign), *common.attack_notes(skipped, ran.reports), *slice_notes, *notes,
+            *entry_notes,
+        ],
+    }
+    with called.reporting(path / "attacks", results, [campaign.timing]):
+        common.store_scores(path, ran.scores)
+        table = common.example_columns(campaign, exposed)
+        join_examples(path / "per_example.parquet", table)
+        _write_report(campaign, options, ran.scores, table["auc"], results, called.command)
+    return AttackedResult(path / "attacks", results, campaign, ran.scores)
+
+
+def _runnable(
+    wanted: Sequence[str], signals: Signals, campaign: Campaign, *, asked_for: bool
+) -> tuple[list[str], dict[str, str]]:
+    """Attacks to run, and why the others are not; of attacks asked for by name each must be able to."""
+    reasons = {name: why_not(name, signals, campaign.member, campaign.valid) for name in wanted}
+    skipped = {name: reason for name, reason in reasons.items() if reason}
+    if not asked_for and campaign.setup.config.queries == 1:
+        skipped["lira_online_fullcov"] = "takes several queries; with one it is lira_online"
+    if asked_for and skipped:
+        name, reason = next(iter(skipped.items()))
+        raise UserError(
+            f"--attacks {name}: it {reason}", remedy="Leave it out, or make a run that keeps and has what it needs"
+        )
+    return [name for name in reasons if name not in skipped], skipped
+
+
+def join_examples(path: Path, columns: Mapping[str, np.ndarray]) -> None:
+    """Writes columns into the table of examples; columns of other studies stay, if they are of the same examples."""
+    there = read_table(path) if path.exists() else {}
+    same = "id" in there and np.array_equal(there["id"], columns["id"])
+    write_table(path, {**(there if same else {}), **columns})
+
+
+def strongest(entries: Mapping[str, Mapping[str, Any]]) -> str:
+    """The attack with the highest TPR at the preferred rate that is resolved, else with the highest AUC."""
+    for key in (fpr_key(1e-3), fpr_key(1e-2)):
+        known = {name: entry["tpr_at_fpr"][key] for name, entry in entries.items()}
+        if all(value is not None for value in known.values()):
+            return max(known, key=known.__getitem__)
+    return max(entries, key=lambda name: entries[name]["auc"])
+
+
+def _write_report(campaign: Campaign, options: AttacksOptions, scores, exposed: np.ndarray, results, command: str):
+    from miajax.report.plots import save_png
+    from miajax.studies.attacks.page import attacks_roc_figure, render_attacks_report
+
+    entries = results["attacks"]
+    by_power = sorted(
+        scores, key=lambda name: (entries[name]["tpr_at_fpr"][fpr_key(1e-2)] or 0.0, entries[name]["auc"]),
+        reverse=True,
+    )
+    drawn = [*by_power[:_PLOTTED], *(name for name in _BASELINES if name in by_power[_PLOTTED:])]
+    inputs = common.report_inputs(
+        campaign, results, scores,
+        common.pooled_rocs(campaign, {name: scores[name] for name in drawn}),
+        exposed,
+        main_attack=strongest(entries),
+        show_records=options.show_records,
+        command=command,
+    )
+    folder = campaign.folder.path / "attacks"
+    write_text(folder / "report.html", render_attacks_report(inputs))
+    with atomic_file(folder / "roc.png") as file:
+        save_png(attacks_roc_figure(inputs), file)

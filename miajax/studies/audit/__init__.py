@@ -1,0 +1,1 @@
+"""Which epsilon a campaign's models refute."""

@@ -1,0 +1,1 @@
+"""What protects, from whom, and at what price."""

@@ -1,0 +1,375 @@
+"""The report on defences: what each protects, from whom, and at what price."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from miajax.report import numbers, plots, provenance
+from miajax.report.attack_faces import face
+from miajax.report.numbers import Estimate, estimate
+from miajax.report.page import Block, Card, Cards, Column, Details, Figure, Page, Points, Prose, Section, Table
+from miajax.studies.defenses.pictures import FPR, knowledge_figure, rate, trade_off_figure
+from miajax.studies.defenses.words import (
+    defences,
+    defenses_finding,
+    inline,
+    named_share,
+    specific_finding,
+    thresholds_finding,
+)
+
+__all__ = ["defenses_finding", "render_defenses_report", "trade_off_figure"]
+
+Json = Mapping[str, Any]
+_SHORT = 12
+_MARKS = (
+    ("undefended", "Black"), ("while training", "blue"), ("single examples, before training", "red squares"),
+    ("on answers", "green triangles"),
+)  # fmt: skip
+_SOURCES = (
+    (
+        "M. Khalil, A. Blanco-Justicia, N. Jebreel, J. Domingo-Ferrer: Membership Inference Attacks Beyond "
+        "Overfitting, 2025.",
+        "https://arxiv.org/abs/2511.16792",
+    ),
+    (
+        "M. Aerni, J. Zhang, F. Tramèr: Evaluations of Machine Learning Privacy Defenses are Misleading, 2024.",
+        "https://arxiv.org/abs/2404.17399",
+    ),
+    (
+        "N. Carlini, M. Jagielski, C. Zhang, N. Papernot, A. Terzis, F. Tramèr: The Privacy Onion Effect, 2022.",
+        "https://arxiv.org/abs/2206.10469",
+    ),
+)
+
+
+def render_defenses_report(results: Json, config: Json, manifest: Json, command: str) -> str:
+    """Returns the report as one self-contained HTML document.
+
+    Args:
+      results: ``results.json`` of the study.
+      config: the undefended campaign's resolved configuration.
+      manifest: its manifest.
+      command: what was typed.
+    """
+    rows = results["rows"]
+    fingerprint = str(manifest.get("fingerprint") or "")
+    sections = [_summary(results), _knowledge(rows), _thresholds(results)]
+    sections += [each for each in (_reweighting(rows), _specific(results), _price(rows)) if each is not None]
+    return Page(
+        kicker="Defences against membership inference",
+        title=f"What protects, on {results['dataset']}",
+        subtitle=defenses_finding(rows),
+        facts=[
+            ("Data set", str(results["dataset"])),
+            ("Model", str(results["model"])),
+            ("Defences", numbers.count(len(defences(rows)))),
+            ("Models of each", numbers.count(results["num_shadows"])),
+            ("Examples", numbers.count(results["num_examples"])),
+            ("Fingerprint", fingerprint[:_SHORT]),
+        ],
+        sections=[
+            *sections, _limits(results), provenance.run_section(results, config, manifest, command), _sources(results),
+        ],
+        footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
+    ).html()
+
+
+def _tpr(figures: Json | None, reason: str = "None of these examples is left.") -> Estimate:
+    value, interval = rate(figures)
+    return estimate(value, interval, reason, decimals=3)
+
+
+def _auc(figures: Json | None, reason: str = "None of these examples is left.") -> Estimate:
+    return Estimate(None, None, reason) if figures is None else estimate(
+        figures.get("auc"), figures.get("auc_ci"), decimals=3
+    )
+
+
+def _brief(seconds: float) -> str:
+    """Seconds, or milliseconds where there are few."""
+    return "none" if seconds == 0 else numbers.seconds(seconds) if seconds >= 0.1 else f"{1000 * seconds:.2g} ms"
+
+
+def _summary(results: Json) -> Section:
+    rows, attack = results["rows"], face(results["lira"]).label
+    original = rows[0]
+    cards = [
+        Card("Undefended: all examples", f"{original['lira_adaptive']['auc']:.3f}",
+             str(_auc(original["lira_adaptive"]).interval_text), "AUC of LiRA"),
+        Card("Most vulnerable 1 %", numbers.percent(named_share(original) or 0.0),
+             numbers.percent_interval(rate(original["lira_adaptive"]["top_1pct"])[1]), "of members named at 1 % FPR"),
+        Card("Undefended: accuracy", numbers.percent(original["test_accuracy"]), "", "on non-members"),
+    ]  # fmt: skip
+    strong = [
+        row for row in defences(rows)
+        if _lower(row["lira_adaptive"]["top_1pct_change"]) and original["test_accuracy"] - row["test_accuracy"] < 0.01
+    ]
+    tried = numbers.counted(len(defences(rows)), "defence")
+    many = f"{len(strong)} of {tried} lower" if strong else "No defence lowers"
+    finding = (
+        f"{many} what an informed attacker gets from the most vulnerable for less than a point of accuracy"
+    )
+    columns = [
+        Column("Defence"), Column("Accuracy", "number", "members"), Column("Accuracy", "number", "non-members"),
+        Column("AUC", "number", "defence unknown"), Column("AUC", "number", "defence known"),
+        Column("Named at 1 % FPR", "number", "most vulnerable, known"),
+        Column("change of that", "number", "paired"),
+    ]  # fmt: skip
+    body = [
+        [
+            row["title"], row["train_accuracy"], row["test_accuracy"],
+            _auc(row["lira_naive"]), _auc(row["lira_adaptive"]),
+            _tpr(row["lira_adaptive"]["top_1pct"]), _change(row),
+        ]
+        for row in rows
+    ]  # fmt: skip
+    alt = "Accuracy against the share of most vulnerable members named, one point a defence. " + defenses_finding(rows)
+    return Section(
+        "Summary", finding,
+        [
+            Cards(cards),
+            Figure(
+                plots.figure_to_data_uri(trade_off_figure(results)), alt,
+                "Down and to the right is better. " + "; ".join(f"{mark}: {stage}" for stage, mark in _MARKS)
+                + ". Bars are 95 % intervals. A hollow point stands for examples that are most vulnerable under the "
+                "defence, since it removed those that were.",
+            ),
+            Table(columns, body, f"{attack} against every model. Brackets are 95 % intervals.", emphasis=[0]),
+        ],
+        [
+            "The most vulnerable 1 % are chosen on even models without defence and judged on odd ones.",
+            "The threshold has its false-positive rate over all examples.",
+            "Lower is not safe: these attacks bound leakage from below.",
+        ],
+    )  # fmt: skip
+
+
+def _lower(change: Json | None) -> bool:
+    if change is None:
+        return False
+    return change["named_ci"][FPR][1] < 0
+
+
+def _change(row: Json) -> Estimate:
+    change = row["lira_adaptive"]["top_1pct_change"]
+    if row["stage"] == "none":
+        return Estimate(None, None, "What the others are compared with.")
+    if change is None:
+        return Estimate(None, None, "None of these examples is left.")
+    return estimate(change["named"][FPR], change["named_ci"][FPR], decimals=3)
+
+
+def _knowledge(rows: list[Json]) -> Section:
+    gaps = [(row["lira_adaptive"]["auc"] - row["lira_naive"]["auc"], row) for row in rows[1:]]
+    most, row = max(gaps, key=lambda pair: pair[0], default=(0.0, None))
+    changes = [(each, each["lira_adaptive"]["change"]) for each in rows[1:]]
+    higher = [each for each, change in changes if change is not None and change["auc_ci"][0] > 0]
+    finding = "Knowing the defence gains the attacker nothing"
+    if row is not None and most > 0.005:
+        finding = (
+            f"Judged by an attacker who does not know it, {inline(row)} seems to leave an AUC of "
+            f"{row['lira_naive']['auc']:.3f}; one who does gets {row['lira_adaptive']['auc']:.3f}"
+        )
+    blocks: list[Block] = [
+        Figure(
+            plots.figure_to_data_uri(knowledge_figure(rows_of(rows))),
+            "LiRA's AUC by defence with and without knowledge of it. " + finding,
+            "Shadow models without the defence, and with it. Bars are 95 % intervals, the dotted line is chance.",
+        )
+    ]
+    if higher:
+        names = ", ".join(inline(r) for r in higher)
+        blocks.append(Prose([f"More leaks than without a defence, by a paired 95 % interval of the AUC: {names}."]))
+    return Section("Knowledge", finding, blocks, ["An attacker who tunes more than the shadow models may get more."])
+
+
+def rows_of(rows: list[Json]) -> Json:
+    """Rows as figures take them."""
+    return {"rows": rows}
+
+
+def _thresholds(results: Json) -> Section:
+    rows = results["rows"]
+    columns = [
+        Column("Defence"), Column("AUC", "number", "threshold on the loss"), Column("Advantage", "number", "threshold"),
+        Column("Balanced accuracy", "number", "gap attack"),
+    ]  # fmt: skip
+    body = [
+        [
+            row["title"], estimate(row["threshold_auc"], row["threshold_auc_ci"], decimals=3),
+            estimate(row["threshold_advantage"], row["threshold_advantage_ci"], decimals=3),
+            estimate(row["gap_accuracy"], row["gap_accuracy_ci"], decimals=3),
+        ]
+        for row in rows
+    ]  # fmt: skip
+    blocks: list[Block] = [Table(columns, body, "Attacks without shadow models, as in the paper.", emphasis=[0])]
+    if results["published_source"]:
+        blocks += _beside_published(rows, results["published_source"])
+    return Section(
+        "Thresholds", thresholds_finding(rows), blocks,
+        [
+            "“Better than they are”: the 95 % interval of informed LiRA's AUC lies above the threshold's.",
+            "The gap attack knows only whether the prediction is right.",
+        ],
+    )  # fmt: skip
+
+
+def _beside_published(rows: list[Json], source: str) -> list[Block]:
+    """Measured beside published, with what speaks against comparing them."""
+    columns = [
+        Column("Defence"), Column("Accuracy", "number", "here"), Column("Accuracy", "number", "published"),
+        Column("AUC", "number", "here"), Column("AUC", "number", "published"),
+        Column("Advantage", "number", "here"), Column("Advantage", "number", "published"), Column("Comparable"),
+    ]  # fmt: skip
+    compared = [(row, row["published"]) for row in rows if row["published"]]
+    body = [
+        [
+            row["title"], row["test_accuracy"], theirs["test_accuracy"], row["threshold_auc"],
+            theirs["threshold_auc"], row["threshold_advantage"], theirs["threshold_advantage"],
+            "yes" if theirs["comparable"] else "no",
+        ]
+        for row, theirs in compared
+    ]  # fmt: skip
+    titles: dict[str, list[str]] = {}
+    for row, theirs in compared:
+        for reason in theirs["why_not"]:
+            titles.setdefault(reason, []).append(row["title"])
+    whom = {reason: "all" if len(of) == len(compared) else ", ".join(of) for reason, of in titles.items()}
+    against = [f"{whom[reason]}: {reason}" for reason in titles]
+    blocks: list[Block] = [Table(columns, body, f"Measured beside published: {source}.")]
+    return [*blocks, Points(against, "Not comparable, because")] if against else blocks
+
+
+def _reweighting(rows: list[Json]) -> Section | None:
+    found = [row for row in rows if "reweighting" in row["defense"]]
+    whole = [row for row in found if not row["specific"]]
+    if not whole:
+        return None
+    original, first = rows[0], next((row for row in whole if row["defense"] == "reweighting_0.1"), whole[0])
+    columns = [
+        Column("Defence"), Column("AUC", "number", "threshold"), Column("Advantage", "number", "threshold"),
+        Column("Balanced accuracy", "number", "gap"), Column("AUC", "number", "LiRA, carried"),
+        Column("AUC", "number", "LiRA, undone"), Column("Undone", "share", "answers"),
+        Column("Named at 1 % FPR", "number", "top 1 %, undone"), Column("Overhead", "text", "all answers"),
+    ]  # fmt: skip
+    none = Estimate(None, None, "Nothing to undo: untouched, or answers that say nothing but their class.")
+    body = [
+        [
+            row["title"], estimate(row["threshold_auc"], row["threshold_auc_ci"], decimals=3),
+            estimate(row["threshold_advantage"], row["threshold_advantage_ci"], decimals=3),
+            estimate(row["gap_accuracy"], row["gap_accuracy_ci"], decimals=3), _auc(row["lira_carried"]),
+            _auc(row["lira_adaptive"]), none if row["recovered"] is None else row["recovered"],
+            _tpr(row["lira_adaptive"]["top_1pct"]), _brief(row["overhead_s"]),
+        ]
+        for row in [original, *found]
+    ]  # fmt: skip
+    down = first["threshold_auc_ci"][1] < original["threshold_auc_ci"][0]
+    verb = "lowers" if down else "does not clearly lower"
+    finding = (
+        f"{first['title']} {verb} the threshold attack's AUC ({original['threshold_auc']:.3f} to "
+        f"{first['threshold_auc']:.3f}; advantage {original['threshold_advantage']:.3f} to "
+        f"{first['threshold_advantage']:.3f}); the gap attack keeps {first['gap_accuracy']:.3f}, and LiRA with "
+        f"reweighted shadow models {_auc(first['lira_carried']).number}"
+    )
+    if first["recovered"] is not None:
+        finding += (
+            f"; who knows the centroids undoes it and gets {_auc(first['lira_adaptive']).number}, "
+            f"{_auc(original['lira_adaptive']).number} without defence"
+        )
+    return Section(
+        "Reweighting", finding, [Table(columns, body, "Answers pulled towards their class's centroid.", emphasis=[0])],
+        [
+            "Carried: the attacker's shadow models answer under the same reweighting.",
+            "Undone: scaled logits that come back to within .01; the others have two solutions: the surer is taken.",
+            "Centroids are the target's own, which an attacker from outside has to estimate: both LiRAs bracket him.",
+        ],
+    )  # fmt: skip
+
+
+def _specific(results: Json) -> Section | None:
+    rows = [row for row in results["rows"] if row["specific"]]
+    if not rows:
+        return None
+    flagged = results["flagged"]
+    columns = [
+        Column("Defence"), Column("AUC change", "number", "flagged"), Column("AUC change", "number", "unflagged"),
+        Column("Accuracy", "number", "unflagged, before"), Column("Accuracy", "number", "unflagged, after"),
+        Column("AUC", "number", "now most vulnerable, before"), Column("AUC", "number", "the same, after"),
+    ]  # fmt: skip
+    body = []
+    for row in rows:
+        figures, spared = row["lira_adaptive"], row["unflagged"]
+        changes = [
+            Estimate(None, None, "Dropped examples have nothing left to give away.") if each is None
+            else estimate(each["auc"], each["auc_ci"], decimals=3)
+            for each in (row["flagged"]["change"], spared["change"])
+        ]  # fmt: skip
+        body.append(
+            [
+                row["title"], *changes, spared["test_accuracy_before"], spared["test_accuracy"],
+                _auc(figures["now_most_vulnerable_before"]), _auc(figures["now_most_vulnerable"]),
+            ]
+        )
+    share = numbers.level(flagged["share"])
+    text = (
+        f"Flagged are the {share} of the pool with the highest {flagged['metric'].replace('_', ' ')} under the "
+        f"undefended models, members or not. Down-weighted examples count {flagged['weight']:g} in the loss; "
+        "relabelled ones are trained as what models that never saw them say, and an informed attacker asks about those "
+        "labels. As many dropped at random are a control: by how much the most vulnerable of the unflagged rise "
+        "there is due to their choice after the drop, and to smaller training sets."
+    )
+    return Section(
+        "Single examples", specific_finding(results, rows),
+        [Prose([text]), Table(columns, body, "Adaptive LiRA; brackets are 95 % intervals.")],
+        [
+            "The metric looks at all undefended models, targets included: a defender with one model has less to go by.",
+            "“Now most vulnerable”: the 1 % that even models find most exposed under the defence, judged on odd ones.",
+        ],
+    )  # fmt: skip
+
+
+def _price(rows: list[Json]) -> Section:
+    timed = [row for row in rows if row["runtime_s"] is not None and row["stage"] != "answers"]
+    columns = [
+        Column("Defence"), Column("Training", "text", "a model, trained among others"),
+        Column("Overhead", "text", "all answers about the pool"), Column("ε"),
+    ]  # fmt: skip
+    body = [
+        [
+            row["title"], "not measured" if row["runtime_s"] is None else numbers.seconds(row["runtime_s"]),
+            _brief(row["overhead_s"]),
+            "" if not row["privacy"] or row["privacy"]["epsilon"] is None else f"{row['privacy']['epsilon']:.3g}",
+        ]
+        for row in rows
+    ]  # fmt: skip
+    finding = "No training was timed: all models were there"
+    if timed:
+        slowest = max(timed, key=lambda row: row["runtime_s"])
+        finding = f"The dearest to train is {inline(slowest)}: {numbers.seconds(slowest['runtime_s'])} a model"
+        if rows[0]["runtime_s"]:
+            ratio = slowest["runtime_s"] / rows[0]["runtime_s"]
+            finding = f"The dearest to train is {inline(slowest)}: {numbers.times(ratio)} the undefended model's time"
+    return Section("Price", finding, [Details("Seconds of every defence", [Table(columns, body)])])
+
+
+def _limits(results: Json) -> Section:
+    points = [
+        "Every defence was tried at one strength, chosen beforehand; a tuned one may protect better, or cost less.",
+        "All models share pool and recipe; shadow models train on the same pool, which favours the attacker.",
+        "Adaptive means: shadow models carry the defence, labels are those trained on, and reweighting is undone by "
+        "who knows the centroids. Attackers who do more, or ask several times, may get more.",
+        "Intervals hold for one figure at a time; among dozens a few differ by luck.",
+        "They hold for this data, recipe and set of attacks: a lower bound on leakage, not a proof of safety.",
+    ]
+    blocks: list[Block] = [Points(points, "What to bear in mind")]
+    if results["not_run"]:
+        left_out = [f"{name}: {reason}" for name, reason in results["not_run"].items()]
+        blocks.append(Points(left_out, "Defences that did not run"))
+    if results["notes"]:
+        blocks.append(Details("Notes", [Points([str(note) for note in results["notes"]])]))
+    return Section("Limits", "These figures compare defences; they do not certify one", blocks)
+
+
+def _sources(results: Json) -> Section:
+    version = (results.get("versions") or {}).get("miajax") or ""
+    return Section("Sources", "Whose defences and protocol these are", provenance.citation_blocks(version, _SOURCES))

@@ -1,0 +1,1 @@
+"""Private training: accuracy, what attacks find, epsilon from above and below."""

@@ -1,0 +1,283 @@
+"""One point of the study of private training: utility, what LiRA finds, and how far it refutes epsilon."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from miajax.attacks.lira import lira_scores
+from miajax.attacks.options import AttackOptions
+from miajax.attacks.registry import run_attacks, why_not
+from miajax.campaign.run import Campaign
+from miajax.metrics import one_run, privacy_bounds
+from miajax.metrics.accuracy import share_correct
+from miajax.metrics.paired import mean_rate
+from miajax.metrics.summary import summarise
+from miajax.signals.bundle import Signals
+from miajax.training.dp import accounting
+from miajax.training.dp.accounting import Accountant
+from miajax.training.dp.mechanism import Mechanism, finite_or_none
+
+ATTACK = "lira_online"
+_POOLED_FPRS = (1e-3, 1e-2, 1e-1)  # where thresholds are placed, on models that are not measured
+_CANARIES = 100  # records guessed in every model by the one-run bounds: the more, the more delta costs
+
+BOUNDS: Mapping[str, str] = {
+    "clopper_pearson": "one record and threshold chosen on half of the models, measured on the other half",
+    "gdp": "the same counts, for mechanisms that are Gaussian in the limit",
+    "one_run": f"guesses about {_CANARIES} records of every measured model, chosen on the other models; holds although "
+    "they share its run (Steinke et al. 2023)",
+    "one_run_gdp": "the same guesses, for mechanisms that are Gaussian in the limit (Mahloujifar et al. 2024)",
+    "pooled_clopper_pearson": "heuristic: all records of all measured models, as if each were a run of its own",
+    "pooled_gdp": "heuristic: the same counts, for mechanisms that are Gaussian in the limit",
+}
+HEURISTICS = frozenset({"pooled_clopper_pearson", "pooled_gdp"})
+IN_VERDICT = ("clopper_pearson", "one_run")
+"""Bounds that assume nothing of the mechanism: only they refute a guarantee."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Models:
+    """The models of one point.
+
+    Attributes:
+      signals: ``float32[M, N, Q]``.
+      correct, member: ``bool[M, N]``.
+      valid: ``bool[M]``.
+      labels: ``int32[N]``.
+      steps: ``int32[M]``, private steps that each ran, or None.
+      apart: whether each record was drawn into each model by itself: models with and without it differ in nothing else.
+      fair: whether that was by a fair coin.
+    """
+
+    signals: Float[np.ndarray, "models examples queries"]
+    correct: Bool[np.ndarray, "models examples"]
+    member: Bool[np.ndarray, "models examples"]
+    valid: Bool[np.ndarray, " models"]
+    labels: Int[np.ndarray, " examples"]
+    steps: Int[np.ndarray, " models"] | None
+    apart: bool
+    fair: bool
+
+    @classmethod
+    def of(cls, campaign: Campaign, place: int = 0, turns: int = 1) -> "Models":
+        """The models ``place, place + turns, ...`` of a campaign."""
+        every, config = slice(place, None, turns), campaign.setup.config
+        steps = campaign.private_steps
+        return cls(
+            np.asarray(campaign.signals[every]),
+            campaign.correct[every],
+            campaign.member[every],
+            campaign.valid[every],
+            campaign.setup.dataset.labels,
+            None if steps is None else steps[every],
+            config.split == "bernoulli",
+            config.split == "bernoulli" and config.member_fraction == 0.5,
+        )
+
+
+class Evidence(NamedTuple):
+    """What lower bounds rest on, all of it of models that chose nothing.
+
+    Attributes:
+      single: one record over the measured models.
+      guesses: about the records of the measured models, or None where no fair coins drew them.
+      pooled: counts over all records and measured models.
+    """
+
+    single: privacy_bounds.ManyModels
+    guesses: one_run.Guesses | None
+    pooled: privacy_bounds.Counts
+
+
+def measured(
+    models: Models,
+    mechanism: Mechanism | None,
+    target: float | None,
+    delta: float,
+    significance: float,
+    budgets: int = 1,
+) -> tuple[dict[str, Any], list[str]]:
+    """A point of ``results.json``, and notes on what it lacks.
+
+    Args:
+      models: trained alike.
+      mechanism: that they trained under, or None.
+      target: epsilon that was asked for, None for none.
+      delta: at which lower bounds are taken.
+      significance: of each lower bound; and of all verdicts of the study together.
+      budgets: how many guarantees the study tests.
+    """
+    known = models.valid[:, None]
+    inside, outside = models.member & known, ~models.member & known
+    test = mean_rate([share_correct(models.correct, outside)])
+    train = mean_rate([share_correct(models.correct, inside)])
+    found, notes = _attacked(models)
+    evidence = gathered(models, delta, significance)
+    point = {
+        "epsilon_target": None if target is None else finite_or_none(target),
+        **_guarantee(mechanism, models, delta),
+        "num_models": int(models.valid.sum()),
+        "train_accuracy": train.value,
+        "train_accuracy_ci": train.ci,
+        "test_accuracy": test.value,
+        "test_accuracy_ci": test.ci,
+        **found,
+        "epsilon_lower": lower_bounds(evidence, delta, significance),
+        "epsilon_lower_detail": _detail(evidence, delta, significance),
+        "refuted_by": [],
+    }
+    if mechanism is not None and point["epsilon"] is not None:
+        promise = (point["epsilon"], delta)
+        if not models.apart and mechanism.step.adjacency == accounting.ADD_OR_REMOVE_ONE:
+            promise = accounting.replacing(*promise)  # models with and without a record differ in another one too
+        point["refuted_by"] = refuting(evidence, *promise, significance / budgets)
+    return point, notes
+
+
+def _guarantee(mechanism: Mechanism | None, models: Models, delta: float) -> dict[str, Any]:
+    """What the accountants say of the training; None where there is no guarantee."""
+    if mechanism is None or models.steps is None:
+        nothing = dict.fromkeys(("epsilon", "clip_norm", "noise_multiplier", "private_steps"))
+        return {**nothing, "delta": delta, "epsilon_by_accountant": {"pld": None, "rdp": None}}
+    ran = int(models.steps.max())
+    steps = mechanism.steps_to_answer_for(ran)
+    return {
+        "epsilon": finite_or_none(mechanism.epsilon(steps)),
+        "delta": delta,
+        "epsilon_by_accountant": {name: _by(mechanism, steps, name) for name in ("pld", "rdp")},
+        "clip_norm": mechanism.clip_norm,
+        "noise_multiplier": mechanism.step.noise_multiplier,
+        "private_steps": ran,
+    }
+
+
+def _by(mechanism: Mechanism, steps: int, accountant: Accountant) -> float | None:
+    """The epsilon of an accountant that has a bound for this sampling."""
+    if not accounting.has_bound(mechanism.step, accountant):
+        return None
+    return finite_or_none(accounting.epsilon(mechanism.step, steps, mechanism.delta, accountant))
+
+
+def _attacked(models: Models) -> tuple[dict[str, Any], list[str]]:
+    """What LiRA finds, every model a target."""
+    signals = Signals(scaled_logit=models.signals, correct=models.correct, labels=models.labels)
+    if reason := why_not(ATTACK, signals, models.member, models.valid):
+        nothing = dict.fromkeys(("auc", "auc_ci"))
+        return {**nothing, "lira_tpr_at_fpr": {}, "lira_tpr_at_fpr_ci": {}}, [f"{ATTACK} was not run: it {reason}."]
+    scores = run_attacks((ATTACK,), signals, models.member, models.valid, AttackOptions())[ATTACK][0]
+    entry, notes = summarise(scores, models.member, models.valid, each_target=False)
+    return {
+        "auc": entry["auc"],
+        "auc_ci": entry["auc_ci"],
+        "lira_tpr_at_fpr": entry["tpr_at_fpr"],
+        "lira_tpr_at_fpr_ci": entry["tpr_at_fpr_ci"],
+    }, notes
+
+
+def gathered(models: Models, delta: float, significance: float) -> Evidence | None:
+    """What the models show, or None where they are too few to show anything.
+
+    Models of even place choose records and thresholds and shadow those of odd place, which are measured.
+
+    Args:
+      models: trained alike.
+      delta, significance: of the bounds that the choices aim at.
+    """
+    even = np.arange(len(models.valid)) % 2 == 0
+    choosing, measuring = models.valid & even, models.valid & ~even
+    if choosing.sum() < 2 or not measuring.any():
+        return None
+    signal = models.signals.mean(-1)
+    # Models that shadow nobody are scored all the same: against the choosing models alone.
+    scores = np.array(lira_scores(models.signals, models.member, choosing)[ATTACK])
+    scores[~np.isfinite(scores)] = np.nan
+    return Evidence(
+        privacy_bounds.many_models(signal, models.member, choosing, measuring, delta, significance),
+        _guesses(scores, models, choosing, measuring, delta, significance) if models.fair else None,
+        _pooled(scores, models, choosing, measuring),
+    )
+
+
+def lower_bounds(evidence: Evidence | None, delta: float, significance: float) -> dict[str, float | None]:
+    """Every lower bound on epsilon by name, each at this significance by itself; None where it would not hold."""
+    if evidence is None:
+        return dict.fromkeys(BOUNDS, 0.0)
+    single, guesses, pooled = evidence.single.counts, evidence.guesses, evidence.pooled
+    return {
+        "clopper_pearson": privacy_bounds.epsilon_from_counts(single, delta, significance),
+        "gdp": privacy_bounds.gdp_epsilon_from_counts(single, delta, significance),
+        "one_run": None if guesses is None else one_run.one_run_epsilon(guesses, delta, significance),
+        "one_run_gdp": None if guesses is None else one_run.gdp_one_run_epsilon(guesses, delta, significance),
+        "pooled_clopper_pearson": privacy_bounds.epsilon_from_counts(pooled, delta, significance),
+        "pooled_gdp": privacy_bounds.gdp_epsilon_from_counts(pooled, delta, significance),
+    }
+
+
+def refuting(evidence: Evidence | None, epsilon: float, delta: float, significance: float) -> list[str]:
+    """The bounds that refute (epsilon, delta).
+
+    Only ``IN_VERDICT`` can; each gets its share of the significance (Bonferroni).
+
+    Args:
+      evidence: of the models.
+      epsilon, delta: a guarantee about what models with and without a record differ in.
+      significance: probability that a guarantee which holds is refuted.
+    """
+    if evidence is None or delta >= 1:
+        return []
+    bounds = lower_bounds(evidence, delta, significance / len(IN_VERDICT))
+    return [name for name in IN_VERDICT if (bounds[name] or 0.0) > epsilon]
+
+
+def _detail(evidence: Evidence | None, delta: float, significance: float) -> dict[str, Any]:
+    """What the bounds on one record rest on."""
+    if evidence is None:
+        return {}
+    single = evidence.single
+    return {
+        "example": single.example,
+        "threshold": single.threshold,
+        "true_positives": int(single.counts.true_positives[0]),
+        "members": single.counts.members,
+        "false_positives": int(single.counts.false_positives[0]),
+        "non_members": single.counts.non_members,
+        "largest_possible": _largest(single.counts, delta, significance),
+    }
+
+
+def _guesses(
+    scores: np.ndarray, models: Models, choosing: np.ndarray, measuring: np.ndarray, delta: float, significance: float
+) -> one_run.Guesses:
+    """Guesses about the records that the choosing models give away most."""
+    told, member = scores[choosing], models.member[choosing]
+    known = ~np.isnan(told)
+    inside, outside = known & member, known & ~member
+    apart = [np.where(side, told, 0).sum(0) / np.maximum(side.sum(0), 1) for side in (inside, outside)]
+    given_away = np.where(inside.any(0) & outside.any(0), apart[0] - apart[1], -np.inf)
+    canaries = np.argsort(-given_away, kind="stable")[:_CANARIES]
+    shares = one_run.shares_to_name(
+        told[:, canaries], member[:, canaries], int(measuring.sum()), delta, significance
+    )
+    cells = np.ix_(measuring, canaries)
+    return one_run.together(one_run.guess(scores[cells], models.member[cells], *shares))
+
+
+def _pooled(
+    scores: np.ndarray, models: Models, choosing: np.ndarray, measuring: np.ndarray
+) -> privacy_bounds.Counts:
+    """Counts over all records of the measured models, at thresholds that the choosing models place."""
+    there = scores[choosing][~models.member[choosing]]
+    there = there[np.isfinite(there)]
+    thresholds = np.quantile(there, [1 - fpr for fpr in _POOLED_FPRS]) if len(there) else np.zeros(0)
+    return privacy_bounds.pooled_counts(scores[measuring], models.member[measuring], thresholds)
+
+
+def _largest(counts: privacy_bounds.Counts, delta: float, significance: float) -> float:
+    """The bound that these numbers of models would give if every guess were right."""
+    perfect = privacy_bounds.Counts(np.array([counts.members]), counts.members, np.array([0]), counts.non_members)
+    bound = privacy_bounds.epsilon_from_counts(perfect, delta, significance)
+    return bound if math.isfinite(bound) else 0.0

@@ -1,0 +1,1 @@
+"""Signals that were computed elsewhere, under every attack that they allow."""

@@ -1,0 +1,165 @@
+"""Signals that were computed elsewhere, under every attack that they allow: no model is trained or asked."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from miajax.attacks.options import AttackOptions
+from miajax.attacks.registry import ATTACKS, run_attacks, why_not
+from miajax.errors import UserError
+from miajax.metrics.roc import roc_curve, thin
+from miajax.metrics.summary import summarise
+from miajax.metrics.vulnerability import empirical_auc, exposure_at_pooled_fpr
+from miajax.runs.atomic import write_json, write_npy, write_text
+from miajax.runs.imports import ImportedSignals, ImportFormat, read_signals
+from miajax.runs.tables import write_table
+from miajax.signals.bundle import Signals
+from miajax.signals.scaled_logit import scaled_logit
+from miajax.studies import common
+from miajax.studies.invocation import Invocation
+from miajax.studies.results import StudyResult
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ImportedResult(StudyResult):
+    """What attacks on imported signals found.
+
+    Attributes:
+      scores: ``{attack: float32[M, N]}``, higher = member.
+    """
+
+    scores: common.Scores
+
+
+def run_imported(
+    source: Path,
+    format: ImportFormat,
+    out: Path,
+    labels: Path | None = None,
+    options: AttackOptions | None = None,
+    invocation: Invocation | None = None,
+) -> ImportedResult:
+    """Attacks imported signals and writes scores, table, results and report in the files of a run.
+
+    Args:
+      source, format, labels: see ``read_signals``.
+      out: a new or empty folder, or one of an earlier import.
+      options: of the attacks.
+      invocation: how the study was called; from code if None.
+
+    Raises:
+      UserError: whatever is wrong with the source or ``out``; nothing has been written then.
+    """
+    called = invocation or Invocation()
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "source.json").is_file())):
+        raise UserError(f"--out {out} holds something else", expected="a new or empty folder, or an earlier import")
+    found = read_signals(source, format, labels)
+    signals, valid = signals_of(found)
+    reasons = {name: why_not(name, signals, found.member, valid) for name in ATTACKS}
+    skipped = {name: reason for name, reason in reasons.items() if reason}
+    names = [name for name in ATTACKS if name not in skipped]
+    if not names:
+        raise UserError(f"{source} allows no attack", expected="signals or logits of models that did not fail")
+    with called.timed("attack"):
+        runs = run_attacks(names, signals, found.member, valid, options)
+        scores = {name: run[0] for name, run in runs.items()}
+        figures: dict[str, Any] = {}
+        remarks: dict[str, None] = {}
+        for name, array in scores.items():
+            figures[name], about = summarise(array, found.member, valid)
+            remarks |= dict.fromkeys(about)
+    results = {
+        "dataset": source.name,
+        "model": f"elsewhere ({format})",
+        "num_shadows": len(valid),
+        "num_valid": int(valid.sum()),
+        "num_examples": found.member.shape[1],
+        "member_fraction": float(found.member.mean()),
+        "queries": 1 if signals.scaled_logit is None else signals.scaled_logit.shape[2],
+        "target": None,
+        **_accuracies(signals, found.member, valid),
+        "attacks": figures,
+        "attacks_not_run": skipped,
+        "num_non_members": int((~found.member)[valid].sum()),
+        "timing": {},
+        "versions": common.versions(),
+        "failed_models": [int(i) for i in np.flatnonzero(~valid)],
+        "notes": [*found.notes, *common.attack_notes({}, {n: run[1] for n, run in runs.items()}), *remarks],
+    }
+    with called.reporting(out, results):
+        _write(out, source, format, found, signals, valid, scores, results, called.command)
+    return ImportedResult(out, results, scores)
+
+
+def signals_of(found: ImportedSignals) -> tuple[Signals, np.ndarray]:
+    """What attacks read, and which models gave finite numbers: ``(signals, bool[M])``.
+
+    Raises:
+      UserError: no model is finite throughout.
+    """
+    phi, logits, labels = found.scaled_logit, found.logits, found.labels
+    correct = None
+    if logits is not None and labels is not None:
+        correct = logits[:, :, 0].argmax(-1) == labels
+        if phi is None:
+            phi = np.asarray(scaled_logit(jnp.asarray(logits), jnp.asarray(labels)[None, :, None]))
+    assert phi is not None
+    valid = np.asarray(np.isfinite(phi).all((1, 2)))
+    if logits is not None:
+        valid &= np.isfinite(logits).all((1, 2, 3))
+    if not valid.any():
+        raise UserError(f"all {len(valid)} models hold NaN or infinity", expected="finite signals of at least one")
+    phi = np.where(valid[:, None, None], phi, np.float32(np.nan))
+    return Signals(phi, correct, labels, logits), valid  # type: ignore[arg-type]
+
+
+def _accuracies(signals: Signals, member: np.ndarray, valid: np.ndarray) -> dict[str, float | None]:
+    if signals.correct is None:
+        return {"train_accuracy": None, "test_accuracy": None, "generalization_gap": None}
+    correct, member = np.asarray(signals.correct)[valid], member[valid]
+    train = float((correct & member).sum() / member.sum())
+    test = float((correct & ~member).sum() / (~member).sum())
+    return {"train_accuracy": train, "test_accuracy": test, "generalization_gap": train - test}
+
+
+def _write(
+    out: Path,
+    source: Path,
+    format: str,
+    found: ImportedSignals,
+    signals: Signals,
+    valid: np.ndarray,
+    scores: Mapping[str, np.ndarray],
+    results: dict[str, Any],
+    command: str,
+) -> None:
+    from miajax.studies.imported.page import render_imported_report
+
+    write_json(out / "source.json", {"source": source.name, "format": format, "notes": list(found.notes)})
+    write_npy(out / "membership.npy", found.member)
+    write_npy(out / "signals.npy", np.asarray(signals.scaled_logit))
+    if found.labels is not None:
+        write_npy(out / "labels.npy", found.labels)
+    common.store_scores(out, scores)
+    is_in = found.member & valid[:, None]
+    columns: dict[str, Any] = {
+        "id": np.arange(found.member.shape[1], dtype=np.int32),
+        "n_in": is_in.sum(0).astype(np.int32),
+        "n_out": (valid.sum() - is_in.sum(0)).astype(np.int32),
+        "auc": empirical_auc(np.asarray(signals.scaled_logit).mean(-1), found.member, valid),
+    }
+    if found.labels is not None:
+        columns["label"] = found.labels
+    for name, array in scores.items():
+        exposure = exposure_at_pooled_fpr(array, found.member, valid, common.EXPOSURE_FPR)
+        columns[f"vulnerability_{name}"], columns[f"fpr_{name}"] = exposure.tpr, exposure.fpr
+    write_table(out / "per_example.parquet", columns)
+    rocs = {}
+    for name, array in scores.items():
+        known = np.isfinite(array)
+        rocs[name] = thin(roc_curve(array[known], found.member[known]))
+    write_text(out / "report.html", render_imported_report(results, rocs, command))

@@ -1,0 +1,1 @@
+"""The main job: a shadow campaign under LiRA."""

@@ -1,0 +1,131 @@
+"""The main study: a shadow campaign, LiRA and the two baselines over every target, figures of merit, report."""
+
+import concurrent.futures
+import dataclasses
+import importlib
+from pathlib import Path
+
+import numpy as np
+
+from miajax.attacks.options import AttackOptions, LiraMode
+from miajax.attacks.registry import why_not
+from miajax.campaign.config import Setup
+from miajax.campaign.progress import Reporter, Silent
+from miajax.campaign.run import Campaign, run_campaign
+from miajax.errors import UserError
+from miajax.runs.atomic import atomic_file, write_text
+from miajax.runs.tables import write_table
+from miajax.signals.bundle import Signals
+from miajax.studies import common
+from miajax.studies.invocation import Invocation
+from miajax.studies.published import beside_published, published_notes
+from miajax.studies.results import AttackedResult
+
+ATTACKS = ("global_threshold", "gap", "lira_online", "lira_online_fixed", "lira_offline", "lira_offline_fixed")
+
+
+@dataclasses.dataclass(frozen=True)
+class LiraOptions:
+    """What the study does with a finished campaign."""
+
+    target: int | None = None
+    """attack this model only; every model in turn when not given"""
+    lira_mode: LiraMode = "default"
+    """default, or official: the published script's numbers, its peculiarities included"""
+    show_records: bool = False
+    """show examples of a data set of one's own in the report, not only their numbers"""
+
+
+def run_lira(
+    setup: Setup,
+    path: Path,
+    options: LiraOptions | None = None,
+    reporter: Reporter | None = None,
+    invocation: Invocation | None = None,
+) -> AttackedResult:
+    """Trains what is missing, attacks every model (or one), and writes the whole run folder.
+
+    Args:
+      setup: the campaign.
+      path: the run folder.
+      options: defaults if None.
+      reporter: listens; silent by default.
+      invocation: how the study was called; from code if None.
+
+    Raises:
+      UserError: see ``run_campaign``; or ``target`` is not one of the models, or it diverged.
+    """
+    options, reporter = options or LiraOptions(), reporter or Silent()
+    called = invocation or Invocation()
+    if options.target is not None and not 0 <= options.target < setup.config.num_shadows:
+        raise UserError(f"--target {options.target}", expected=f"a model id in 0..{setup.config.num_shadows - 1}")
+    with concurrent.futures.ThreadPoolExecutor(1) as early:
+        drawing = early.submit(_load_drawing)  # costs half a second, while models train
+        campaign = run_campaign(setup, path, reporter)
+        drawing.result()
+    if options.target is not None and not campaign.valid[options.target]:
+        raise UserError(f"--target {options.target} is a model that diverged", expected="a model that trained well")
+
+    with called.timed("attack"):
+        scores, figures, skipped, notes = _attack(campaign, options)
+        blind = common.blind_checks(campaign)
+    results = {
+        **common.results_head(campaign, options.target),
+        "lira_mode": options.lira_mode,
+        "attacks": figures,
+        "attacks_not_run": skipped,
+        **blind,
+        "notes": [*common.campaign_notes(campaign), *notes],
+    }
+    results["published"] = beside_published(setup, results)
+    seconds = campaign.timing.train_s / campaign.trained if campaign.trained else None
+    results["notes"] += published_notes(results["published"], results, seconds)
+    with called.reporting(path, results, [campaign.timing]):
+        common.store_scores(path, scores)
+        columns = common.example_columns(campaign, common.exposures(campaign, scores))
+        write_table(path / "per_example.parquet", columns)
+        rocs = common.pooled_rocs(campaign, scores, options.target)
+        _write_report(campaign, options, scores, columns["auc"], results, rocs, called.command)
+    return AttackedResult(path, results, campaign, scores)
+
+
+def _load_drawing() -> None:
+    for module in ("matplotlib.figure", "matplotlib.backends.backend_agg", "miajax.studies.lira.page",
+                   "miajax.metrics.blind"):
+        importlib.import_module(module)
+
+
+def _attack(campaign: Campaign, options: LiraOptions):
+    from miajax.studies.attacked.entries import run_families  # with scipy.stats: while models trained
+
+    signals = Signals(scaled_logit=campaign.signals, correct=campaign.correct, labels=campaign.setup.dataset.labels)
+    reasons = {name: why_not(name, signals, campaign.member, campaign.valid) for name in ATTACKS}
+    skipped = {name: reason for name, reason in reasons.items() if reason}
+    names = [name for name in ATTACKS if name not in skipped]
+    settings = AttackOptions(lira_mode=options.lira_mode)
+    ran = run_families(names, signals, campaign.member, campaign.valid, settings)
+    skipped |= ran.failed
+    targets = None if options.target is None else [options.target]
+    figures, notes = common.attack_figures(campaign, ran.scores, targets)
+    return ran.scores, figures, skipped, [*common.attack_notes(skipped, ran.reports), *notes]
+
+
+def _write_report(
+    campaign: Campaign, options: LiraOptions, scores, exposed: np.ndarray, results, rocs, command: str
+) -> None:
+    from miajax.report.plots import save_png
+    from miajax.studies.lira.page import lira_roc_figure, render_lira_report
+
+    inputs = common.report_inputs(
+        campaign,
+        results,
+        scores,
+        rocs,
+        exposed,
+        main_attack=next(name for name in ("lira_online", "lira_offline", "global_threshold") if name in scores),
+        show_records=options.show_records,
+        command=command,
+    )
+    write_text(campaign.folder.path / "report.html", render_lira_report(inputs))
+    with atomic_file(campaign.folder.path / "roc.png") as file:
+        save_png(lira_roc_figure(inputs), file)

@@ -1,0 +1,1 @@
+"""Which attack for which number of shadow models."""

@@ -1,0 +1,269 @@
+"""Which attack for which budget: power against the number of shadow models, from disjoint subsets of one run.
+
+Beside the run that it reads, the study writes ``<run>/low_budget/results.json``, ``report.html`` and ``power.png``.
+``results.json`` holds the head of every study and
+
+    fpr, budgets, attacks.<name>.budgets.<k>    {num_sets, num_non_members, auc, auc_ci, tpr_at_fpr, tpr_at_fpr_ci}
+    differences.<k>                             [{attack, minus, auc, auc_ci, tpr_at_fpr, tpr_at_fpr_ci}], all pairs
+    recommended.<k>                             {attack, not_told_apart}
+
+where k is the number of models: each is the target once, the k - 1 others are its shadow models.
+"""
+
+import concurrent.futures
+import dataclasses
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from miajax.attacks.options import RMIA_PRESETS, AttackOptions, RmiaOptions
+from miajax.attacks.registry import ATTACKS, why_not
+from miajax.campaign.config import Setup
+from miajax.campaign.progress import Reporter, Silent
+from miajax.campaign.recorded import recorded_signals
+from miajax.campaign.run import Campaign, run_campaign
+from miajax.errors import UserError
+from miajax.metrics.paired import FEWEST_SETS, Influences, influences, mean_difference, mean_rate
+from miajax.metrics.pooled import Figure
+from miajax.metrics.summary import fpr_key
+from miajax.runs.atomic import atomic_file, write_text
+from miajax.signals.bundle import Signals
+from miajax.studies import common
+from miajax.studies.attacked.entries import run_families
+from miajax.studies.invocation import Invocation
+from miajax.studies.results import CampaignResult
+
+CONTEST = (
+    "global_threshold", "calibrated", "attack_r", "lira_online", "lira_online_fixed", "lira_offline",
+    "lira_offline_fixed", "rmia_online", "rmia_offline", "base_online", "base_offline", "bavaria_t", "bavaria_n",
+)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class LowBudgetOptions:
+    """Which attacks meet at which budgets."""
+
+    attacks: tuple[str, ...] = CONTEST
+    """attacks to compare"""
+    budgets: tuple[int, ...] | None = None
+    """numbers of models, each from disjoint subsets of the run; 2, 4, 8, ... when not given"""
+    sets: int = 16
+    """subsets of each size, at most; a budget has as many as the run can fill"""
+    fpr: float = 0.001
+    """false-positive rate at which power is compared"""
+
+    def __post_init__(self):
+        for name in self.attacks:
+            if name not in ATTACKS:
+                raise UserError(f"--attacks {name} is unknown", expected="some of " + ", ".join(ATTACKS))
+            if not ATTACKS[name].pure:
+                raise UserError(f"--attacks {name} trains networks", expected="attacks that scores follow from at once")
+        if len(set(self.attacks)) < 2:
+            raise UserError(f"--attacks names {len(set(self.attacks))}", expected="2 or more attacks to compare")
+        if self.sets < 1:
+            raise UserError(f"--sets {self.sets}", expected="1 or more")
+        if not 0.0 < self.fpr < 1.0:
+            raise UserError(f"--fpr {self.fpr}", expected="a rate between 0 and 1, such as 0.001")
+        for budget in self.budgets or ():
+            if budget < 2:
+                raise UserError(f"--budgets {budget}", expected="2 or more: a target and a shadow model")
+
+    def for_models(self, num_valid: int) -> tuple[int, ...]:
+        """The budgets that so many models can fill, ascending.
+
+        Raises:
+          UserError: a budget that was asked for is larger.
+        """
+        if num_valid < 2:
+            raise UserError(f"{num_valid} model trained well", expected="2 or more to compare attacks on")
+        if self.budgets is None:
+            return tuple(2**power for power in range(1, num_valid.bit_length()) if 2**power <= num_valid)
+        if max(self.budgets) > num_valid:
+            raise UserError(f"--budgets {max(self.budgets)}", expected=f"at most the run's {num_valid} valid models")
+        return tuple(sorted(set(self.budgets)))
+
+
+def run_low_budget(
+    setup: Setup,
+    path: Path,
+    options: LowBudgetOptions | None = None,
+    reporter: Reporter | None = None,
+    invocation: Invocation | None = None,
+) -> CampaignResult:
+    """Trains what is missing and compares attacks on disjoint subsets of the run's models.
+
+    Args:
+      setup: the campaign.
+      path: the run folder.
+      options: defaults if None.
+      reporter: listens; silent by default.
+      invocation: how the study was called; from code if None.
+
+    Raises:
+      UserError: see ``run_campaign``; a budget exceeds the run, or no two attacks can run at any budget.
+    """
+    options, reporter = options or LowBudgetOptions(), reporter or Silent()
+    called = invocation or Invocation()
+    options.for_models(setup.config.num_shadows)  # told before anything trains
+    campaign = run_campaign(setup, path, reporter)
+    budgets = options.for_models(int(campaign.valid.sum()))
+    with called.timed("attack"):
+        white_box = any(field.endswith("gradient_norm") for name in options.attacks for field in ATTACKS[name].needs)
+        signals = recorded_signals(campaign, gradients=white_box)
+        settings = AttackOptions(rmia=RMIA_PRESETS.get(setup.dataset.name, RmiaOptions()))
+        compared = _compared(campaign, signals, options, budgets, settings)
+    results: dict[str, Any] = {
+        **common.results_head(campaign), "fpr": options.fpr, "budgets": list(budgets), **compared,
+        "notes": [*common.campaign_notes(campaign), *compared["notes"]],
+    }
+    with called.reporting(path / "low_budget", results, [campaign.timing]):
+        _write_report(campaign, results, called.command)
+    return CampaignResult(path / "low_budget", results, campaign)
+
+
+def disjoint_sets(valid: np.ndarray, size: int, most: int) -> list[np.ndarray]:
+    """Up to ``most`` disjoint sets of ``size`` valid models, in order of their ids, so that pairs stay together."""
+    ids = np.flatnonzero(valid)
+    return [ids[first : first + size] for first in range(0, len(ids) - size + 1, size)][:most]
+
+
+def _compared(
+    campaign: Campaign, signals: Signals, options: LowBudgetOptions, budgets: Sequence[int], settings: AttackOptions
+) -> dict[str, Any]:
+    """The part of ``results.json`` that is this study's own."""
+    names = tuple(dict.fromkeys(options.attacks))
+    entries: dict[str, dict[str, Any]] = {name: {"budgets": {}} for name in names}
+    differences: dict[str, list[dict[str, Any]]] = {}
+    recommended: dict[str, dict[str, Any]] = {}
+    notes: list[str] = []
+    for budget in budgets:
+        key, sets = str(budget), disjoint_sets(campaign.valid, budget, options.sets)
+        measured, skipped = _measured(campaign, signals, names, sets, options.fpr, settings)
+        notes += [f"{name} was not run on {budget} models: it {reason}." for name, reason in skipped.items()]
+        for name, found in measured.items():
+            entries[name]["budgets"][key] = _entry(found, options.fpr, campaign, sets)
+        if unresolved := [name for name, found in measured.items() if any(each.tpr is None for each in found)]:
+            notes.append(
+                f"{', '.join(unresolved)}: TPR at FPR {fpr_key(options.fpr)} is null on {budget} models: too few "
+                "non-members to resolve it."
+            )
+        differences[key] = [
+            {"attack": one, "minus": other, **_difference(measured[one], measured[other])}
+            for one, other in itertools.combinations(measured, 2)
+        ]
+        recommended[key] = _recommended(entries, differences[key], key)
+    if not any(differences.values()):
+        raise UserError(
+            "no two of the attacks can run at any of the budgets",
+            remedy="Choose other --attacks, larger --budgets, or a run that keeps logits",
+        )
+    return {
+        "attacks": {name: entry for name, entry in entries.items() if entry["budgets"]},
+        "differences": differences,
+        "recommended": recommended,
+        "notes": notes,
+    }
+
+
+def _measured(
+    campaign: Campaign, signals: Signals, names: Sequence[str], sets: Sequence[np.ndarray], fpr: float,
+    settings: AttackOptions,
+) -> tuple[dict[str, list[Influences]], dict[str, str]]:
+    """Every attack on every set, and why others cannot run on all of them.
+
+    Cells that an attack cannot score with so few models count as never named, so that all attacks face the same cells.
+    """
+    skipped: dict[str, str] = {}
+    scores: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    for rows in sets:
+        subset, member, valid = _rows(signals, rows), campaign.member[rows], np.ones(len(rows), bool)
+        reasons = {name: why_not(name, subset, member, valid) for name in names if name not in skipped}
+        skipped |= {name: reason for name, reason in reasons.items() if reason}
+        able = [name for name in names if name not in skipped]
+        ran = run_families(able, subset, member, valid, settings)
+        skipped |= ran.failed
+        for name, array in ran.scores.items():
+            known = np.isfinite(array)
+            if not ((known & member).any() and (known & ~member).any()):
+                skipped[name] = "gives no score to any member, or to any non-member"
+            scores[name].append(np.where(known, array, -np.inf))
+    able = [name for name in names if name not in skipped]
+
+    def figures(job: tuple[str, int]) -> Influences:
+        name, number = job
+        rows = sets[number]
+        return influences(
+            scores[name][number], campaign.member[rows], np.ones(len(rows), bool), fpr,
+            keep_cells=len(sets) < FEWEST_SETS,
+        )
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        jobs = list(itertools.product(able, range(len(sets))))
+        found = list(pool.map(figures, jobs))
+    return {name: found[place * len(sets) :][: len(sets)] for place, name in enumerate(able)}, skipped
+
+
+def _rows(signals: Signals, rows: np.ndarray) -> Signals:
+    """The signals of some models."""
+    whole = ("labels", "features", "population_labels")
+    picked = {
+        field: value[rows] for field, value in signals._asdict().items() if field not in whole and value is not None
+    }
+    return signals._replace(**picked)
+
+
+def _entry(found: Sequence[Influences], fpr: float, campaign: Campaign, sets: Sequence[np.ndarray]) -> dict[str, Any]:
+    auc = mean_rate([each.auc for each in found])
+    tprs = [each.tpr for each in found if each.tpr is not None]
+    tpr = mean_rate(tprs) if len(tprs) == len(found) else None
+    return {
+        "num_sets": len(sets),
+        "num_non_members": min(int((~campaign.member[rows]).sum()) for rows in sets),
+        "auc": auc.value,
+        "auc_ci": auc.ci,
+        "tpr_at_fpr": {fpr_key(fpr): tpr and tpr.value},
+        "tpr_at_fpr_ci": {fpr_key(fpr): tpr and tpr.ci},
+    }
+
+
+def _difference(one: Sequence[Influences], other: Sequence[Influences]) -> dict[str, Any]:
+    auc = mean_difference([(a.auc, b.auc) for a, b in zip(one, other, strict=True)])
+    pairs = [(a.tpr, b.tpr) for a, b in zip(one, other, strict=True) if a.tpr is not None and b.tpr is not None]
+    tpr: Figure | None = mean_difference(pairs) if len(pairs) == len(one) else None
+    return {
+        "auc": auc.value, "auc_ci": auc.ci, "tpr_at_fpr": tpr and tpr.value, "tpr_at_fpr_ci": tpr and tpr.ci,
+    }
+
+
+def _recommended(
+    entries: Mapping[str, Mapping[str, Any]], differences: Sequence[Mapping[str, Any]], key: str
+) -> dict[str, Any]:
+    """The attack with the highest TPR (AUC where that is null), and those whose difference from it may be 0."""
+    there = {name: entry["budgets"][key] for name, entry in entries.items() if key in entry["budgets"]}
+    if not there:
+        return {"attack": None, "not_told_apart": []}
+    tprs = {name: next(iter(entry["tpr_at_fpr"].values())) for name, entry in there.items()}
+    resolved = all(value is not None for value in tprs.values())
+    figure = "tpr_at_fpr" if resolved else "auc"
+    values = tprs if resolved else {name: entry["auc"] for name, entry in there.items()}
+    best = max(values, key=values.__getitem__)
+    equal = [
+        ({each["attack"], each["minus"]} - {best}).pop()
+        for each in differences
+        if best in (each["attack"], each["minus"]) and each[f"{figure}_ci"][0] <= 0.0 <= each[f"{figure}_ci"][1]
+    ]
+    return {"attack": best, "by": figure, "not_told_apart": equal}
+
+
+def _write_report(campaign: Campaign, results: Mapping[str, Any], command: str) -> None:
+    from miajax.report.plots import save_png
+    from miajax.studies.low_budget.page import power_figure, render_low_budget_report
+
+    folder = campaign.folder.path / "low_budget"
+    config, manifest = dataclasses.asdict(campaign.setup.config), campaign.folder.manifest
+    write_text(folder / "report.html", render_low_budget_report(results, config, manifest, command))
+    with atomic_file(folder / "power.png") as file:
+        save_png(power_figure(results), file)

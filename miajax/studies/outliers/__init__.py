@@ -1,0 +1,1 @@
+"""Why examples leak: outlier metrics against vulnerability."""

@@ -1,0 +1,358 @@
+"""The report on why examples leak: which outlier metric foretells vulnerability, and what such examples look like."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from miajax.report import clouds, numbers, palette, pictures, plots, provenance
+from miajax.report.page import (
+    Block,
+    Card,
+    Cards,
+    Column,
+    Columns,
+    Details,
+    Exhibit,
+    Figure,
+    Gallery,
+    Page,
+    Points,
+    Prose,
+    Section,
+    Table,
+)
+from miajax.studies.outliers import words as outliers_words
+from miajax.studies.outliers.evidence import OutliersReportInputs
+from miajax.studies.outliers.words import FIGURES, label
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MatplotlibFigure
+
+_SHORT = 12
+_FAMILIES = {
+    "geometry of inputs": palette.SLATE, "of features": palette.BLUE, "of logits": palette.SKY,
+    "ensemble": palette.VERMILION, "training dynamics": palette.GREEN,
+}  # fmt: skip
+_OF_SPACE = {"input": "geometry of inputs", "feature": "of features", "logit": "of logits"}
+_OF_FAMILY = {"ensemble": "ensemble", "dynamics": "training dynamics"}
+_SOURCES = (
+    ("Khalil et al. 2025: Membership Inference Attacks Beyond Overfitting", "https://arxiv.org/abs/2511.16792"),
+    ("Carlini et al. 2022: Membership Inference Attacks From First Principles", "https://arxiv.org/abs/2112.03570"),
+)
+Json = Mapping[str, Any]
+
+
+def render_outliers_report(inputs: OutliersReportInputs) -> str:
+    """Returns the report as one self-contained HTML document."""
+    results = inputs.results
+    fingerprint = str(inputs.manifest.get("fingerprint") or "")
+    facts = [
+        ("Data set", str(results["dataset"])),
+        ("Model", str(results["model"])),
+        ("Models", numbers.count(results["num_valid"])),
+        ("Examples", numbers.count(results["num_examples"])),
+        ("Metrics", numbers.count(len(results["metrics"]))),
+        ("Fingerprint", fingerprint[:_SHORT]),
+    ]
+    sections = [
+        Section("Summary", outliers_words.best_finding(results), [_cards(results), Prose(_summary(results))]),
+        _metrics(results),
+        _best_metric(inputs),
+        _by_fit(results),
+        _circularity(results),
+        *_embeddings(inputs),
+        *_pictures(inputs),
+        _ensemble(inputs),
+        _limits(results),
+        provenance.run_section(results, inputs.config, inputs.manifest, inputs.command),
+        _sources(results),
+    ]
+    return Page(
+        kicker="Outliers and membership inference",
+        title=f"Which examples leak, on {results['dataset']}",
+        subtitle=outliers_words.best_finding(results) + ".",
+        facts=[(name, value) for name, value in facts if value],
+        sections=sections,
+        footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
+    ).html()
+
+
+def metrics_figure(results: Json) -> "MatplotlibFigure":
+    """Returns all metrics' figures with intervals, for ``plots.save_png``."""
+    names, ceiling = _in_order(results), results["ceiling"]
+    columns = []
+    for figure, title in FIGURES.items():
+        rows = []
+        for name in names:
+            entry = results["metrics"][name]
+            low, high = entry[f"{figure}_ci"] or (np.nan, np.nan)
+            value = np.nan if entry[figure] is None else entry[figure]
+            rows.append(clouds.Row(label(name), value, low, high, _colour(entry)))
+        columns.append((title, rows))
+    named = {"spearman": "other half's vulnerability"}  # once is enough
+    marks = [
+        None if ceiling[figure] is None else plots.Mark(ceiling[figure], named.get(figure, "")) for figure in FIGURES
+    ]
+    return clouds.forest_figure(columns, marks=marks, key=_FAMILIES)
+
+
+def _summary(results: Json) -> list[str]:
+    return [
+        *outliers_words.best_sentences(results), outliers_words.paper_sentence(results),
+        outliers_words.ceiling_sentence(results),
+    ]  # fmt: skip
+
+
+def _metrics(results: Json) -> Section:
+    rows = []
+    for name in _in_order(results):
+        entry = results["metrics"][name]
+        rows.append([label(name), entry["meaning"], *(_estimate(entry, figure) for figure in FIGURES)])
+    rows.append(["(vulnerability of the other half)", "what noise alone leaves", *(
+        _estimate(results["ceiling"], figure) for figure in FIGURES)])  # fmt: skip
+    columns = [Column("Metric"), Column("High means"), *(Column(title, "number") for title in FIGURES.values())]
+    skipped = [f"{label(name)}: {reason}." for name, reason in results["metrics_not_run"].items()]
+    blocks: list[Block] = [
+        Figure(
+            plots.figure_to_data_uri(metrics_figure(results)),
+            f"Every metric's rank correlation, precision and AUC. {outliers_words.best_finding(results)}.",
+            "Metric from one half of the models, vulnerability from the other, both ways round. Bars are 95 % "
+            "intervals that let examples and models vary.",
+        ),
+        Details("All figures", [Table(columns, rows, "Brackets are 95 % intervals.", [len(rows) - 1])]),
+    ]
+    if skipped:
+        blocks.append(Details("Metrics that were not measured", [Points(skipped)]))
+    limits = [
+        "Vulnerability is how far the scaled logits of models with and without an example lie apart (as the AUC of two "
+        "Gaussians). results.json also holds every figure for the share of models in which LiRA names the example.",
+        "Bootstrap and jackknife hold a metric's own pool fixed: centroids and neighbours are those of this data set.",
+        "Intervals are for one metric at a time, and the best is chosen on the figures that it is shown with.",
+    ]
+    return Section("Metrics", outliers_words.ranking_finding(results), blocks, limits)
+
+
+def _best_metric(inputs: OutliersReportInputs) -> Section:
+    results = inputs.results
+    best = results["best"]["all"]
+    names = list(dict.fromkeys([best["spearman"]["metric"], best["precision_at_1pct"]["metric"], *_of_paper(results)]))
+    level = float(np.nanquantile(inputs.separation, 0.99))
+    hard = inputs.fit < np.nanmedian(inputs.fit)
+    shown: list[Block] = []
+    for name in names[:2]:
+        known = np.isfinite(inputs.metrics[name]) & np.isfinite(inputs.separation)
+        figure = clouds.scatter_figure(
+            inputs.metrics[name][known], inputs.separation[known], hard[known], xlabel=label(name),
+            ylabel="vulnerability (per-example AUC)", level=(level, "top 1 %"),
+        )  # fmt: skip
+        shown.append(Figure(
+            plots.figure_to_data_uri(figure, "png"), f"{label(name)} against vulnerability, one point an example.",
+            "One point an example, both numbers from all models; hard to fit is the half with the lower scaled logit "
+            "in models trained on it.", label(name),
+        ))  # fmt: skip
+    finding = outliers_words.paper_sentence(results).split(";")[0].rstrip(".")
+    limits = ["Here both numbers come from the same models: the picture flatters metrics of the ensemble."]
+    return Section("Outliers", finding, [Columns(shown), Prose([outliers_words.paper_sentence(results)])], limits)
+
+
+def _by_fit(results: Json) -> Section:
+    rows = []
+    for name in _in_order(results):
+        entry = results["metrics"][name]
+        rows.append([
+            label(name), *(_estimate(entry[part], figure) for part in ("easy", "hard")
+                           for figure in ("spearman", "precision_at_1pct")),
+        ])  # fmt: skip
+    columns = [Column("Metric"), *(
+        Column(f"{part.capitalize()} to fit", "number", FIGURES[figure]) for part in ("easy", "hard")
+        for figure in ("spearman", "precision_at_1pct"))]  # fmt: skip
+    said = [outliers_words.fit_sentence(results)]
+    for part in ("easy", "hard"):
+        of = results["best"][part].get("spearman")
+        if of is None:
+            continue
+        entry = results["metrics"][of["metric"]][part]
+        said.append(
+            f"Among examples that are {part} to fit, {label(of['metric'])} ranks best (Spearman "
+            f"{outliers_words.with_interval(entry, 'spearman')})."
+        )
+    blocks: list[Block] = [Prose(said), Details("Every metric on either half", [Table(columns, rows)])]
+    limits = [
+        "Easy and hard are the halves of the examples by their mean scaled logit in models trained on them; the top "
+        "1 % is taken within each half.",
+        "The shares' intervals let examples vary, not models (Clopper-Pearson).",
+    ]
+    return Section("Easy and hard", outliers_words.fit_finding(results), blocks, limits)
+
+
+def _circularity(results: Json) -> Section:
+    rows = []
+    for name in sorted(results["metrics"], key=lambda each: -(outliers_words.gain(results["metrics"][each]) or 0.0)):
+        entry = results["metrics"][name]
+        rows.append([
+            label(name),
+            *(numbers.estimate(of[figure], decimals=3) for figure in FIGURES for of in (entry, entry["same_models"])),
+        ])  # fmt: skip
+    columns = [Column("Metric")]
+    columns += [Column(title, "number", which) for title in FIGURES.values() for which in ("apart", "same models")]
+    text = (
+        "A metric computed from the very models whose scores measure vulnerability shares their noise, so that it "
+        "seems to foretell more than it does. Everywhere else in this report the two come from disjoint halves. The "
+        "same models are also twice as many, which helps every metric a little."
+    )
+    table = Details("Metric and vulnerability apart, and on the same models", [Table(columns, rows)])
+    return Section("Circularity", outliers_words.circular_finding(results), [Prose([text]), table])
+
+
+def _embeddings(inputs: OutliersReportInputs) -> list[Section]:
+    if not inputs.panels:
+        return []
+    results, names = inputs.results, {"feature": "penultimate features", "logit": "logits"}
+    blocks: list[Block] = []
+    for space in inputs.panels[0].points:
+        shown = [panel for panel in inputs.panels if len(panel.points[space])]
+        if not shown:
+            continue
+        figure = clouds.cloud_figure([
+            clouds.Cloud(_class_name(inputs, panel.label), panel.points[space],
+                         {f"named at {numbers.level(fpr)} FPR": hit for fpr, hit in panel.named.items()})
+            for panel in shown
+        ])  # fmt: skip
+        blocks.append(Figure(
+            plots.figure_to_data_uri(figure, "png"),
+            f"t-SNE of the {names[space]} of each class, with the examples that LiRA names circled.",
+            f"Members of model {results['models_shown']}, each class embedded alone by t-SNE of its {names[space]}.",
+            names[space].capitalize(),
+        ))  # fmt: skip
+    widest = max(inputs.panels[0].named)
+    total = sum(len(panel.examples) for panel in inputs.panels)
+    hits = sum(int(panel.named[widest].sum()) for panel in inputs.panels)
+    finding = (
+        f"LiRA names {numbers.count(hits)} of {numbers.count(total)} members shown of one model at "
+        f"{numbers.level(widest)} FPR"
+    )
+    limits = [
+        "One model, chosen by its number. t-SNE keeps neighbourhoods, not distances: what lies at the rim of a picture "
+        "need not be an outlier.",
+    ]
+    return [Section("Embeddings", finding, blocks, limits)] if blocks else []
+
+
+def _pictures(inputs: OutliersReportInputs) -> list[Section]:
+    if not inputs.panels or inputs.pictures is None or inputs.redacted:
+        return []
+    low, high = float(inputs.pictures.min()), float(inputs.pictures.max())
+    rows, hits, count = [], {"nearest": 0, "farthest": 0}, 0
+    for panel in inputs.panels:
+        named = panel.named[max(panel.named)]
+        ends = []
+        for end, positions in zip(("nearest", "farthest"), panel.ends, strict=True):
+            shown = pictures.as_bytes(inputs.pictures[panel.examples[positions]], low, high)
+            ends.append([clouds.Tile(picture, bool(hit)) for picture, hit in zip(shown, named[positions], strict=True)])
+            hits[end] += int(named[positions].sum())
+        count += len(ends[0])
+        rows.append((_class_name(inputs, panel.label), *ends))
+    if not count:
+        return []
+    finding = (
+        f"Of the farthest from their class's centroid LiRA names {hits['farthest']} of {count}, of the nearest "
+        f"{hits['nearest']}"
+    )
+    figure = clouds.picture_rows_figure(rows, titles=("nearest to the centroid", "farthest, the outermost first"))
+    picture = Figure(
+        plots.figure_to_data_uri(figure, "png"), f"Pictures by class. {finding}.",
+        f"By class, members of model {inputs.results['models_shown']} by their distance from the class's centroid; "
+        f"framed: named by LiRA at {numbers.level(max(inputs.panels[0].named))} FPR.",
+    )  # fmt: skip
+    return [Section("Pictures", finding, [picture], ["One model's training set: an impression, not a measurement."])]
+
+
+def _ensemble(inputs: OutliersReportInputs) -> Section:
+    found = inputs.results["memorisation"]
+    finding = (
+        f"{numbers.percent(found['share_above_quarter'])} of the examples are memorised by a quarter or more: right in "
+        "models trained on them, wrong in others"
+    )
+    text = (
+        f"Mean memorisation is {found['mean']:.3f}; a single example's is uncertain by about "
+        f"{found['median_standard_error']:.2f} (one standard error). Models that did not train on an example are right "
+        f"about {numbers.percent(found['mean_consistency'])} of them, the consistency score's mean."
+    )
+    exhibits = []
+    for pair in inputs.results["influence_pairs"]:
+        uris = []
+        if inputs.pictures is not None and not inputs.redacted:
+            both = np.array([pair["example"], pair["on"]])
+            low, high = float(inputs.pictures.min()), float(inputs.pictures.max())
+            uris = [
+                (pictures.png_data_uri(picture), f"Picture of example {example}")
+                for picture, example in zip(pictures.as_bytes(inputs.pictures[both], low, high), both, strict=True)
+            ]
+        lines = [f"+{pair['influence']:.2f} ± {pair['standard_error']:.2f}"]
+        if not inputs.redacted:
+            lines.append(" → ".join(_class_name(inputs, int(inputs.labels[pair[side]])) for side in ("example", "on")))
+        exhibits.append(Exhibit(f"{pair['example']} → {pair['on']}", lines, uris))
+    gallery = Gallery(
+        exhibits, "Strongest influences",
+        "Training on the first raises the probability of the second's label by so much (± one standard error). They "
+        "are the largest of all pairs, so partly luck.",
+    )  # fmt: skip
+    return Section("Memorisation and influence", finding, [Prose([text]), gallery])
+
+
+def _limits(results: Json) -> Section:
+    items = [
+        f"All figures rest on {numbers.counted(results['vulnerability']['num_examples'], 'example')} that every metric "
+        "measures in both halves of the models.",
+        "Half of the models stand behind each number; with all of them both metrics and vulnerability are less noisy, "
+        "so that rank correlations here lean towards 0.",
+        "Geometry of features and logits is that of single models' training sets, averaged over few models.",
+        "They hold for this data, recipe and attack: a lower bound on leakage, not a proof of safety.",
+    ]
+    notes = [str(note) for note in results["notes"]]
+    blocks: list[Block] = [Points(items), *([Details("Notes", [Points(notes)])] if notes else [])]
+    return Section("Limits", "Correlation is not protection: a metric that ranks well still misses examples", blocks)
+
+
+def _sources(results: Json) -> Section:
+    rows = [[label(name), entry["source"]] for name, entry in results["metrics"].items()]
+    version = str((results.get("versions") or {}).get("miajax") or "")
+    blocks = [Table([Column("Metric"), Column("Source")], rows), *provenance.citation_blocks(version, _SOURCES)]
+    return Section("Sources", "Whose metrics these are", blocks)
+
+
+def _cards(results: Json) -> Cards:
+    cards = []
+    for figure, of in results["best"]["all"].items():
+        entry = results["metrics"][of["metric"]]
+        low, high = entry[f"{figure}_ci"]
+        cards.append(
+            Card(f"{FIGURES[figure]}, best", f"{of['value']:.2f}", f"{low:.2f} to {high:.2f}", label(of["metric"]))
+        )
+    noise = f"{results['ceiling']['spearman']:.2f}"
+    cards.append(Card("Other half's vulnerability", noise, "", "Spearman, for comparison"))
+    return Cards(cards)
+
+
+def _in_order(results: Json) -> list[str]:
+    """Metrics by rank correlation, the highest first."""
+    found = {name: entry["spearman"] for name, entry in results["metrics"].items()}
+    return sorted(found, key=lambda name: 2.0 if found[name] is None else -found[name])
+
+
+def _of_paper(results: Json) -> list[str]:
+    wanted = ("feature_centroid_distance", "logit_centroid_distance", "input_centroid_distance")
+    return [name for name in wanted if name in results["metrics"]]
+
+
+def _colour(entry: Json) -> str:
+    return _FAMILIES[_OF_SPACE[entry["space"]] if entry["space"] else _OF_FAMILY[entry["family"]]]
+
+
+def _estimate(entry: Json, figure: str) -> numbers.Estimate:
+    return numbers.estimate(entry[figure], entry[f"{figure}_ci"], decimals=3)
+
+
+def _class_name(inputs: OutliersReportInputs, label: int) -> str:
+    return f"class {inputs.class_names[label] if label < len(inputs.class_names) and not inputs.redacted else label}"

@@ -1,0 +1,282 @@
+"""Why examples leak: every outlier metric against what LiRA finds of each example.
+
+Beside the run that it reads, the study writes ``<run>/outliers/results.json``, ``report.html`` and ``metrics.png``, and
+columns ``metric_<name>`` (from all models) into ``<run>/per_example.parquet``. ``results.json`` holds the head of every
+study and
+
+    vulnerability        how it is measured: {primary, other, attack, fpr, top, num_examples}
+    metrics.<name>       {family, space, meaning, source, models, spearman, precision_at_1pct, auc_top_1pct, each with
+                         <figure>_ci, num_examples}; the same figures under easy and hard (halves of the examples by how
+                         well models fit them), under named_share (the other vulnerability), and, without intervals,
+                         under same_models (metric and vulnerability from the same models: circular, for comparison)
+    ceiling              the vulnerability of one half of the models against that of the other, as a metric's entry
+    best.<part>.<figure> {metric, value, not_told_apart}; parts all, easy, hard, named_share
+    metrics_not_run      {name: reason}
+    memorisation         {mean, share_above_quarter, median_standard_error, mean_consistency}
+    influence_pairs      [{example, on, influence, standard_error}], the strongest
+    outliers_by_fit      {metric, share, vulnerable_at, easy, hard, all: {vulnerable, vulnerable_ci, num_examples}}
+    models_shown         whose training set the pictures show
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from scipy.special import expit
+
+from miajax.attacks.lira import online_variant
+from miajax.attacks.registry import run_attacks
+from miajax.campaign.config import Setup
+from miajax.campaign.progress import Reporter, Silent
+from miajax.campaign.run import Campaign, kept, run_campaign
+from miajax.errors import UserError
+from miajax.metrics.intervals import clopper_pearson
+from miajax.metrics.vulnerability import exposure_at_pooled_fpr, gaussian_vulnerability
+from miajax.outliers.memorisation import memorisation, strongest_influence
+from miajax.runs.atomic import atomic_file, write_text
+from miajax.signals.bundle import Signals
+from miajax.studies import common
+from miajax.studies.attacks.study import join_examples
+from miajax.studies.invocation import Invocation
+from miajax.studies.outlier_metrics import Spaces, estimators, mean_over_trained, spaces_of
+from miajax.studies.outliers.table import TOP, Half, OutlierTable, best, entry, halves
+from miajax.studies.outliers.views import Panel, panels
+from miajax.studies.results import CampaignResult
+
+CIRCLED = (0.01, 0.005, 0.001)
+_KEEP = ("logits", "losses", "margins", "early", "parameters")
+_OUTLIERS = 0.1  # share of the examples that count as outliers where outliers are split by fit
+_PAIRS = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class OutliersOptions:
+    """How metrics are measured and shown."""
+
+    geometry_models: int = 8
+    """models of each half whose features and logits outliers are looked for in"""
+    resamples: int = 200
+    """bootstrap resamples of the examples behind every interval"""
+    show_records: bool = False
+    """show examples of a data set of one's own in the report, not only their numbers"""
+
+    def __post_init__(self):
+        if self.geometry_models < 1:
+            raise UserError(f"--geometry_models {self.geometry_models}", expected="1 or more")
+        if self.resamples < 50:
+            raise UserError(f"--resamples {self.resamples}", expected="50 or more: a variance rests on them")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class OutliersResult(CampaignResult):
+    """What the study found, besides the files it left.
+
+    Attributes:
+      metrics: by name, ``float64[N]`` from all models.
+    """
+
+    metrics: Mapping[str, np.ndarray]
+
+
+def run_outliers(
+    setup: Setup,
+    path: Path,
+    options: OutliersOptions | None = None,
+    reporter: Reporter | None = None,
+    invocation: Invocation | None = None,
+) -> OutliersResult:
+    """Trains what is missing, and relates all outlier metrics to the vulnerability of each example.
+
+    Args:
+      setup: the campaign.
+      path: the run folder.
+      options: defaults if None.
+      reporter: listens; silent by default.
+      invocation: how the study was called; from code if None.
+
+    Raises:
+      UserError: see ``run_campaign``; too few models trained well.
+    """
+    options, reporter = options or OutliersOptions(), reporter or Silent()
+    called = invocation or Invocation()
+    keep = tuple(dict.fromkeys((*kept(setup), *_KEEP)))
+    setup = dataclasses.replace(setup, config=dataclasses.replace(setup.config, keep=keep))
+    campaign = run_campaign(setup, path, reporter)
+    pair = halves(campaign.valid, setup.config.split)
+    vulnerability = Vulnerability(campaign, pair)
+    with called.timed("record"):
+        spaces = spaces_of(campaign, _chosen(pair, options.geometry_models))
+        found, skipped = estimators(campaign, spaces)
+    reporter.say(f"{len(found)} metrics of {setup.dataset.num_examples} examples")
+    with called.timed("table"):
+        outcomes = {"separation": vulnerability.separation, "named_share": vulnerability.named_share}
+        table = OutlierTable(found, outcomes, vulnerability.fit, pair, number=options.resamples)
+        measured = table.measured()
+        skipped |= table.skipped
+    described = {each.name: each for each in found}
+    metrics = {}
+    for name, of in measured.items():
+        each = described[name]
+        space = name.removesuffix(f"_{each.metric.name}") if each.metric.family == "geometry" else None
+        about = {"family": each.metric.family, "space": space, "meaning": each.metric.meaning}
+        metrics[name] = {**about, "source": each.metric.source, "models": each.models, **entry(of),
+                         "same_models": table.same_models(name)}  # fmt: skip
+    results: dict[str, Any] = {
+        **common.results_head(campaign),
+        "vulnerability": {
+            "primary": "separation", "other": "named_share", "attack": vulnerability.attack,
+            "fpr": common.EXPOSURE_FPR, "top": TOP, "num_examples": int(table.known.sum()),
+        },
+        "metrics": metrics,
+        "ceiling": entry({"all": table.ceiling()}),
+        "best": {part: best(measured, part) for part in ("all", "easy", "hard", "named_share")},
+        "metrics_not_run": skipped,
+        **_ensemble_facts(campaign),
+        "outliers_by_fit": _outliers_by_fit(table),
+        "models_shown": int(spaces.models[0]),
+        "notes": [
+            *common.campaign_notes(campaign), *(f"{name} was not measured: it {why}." for name, why in skipped.items()),
+        ],
+    }  # fmt: skip
+    with called.timed("embed"):
+        shown = _panels(campaign, spaces, vulnerability)
+    with called.reporting(path / "outliers", results, [campaign.timing]):
+        ids = {"id": np.arange(setup.dataset.num_examples, dtype=np.int32)}
+        columns = {f"metric_{name}": table.whole.metrics[name].astype(np.float32) for name in measured}
+        join_examples(path / "per_example.parquet", ids | columns)
+        _write_report(campaign, options, results, table, shown, called.command)
+    return OutliersResult(path / "outliers", results, campaign, {name: table.whole.metrics[name] for name in measured})
+
+
+class Vulnerability:
+    """What LiRA makes of each example, by the models that count.
+
+    Attributes:
+      attack: the variant that names members; the same for halves and for all models.
+    """
+
+    def __init__(self, campaign: Campaign, pair: tuple[Half, Half]):
+        self.campaign, self.member = campaign, campaign.member
+        self.phi = np.asarray(campaign.signals).mean(-1)
+        self.attack = online_variant(min(int(half.models.sum()) for half in pair))
+        self._signals = Signals(campaign.signals, campaign.correct, campaign.setup.dataset.labels)
+
+    def separation(self, valid: np.ndarray) -> np.ndarray:
+        """How far apart scaled logits of models with and without the example lie: the Gaussian AUC, without ties."""
+        return gaussian_vulnerability(self.phi, self.member, valid).auc
+
+    def scores(self, valid: np.ndarray) -> np.ndarray:
+        """LiRA's scores ``[M, N]`` of the models that count, which shadow one another."""
+        return run_attacks((self.attack,), self._signals, self.member, valid)[self.attack][0]
+
+    def named_share(self, valid: np.ndarray) -> np.ndarray:
+        """Share of the models trained on the example in which LiRA names it, at one threshold for all examples."""
+        return exposure_at_pooled_fpr(self.scores(valid), self.member, valid, common.EXPOSURE_FPR).tpr
+
+    def fit(self, valid: np.ndarray) -> np.ndarray:
+        """Mean scaled logit of the models trained on the example: higher is easier to fit."""
+        return mean_over_trained(self.phi, self.member & valid[:, None])
+
+
+def _chosen(pair: tuple[Half, Half], number: int) -> np.ndarray:
+    return np.concatenate([np.flatnonzero(half.models)[:number] for half in pair])
+
+
+def _ensemble_facts(campaign: Campaign) -> dict[str, Any]:
+    """Memorisation and consistency over all examples, and the strongest influences of one example on another."""
+    correct, member, valid = map(jnp.asarray, (campaign.correct, campaign.member, campaign.valid))
+    found = memorisation(correct, member, valid)
+    memorised = np.asarray(found.memorised)
+    probability = expit(np.asarray(campaign.signals[:, :, 0]))
+    strongest, on = map(np.asarray, strongest_influence(jnp.asarray(probability), member, valid))
+    pairs = []
+    for example in np.argsort(-np.nan_to_num(strongest, nan=-np.inf))[:_PAIRS]:
+        sides = [
+            probability[campaign.valid & side, on[example]].astype(np.float64)
+            for side in (campaign.member[:, example], ~campaign.member[:, example])
+        ]
+        error = np.sqrt(sum(side.var(ddof=1) / len(side) for side in sides if len(side) > 1))
+        pairs.append({
+            "example": int(example), "on": int(on[example]), "influence": float(strongest[example]),
+            "standard_error": float(error),
+        })  # fmt: skip
+    return {
+        "memorisation": {
+            "mean": float(np.nanmean(memorised)),
+            "share_above_quarter": float(np.nanmean(memorised > 0.25)),
+            "median_standard_error": float(np.nanmedian(found.standard_error)),
+            "mean_consistency": float(np.nanmean(found.unseen)),
+        },
+        "influence_pairs": pairs,
+    }
+
+
+def _outliers_by_fit(table: OutlierTable) -> dict[str, Any]:
+    """How many outliers LiRA names, easy and hard ones apart: outliers and fit from one half, names from the other."""
+    first, second = table.sides
+    name = next(each for each in ("feature_centroid_distance", "input_centroid_distance") if each in table.names)
+    known = table.known
+    metric, fit = first.metrics[name], first.fit
+    vulnerable = second.outcomes["named_share"] >= 0.5
+    outlier = known & (metric >= np.quantile(metric[known], 1.0 - _OUTLIERS))
+    easy = fit >= np.median(fit[known])
+
+    def share(where: np.ndarray) -> dict[str, Any]:
+        hits, number = int((vulnerable & where).sum()), int(where.sum())
+        if not number:
+            return {"vulnerable": None, "vulnerable_ci": None, "num_examples": 0}
+        return {
+            "vulnerable": hits / number, "vulnerable_ci": clopper_pearson(hits, number), "num_examples": number,
+        }  # fmt: skip
+
+    return {
+        "metric": name, "share": _OUTLIERS, "vulnerable_at": 0.5,
+        "easy": share(outlier & easy), "hard": share(outlier & ~easy), "all": share(known),
+    }  # fmt: skip
+
+
+def _panels(campaign: Campaign, spaces: Spaces, vulnerability: Vulnerability) -> list[Panel]:
+    """The training set of the first of the chosen models, class by class."""
+    if not spaces.vectors:
+        return []
+    model, data = int(spaces.models[0]), campaign.setup.dataset
+    scores = vulnerability.scores(campaign.valid)
+    named = {
+        fpr: scores[model] >= exposure_at_pooled_fpr(scores, campaign.member, campaign.valid, fpr).threshold
+        for fpr in CIRCLED
+    }
+    order = [space for space in ("feature", "logit") if space in spaces.vectors]
+    vectors = {space: spaces.vectors[space][0] for space in order}
+    return panels(vectors, campaign.member[model], data.labels, data.num_classes, named)
+
+
+def _write_report(
+    campaign: Campaign, options: OutliersOptions, results: Mapping[str, Any], table: OutlierTable, shown: list[Panel],
+    command: str,
+) -> None:
+    from miajax.report.plots import save_png
+    from miajax.studies.outliers.evidence import OutliersReportInputs
+    from miajax.studies.outliers.page import metrics_figure, render_outliers_report
+
+    data, folder = campaign.setup.dataset, campaign.folder.path / "outliers"
+    may_show = data.shippable or options.show_records
+    inputs = OutliersReportInputs(
+        results=results,
+        config=dataclasses.asdict(campaign.setup.config),
+        manifest=campaign.folder.manifest,
+        command=command,
+        panels=shown,
+        metrics={name: table.whole.metrics[name] for name in table.names},
+        separation=table.whole.outcomes["separation"],
+        fit=table.whole.fit,
+        pictures=common.pictures_of(data) if may_show else None,
+        labels=data.labels,
+        class_names=data.class_names,
+        redacted=not may_show,
+    )
+    write_text(folder / "report.html", render_outliers_report(inputs))
+    with atomic_file(folder / "metrics.png") as file:
+        save_png(metrics_figure(results), file)

@@ -1,0 +1,1 @@
+"""How vulnerability grows while models train."""

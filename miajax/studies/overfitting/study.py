@@ -1,0 +1,342 @@
+"""How vulnerability grows while models train, and what stopping early does about it.
+
+All shadow models advance together, so that one training run gives every attack at every epoch. Beside the run the study
+writes ``<run>/overfitting/results.json``, ``report.html`` and ``curves.png``. ``results.json`` holds the head of every
+study and, with E epochs counted from 1,
+
+    epochs                  [E]
+    accuracy                {member, member_ci, non_member, non_member_ci, validation}: [E] each; intervals [E][2];
+                            validation is null where no part of the pool was set aside
+    gap, gap_ci             [E], [E][2]: accuracy on members minus accuracy on non-members
+    loss                    {member, non_member, validation}: [E] each, in nats
+    attacks.<name>          {auc, auc_ci, advantage, advantage_ci}: [E]; {tpr_at_fpr, tpr_at_fpr_ci}.<fpr>: [E]
+    histograms              {epochs, edges, member, non_member}: densities of the scaled logit, [chosen epochs][bins]
+    main_attack, fpr        what sentences speak of
+    growth                  null, or {from_epoch, to_epoch, margin, change}: from the epoch where accuracy on
+                            non-members stands (the 95 % interval of its rise lies below the margin) to the last
+    early_stopping          null, or {best_epoch, rules.<rule>: {epoch_mean, epoch_min, epoch_max, accuracy, gap,
+                            attacks.<name>, change}}; every model is taken at its own best validation epoch, shadow
+                            models too, and ``change`` holds that minus the last epoch, paired, with intervals
+
+In ``growth`` and ``early_stopping`` a figure with its interval is ``{value, ci}``.
+"""
+
+import concurrent.futures
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from miajax.attacks.lira import online_variant
+from miajax.attacks.registry import run_attacks, why_not
+from miajax.campaign.config import Setup
+from miajax.campaign.epochs import EpochTraces
+from miajax.campaign.progress import Reporter, Silent
+from miajax.campaign.run import Campaign, kept, run_campaign
+from miajax.errors import UserError
+from miajax.metrics.accuracy import share_correct
+from miajax.metrics.paired import Influence, influences, mean_difference, mean_rate
+from miajax.metrics.pooled import Figure
+from miajax.metrics.summary import fpr_key, summarise
+from miajax.runs.atomic import atomic_file, write_text
+from miajax.signals.bundle import Signals
+from miajax.studies import common
+from miajax.studies.invocation import Invocation
+from miajax.studies.results import CampaignResult
+
+ATTACKS = ("global_threshold", "gap", "lira_online", "lira_online_fixed")
+FPRS = (1e-3, 1e-2)
+_BINS = 60
+_RULES = ("validation_loss", "validation_accuracy")
+
+
+@dataclasses.dataclass(frozen=True)
+class OverfittingOptions:
+    """What is shown of the epochs."""
+
+    histogram_epochs: tuple[int, ...] | None = None
+    """epochs, from 1, whose scaled logits are drawn; four from the first to the last when not given"""
+    margin: float = 0.005
+    """accuracy on non-members stands from where the 95 % interval of its rise to the last epoch lies below this"""
+
+    def __post_init__(self):
+        if not 0.0 < self.margin < 1.0:
+            raise UserError(f"--margin {self.margin}", expected="a difference of accuracies between 0 and 1")
+
+    def shown(self, num_epochs: int) -> tuple[int, ...]:
+        """The epochs to draw.
+
+        Raises:
+          UserError: there is no such epoch.
+        """
+        if self.histogram_epochs is None:
+            return tuple(sorted({round(epoch) for epoch in np.geomspace(1, num_epochs, 4).tolist()}))
+        for epoch in self.histogram_epochs:
+            if not 1 <= epoch <= num_epochs:
+                raise UserError(f"--histogram_epochs {epoch}", expected=f"epochs 1 to {num_epochs}")
+        return tuple(sorted(set(self.histogram_epochs)))
+
+
+class _Moment(NamedTuple):
+    """What all models are at one moment: after an epoch, or each at an epoch of its own.
+
+    Attributes:
+      phi, correct: ``[M, N]``.
+      scores: ``{attack: float32[M, N]}``.
+    """
+
+    phi: np.ndarray
+    correct: np.ndarray
+    scores: common.Scores
+
+
+def run_overfitting(
+    setup: Setup,
+    path: Path,
+    options: OverfittingOptions | None = None,
+    reporter: Reporter | None = None,
+    invocation: Invocation | None = None,
+) -> CampaignResult:
+    """Trains what is missing, and attacks every model after every epoch.
+
+    Args:
+      setup: the campaign; its validation part, if it has one, is what early stopping is judged by.
+      path: the run folder.
+      options: defaults if None.
+      reporter: listens; silent by default.
+      invocation: how the study was called; from code if None.
+
+    Raises:
+      UserError: see ``run_campaign``; the recipe itself stops early; the run kept no records of its epochs.
+    """
+    options, reporter = options or OverfittingOptions(), reporter or Silent()
+    called = invocation or Invocation()
+    recipe = setup.config.recipe
+    if recipe.early_stopping:
+        raise UserError(
+            f"--early_stopping {recipe.early_stopping} hides the epochs that this study is about",
+            expected="0",
+            remedy="Leave it out: stopping each model at its best validation epoch is part of the study",
+        )
+    shown = options.shown(recipe.epochs)
+    keep = tuple(dict.fromkeys((*kept(setup), "losses", "margins")))
+    setup = dataclasses.replace(setup, config=dataclasses.replace(setup.config, keep=keep))
+    campaign = run_campaign(setup, path, reporter)
+    with called.timed("attack"):
+        found = _Study(campaign).found(shown, options.margin)
+    results: dict[str, Any] = {
+        **common.results_head(campaign), **found, "notes": [*common.campaign_notes(campaign), *found["notes"]],
+    }  # fmt: skip
+    with called.reporting(path / "overfitting", results, [campaign.timing]):
+        _write_report(campaign, results, called.command)
+    return CampaignResult(path / "overfitting", results, campaign)
+
+
+class _Study:
+    def __init__(self, campaign: Campaign):
+        self.campaign, self.member, self.valid = campaign, campaign.member, campaign.valid
+        self.traces = EpochTraces(campaign.folder, len(campaign.valid))
+        self.inside, self.outside = (side & self.valid[:, None] for side in (self.member, ~self.member))
+        self.notes: list[str] = []
+        last = self._moment(self.traces.num_epochs, ATTACKS)
+        reasons = {name: why_not(name, self._signals(last), self.member, self.valid) for name in ATTACKS}
+        self.names = tuple(name for name, reason in reasons.items() if not reason)
+        self.notes += [f"{name} was not run: it {reason}." for name, reason in reasons.items() if reason]
+        lira = online_variant(int(self.valid.sum()))
+        self.main = lira if lira in self.names else "global_threshold"
+        self.last = self._moment(self.traces.num_epochs)
+
+    def found(self, shown: Sequence[int], margin: float) -> dict[str, Any]:
+        """The part of ``results.json`` that is this study's own."""
+        epochs = range(1, self.traces.num_epochs + 1)
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:  # an epoch's figures take one core, its attacks all
+            by_epoch = list(pool.map(self._of_epoch, epochs))
+        accuracy = {
+            f"{side}{suffix}": [getattr(each["accuracy"][side], field) for each in by_epoch]
+            for side in ("member", "non_member")
+            for suffix, field in (("", "value"), ("_ci", "ci"))
+        }
+        validation = {rule: self._validation(rule) for rule in _RULES}
+        mean = {rule: None if of is None else of[self.valid].mean(0).tolist() for rule, of in validation.items()}
+        if self.campaign.setup.config.queries > 1:
+            self.notes.append("Epochs are judged by the unmodified view of each example alone.")
+        return {
+            "epochs": list(epochs),
+            "accuracy": {**accuracy, "validation": mean["validation_accuracy"]},
+            "gap": [each["gap"].value for each in by_epoch],
+            "gap_ci": [each["gap"].ci for each in by_epoch],
+            "loss": {
+                **{side: [each["loss"][side] for each in by_epoch] for side in ("member", "non_member")},
+                "validation": mean["validation_loss"],
+            },
+            "attacks": {name: _by_epoch([each["attacks"][name] for each in by_epoch]) for name in self.names},
+            "histograms": self._histograms(shown),
+            "main_attack": self.main,
+            "fpr": self._speaking_fpr(),
+            "growth": self._growth(by_epoch, margin),
+            "early_stopping": self._early_stopping(validation, mean["validation_loss"]),
+            "notes": list(dict.fromkeys(self.notes)),
+        }
+
+    def _signals(self, moment: _Moment) -> Signals:
+        return Signals(moment.phi[:, :, None], moment.correct, self.campaign.setup.dataset.labels)
+
+    def _moment(self, epoch: int, without: Sequence[str] = ()) -> _Moment:
+        return self._attacked(self.traces.scaled_logit(epoch), self.traces.correct(epoch), without)
+
+    def _attacked(self, phi: np.ndarray, correct: np.ndarray, without: Sequence[str] = ()) -> _Moment:
+        moment = _Moment(np.where(self.valid[:, None], phi, np.nan), correct & self.valid[:, None], {})
+        if without:
+            return moment
+        runs = run_attacks(self.names, self._signals(moment), self.member, self.valid)
+        return moment._replace(scores={name: scores for name, (scores, _) in runs.items()})
+
+    def _of_epoch(self, epoch: int) -> dict[str, Any]:
+        return self._figures(self.last if epoch == self.traces.num_epochs else self._moment(epoch))
+
+    def _figures(self, moment: _Moment) -> dict[str, Any]:
+        """Accuracy, gap, losses and every attack's entry at one moment."""
+        inside, outside = (share_correct(moment.correct, side) for side in (self.inside, self.outside))
+        losses = np.logaddexp(0.0, -moment.phi)
+        entries = {}
+        for name, scores in moment.scores.items():
+            entries[name], notes = summarise(scores, self.member, self.valid, fprs=FPRS, each_target=False)
+            self.notes += [f"{name}: {note}" for note in notes if "is null" in note]
+        return {
+            "accuracy": {"member": mean_rate([inside]), "non_member": mean_rate([outside])},
+            "gap": mean_difference([(inside, outside)]),
+            "influence": (inside, outside),
+            "loss": {"member": float(losses[self.inside].mean()), "non_member": float(losses[self.outside].mean())},
+            "attacks": entries,
+        }
+
+    def _validation(self, rule: str) -> np.ndarray | None:
+        if self.campaign.setup.dataset.validation_labels is None:
+            return None
+        return self.campaign.folder.gather(rule, len(self.valid)).astype(np.float64)
+
+    def _speaking_fpr(self) -> float:
+        return next((fpr for fpr in FPRS if self.outside.sum() * fpr >= 1), FPRS[-1])
+
+    def _histograms(self, shown: Sequence[int]) -> dict[str, Any]:
+        phi = {epoch: self.traces.scaled_logit(epoch) for epoch in shown}
+        pooled = np.concatenate([array[self.valid].ravel() for array in phi.values()])
+        low, high = np.quantile(pooled, [0.001, 0.999])
+        edges = np.linspace(low, high, _BINS + 1)
+
+        def density(values: np.ndarray) -> list[float]:
+            counts, _ = np.histogram(np.clip(values, low, high), edges)
+            return (counts / values.size / np.diff(edges)).tolist()
+
+        return {
+            "epochs": list(shown),
+            "edges": edges.tolist(),
+            "member": [density(array[self.inside]) for array in phi.values()],
+            "non_member": [density(array[self.outside]) for array in phi.values()],
+        }
+
+    def _growth(self, by_epoch: Sequence[Mapping[str, Any]], margin: float) -> dict[str, Any] | None:
+        """What changes from the epoch where accuracy on non-members stands to the last."""
+        outside = [each["influence"][1] for each in by_epoch]
+        rises = [mean_difference([(outside[-1], each)]) for each in outside[:-1]]
+        first = standing_from(rises, margin)
+        if first is None:
+            self.notes.append(
+                f"Accuracy on non-members may still rise by {100 * margin:g} points or more after every epoch but the "
+                "last."
+            )
+            return None
+        change = {"non_member_accuracy": _figure(rises[first]), **self._change(self.last, self._moment(first + 1))}
+        return {"from_epoch": first + 1, "to_epoch": len(by_epoch), "margin": margin, "change": change}
+
+    def _change(self, one: _Moment, other: _Moment) -> dict[str, Any]:
+        """Attack by attack what ``one`` has more than ``other``, paired."""
+        fpr = self._speaking_fpr()
+
+        def of(moment: _Moment, name: str):
+            return influences(moment.scores[name], self.member, self.valid, fpr)
+
+        changes = {}
+        for name in self.names:
+            here, there = of(one, name), of(other, name)
+            tpr = None if here.tpr is None or there.tpr is None else mean_difference([(here.tpr, there.tpr)])
+            changes[name] = {
+                "auc": _figure(mean_difference([(here.auc, there.auc)])),
+                "tpr_at_fpr": {fpr_key(fpr): None if tpr is None else _figure(tpr)},
+            }
+        return {"attacks": changes}
+
+    def _early_stopping(
+        self, validation: Mapping[str, np.ndarray | None], mean_loss: Sequence[float] | None
+    ) -> dict[str, Any] | None:
+        loss, accuracy = (validation[rule] for rule in _RULES)
+        if loss is None or accuracy is None or mean_loss is None:
+            self.notes.append("No part of the pool was set aside for validation: early stopping is not judged.")
+            return None
+        best = {"validation_loss": loss.argmin(1), "validation_accuracy": accuracy.argmax(1)}
+        rules = {rule: self._stopped(np.where(self.valid, epochs, 0) + 1) for rule, epochs in best.items()}
+        return {"best_epoch": int(np.argmin(mean_loss)) + 1, "rules": rules}
+
+    def _stopped(self, epochs: np.ndarray) -> dict[str, Any]:
+        """All models, each after an epoch of its own, and how that differs from the last epoch."""
+        moment = self._attacked(*self.traces.each_at(epochs))
+        figures = self._figures(moment)
+        inside, outside = figures["influence"]
+        last = [share_correct(self.last.correct, side) for side in (self.inside, self.outside)]
+        change: Callable[[Influence, Influence], dict[str, Any]] = lambda a, b: _figure(mean_difference([(a, b)]))  # noqa: E731
+        chosen = epochs[self.valid]
+        return {
+            "epoch_mean": float(chosen.mean()),
+            "epoch_min": int(chosen.min()),
+            "epoch_max": int(chosen.max()),
+            "accuracy": {side: _figure(figure) for side, figure in figures["accuracy"].items()},
+            "gap": _figure(figures["gap"]),
+            "attacks": figures["attacks"],
+            "change": {
+                "member_accuracy": change(inside, last[0]),
+                "non_member_accuracy": change(outside, last[1]),
+                "gap": change(inside.minus(outside), last[0].minus(last[1])),
+                **self._change(moment, self.last),
+            },
+        }
+
+
+def standing_from(rises: Sequence[Figure], margin: float) -> int | None:
+    """The place of the first epoch from which on an accuracy is shown to rise by less than ``margin``; None if none is.
+
+    Equivalence, not the absence of a difference: with fewer models the intervals are wider and the place later.
+
+    Args:
+      rises: of each epoch but the last, the last epoch's accuracy minus its own.
+      margin: a difference of accuracies.
+    """
+    open_ended = [place for place, rise in enumerate(rises) if rise.ci[1] >= margin]
+    first = open_ended[-1] + 1 if open_ended else 0
+    return first if first < len(rises) else None
+
+
+def _figure(figure: Figure) -> dict[str, Any]:
+    return {"value": figure.value, "ci": list(figure.ci)}
+
+
+def _by_epoch(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One attack's entries of all epochs, as arrays."""
+    plain = ("auc", "auc_ci", "advantage", "advantage_ci")
+    keyed = ("tpr_at_fpr", "tpr_at_fpr_ci")
+    return {
+        **{field: [entry[field] for entry in entries] for field in plain},
+        **{field: {key: [entry[field][key] for entry in entries] for key in entries[0][field]} for field in keyed},
+    }
+
+
+def _write_report(campaign: Campaign, results: Mapping[str, Any], command: str) -> None:
+    from miajax.report.plots import save_png
+    from miajax.studies.overfitting.page import curves_figure, render_overfitting_report
+
+    folder = campaign.folder.path / "overfitting"
+    config, manifest = dataclasses.asdict(campaign.setup.config), campaign.folder.manifest
+    write_text(folder / "report.html", render_overfitting_report(results, config, manifest, command))
+    with atomic_file(folder / "curves.png") as file:
+        save_png(curves_figure(results), file)

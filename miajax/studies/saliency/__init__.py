@@ -1,0 +1,1 @@
+"""Where models look, and what having seen an example changes."""

@@ -1,0 +1,191 @@
+"""What a saliency study says in numbers, from the maps that it took."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from miajax.campaign.run import Campaign
+from miajax.metrics.association import Ranked, association, correlation_figure, crossed, resamples
+from miajax.metrics.intervals import critical_value
+from miajax.saliency.counterfactual import Counterfactual
+from miajax.studies.saliency.maps import (
+    FRACTIONS,
+    FROM_NOTHING,
+    LEAST_EMPTY,
+    TOLERANCE,
+    Examples,
+    Mapper,
+    Relevance,
+    deletion_share,
+)
+
+_RESAMPLES = 400
+_FEWEST = 10  # examples behind a rank correlation: with fewer, resamples are too often all alike
+_BARS = 15
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SaliencyEvidence:
+    """What figures and report rest on.
+
+    Attributes:
+      mapper: of the models.
+      vulnerability: ``float64[N]``, of the scaled logit among even models.
+      centroid: ``space`` and ``model`` of ``distance``.
+      distance: ``float64[N]``, from the own class's centroid in that model's training set; NaN outside it.
+      groups: ids by group.
+      compared: vulnerable, then safe examples.
+      relevance: by method, of ``compared``.
+      spread: examples of the counterfactual maps: ``drawn`` ones at random, then the others of the galleries.
+      drawn: how many of ``spread`` figures rest on.
+      counterfactuals: by method.
+      gallery: maps of the examples of all galleries, mean over models, by method.
+      gallery_ids: whose they are.
+    """
+
+    mapper: Mapper
+    vulnerability: Float[np.ndarray, " examples"]
+    centroid: Mapping[str, Any]
+    distance: Float[np.ndarray, " examples"]
+    groups: Mapping[str, Int[np.ndarray, " group"]]
+    compared: Examples
+    relevance: Mapping[str, Relevance]
+    spread: Examples
+    drawn: int
+    counterfactuals: Mapping[str, Counterfactual]
+    gallery: Mapping[str, np.ndarray]
+    gallery_ids: np.ndarray
+
+    @property
+    def campaign(self) -> Campaign:
+        return self.mapper.campaign
+
+
+def _over_members(evidence: SaliencyEvidence, values: np.ndarray) -> np.ndarray:
+    """Means ``[n]`` of ``[M, n]`` over those map models that trained on each example; over all where none did."""
+    campaign = evidence.campaign
+    odd = np.array([m for m in range(1, len(campaign.valid), 2) if campaign.valid[m]][: len(values)])
+    member = campaign.member[np.ix_(odd, evidence.compared.ids)]
+    member = np.where(member.any(0), member, True) & ~np.isnan(values)
+    counts = member.sum(0)
+    return np.where(counts > 0, np.where(member, values, 0.0).sum(0) / np.maximum(counts, 1), np.nan)
+
+
+def no_background(mapper: Mapper, method: str) -> str | None:
+    """Why a method's share of the background says nothing here, as a sentence's end; None if it does."""
+    if mapper.empty_share is None:
+        return "a table has no background"
+    if mapper.empty_share < LEAST_EMPTY:
+        return (
+            f"only {mapper.empty_share:.1%} of the data set's pixels are 0 as stored, and below {LEAST_EMPTY:.0%} they "
+            "are dark rather than empty"
+        )
+    return "the map is 0 on empty pixels by its definition" if method in FROM_NOTHING else None
+
+
+def vulnerable_against_safe(evidence: SaliencyEvidence, method: str) -> dict[str, Any]:
+    """Vulnerable against safe: mass on the background beyond the background's share, and deletion curves."""
+    found, half = evidence.relevance[method], len(evidence.compared.ids) // 2
+    entry: dict[str, Any] = {"background": None}
+    if no_background(evidence.mapper, method) is None:
+        assert found.background is not None and found.background_mass is not None
+        mass, share = _over_members(evidence, found.background_mass), found.background.mean(1)
+        entry["background"] = {
+            **two_groups(mass[:half], mass[half:]),
+            "excess": two_groups((mass - share)[:half], (mass - share)[half:]),
+            "share": {"vulnerable": float(share[:half].mean()), "safe": float(share[half:].mean())},
+        }
+    left = _over_members(evidence, deletion_share(found.deletion))
+    curves = np.stack([_over_members(evidence, found.deletion[..., k]) for k in range(len(FRACTIONS))], -1)
+    entry["deletion"] = {
+        **two_groups(left[:half], left[half:]),
+        "fractions": FRACTIONS.tolist(),
+        "curves": {
+            "vulnerable": np.nanmean(curves[:half], 0).tolist(), "safe": np.nanmean(curves[half:], 0).tolist()
+        },
+    }  # fmt: skip
+    return entry
+
+
+def completeness(evidence: SaliencyEvidence) -> dict[str, Any] | None:
+    """How far integrated gradients of the compared examples are from adding up; None where none were taken."""
+    found = evidence.relevance.get("integrated_gradients")
+    if found is None or found.gap is None:
+        return None
+    known = found.gap[np.isfinite(found.gap)]  # a logit of exactly 0 has no share
+    if not known.size:
+        return None
+    return {
+        "tolerance": TOLERANCE,
+        "most_steps": evidence.mapper.most_steps,
+        "share_within": float((known <= TOLERANCE).mean()),
+        "median": float(np.median(known)),
+        "largest": float(known.max()),
+    }
+
+
+def two_groups(vulnerable: np.ndarray, safe: np.ndarray) -> dict[str, Any]:
+    """Means over examples and their difference, with 95 % intervals that let examples vary (Welch)."""
+    sides, out = [side[np.isfinite(side)] for side in (vulnerable, safe)], {}
+    errors = [side.var(ddof=1) / len(side) if len(side) > 1 else np.nan for side in sides]
+    for name, side, error in zip(("vulnerable", "safe"), sides, errors, strict=True):
+        reach = critical_value(len(side) - 1) * error**0.5 if len(side) > 1 else np.nan
+        mean = float(side.mean()) if len(side) else np.nan
+        out[name], out[f"{name}_ci"] = _known(mean), [_known(mean - reach), _known(mean + reach)]
+    difference = float(sides[0].mean() - sides[1].mean()) if all(map(len, sides)) else np.nan
+    total = errors[0] + errors[1]
+    parts = sum(e**2 / max(len(s) - 1, 1) for e, s in zip(errors, sides, strict=True))
+    reach = critical_value(total**2 / parts) * total**0.5 if parts > 0 else (0.0 if total == 0 else np.nan)
+    out["difference"] = _known(difference)
+    out["difference_ci"] = [_known(difference - reach), _known(difference + reach)]
+    return out
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def related(evidence: SaliencyEvidence, found: Counterfactual, count: int) -> dict[str, Any]:
+    """Of examples drawn at random: rank correlation of shift and vulnerability, and the shift at vulnerability's ends.
+
+    The galleries' examples are not among them unless drawn: chosen for their vulnerability, they would bias it.
+    """
+    vulnerability, shift = drawn_shifts(evidence, found)
+    known = np.isfinite(shift) & np.isfinite(vulnerability)
+    shift, vulnerability = shift[known], vulnerability[known]
+    count = min(count, len(shift) // 2)
+    if len(shift) < _FEWEST:
+        return {"spearman": None, "spearman_ci": None, "num_examples": len(shift), **two_groups(shift[:0], shift[:0])}
+    weights = np.vstack([np.ones((1, len(shift)), np.float32), resamples(len(shift), _RESAMPLES, 0)])
+    spearman = association(Ranked(shift, weights, 0.01), Ranked(vulnerability, weights, 0.01)).spearman
+    figure = correlation_figure(float(spearman[0]), crossed(spearman[1:], spearman[:1]))
+    order = np.argsort(vulnerability, kind="stable")
+    return {
+        "spearman": figure.value,
+        "spearman_ci": figure.ci,
+        "num_examples": len(shift),
+        **two_groups(shift[order[::-1][:count]], shift[order[:count]]),
+    }
+
+
+def drawn_shifts(evidence: SaliencyEvidence, found: Counterfactual) -> tuple[np.ndarray, np.ndarray]:
+    """``(vulnerability, shift)`` of the examples drawn at random."""
+    ids = evidence.spread.ids[: evidence.drawn]
+    return evidence.vulnerability[ids], np.asarray(found.shift, np.float64)[: evidence.drawn]
+
+
+def feature_shares(evidence: SaliencyEvidence) -> list[dict[str, Any]] | None:
+    """For tables: the features with the largest share of the maps' magnitude, vulnerable against safe."""
+    if evidence.mapper.images:
+        return None
+    name = "integrated_gradients" if "integrated_gradients" in evidence.relevance else next(iter(evidence.relevance))
+    magnitude = np.abs(evidence.relevance[name].maps).mean(0).reshape(len(evidence.compared.ids), -1)
+    share = magnitude / np.maximum(magnitude.sum(1, keepdims=True), 1e-12)
+    half = len(share) // 2
+    order = np.argsort(-share.mean(0), kind="stable")[:_BARS]
+    return [
+        {"feature": int(k), **two_groups(share[:half, k], share[half:, k])} for k in order
+    ]

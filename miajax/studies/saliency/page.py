@@ -1,0 +1,368 @@
+"""The report on saliency: where models look, and what their having seen an example changes."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from miajax.report import numbers, plots, provenance
+from miajax.report.numbers import Estimate, estimate
+from miajax.report.page import Block, Column, Details, Exhibit, Figure, Gallery, Page, Points, Prose, Section, Table
+from miajax.studies.saliency import pictures as saliency_pictures
+
+Json = Mapping[str, Any]
+_SHORT = 12
+_SOURCES = (
+    (
+        "M. Khalil, A. Blanco-Justicia, N. Jebreel, J. Domingo-Ferrer: Membership Inference Attacks Beyond "
+        "Overfitting, 2025.",
+        "https://arxiv.org/abs/2511.16792",
+    ),
+    ("R. Selvaraju and others: Grad-CAM, 2017.", "https://arxiv.org/abs/1610.02391"),
+    ("M. Sundararajan, A. Taly, Q. Yan: Axiomatic Attribution for Deep Networks, 2017.",
+     "https://arxiv.org/abs/1703.01365"),
+    ("D. Smilkov and others: SmoothGrad, 2017.", "https://arxiv.org/abs/1706.03825"),
+)  # fmt: skip
+_GROUPS = {
+    "vulnerable": "Most vulnerable", "safe": "Least vulnerable",
+    "nearest": "Nearest to their class's centroid", "farthest": "Farthest from their class's centroid",
+}  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SaliencyReportInputs:
+    """What the report is made from.
+
+    Attributes:
+      results, config, manifest, command: as for every report.
+      groups: ids of the galleries' examples.
+      pictures: ``[N, H, W, K]``, or None where there are none or they may not be shown.
+      labels, class_names: of the pool.
+      vulnerability: ``[N]``.
+      distance: ``[N]``, from the own class's centroid in one model's training set; NaN outside it.
+      maps: by method and id, the mean map over models.
+      counterfactuals: by method and id, mean maps of models that saw the example, that did not, and the difference.
+      shifts: by method, ``(vulnerability, shift)`` of the examples drawn.
+    """
+
+    results: Json
+    config: Json
+    manifest: Json
+    command: str
+    groups: Mapping[str, np.ndarray]
+    pictures: np.ndarray | None
+    labels: np.ndarray
+    class_names: Sequence[str]
+    vulnerability: np.ndarray
+    distance: np.ndarray
+    maps: Mapping[str, Mapping[int, np.ndarray]]
+    counterfactuals: Mapping[str, Mapping[int, tuple[np.ndarray, np.ndarray, np.ndarray]]]
+    shifts: Mapping[str, tuple[np.ndarray, np.ndarray]]
+
+
+def render_saliency_report(inputs: SaliencyReportInputs) -> str:
+    """Returns the report as one self-contained HTML document."""
+    results = inputs.results
+    fingerprint = str(inputs.manifest.get("fingerprint") or "")
+    counterfactual = _counterfactual_finding(results)
+    sections = [
+        Section("Summary", relevance_finding(results), [Prose([counterfactual + ".", _how(results)])]),
+        _relevance(results), _counterfactual(inputs), *_features(results), _galleries(inputs), _limits(results),
+        provenance.run_section(results, inputs.config, inputs.manifest, inputs.command), _sources(results),
+    ]  # fmt: skip
+    return Page(
+        kicker="Saliency of vulnerable predictions",
+        title=f"Where models look, on {results['dataset']}",
+        subtitle=relevance_finding(results) + ".",
+        facts=[
+            ("Data set", str(results["dataset"])),
+            ("Model", str(results["model"])),
+            ("Models of the run", numbers.count(results["num_valid"])),
+            ("Methods", numbers.count(len(results["methods"]))),
+            ("Fingerprint", fingerprint[:_SHORT]),
+        ],
+        banners=[] if inputs.pictures is not None or results["features"] is not None else [
+            "Examples are not shown: the data set is yours. --show_records shows them."
+        ],
+        sections=sections,
+        footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
+    ).html()
+
+
+def _named(method: str) -> str:
+    return {"grad_cam": "Grad-CAM", "smooth_grad": "SmoothGrad"}.get(method, method.replace("_", " "))
+
+
+def _estimate(entry: Json | None, name: str, missing: str = "") -> Estimate:
+    if entry is None:
+        return Estimate(None, None, missing)
+    return estimate(entry[name], entry[f"{name}_ci"], "Too few examples.", decimals=3)
+
+
+def _verdicts(results: Json) -> list[int]:
+    """Of every method, 1 where vulnerable examples have more mass on the background, -1 less, 0 not told apart."""
+    found = []
+    for entry in results["methods"].values():
+        excess = (entry["background"] or {}).get("excess")
+        if excess is not None and None not in excess["difference_ci"]:
+            low, high = excess["difference_ci"]
+            found.append(1 if low > 0 else -1 if high < 0 else 0)
+    return found
+
+
+def relevance_finding(results: Json) -> str:
+    """Whether vulnerable predictions rest on the background, in one sentence without its full stop."""
+    verdicts = _verdicts(results)
+    if not verdicts:
+        return _deletion_finding(results)
+    total, more, less = len(verdicts), verdicts.count(1), verdicts.count(-1)
+    if more == total:
+        return f"Vulnerable predictions rest more on the background than safe ones, by all {total} maps that can tell"
+    if less == total:
+        return f"Vulnerable predictions rest less on the background than safe ones, by all {total} maps that can tell"
+    if more == less == 0:
+        return "No map finds that vulnerable predictions rest more on the background than safe ones"
+    return (
+        f"Whether vulnerable predictions rest on the background depends on the map: more by {more} of {total}, "
+        f"less by {less}"
+    )
+
+
+def _deletion_finding(results: Json) -> str:
+    signs = []
+    for entry in results["methods"].values():
+        low, high = entry["deletion"]["difference_ci"]
+        signs.append(0 if low is None or high is None else 1 if low > 0 else -1 if high < 0 else 0)
+    faster, slower = signs.count(-1), signs.count(1)
+    if faster > slower and faster * 2 > len(signs):
+        return "The label's probability of vulnerable examples falls faster as the most relevant inputs go"
+    if slower > faster and slower * 2 > len(signs):
+        return "The label's probability of vulnerable examples falls more slowly as the most relevant inputs go"
+    return "Deleting the most relevant inputs does not clearly tell vulnerable from safe examples"
+
+
+def _how(results: Json) -> str:
+    count = len(results["groups"]["vulnerable"])
+    return (
+        f"Compared are the {count} most and the {count} least vulnerable examples by the AUC of their scaled logit "
+        f"among even models; maps are those of {results['map_models']} odd models, for the logit of the label, and "
+        "count where a model trained on the example."
+    )
+
+
+def _relevance(results: Json) -> Section:
+    methods = results["methods"]
+    rows = []
+    for name, entry in methods.items():
+        background = entry["background"]
+        excess = None if background is None else background["excess"]
+        why = results["background_not_measured"].get(name, "")
+        why = why[:1].upper() + why[1:] + "."
+        rows.append(
+            [
+                _named(name), _estimate(background, "vulnerable", why), _estimate(background, "safe", why),
+                _estimate(excess, "difference", why), _estimate(entry["deletion"], "vulnerable"),
+                _estimate(entry["deletion"], "safe"), _estimate(entry["deletion"], "difference"),
+            ]
+        )  # fmt: skip
+    columns = [
+        Column("Map"), Column("Background", "number", "vulnerable"), Column("Background", "number", "safe"),
+        Column("Difference", "number", "beyond the pixels' share"), Column("Left", "number", "vulnerable"),
+        Column("Left", "number", "safe"), Column("Difference", "number"),
+    ]  # fmt: skip
+    shares = next((e["background"]["share"] for e in methods.values() if e["background"] is not None), None)
+    text = (
+        "Background is the share of a map's magnitude on pixels where nothing is drawn"
+        + (f" ({numbers.percent(shares['vulnerable'])} of the pixels of vulnerable, {numbers.percent(shares['safe'])} "
+           "of safe examples)" if shares else "")
+        + ". Left is the mean probability of the label, over its start, while up to half of the pixels are deleted, "
+        "the most relevant first: the lower, the more the prediction rests on them."
+    )  # fmt: skip
+    blocks: list[Block] = [
+        Table(columns, rows, "Means over examples; brackets are 95 % intervals over examples."),
+        Figure(
+            plots.figure_to_data_uri(saliency_pictures.deletion_figure(methods)),
+            "Deletion curves by map. " + _deletion_finding(results), _deletion_finding(results) + ".",
+        ),
+        Prose([text, *_completeness(results)]),
+    ]
+    return Section(
+        "Relevance", relevance_finding(results), blocks,
+        [
+            "Background is what is empty, not what is irrelevant: a stroke's edge can matter.",
+            "The two groups differ in class and difficulty too; nothing here says which of it makes the difference.",
+        ],
+    )  # fmt: skip
+
+
+def _completeness(results: Json) -> list[str]:
+    found = results["completeness"]
+    if found is None:
+        return []
+    return [
+        "Integrated gradients should add up to the change of the logit from nothing to the example: with at most "
+        f"{numbers.count(found['most_steps'])} points, {numbers.percent(found['share_within'])} of the maps do to "
+        f"{found['tolerance']:g} of the logit; the median gap is {found['median']:.2g} of it, the largest "
+        f"{found['largest']:.2g} (large where the logit is near 0). --most_steps allows more."
+    ]
+
+
+def _counterfactual_finding(results: Json) -> str:
+    """One sentence on the first method, chosen before anything is measured; the others' figures stand beside it."""
+    (name, entry), *others = results["counterfactual"].items()
+    if entry["spearman"] is None:
+        return "Too few models on each side to tell what having seen an example changes"
+    low, high = entry["spearman_ci"]
+    interval = "; ".join(_spearman(*each) for each in ((name, entry), *others))
+    if low > 0:
+        return f"The more vulnerable an example, the more its presence in training moves where models look ({interval})"
+    if high < 0:
+        return f"The more vulnerable an example, the less its presence in training moves where models look ({interval})"
+    return f"How far presence in training moves a map is not clearly related to vulnerability ({interval})"
+
+
+def _spearman(name: str, entry: Json) -> str:
+    if entry["spearman"] is None:
+        return f"{_named(name)} unknown"
+    low, high = entry["spearman_ci"]
+    return f"Spearman {entry['spearman']:.2f} [{low:.2f}, {high:.2f}] by {_named(name)}"
+
+
+def _counterfactual(inputs: SaliencyReportInputs) -> Section:
+    results = inputs.results
+    rows = [
+        [
+            _named(name), estimate(entry["spearman"], entry["spearman_ci"], "Too few models on a side.", decimals=3),
+            _estimate(entry, "vulnerable"), _estimate(entry, "safe"), _estimate(entry, "difference"),
+            entry["num_examples"],
+        ]
+        for name, entry in results["counterfactual"].items()
+    ]  # fmt: skip
+    columns = [
+        Column("Map"), Column("Spearman", "number", "shift and vulnerability"), Column("Shift", "number", "vulnerable"),
+        Column("Shift", "number", "safe"), Column("Difference", "number"), Column("Examples", "count"),
+    ]  # fmt: skip
+    finding = _counterfactual_finding(results)
+    blocks: list[Block] = [
+        Figure(
+            plots.figure_to_data_uri(saliency_pictures.shift_figure(inputs.shifts)),
+            "Shift of each example's map against its vulnerability. " + finding,
+            "One point an example, drawn at random. A shift of 1 moves the mean map as far as two models differ; "
+            "0 is no change.",
+        ),
+        Table(
+            columns, rows, "Maps of unit length, examples drawn at random. Brackets are 95 % intervals over examples."
+        ),
+    ]
+    for name, found in inputs.counterfactuals.items():
+        if inputs.pictures is None:
+            continue
+        exhibits = [_triple(inputs, int(i), found[int(i)]) for i in inputs.groups["vulnerable"] if int(i) in found]
+        blocks.append(
+            Gallery(
+                exhibits, f"{_named(name)}: the most vulnerable examples",
+                "Below each: mean map of models that saw it; of models that did not; the difference. Red speaks for "
+                "the label, blue against it.",
+            )
+        )
+    return Section(
+        "Counterfactual", finding, blocks,
+        ["The shift is estimated without bias, so that it can be negative where nothing changes."],
+    )  # fmt: skip
+
+
+def _triple(inputs: SaliencyReportInputs, i: int, maps: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Exhibit:
+    assert inputs.pictures is not None
+    picture, shape = inputs.pictures[i], inputs.pictures.shape[1:]
+    largest = max(float(np.nanmax(np.abs(a.reshape(*shape[:2], -1).sum(-1)), initial=0.0)) for a in maps)
+    drawn = [saliency_pictures.signed(np.nan_to_num(a), shape, largest) for a in maps]
+    told = f"example {i}: maps of models that saw it, that did not, and the difference"
+    return Exhibit(
+        _title(inputs, i), [_auc(inputs, i)], [(saliency_pictures.plain(picture), f"example {i}")],
+        (saliency_pictures.strip(drawn), told),
+    )
+
+
+def _auc(inputs: SaliencyReportInputs, i: int) -> str:
+    auc = numbers.finite(inputs.vulnerability[i])
+    return "AUC unknown" if auc is None else f"AUC {auc:.2f}"
+
+
+def _title(inputs: SaliencyReportInputs, i: int) -> str:
+    names = inputs.class_names
+    return f"{i}: {names[inputs.labels[i]] if len(names) else inputs.labels[i]}"
+
+
+def _galleries(inputs: SaliencyReportInputs) -> Section:
+    blocks: list[Block] = []
+    order = ", ".join(map(_named, inputs.maps))
+    for group, ids in inputs.groups.items():
+        exhibits = []
+        for i in map(int, ids):
+            distance = numbers.finite(inputs.distance[i])
+            lines = [_auc(inputs, i), *([] if distance is None else [f"distance {distance:.3g}"])]
+            if inputs.pictures is None:
+                exhibits.append(Exhibit(_title(inputs, i), lines))
+                continue
+            picture = inputs.pictures[i]
+            overlays = [saliency_pictures.overlay(picture, maps[i]) for maps in inputs.maps.values()]
+            told = f"example {i} under the maps {order}"
+            exhibits.append(
+                Exhibit(
+                    _title(inputs, i), lines, [(saliency_pictures.plain(picture), f"example {i}")],
+                    (saliency_pictures.strip(overlays), told),
+                )
+            )  # fmt: skip
+        blocks.append(Gallery(exhibits, _GROUPS[group]))
+    centroid = inputs.results["centroid"]
+    space = {"feature": "penultimate features", "logit": "logits"}[centroid["space"]]
+    where = f"Near and far are meant in the {space} of model {centroid['model']}, class by class of its training set."
+    caption = "Ids, vulnerability and distance only."
+    if inputs.pictures is not None:
+        caption = f"Below each example its maps: {order}. Redder is more relevant; means over models."
+    apart = inputs.vulnerability[inputs.groups["farthest"]], inputs.vulnerability[inputs.groups["nearest"]]
+    known = [side[np.isfinite(side)] for side in apart]
+    finding = "Examples at the extremes of vulnerability and of distance"
+    if all(map(len, known)):
+        far, near = (float(side.mean()) for side in known)
+        finding = (
+            f"The {len(known[0])} examples farthest from their class's centroid have a mean AUC of {far:.2f}, the "
+            f"{len(known[1])} nearest {near:.2f}"
+        )
+    return Section(
+        "Examples", finding,
+        [Prose([caption, where]), *blocks],
+        ["A few chosen extremes show what maps look like; the tables above carry the comparison."],
+    )  # fmt: skip
+
+
+def _features(results: Json) -> list[Section]:
+    features = results["features"]
+    if features is None:
+        return []
+    intervals = [feature["difference_ci"] for feature in features if None not in feature["difference_ci"]]
+    told = sum(low > 0 or high < 0 for low, high in intervals)
+    finding = f"{told} of the {len(features)} features that maps rest on most weigh otherwise in vulnerable examples"
+    figure = Figure(
+        plots.figure_to_data_uri(saliency_pictures.feature_figure(features)), finding,
+        "Mean share of the magnitude of integrated gradients; lines are 95 % intervals over examples.",
+    )
+    return [Section("Features", finding, [figure], ["Intervals hold for one feature at a time."])]
+
+
+def _limits(results: Json) -> Section:
+    points = [
+        "Maps are explanations of a logit, not of an attack; methods disagree, and none is the truth.",
+        "Intervals let examples vary; all rest on the same models.",
+        "They hold for this data, recipe and network.",
+    ]
+    blocks: list[Block] = [Points(points, "What to bear in mind")]
+    if results["notes"]:
+        blocks.append(Details("Notes", [Points([str(note) for note in results["notes"]])]))
+    return Section("Limits", "Maps show where a model looks, not why", blocks)
+
+
+def _sources(results: Json) -> Section:
+    version = (results.get("versions") or {}).get("miajax") or ""
+    return Section("Sources", "Whose maps and claim these are", provenance.citation_blocks(version, _SOURCES))

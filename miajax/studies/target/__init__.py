@@ -1,0 +1,1 @@
+"""One model trained elsewhere, in front of a campaign's shadow models."""

@@ -1,0 +1,178 @@
+"""One more model in front of a campaign's shadow models: it is no shadow itself, so all of them judge it."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool
+
+from miajax.attacks.label_only import label_ratio_scores
+from miajax.attacks.options import AttackOptions
+from miajax.attacks.registry import ATTACKS, run_attacks, why_not
+from miajax.campaign.run import Campaign
+from miajax.metrics.rows import rank_rows
+from miajax.metrics.summary import summarise
+from miajax.signals.bundle import Signals
+from miajax.studies.target.channel import Channel
+from miajax.studies.target.file import Target
+
+LABEL_RATIO = "label_ratio"
+_UNDECIDED = {"lira_online", "lira_online_fullcov", "lira_offline"}  # divide by a variance of their own; 0 is neutral
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class WithTarget:
+    """Shadow models and, in the last row, the target, on the audited examples, through the target's channel.
+
+    Attributes:
+      signals: ``[M + 1, K, ...]``.
+      member: ``bool[M + 1, K]``.
+      valid: ``bool[M + 1]``; the target is.
+      correct: ``bool[M + 1, K]``, also in ``signals``.
+      saturates: whether the channel makes unequal answers equal.
+    """
+
+    signals: Signals
+    member: Bool[np.ndarray, "models examples"]
+    valid: Bool[np.ndarray, " models"]
+    correct: Bool[np.ndarray, "models examples"]
+
+    saturates: bool = False
+
+    def last(self) -> "WithTarget":
+        """The target alone."""
+        fields = {name: getattr(self.signals, name) for name in ("scaled_logit", "correct", "logits")}
+        cut = {name: None if array is None else array[-1:] for name, array in fields.items()}
+        return WithTarget(self.signals._replace(**cut), self.member[-1:], self.valid[-1:], self.correct[-1:])
+
+
+def put_before(campaign: Campaign, target: Target, channel: Channel) -> WithTarget:
+    """The campaign's models as the target's channel shows them, and the target as one model more."""
+    ids, labels = target.ids, campaign.setup.dataset.labels[target.ids]
+    num_models = len(campaign.member)
+    own = channel.target(target, labels)
+    queries = 1 if own.scaled_logit is None else own.scaled_logit.shape[-1]
+    correct = np.zeros((num_models + 1, len(ids)), bool)
+    correct[:-1] = campaign.correct[:, ids]
+    correct[-1] = own.correct
+    phi = logits = None
+    if own.scaled_logit is not None and own.logits is not None:
+        phi = np.full((num_models + 1, len(ids), queries), np.nan, np.float32)
+        phi[-1] = own.scaled_logit
+        if (campaign.folder.path / "logits").is_dir():
+            logits = np.full((*phi.shape, own.logits.shape[-1]), np.nan, np.float32)
+            logits[-1] = own.logits
+            for models, part in campaign.folder.parts("logits", num_models):
+                for model, values in zip(models, part, strict=True):
+                    if campaign.valid[model]:
+                        seen = channel.logits(values[ids, :queries], labels)
+                        phi[model], logits[model], correct[model] = seen.scaled_logit, seen.logits, seen.correct
+        else:
+            phi[:-1] = channel.scaled_logit(campaign.signals[:, ids, :queries])
+    features = campaign.setup.dataset.features[ids].reshape(len(ids), -1)
+    signals = Signals(phi, correct, labels, logits, features=features)  # type: ignore[arg-type]
+    member = np.concatenate([campaign.member[:, ids], target.member[None]])
+    return WithTarget(signals, member, np.append(campaign.valid, True), correct, channel.bound is not None)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Attacked:
+    """What all possible attacks found.
+
+    Attributes:
+      scores: ``{attack: float32[K]}`` of the target.
+      shadow_scores: ``{attack: float32[M, K]}`` of the shadow models, without the target among their shadows; attacks
+        that train something for each target are missing.
+      skipped: ``{attack: reason}`` of those that could not be run.
+      notes: on what scores are missing.
+    """
+
+    scores: dict[str, np.ndarray]
+    shadow_scores: dict[str, np.ndarray]
+    skipped: dict[str, str]
+    notes: list[str]
+
+
+def attack_target(stacked: WithTarget, names: Sequence[str], options: AttackOptions) -> Attacked:
+    """Runs those of the named attacks that the signals allow; on classes alone, the label ratio too.
+
+    Shadow models are scored without the target among their own shadows. Attacks that train something for each target
+    are run on the one target only, which also spares their training for every shadow model.
+    """
+    skipped: dict[str, str] = {}
+    last = stacked.last()
+    without = stacked.valid & (np.arange(len(stacked.valid)) < len(stacked.valid) - 1)  # the target shadows nobody
+    groups: list[tuple[WithTarget, list[str]]] = [(stacked, []), (last, [])]
+    for name in names:
+        attack = ATTACKS[name]
+        alone = not attack.pure and attack.min_in == attack.min_out == 0
+        data, runnable = groups[alone]
+        reason = why_not(name, data.signals, data.member, data.valid)
+        if reason:
+            skipped[name] = reason
+        else:
+            runnable.append(name)
+    signals, member = stacked.signals, stacked.member
+    found = {name: run[0] for name, run in run_attacks(groups[0][1], signals, member, stacked.valid, options).items()}
+    known = [name for name in groups[0][1] if not why_not(name, signals, member, without)]
+    others = {name: run[0] for name, run in run_attacks(known, signals, member, without, options).items()}
+    if signals.scaled_logit is None and stacked.valid.sum() > 1:
+        found[LABEL_RATIO] = np.asarray(label_ratio_scores(stacked.correct, member, stacked.valid))
+        others[LABEL_RATIO] = np.asarray(label_ratio_scores(stacked.correct, member, without))
+    notes = []
+    if stacked.saturates:
+        for name in _UNDECIDED & set(found):
+            undecided = _settle(name, found[name], member, stacked.valid)[-1]
+            if name in others:
+                _settle(name, others[name], member, without)
+            if undecided.any():
+                notes.append(
+                    f"{name}: the shadow models of {undecided.sum()} examples all give one and the same rounded "
+                    "answer; such examples score 0, no evidence either way."
+                )
+    scores = {name: array[-1] for name, array in found.items()}
+    alone = run_attacks(groups[1][1], last.signals, last.member, last.valid, options)
+    scores |= {name: run[0][-1] for name, run in alone.items()}
+    for name in [n for n, own in scores.items() if not _both_sides(own, member[-1])]:
+        del scores[name]
+        skipped[name] = "has no score for both members and non-members of the target"
+    notes += [
+        f"{name}: {missing} of {len(own)} examples have no score (too few shadow models with or without them, or all "
+        "of those agree to the last digit); they are left out."
+        for name, own in scores.items()
+        if (missing := int((~np.isfinite(own)).sum()))
+    ]
+    return Attacked(scores, {name: array[:-1] for name, array in others.items()}, skipped, sorted(notes))
+
+
+def _settle(name: str, scores: np.ndarray, member: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Sets to 0, in place, the scores ``[M, K]`` that fail for want of variance alone, and says which."""
+    undecided = np.asarray(ATTACKS[name].scorable(member, valid)) & ~np.isfinite(scores)
+    scores[undecided] = 0.0
+    return undecided
+
+
+def _both_sides(scores: np.ndarray, member: np.ndarray) -> bool:
+    known = np.isfinite(scores)
+    return bool((known & member).any() and (known & ~member).any())
+
+
+def shadow_figures(scores: np.ndarray | None, auc: float, stacked: WithTarget) -> dict[str, Any] | None:
+    """The shadow models' own figures under an attack, and where the target stands among them."""
+    if scores is None:
+        return None
+    member, valid = stacked.member[:-1], stacked.valid[:-1]
+    known = np.isfinite(scores) & valid[:, None]
+    usable = (known & member).any(1) & (known & ~member).any(1)
+    if usable.sum() < 2:
+        return None
+    entry, _ = summarise(scores, member, valid)
+    ranked = rank_rows(np.where(known, scores, np.nan)[usable], member[usable])
+    aucs = ranked.auc(ranked.opponents_above())
+    return {
+        "num_shadows": int(usable.sum()),
+        "per_target": entry["per_target"],
+        "auc_range": [float(aucs.min()), float(aucs.max())],
+        "share_below_target": float((aucs < auc).mean()),
+    }

@@ -1,0 +1,219 @@
+"""The study of one model trained elsewhere: attacked with a run's shadow models, and compared with them."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from miajax.attacks.options import RMIA_PRESETS, AttackOptions, RmiaOptions
+from miajax.attacks.registry import ATTACKS
+from miajax.campaign.config import Setup
+from miajax.campaign.progress import Reporter, Silent
+from miajax.campaign.run import Campaign, run_campaign
+from miajax.campaign.stored import stored_config
+from miajax.errors import UserError
+from miajax.metrics.blind import blind_baseline, near_duplicates
+from miajax.metrics.roc import roc_curve, thin
+from miajax.metrics.summary import summarise
+from miajax.runs.atomic import write_npy, write_text
+from miajax.runs.tables import write_table
+from miajax.studies import common
+from miajax.studies.comparable import Check, behaviour, reasons, recipe_differences, recipe_of
+from miajax.studies.invocation import Invocation
+from miajax.studies.results import StudyResult
+from miajax.studies.target.attack import WithTarget, attack_target, put_before, shadow_figures
+from miajax.studies.target.channel import Channel
+from miajax.studies.target.file import Target, read_declaration, read_target
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TargetAudit(StudyResult):
+    """What the study found, besides the files it left.
+
+    Attributes:
+      scores: ``{attack: float32[K]}`` of the target, higher = member.
+    """
+
+    scores: common.Scores
+
+
+def run_audit_target(
+    run: Path,
+    target_file: Path,
+    declaration: Path | None = None,
+    out: Path | None = None,
+    attacks: Sequence[str] | None = None,
+    options: AttackOptions | None = None,
+    reporter: Reporter | None = None,
+    invocation: Invocation | None = None,
+) -> TargetAudit:
+    """Attacks a target from elsewhere with every attack that its answers allow, and writes what was found.
+
+    Args:
+      run: run folder of the shadow models; what is missing of it is trained.
+      target_file: see ``read_target``.
+      declaration: the target's recipe, see ``read_declaration``.
+      out: folder to write; ``<run>/targets/<name of target_file>`` if None.
+      attacks: names to run; all that the target's answers allow if None.
+      options: of the attacks; as published for the data set if None.
+      reporter: listens to the campaign.
+      invocation: how the study was called; from code if None.
+
+    Raises:
+      UserError: whatever is wrong with the run, the target's files or ``out``; nothing has been written then.
+    """
+    called = invocation or Invocation()
+    setup = Setup.of(stored_config(run))
+    target = read_target(target_file, setup.dataset, setup.config.queries)
+    recipe = recipe_of(setup)
+    declared = {} if declaration is None else read_declaration(declaration, recipe)
+    out = out or run / "targets" / target_file.stem
+    if (out / "manifest.json").exists():
+        raise UserError(
+            f"--out {out} is a run folder", expected="a folder for this audit", remedy="Choose another --out"
+        )
+    names = tuple(ATTACKS) if attacks is None else tuple(attacks)
+    if unknown := [name for name in names if name not in ATTACKS]:
+        raise UserError(f"--attacks {' '.join(unknown)} is unknown", expected="some of " + ", ".join(ATTACKS))
+    campaign = run_campaign(setup, run, reporter or Silent())
+
+    options = options or AttackOptions(rmia=RMIA_PRESETS.get(setup.dataset.name, RmiaOptions()))
+    labels = setup.dataset.labels[target.ids]
+    with called.timed("attack"):
+        channel = Channel.of(target, labels)
+        stacked = put_before(campaign, target, channel)
+        attacked = attack_target(stacked, names, options)
+        figures, shadows = {}, {}
+        unresolved: dict[str, None] = {}  # every attack has the same non-members: each remark once
+        for name, own in attacked.scores.items():
+            figures[name], about = summarise(own[None], target.member[None], np.ones(1, bool))
+            unresolved |= {remark.replace(" pooled over targets", ""): None for remark in about if "pooled" in remark}
+            shadows[name] = shadow_figures(attacked.shadow_scores.get(name), figures[name]["auc"], stacked)
+        phi = stacked.signals.scaled_logit
+        losses = None if phi is None else np.logaddexp(0.0, -np.asarray(phi[:, :, 0], np.float64))
+        checks = behaviour(stacked.correct, losses, stacked.member, stacked.valid)
+
+    dataset = setup.dataset
+    with called.timed("blind"):
+        blind = blind_baseline(dataset.features[target.ids], labels, target.member)
+        copies = near_duplicates(dataset.features[target.ids], target.member, dataset.test_features)
+        copies = _with_pool_ids(copies, target.ids)
+
+    results = _results(campaign, target, target_file, channel, stacked, recipe, declared, checks)
+    comparable = results["comparable"]
+    results |= {
+        "attacks": {name: entry | {"comparable": comparable} for name, entry in figures.items()},
+        "shadows": shadows,
+        "attacks_not_run": attacked.skipped,
+        "blind": blind,
+        "near_duplicates": copies,
+        "notes": [*campaign.notes, *_channel_notes(channel, results["answers"]), *attacked.notes, *unresolved],
+    }
+    with called.reporting(out, results):
+        _write(out, campaign, target, labels, attacked.scores, results, called.command)
+    return TargetAudit(out, results, attacked.scores)
+
+
+def _with_pool_ids(copies: dict[str, Any], ids: np.ndarray) -> dict[str, Any]:
+    """The same with members and non-members named by their number in the pool."""
+    for name in ("non_members", "test"):
+        if copies[name] is not None:
+            own = (lambda k: int(ids[k])) if name == "non_members" else int
+            pairs = copies[name]["closest"]
+            copies[name]["closest"] = [[own(one), int(ids[member]), apart] for one, member, apart in pairs]
+    return copies
+
+
+def _results(
+    campaign: Campaign,
+    target: Target,
+    file: Path,
+    channel: Channel,
+    stacked: WithTarget,
+    recipe: Mapping[str, Any],
+    declared: Mapping[str, Any],
+    checks: list[Check],
+) -> dict[str, Any]:
+    setup, config = campaign.setup, campaign.setup.config
+    phi, correct = stacked.signals.scaled_logit, stacked.correct[-1]
+    saturated = np.zeros(len(target.ids), bool) if phi is None else channel.saturated(np.asarray(phi)[-1, :, 0])
+    inside, outside = float(correct[target.member].mean()), float(correct[~target.member].mean())
+    why = reasons(checks) if checks else ["Fewer than 2 shadow models can be compared with the target."]
+    return {
+        "target": file.name,
+        "run": campaign.folder.manifest["fingerprint"],
+        "dataset": setup.dataset.name,
+        "model": setup.trainer.model.name,
+        "num_shadows": config.num_shadows,
+        "num_valid": int(campaign.valid.sum()),
+        "num_examples": len(target.ids),
+        "num_members": int(target.member.sum()),
+        "num_non_members": int((~target.member).sum()),
+        "train_accuracy": inside,
+        "test_accuracy": outside,
+        "generalization_gap": inside - outside,
+        "shadow_train_accuracy": float(np.nanmean(campaign.train_accuracy)),
+        "shadow_test_accuracy": float(np.nanmean(campaign.test_accuracy)),
+        "answers": {
+            "kind": target.kind,
+            "decimals": target.decimals,
+            "queries": 1 if phi is None else phi.shape[2],
+            "scaled_logit_bound": channel.bound,
+            "saturated_members": int(saturated[target.member].sum()),
+            "saturated_non_members": int(saturated[~target.member].sum()),
+        },
+        "comparable": not why,
+        "not_comparable": why,
+        "comparison": [dataclasses.asdict(check) for check in checks],
+        "declared": dict(declared),
+        "recipe_differences": recipe_differences(recipe, declared),
+        "recipe_undeclared": [name for name in recipe if name not in declared],
+        "device": campaign.folder.manifest["device"],
+        "versions": common.versions(),
+        "failed_models": [int(i) for i in np.flatnonzero(~campaign.valid)],
+    }
+
+
+def _channel_notes(channel: Channel, answers: Mapping[str, Any]) -> list[str]:
+    notes = []
+    if channel.kind == "labels":
+        notes.append(
+            "The target answers with classes only: attacks that need its confidence cannot be run, and its losses "
+            "cannot be compared with the shadow models'."
+        )
+    if channel.decimals is not None:
+        notes.append(
+            f"The target's probabilities are rounded to {channel.decimals} decimals; the shadow models' were rounded "
+            f"alike. Scaled logits beyond ±{channel.bound:.3g} cannot be told apart."
+        )
+    saturated = answers["saturated_members"] + answers["saturated_non_members"]
+    if saturated and channel.bound is not None:
+        notes.append(
+            f"{saturated} of the target's scaled logits lie at the bound ±{channel.bound:.3g} "
+            f"({answers['saturated_members']} of members, {answers['saturated_non_members']} of non-members): "
+            "they tie, and their true values are at least as extreme."
+        )
+    return notes
+
+
+def _write(
+    out: Path,
+    campaign: Campaign,
+    target: Target,
+    labels: np.ndarray,
+    scores: Mapping[str, np.ndarray],
+    results: dict[str, Any],
+    command: str,
+) -> None:
+    from miajax.studies.target.page import TargetReportInputs, render_target_report
+
+    for name, own in scores.items():
+        write_npy(out / "scores" / f"{name}.npy", own)
+    columns: dict[str, Any] = {"id": target.ids, "label": labels, "member": target.member}
+    write_table(out / "per_example.parquet", columns | {f"score_{name}": own for name, own in scores.items()})
+    rocs = {name: thin(roc_curve(own, target.member)) for name, own in scores.items()}
+    config = dataclasses.asdict(campaign.setup.config)
+    inputs = TargetReportInputs(results, config, campaign.folder.manifest, command, rocs)
+    write_text(out / "report.html", render_target_report(inputs))

@@ -1,0 +1,258 @@
+"""A campaign: resumed, grown, shared, refused; diverged models named."""
+
+import dataclasses
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from miajax.campaign import run as campaign_module
+from miajax.campaign.config import CampaignConfig, Setup
+from miajax.campaign.interrupt import Stopped
+from miajax.campaign.run import Incomplete, run_campaign
+from miajax.data.dataset import Dataset
+from miajax.errors import UserError
+from miajax.runs.checkpoints import load_tree
+from miajax.runs.folder import RunFolder
+from tests.studies.helpers import ROOT, bits, small
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    path = tmp_path_factory.mktemp("runs") / "undisturbed"
+    return run_campaign(small(), path)
+
+
+def test_membership_lies_on_disk_before_training(tmp_path, monkeypatch):
+    def no_training(*_):
+        raise RuntimeError("before training")
+
+    monkeypatch.setattr(campaign_module._Runner, "_train", no_training)
+    setup = small()
+    with pytest.raises(RuntimeError, match="before training"):
+        run_campaign(setup, tmp_path / "r")
+    np.testing.assert_array_equal(np.load(tmp_path / "r" / "membership.npy"), setup.membership())
+
+
+def test_signals_are_those_of_the_stored_logits_and_accuracies_follow(undisturbed):
+    run, labels = undisturbed.folder, undisturbed.setup.dataset.labels
+    logits = run.gather("logits", 16).astype(np.float64)[:, :, 0]
+    rows = np.arange(len(labels))
+    own = logits[:, rows, labels].copy()
+    logits[:, rows, labels] = -np.inf
+    others = np.log(np.exp(logits - logits.max(-1, keepdims=True)).sum(-1)) + logits.max(-1)
+    np.testing.assert_allclose(undisturbed.signals[:, :, 0], own - others, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(undisturbed.correct, own > logits.max(-1))
+    inside = [undisturbed.correct[m, undisturbed.member[m]].mean() for m in range(16)]
+    np.testing.assert_allclose(undisturbed.train_accuracy, inside)
+
+
+def test_running_again_trains_nothing(undisturbed):
+    again = run_campaign(undisturbed.setup, undisturbed.folder.path)
+    assert again.trained == 0
+    np.testing.assert_array_equal(again.signals, undisturbed.signals)
+
+
+def test_a_larger_campaign_trains_only_the_new_models(undisturbed, tmp_path):
+    before = run_campaign(small(6), tmp_path / "r")
+    grown = run_campaign(small(16), tmp_path / "r")
+    assert (before.trained, grown.trained) == (6, 10)
+    np.testing.assert_array_equal(grown.signals, undisturbed.signals)
+    smaller = run_campaign(small(4), tmp_path / "r")
+    assert smaller.trained == 0 and smaller.signals.shape[0] == 4 and "holds 16 models" in smaller.notes[-1]
+
+
+@pytest.mark.parametrize("changes", [{"parallel": "pmap"}, {"group": 16}, {"keep": ("logits",)}])
+def test_what_is_no_part_of_the_bits_changes_none(undisturbed, tmp_path, changes):
+    other = run_campaign(small(**changes), tmp_path / "r")
+    np.testing.assert_array_equal(other.signals, undisturbed.signals)
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        ("seed", {"seed": 1}),
+        ("member_fraction", {"member_fraction": 0.4}),
+        ("split", {"split": "bernoulli"}),
+        ("recipe.learning_rate", {"recipe": dataclasses.replace(small().config.recipe, learning_rate=0.05)}),
+        ("model.widths", {"model_options": dataclasses.replace(small().config.model_options, widths=(16,))}),
+        ("content_hash", {"data": dataclasses.replace(small().config.data, max_examples=299)}),
+    ],
+)
+def test_another_configuration_in_the_same_folder_is_refused_by_name(undisturbed, field, changes):
+    before = bits(undisturbed.folder.path)
+    with pytest.raises(UserError, match=field):
+        run_campaign(small(**changes), undisturbed.folder.path)
+    assert bits(undisturbed.folder.path) == before
+
+
+def test_parts_trained_apart_make_the_same_campaign(undisturbed, tmp_path):
+    for part in ("5:16", "0:2"):
+        with pytest.raises(Incomplete, match="still missing"):
+            run_campaign(small(models=part), tmp_path / "r")
+    rest = run_campaign(small(), tmp_path / "r")
+    assert rest.trained == 3
+    np.testing.assert_array_equal(rest.signals, undisturbed.signals)
+
+
+def test_an_unfinished_group_goes_on_from_its_checkpoint(undisturbed, tmp_path, monkeypatch):
+    class StopAfterFirstEpoch:
+        def __enter__(self):
+            return lambda: True
+
+        def __exit__(self, *_):
+            return False
+
+    with monkeypatch.context() as patch:
+        patch.setattr(campaign_module, "asked_to_stop", StopAfterFirstEpoch)
+        with pytest.raises(Stopped):
+            run_campaign(small(), tmp_path / "r")
+    assert list((tmp_path / "r" / "checkpoints").glob("in-progress-*"))
+    resumed = run_campaign(small(), tmp_path / "r")
+    np.testing.assert_array_equal(resumed.signals, undisturbed.signals)
+    assert not list((tmp_path / "r" / "checkpoints").glob("in-progress-*"))
+
+
+def test_kept_losses_are_those_of_every_epoch(undisturbed, tmp_path):
+    kept = run_campaign(small(keep=("losses",)), tmp_path / "r")
+    losses = kept.folder.gather("losses", 16)
+    assert losses.shape == (16, 3, 300)
+    np.testing.assert_array_equal(kept.signals, undisturbed.signals)
+    np.testing.assert_allclose(losses[:, -1], np.logaddexp(0, -kept.signals[:, :, 0]), rtol=1e-6)
+
+
+def test_kept_parameters_give_the_stored_logits(undisturbed):
+    run, trainer, data = undisturbed.folder, undisturbed.setup.trainer, undisturbed.setup.dataset
+    (first, *_) = run.done()
+    params, state = load_tree(run.path / "checkpoints" / f"{first.start:05d}-{first.stop - 1:05d}")
+    one = {name: {k: v[0] for k, v in layer.items()} for name, layer in params.items()}
+    logits, _ = trainer.model.apply(one, state, data.features, False, None)
+    np.testing.assert_allclose(logits, run.gather("logits", 1)[0, :, 0], rtol=1e-4, atol=1e-4)
+
+
+def exploding() -> Setup:
+    """Some models meet members that blow up their training."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(80, 4)).astype(np.float32), np.arange(80) % 2
+    x[0] = 1e25
+    config = CampaignConfig(num_shadows=8, recipe=dataclasses.replace(small().config.recipe, batch_size=20), chunk=2)
+    return Setup.of(config, Dataset("exploding", x, y, 2))
+
+
+def test_a_diverged_model_is_named_masked_and_never_averaged(tmp_path):
+    result = run_campaign(exploding(), tmp_path / "r")
+    saw = result.member[:, 0]
+    assert 0 < saw.sum() < 8
+    assert not result.valid[saw].any() and result.valid[~saw].all()
+    assert np.isnan(result.signals[saw]).all() and np.isfinite(result.signals[~saw]).all()
+    assert np.isnan(result.train_accuracy[saw]).all()
+    assert "Diverged models" in result.notes[0] and str(int(np.flatnonzero(saw)[0])) in result.notes[0]
+
+
+def test_a_changed_plan_is_recorded_and_told(tmp_path):
+    run_campaign(small(4), tmp_path / "r")
+    changed = run_campaign(small(8, chunk=4), tmp_path / "r")
+    assert any("chunk: 2 before, 4 now" in note for note in changed.notes)
+    (entry,) = RunFolder.open(tmp_path / "r").manifest["changed_plans"]
+    assert entry["plan"]["chunk"] == 4
+    assert entry["effect"]["models"] == 4
+    assert 0 <= entry["effect"]["max_difference"] < 0.1 and entry["effect"]["rank_correlation"] > 0.999
+    assert any("Effect of the changed plan on 4 models" in note for note in changed.notes)
+    assert entry["effect"]["on_scores"]["rank_correlation"] > 0.999
+    assert any("under global_threshold" in note and "TPR at FPR 0.01 from" in note for note in changed.notes)
+
+
+def test_a_plan_is_reused_when_a_run_goes_on(tmp_path):
+    run_campaign(small(4), tmp_path / "r")
+    grown = run_campaign(small(8, chunk=None), tmp_path / "r")
+    assert grown.plan.chunk == 2 and not grown.notes
+
+
+def test_a_group_that_does_not_fit_the_memory_is_halved_and_bits_stay(undisturbed, tmp_path, monkeypatch):
+    sizes = []
+
+    real = campaign_module.Programs
+
+    class Watched(real):
+        def __init__(self, setup, plan, width, *rest):
+            sizes.append(width)
+            super().__init__(setup, plan, width, *rest)
+
+        def device_bytes(self):
+            return self.width
+
+    monkeypatch.setattr(campaign_module, "Programs", Watched)
+    monkeypatch.setattr(campaign_module, "free_memory", lambda device: 40)
+    cut = run_campaign(small(64, group=64), tmp_path / "r")
+    assert sizes == [64, 32]
+    assert any("Groups were cut to 32 models" in note for note in cut.notes)
+    np.testing.assert_array_equal(cut.signals[:16], undisturbed.signals)
+
+
+def test_the_compilers_account_of_memory_grows_with_the_group(undisturbed):
+    plan = undisturbed.plan
+    small_one, large = (
+        campaign_module.Programs(undisturbed.setup, plan, width, ("logits",)).device_bytes() for width in (16, 64)
+    )
+    assert 0 < small_one < large
+
+
+CHILD = """
+import sys
+import jax
+jax.config.update("jax_num_cpu_devices", 2)
+from pathlib import Path
+from miajax.campaign.run import run_campaign
+from tests.studies.helpers import small
+run_campaign(small(24, group=4, checkpoint_minutes=0.0), Path(sys.argv[1]))
+"""
+
+
+def written(folder: Path) -> set[Path]:
+    """What a campaign has stored of its models so far, unfinished files too; a folder may vanish while it is read."""
+    return {Path(at) / name for at, _, names in os.walk(folder) for name in names if Path(at) != folder}
+
+
+@pytest.mark.slow
+def test_a_campaign_killed_at_random_moments_ends_with_the_same_bits(tmp_path):
+    uncached = {**os.environ, "JAX_ENABLE_COMPILATION_CACHE": "false"}  # else the runs to kill are over too soon
+
+    def child(path):
+        command = [sys.executable, "-c", CHILD, str(path)]
+        return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, env=uncached)
+
+    assert child(tmp_path / "whole").wait(timeout=300) == 0
+    reference = bits(tmp_path / "whole")
+    draws = random.Random(0)
+    begun = 0  # how many processes have trained something before they were killed
+    for _ in range(8):
+        before, process = written(tmp_path / "killed"), child(tmp_path / "killed")
+        while process.poll() is None and written(tmp_path / "killed") == before:
+            time.sleep(0.01)  # it imports, compiles, or trains towards the next thing to store
+        try:
+            process.wait(timeout=draws.uniform(0.0, 0.2))
+        except subprocess.TimeoutExpired:
+            os.kill(process.pid, signal.SIGKILL)
+            begun += 1
+        if process.wait() == 0:
+            break
+    else:
+        assert child(tmp_path / "killed").wait(timeout=300) == 0
+    assert begun >= 1
+    assert bits(tmp_path / "killed") == reference
+    leftovers = [p for p in (tmp_path / "killed").rglob("*") if ".partial-" in p.name or "checkpoint-tmp" in p.name]
+    assert not [p for p in leftovers if p.parent.name != "killed"]
+
+
+@pytest.mark.slow
+def test_two_processes_share_one_campaign(tmp_path):
+    whole = run_campaign(small(24, group=4), tmp_path / "whole")
+    both = [subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path / "shared")], cwd=ROOT) for _ in range(2)]
+    assert [process.wait(timeout=300) for process in both] == [0, 0]
+    np.testing.assert_array_equal(np.load(tmp_path / "shared" / "signals.npy"), whole.signals)

@@ -1,0 +1,104 @@
+"""Telling members from non-members without a model, and copies among them."""
+
+import numpy as np
+import pytest
+
+from miajax.metrics.blind import blind_baseline, near_duplicates
+
+
+def half(n: int, seed: int) -> np.ndarray:
+    member = np.zeros(n, bool)
+    member[np.random.default_rng(seed).permutation(n)[: n // 2]] = True
+    return member
+
+
+def test_random_membership_holds_one_half_as_often_as_promised():
+    held, aucs = [], []
+    for seed in range(60):
+        x = np.random.default_rng([seed, 1]).normal(size=(160, 6))
+        found = blind_baseline(x, np.arange(160) % 3, half(160, seed), quick=True, seed=seed)
+        held.append(not found["leaves_half"])
+        aucs.append(found["classifiers"]["linear"]["auc"])
+    assert np.mean(held) >= 0.9, "60 audits of a nominal 95 %: 54 or more with probability .98"
+    assert abs(np.mean(aucs) - 0.5) < 3 * np.std(aucs) / np.sqrt(60)
+
+
+def test_a_shift_of_the_features_is_seen_without_any_model():
+    member = half(400, 0)
+    x = np.random.default_rng(1).normal(size=(400, 5)) + 0.8 * member[:, None] * [1, 0, 0, 0, 0]
+    found = blind_baseline(x, np.zeros(400, int), member)
+    assert found["leaves_half"] and set(found["classifiers"]) == {"linear", "trees"}
+    exact = 0.7140  # Phi(0.8 / sqrt 2)
+    low, high = found["classifiers"]["linear"]["auc_ci"]
+    assert low < exact < high and low > 0.5
+
+
+def test_a_difference_that_no_line_separates_is_seen_by_the_trees():
+    member = half(500, 0)
+    x = np.random.default_rng(2).normal(size=(500, 4))
+    x[member, 0] = np.sign(x[member, 0]) * (1 + np.abs(x[member, 0]))
+    found = blind_baseline(x, np.zeros(500, int), member)
+    linear, trees = (found["classifiers"][name]["auc_ci"] for name in ("linear", "trees"))
+    assert linear[0] <= 0.5 <= linear[1] < trees[0] and found["leaves_half"]
+
+
+def test_members_of_other_classes_are_seen_from_labels_alone():
+    member = half(300, 3)
+    labels = np.where(member, np.arange(300) % 2, np.arange(300) % 4)
+    assert blind_baseline(np.zeros((300, 2)), labels, member, quick=True)["leaves_half"]
+
+
+def test_sides_that_are_told_apart_without_error_leave_one_half_most_clearly_of_all():
+    labels = np.arange(200) % 10
+    found = blind_baseline(np.zeros((200, 2)), labels, labels < 5)
+    for figure in found["classifiers"].values():
+        assert figure["auc"] == 1.0 and figure["auc_ci"][0] > 0.9
+    assert found["leaves_half"]
+
+
+def test_order_scale_and_dtype_of_features_do_not_matter_to_the_finding():
+    member = half(240, 0)
+    x = np.random.default_rng(4).integers(0, 255, (240, 3, 3, 1)).astype(np.uint8)
+    x[member, 0, 0] //= 4
+    for features in (x, x.astype(np.float32) * 1e6 + 1e3):
+        assert blind_baseline(features, np.zeros(240, int), member, quick=True)["leaves_half"]
+
+
+@pytest.mark.parametrize("members", [0, 1, 11, 12])
+def test_too_few_on_one_side_give_a_reason_instead_of_figures(members):
+    found = blind_baseline(np.random.default_rng(0).normal(size=(12, 2)), np.zeros(12, int), np.arange(12) < members)
+    assert found["leaves_half"] is None and found["classifiers"] == {} and "too few" in found["reason"]
+
+
+def test_exact_and_near_copies_are_counted_and_named():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(81, 300))
+    member = np.arange(81) < 40
+    x[50] = x[7]
+    x[60] = x[3] + 0.01 * rng.normal(size=300)
+    found = near_duplicates(x, member, test_features=np.stack([x[0], rng.normal(size=300)]))
+    assert (found["non_members"]["count"], found["non_members"]["exact"], found["non_members"]["near"]) == (41, 1, 2)
+    assert [pair[:2] for pair in found["non_members"]["closest"]] == [[50, 7], [60, 3]]
+    assert found["non_members"]["closest"][0][2] == 0.0
+    assert (found["test"]["exact"], found["test"]["near"]) == (1, 1)
+
+
+def test_copies_are_found_in_projections_of_many_features():
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (400, 18, 18, 1)).astype(np.uint8)
+    member = np.arange(400) % 2 == 0
+    x[1], x[3] = x[0], x[2]
+    x[3, 0, 0] ^= 1
+    found = near_duplicates(x, member)
+    assert found["non_members"]["exact"] == 1 and found["non_members"]["near"] == 2
+    assert [pair[:2] for pair in found["non_members"]["closest"]] == [[1, 0], [3, 2]]
+
+
+def test_distances_are_those_of_a_naive_search():
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(50, 6)) * [1, 10, 0.1, 5, 1, 0]
+    member = half(50, 1)
+    scaled = x / np.where(x.std(0) > 0, x.std(0), 1)
+    others = np.flatnonzero(~member)
+    naive = [min(np.linalg.norm(scaled[i] - scaled[j]) for j in np.flatnonzero(member)) for i in others]
+    assert near_duplicates(x, member)["median_distance"] == pytest.approx(np.median(naive), rel=1e-5)
