@@ -6,10 +6,14 @@ from collections.abc import Callable, Mapping
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from miajax.attacks.options import AttackOptions, LiraMode
+from miajax.attacks.options import AttackOptions
 from miajax.signals.bundle import AnyArray, Signals
 
-__all__ = ["Attack", "AttackOptions", "LiraMode", "shadow_counts", "sides"]
+SHADOWS = "shadow models"
+WITH_AND_WITHOUT = f"{SHADOWS} with and without the example"
+WITHOUT = f"{SHADOWS} without the example"
+REFERENCES = "reference examples"
+NOTHING = f"no {SHADOWS}"
 
 FamilyScores = Callable[
     [tuple[str, ...], Signals, Bool[AnyArray, "models examples"], Bool[AnyArray, " models"], AttackOptions],
@@ -22,28 +26,41 @@ class Attack:
     """One membership inference attack on every model of an ensemble.
 
     Attributes:
-      name: what tables and files call it.
+      name: what results, files and flags call it.
+      label: what tables and legends call it.
       family_scores: ``(names, signals, member, valid, options) -> {name: float32[M, N]}`` for any names of its family
         in one pass. Higher means member. Each model's row uses the other valid models as shadow models, never itself.
       family: attacks that share work.
       needs: the fields of ``Signals`` that it reads.
       min_in, min_out: the least shadow models, the target left out, with and without an example to score it.
-      knowledge: what the attacker must have.
+      requires: what the attacker must have beside the target's answers, in a few words, for tables.
+      knowledge: what the attacker must have, whole, to end a sentence.
       source: paper or code that the formula comes from.
       cost: what grows with what.
       pure: False where scoring trains something: it does not compile as a whole, and the order of models matters.
+      least_queries: views of an example from which on it differs from a cheaper attack.
+      few_queries: why it is left out below so many, in words that end a sentence.
     """
 
     name: str
+    label: str
     family_scores: FamilyScores
     family: str
     needs: tuple[str, ...]
     min_in: int
     min_out: int
+    requires: str
     knowledge: str
     source: str
     cost: str
     pure: bool = True
+    least_queries: int = 1
+    few_queries: str = ""
+
+    @property
+    def shadow_based(self) -> bool:
+        """Whether it learns from models beside the target."""
+        return self.requires.startswith(SHADOWS)
 
     def score(
         self,

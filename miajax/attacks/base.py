@@ -8,7 +8,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from miajax.attacks.attack import Attack, sides
+from miajax.attacks.attack import WITH_AND_WITHOUT, WITHOUT, Attack, sides
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.likelihood import log_likelihood, others_log_mean
 
@@ -33,12 +33,14 @@ _SOURCE = "Lassila et al. 2025 (arXiv 2505.24089)"
 _COST = "shadow models, even few; one pass over their logits for all targets"
 ATTACKS = (
     Attack(
-        "base_online", _family_scores, "base", ("logits", "labels"), 1, 1,
+        "base_online", "BASE online", _family_scores, "base", ("logits", "labels"), 1, 1,
+        requires=WITH_AND_WITHOUT,
         knowledge="shadow models trained with and without the example on data like the target's",
         source=_SOURCE, cost=_COST,
     ),
     Attack(
-        "base_offline", _family_scores, "base", ("logits", "labels"), 0, 1,
+        "base_offline", "BASE offline", _family_scores, "base", ("logits", "labels"), 0, 1,
+        requires=WITHOUT,
         knowledge="shadow models trained without the example on data like the target's",
         source=_SOURCE, cost=_COST,
     ),

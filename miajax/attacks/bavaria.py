@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from miajax.attacks.attack import Attack, sides
+from miajax.attacks.attack import WITH_AND_WITHOUT, Attack, sides
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.leave_one_out import LeaveOneOut, leave_one_out
 
@@ -134,13 +134,14 @@ def _family_scores(names, signals, member, valid, options):
     return {name: scores[name] for name in names}
 
 
-def _attack(name: str) -> Attack:
+def _attack(name: str, label: str) -> Attack:
     return Attack(
-        name, _family_scores, "bavaria", ("scaled_logit",), 0, 0,
+        name, label, _family_scores, "bavaria", ("scaled_logit",), 0, 0,
+        requires=WITH_AND_WITHOUT,
         knowledge="shadow models, even few, trained with and without some examples on data like the target's",
         source="Brännvall 2026 (arXiv 2603.11799); prior and update derived here",
         cost="shadow models; two passes over their scaled logits for all targets",
     )
 
 
-ATTACKS = (_attack("bavaria_t"), _attack("bavaria_n"))
+ATTACKS = (_attack("bavaria_t", "BaVarIA t"), _attack("bavaria_n", "BaVarIA n"))

@@ -2,7 +2,7 @@
 
 import jax
 
-from miajax.attacks.attack import Attack
+from miajax.attacks.attack import NOTHING, Attack
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.class_thresholds import less_class_thresholds
 from miajax.signals import scaled_logit as signals_of
@@ -35,13 +35,15 @@ def _family_scores(names, signals, member, valid, options):
 
 ATTACKS = (
     Attack(
-        "entropy", _family_scores, "entropy", ("logits", "labels"), 0, 0,
+        "entropy", "Entropy", _family_scores, "entropy", ("logits", "labels"), 0, 0,
+        requires=NOTHING,
         knowledge="the target's probabilities, not the label",
         source="Shokri et al. 2017 (arXiv 1610.05820), section VIII; Salem et al. 2019 (arXiv 1806.01246), adversary 3",
         cost="none beyond the queries",
     ),
     Attack(
-        "modified_entropy", _family_scores, "entropy", ("logits", "labels"), 0, 0,
+        "modified_entropy", "Modified entropy", _family_scores, "entropy", ("logits", "labels"), 0, 0,
+        requires=NOTHING,
         knowledge="the target's probabilities",
         source="Song and Mittal 2021 (arXiv 2003.10595), equation 8",
         cost="none beyond the queries",

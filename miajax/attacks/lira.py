@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from miajax.attacks.attack import Attack, sides
+from miajax.attacks.attack import WITH_AND_WITHOUT, WITHOUT, Attack, sides
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.leave_one_out import leave_one_out
 from miajax.attacks.lira_official import official_scores
@@ -104,20 +104,19 @@ def _family_scores(names, signals, member, valid, options):
     return {name: scores[name] for name in names}
 
 
-def _variant(name: str, min_in: int, min_out: int, knowledge: str) -> Attack:
+def _variant(name: str, label: str, min_in: int, min_out: int, requires: str) -> Attack:
     return Attack(
-        name, _family_scores, "lira", ("scaled_logit",), min_in, min_out,
-        knowledge=knowledge,
+        name, label, _family_scores, "lira", ("scaled_logit",), min_in, min_out,
+        requires=requires,
+        knowledge=requires.replace("models", "models trained") + " on data like the target's",
         source="Carlini et al. 2022 (arXiv 2112.03570); tensorflow/privacy research/mi_lira_2021",
         cost="shadow models; one pass over their scaled logits for all targets and all variants",
     )
 
 
-_ONLINE = "shadow models trained with and without the example on data like the target's"
-_OFFLINE = "shadow models trained without the example on data like the target's"
 ATTACKS = (
-    _variant("lira_online", 2, 2, _ONLINE),
-    _variant("lira_online_fixed", 1, 1, _ONLINE),
-    _variant("lira_offline", 0, 2, _OFFLINE),
-    _variant("lira_offline_fixed", 0, 1, _OFFLINE),
+    _variant("lira_online", "LiRA online", 2, 2, WITH_AND_WITHOUT),
+    _variant("lira_online_fixed", "LiRA online (fixed variance)", 1, 1, WITH_AND_WITHOUT),
+    _variant("lira_offline", "LiRA offline", 0, 2, WITHOUT),
+    _variant("lira_offline_fixed", "LiRA offline (fixed variance)", 0, 1, WITHOUT),
 )

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from miajax.attacks.attack import Attack, sides
+from miajax.attacks.attack import WITH_AND_WITHOUT, Attack, sides
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.leave_one_out import leave_one_out
 
@@ -68,9 +68,12 @@ def _family_scores(names, signals, member, valid, options):
 
 ATTACKS = (
     Attack(
-        "lira_online_fullcov", _family_scores, "lira_fullcov", ("scaled_logit",), 2, 2,
+        "lira_online_fullcov", "LiRA online (full covariance)", _family_scores, "lira_fullcov", ("scaled_logit",), 2, 2,
+        requires=WITH_AND_WITHOUT,
         knowledge="shadow models trained with and without the example on data like the target's",
         source="Carlini et al. 2022 (arXiv 2112.03570), its views under one joint Gaussian; shrinkage derived here",
         cost="shadow models; elimination of a Q x Q covariance per cell",
+        least_queries=2,
+        few_queries="takes several queries; with one it is lira_online",
     ),
 )

@@ -16,7 +16,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
-from miajax.attacks.attack import Attack
+from miajax.attacks.attack import REFERENCES, Attack
 from miajax.attacks.options import QuantileOptions
 from miajax.signals.scaled_logit import hinge
 
@@ -141,7 +141,8 @@ def _family_scores(names, signals, member, valid, options):
 
 ATTACKS = (
     Attack(
-        "quantile", _family_scores, "quantile", ("logits", "labels", "features"), 0, 0,
+        "quantile", "Quantile regression", _family_scores, "quantile", ("logits", "labels", "features"), 0, 0,
+        requires=REFERENCES,
         knowledge="examples like the target's that it did not train on, and the target's margin on them",
         source="Bertran et al. 2023 (arXiv 2307.03694); amazon-science/quantile-mia",
         cost="a small network per target and fold, no shadow model",

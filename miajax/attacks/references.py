@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
-from miajax.attacks.attack import Attack, sides
+from miajax.attacks.attack import REFERENCES, WITHOUT, Attack, sides
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.leave_one_out import leave_one_out
 from miajax.attacks.options import CalibrationOptions
@@ -96,19 +96,22 @@ def _calibrated_scores(names, signals, member, valid, options):
 
 ATTACKS = (
     Attack(
-        "attack_p", _attack_p_scores, "attack_p", ("scaled_logit",), 0, 0,
+        "attack_p", "Attack-P", _attack_p_scores, "attack_p", ("scaled_logit",), 0, 0,
+        requires=REFERENCES,
         knowledge="the target's loss on the example and on a population without the target's members",
         source="Ye et al. 2022 (arXiv 2111.09679), attack P; privacytrustlab/ml_privacy_meter",
         cost="queries of the population; a sort of it per target",
     ),
     Attack(
-        "attack_r", _attack_r_scores, "attack_r", ("scaled_logit",), 0, 1,
+        "attack_r", "Attack-R", _attack_r_scores, "attack_r", ("scaled_logit",), 0, 1,
+        requires=WITHOUT,
         knowledge="shadow models trained without the example on data like the target's",
         source="Ye et al. 2022 (arXiv 2111.09679), attack R; privacytrustlab/ml_privacy_meter",
         cost="shadow models; all pairs of models per example",
     ),
     Attack(
-        "calibrated", _calibrated_scores, "calibrated", ("scaled_logit",), 0, 1,
+        "calibrated", "Calibrated difficulty", _calibrated_scores, "calibrated", ("scaled_logit",), 0, 1,
+        requires=WITHOUT,
         knowledge="shadow models trained without the example on data like the target's",
         source="Watson et al. 2022 (arXiv 2111.08440)",
         cost="shadow models, even one; one pass over their scaled logits for all targets",

@@ -1,7 +1,8 @@
-"""All attacks by name, and the one way to run them with their requirements checked."""
+"""All attacks by name, ours and those added from outside, and the one way to run them, requirements checked."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 
@@ -18,15 +19,51 @@ from miajax.attacks import (
     training_signals,
 )
 from miajax.attacks.attack import Attack, shadow_counts
+from miajax.attacks.from_function import PlainScores, attack_from
 from miajax.attacks.options import AttackOptions
 from miajax.errors import UserError
+from miajax.plugins import Registry
 from miajax.signals.bundle import AnyArray, Signals
 
 _FAMILIES = (
     threshold, entropy, lira, lira_fullcov, references, rmia, base, bavaria, quantile, training_signals,
 )
-ATTACKS: dict[str, Attack] = {attack.name: attack for family in _FAMILIES for attack in family.ATTACKS}
+
+
+def _as_attack(thing: Any, name: str, origin: Mapping[str, str]) -> Attack:
+    if isinstance(thing, Attack):
+        return thing if thing.name == name else dataclasses.replace(thing, name=name)
+    if callable(thing):
+        return attack_from(cast(PlainScores, thing), name=name)
+    raise UserError(
+        f"attack {name} is a {type(thing).__name__}",
+        expected="a miajax.Attack, or a function of (signals, member, valid) that returns scores [M, N]",
+        remedy="CONTRIBUTING.md shows both",
+    )
+
+
+ATTACKS: Registry[Attack] = Registry(
+    "attack", "--attacks", ((attack.name, attack) for family in _FAMILIES for attack in family.ATTACKS), _as_attack
+)
+BASELINE = threshold.ATTACKS[0].name  # one threshold for all examples: what an attack has to beat
 _OF_EXAMPLES = ("labels", "features")  # signals without a row per model
+
+
+def register_attack(attack: Attack | PlainScores, **described: Any) -> Attack:
+    """Adds an attack from outside the package: it then stands in tables, reports, contests and ``--attacks``.
+
+    Args:
+      attack: an ``Attack``, or a function that ``attack_from`` takes.
+      **described: the keywords of ``attack_from``, for a function.
+
+    Returns:
+      The attack.
+
+    Raises:
+      UserError: its name is taken.
+    """
+    made = attack if isinstance(attack, Attack) else attack_from(attack, **described)
+    return ATTACKS.register(made.name, made)
 
 
 @dataclasses.dataclass(frozen=True)

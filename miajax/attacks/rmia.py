@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from miajax.attacks.attack import Attack, sides
+from miajax.attacks.attack import REFERENCES, WITH_AND_WITHOUT, WITHOUT, Attack, sides
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.likelihood import log_likelihood, others_log_mean
 from miajax.attacks.options import AttackOptions
@@ -147,12 +147,14 @@ _SOURCE = "Zarifzadeh et al. 2024 (arXiv 2312.03262); privacytrustlab/ml_privacy
 _COST = "shadow models, even few; a sort of the population per target"
 ATTACKS = (
     Attack(
-        "rmia_online", _family_scores, "rmia", ("logits", "labels"), 1, 1,
+        "rmia_online", "RMIA online", _family_scores, "rmia", ("logits", "labels"), 1, 1,
+        requires=f"{WITH_AND_WITHOUT}, {REFERENCES}",
         knowledge="shadow models trained with and without the example, and a population, on data like the target's",
         source=_SOURCE, cost=_COST,
     ),
     Attack(
-        "rmia_offline", _family_scores, "rmia", ("logits", "labels"), 0, 1,
+        "rmia_offline", "RMIA offline", _family_scores, "rmia", ("logits", "labels"), 0, 1,
+        requires=f"{WITHOUT}, {REFERENCES}",
         knowledge="shadow models trained without the example, and a population, on data like the target's",
         source=_SOURCE, cost=_COST,
     ),

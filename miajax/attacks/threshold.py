@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from miajax.attacks.attack import Attack
+from miajax.attacks.attack import NOTHING, Attack
 from miajax.attacks.blocks import block_width, map_examples
 
 
@@ -24,13 +24,15 @@ def _gap(names, signals, member, valid, options):
 
 ATTACKS = (
     Attack(
-        "global_threshold", _global_threshold, "threshold", ("scaled_logit",), 0, 0,
+        "global_threshold", "Global threshold", _global_threshold, "threshold", ("scaled_logit",), 0, 0,
+        requires=f"one threshold for all examples; {NOTHING}",
         knowledge="the target's confidence in the label",
         source="Yeom et al. 2018 (arXiv 1709.01604); a threshold on the loss, which falls as the scaled logit grows",
         cost="none beyond the queries",
     ),
     Attack(
-        "gap", _gap, "threshold", ("correct",), 0, 0,
+        "gap", "Gap (right or wrong)", _gap, "threshold", ("correct",), 0, 0,
+        requires=f"the predicted label; {NOTHING}",
         knowledge="the target's predicted class",
         source="Yeom et al. 2018 (arXiv 1709.01604): right means member, so its advantage is the generalisation gap",
         cost="none beyond one query",

@@ -32,19 +32,23 @@ def _gradient_scores(names, signals, member, valid, options):
 
 ATTACKS = (
     Attack(
-        "loss_trace_iqr", _loss_trace_scores, "loss_trace", ("losses",), 0, 0,
+        "loss_trace_iqr", "Loss trace IQR", _loss_trace_scores, "loss_trace", ("losses",), 0, 0,
+        requires="the loss after every epoch",
         knowledge="the example's loss after every epoch of the target's training",
         source="LT-IQR, Pollock et al. 2024 (arXiv 2411.05743)",
         cost="a forward pass over the pool per epoch",
     ),
     Attack(
-        "gradient_norm", _gradient_scores, "gradient", ("gradient_norm",), 0, 0,
+        "gradient_norm", "Gradient norm", _gradient_scores, "gradient", ("gradient_norm",), 0, 0,
+        requires="the parameters",
         knowledge="the target's weights",
         source="Nasr et al. 2019 (arXiv 1812.00910), section VI: gradients of members are smaller",
         cost="a backward pass over the pool",
     ),
     Attack(
-        "input_gradient_norm", _gradient_scores, "gradient", ("input_gradient_norm",), 0, 0,
+        "input_gradient_norm", "Gradient norm by the input", _gradient_scores, "gradient",
+        ("input_gradient_norm",), 0, 0,
+        requires="the parameters",
         knowledge="the target's weights",
         source="Shokri et al. 2021 (arXiv 1907.00164): gradients by the input as explanations",
         cost="a backward pass over the pool",

@@ -1,10 +1,7 @@
 """A user's own network: from a file or from code, as a pair of functions, a Linen module or an NNX module."""
 
-import hashlib
-import importlib.util
 import inspect
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import flax.linen as nn
@@ -14,6 +11,7 @@ from flax import nnx
 
 from miajax.errors import UserError
 from miajax.models.model import Model, from_linen
+from miajax.plugins import load_object
 
 _PAGE = "docs/models.md shows each form"
 
@@ -135,21 +133,7 @@ def load_model(reference: str, num_classes: int) -> Model:
     """The model that ``path/to/file.py:name`` names. The file is run, as any Python file of one's own.
 
     Raises:
-      UserError: no such file, no such name in it, or the file fails.
+      UserError: no such file, no such name in it, the file fails, or what it names is no model.
     """
-    file, _, attribute = reference.rpartition(":")
-    path = Path(file)
-    if not path.is_file():
-        raise UserError(f"--model {reference}: {path} does not exist", expected="path/to/file.py:name")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # the user's own file: whatever it raises is the answer
-        raise UserError(f"--model {reference}: the file fails with {type(error).__name__}: {error}") from error
-    if not hasattr(module, attribute):
-        public = ", ".join(n for n in vars(module) if not n.startswith("_"))
-        raise UserError(f"--model {reference}: {path} has no {attribute}", expected=f"one of {public}")
-    config = {"file": path.name, "object": attribute, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-    return as_model(getattr(module, attribute), attribute, num_classes, config)
+    thing, origin = load_object(reference, "--model")
+    return as_model(thing, origin["object"], num_classes, origin)

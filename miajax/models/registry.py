@@ -2,13 +2,14 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import flax.linen as nn
 import numpy as np
 
 from miajax.errors import UserError
-from miajax.models.bring_your_own import load_model
+from miajax.models.bring_your_own import as_model, load_model
 from miajax.models.cnn import CNN
 from miajax.models.densenet import densenet_bc_100_12
 from miajax.models.fast_cifar import FastCifar
@@ -19,6 +20,7 @@ from miajax.models.purchase_mlp import purchase_mlp
 from miajax.models.resnet import resnet18, resnet20
 from miajax.models.whitening import whitening_kernel
 from miajax.models.wide_resnet import wrn16_4, wrn28_2
+from miajax.plugins import Registry
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +76,7 @@ def _fast_cifar(num_classes: int, options: ModelOptions, images: Images | None) 
     return _convolutional("fast_cifar", build, drops=False)(num_classes, options, images)
 
 
-MODELS: dict[str, Builder] = {
+_OURS: dict[str, Builder] = {
     "mlp": _mlp,
     "purchase_mlp": _purchase_mlp,
     "cnn": _convolutional("cnn", CNN, norm="none"),
@@ -85,6 +87,30 @@ MODELS: dict[str, Builder] = {
     "densenet_bc_100_12": _convolutional("densenet_bc_100_12", densenet_bc_100_12),
     "fast_cifar": _fast_cifar,
 }
+
+
+def _as_builder(thing: Any, name: str, origin: Mapping[str, str]) -> Builder:
+    def build(num_classes: int, options: ModelOptions, images: Images | None) -> Model:
+        return as_model(thing, name, num_classes, origin)
+
+    return build
+
+
+MODELS: Registry[Builder] = Registry("model", "--model", _OURS.items(), _as_builder)
+
+
+def register_model(name: str, thing: Any, config: Mapping[str, str] | None = None) -> None:
+    """Adds a network of one's own under a name for ``--model`` and ``model=``.
+
+    Args:
+      name: of its own.
+      thing: whatever ``as_model`` takes: a Linen module, a pair ``(init, apply)``, a function of ``num_classes``.
+      config: what tells this version of it from others; runs with another refuse to continue.
+
+    Raises:
+      UserError: the name is taken.
+    """
+    MODELS.register(name, thing, config)
 
 
 def build_model(
@@ -99,7 +125,4 @@ def build_model(
     """
     if ".py:" in name:
         return load_model(name, num_classes)
-    if name not in MODELS:
-        known = ", ".join(sorted(MODELS))
-        raise UserError(f"--model {name} is unknown", expected=f"one of {known}, or path/to/file.py:name")
-    return MODELS[name](num_classes, options or ModelOptions(), images)
+    return MODELS[MODELS.name_of(name)](num_classes, options or ModelOptions(), images)

@@ -1,13 +1,15 @@
 """All outlier metrics by name, with what they read."""
 
 import dataclasses
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from miajax.errors import UserError
 from miajax.outliers import density, dynamics, geometry, memorisation, neighbours
+from miajax.plugins import Registry
 from miajax.signals.bundle import AnyArray
 
 
@@ -91,8 +93,8 @@ def _dynamics(name: str, trace: str, per_model, meaning: str, source: str) -> Me
 _PAPER = "Khalil et al. 2025 (arXiv 2511.16792)"
 _FELDMAN = "Feldman and Zhang 2020 (arXiv 2008.03703)"
 
-METRICS: dict[str, Metric] = {
-    metric.name: metric
+_OURS = (
+    metric
     for metric in (
         _geometry(
             "centroid_distance", lambda e, c: geometry.centroid_distance(e.vectors, e.labels, c),
@@ -170,4 +172,36 @@ METRICS: dict[str, Metric] = {
             "its loss falls late or keeps moving", "Pollock et al. 2024 (arXiv 2411.05743)",
         ),
     )
-}  # fmt: skip
+)  # fmt: skip
+
+
+def _as_metric(thing: Any, name: str, origin: Mapping[str, str]) -> Metric:
+    if isinstance(thing, Metric):
+        return thing if thing.name == name else dataclasses.replace(thing, name=name)
+    if not callable(thing):
+        raise UserError(
+            f"outlier metric {name} is a {type(thing).__name__}",
+            expected="a Metric, or a function of (vectors [N, F], labels [N]) that returns a number an example",
+            remedy="CONTRIBUTING.md shows both",
+        )
+    meaning = (thing.__doc__ or "not described").strip().splitlines()[0]
+    return _geometry(name, lambda e, c: thing(e.vectors, e.labels), meaning, "added from outside miajax", pure=False)
+
+
+METRICS: Registry[Metric] = Registry(
+    "outlier metric", "--outlier_metric", ((metric.name, metric) for metric in _OURS), _as_metric
+)
+
+
+def register_outlier_metric(name: str, metric: Metric | Callable[[AnyArray, AnyArray], AnyArray]) -> Metric:
+    """Adds an outlier metric from outside the package: it then stands in the table, the report and the slices.
+
+    Args:
+      name: of its own.
+      metric: a ``Metric``, or a function of ``(vectors float32[N, F], labels int32[N])`` that returns ``float[N]``,
+        higher = more outlying; it is measured on inputs, features and logits, as all geometry is.
+
+    Raises:
+      UserError: the name is taken.
+    """
+    return METRICS.register(name, metric)

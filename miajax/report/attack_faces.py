@@ -1,8 +1,16 @@
-"""How each attack is called, drawn and introduced in every report."""
+"""How each attack is called and drawn in every report: its words from the registry, its line from its place there."""
 
 import dataclasses
 
+from miajax.attacks.registry import ATTACKS
 from miajax.report import palette
+
+# The first eight attacks have colours of their own, the next eight the same ones dashed, and so on.
+_COLOURS = (
+    palette.VERMILION, palette.SLATE, palette.ORANGE, palette.PURPLE, palette.BLUE, palette.SKY, palette.GREEN,
+    palette.INK,
+)
+_DASHES = ("-", "--", "-.", ":")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -12,7 +20,7 @@ class Face:
     Attributes:
       label: its name in tables and legends.
       needs: what the attacker must have beside the target's answers, in a few words.
-      colour, dash: its line in plots; members of one family share the colour.
+      colour, dash: its line in plots, the same in every report.
     """
 
     label: str
@@ -26,41 +34,10 @@ class Face:
         return self.label if any(letter.isupper() for letter in self.label[1:]) else self.label.lower()
 
 
-_IN_AND_OUT = "shadow models with and without the example"
-_OUT_ONLY = "shadow models without the example"
-_NOTHING = "no shadow models"
-
-_FACES = {
-    "lira_online": Face("LiRA online", _IN_AND_OUT, palette.BLUE),
-    "lira_online_fixed": Face("LiRA online (fixed variance)", _IN_AND_OUT, palette.SKY, "--"),
-    "lira_online_fullcov": Face("LiRA online (full covariance)", _IN_AND_OUT, palette.BLUE, ":"),
-    "lira_offline": Face("LiRA offline", _OUT_ONLY, palette.GREEN),
-    "lira_offline_fixed": Face("LiRA offline (fixed variance)", _OUT_ONLY, palette.GREEN, "--"),
-    "global_threshold": Face("Global threshold", "one threshold for all examples; " + _NOTHING, palette.VERMILION),
-    "gap": Face("Gap (right or wrong)", "the predicted label; " + _NOTHING, palette.SLATE, "-."),
-    "entropy": Face("Entropy", _NOTHING, palette.SLATE),
-    "modified_entropy": Face("Modified entropy", _NOTHING, palette.SLATE, "--"),
-    "attack_p": Face("Attack-P", "reference examples", palette.ORANGE),
-    "attack_r": Face("Attack-R", _OUT_ONLY, palette.ORANGE, "--"),
-    "calibrated": Face("Calibrated difficulty", _OUT_ONLY, palette.ORANGE, "-."),
-    "rmia_online": Face("RMIA online", _IN_AND_OUT + ", reference examples", palette.PURPLE),
-    "rmia_offline": Face("RMIA offline", _OUT_ONLY + ", reference examples", palette.PURPLE, "--"),
-    "base_online": Face("BASE online", _IN_AND_OUT, palette.PURPLE, "-."),
-    "base_offline": Face("BASE offline", _OUT_ONLY, palette.PURPLE, ":"),
-    "bavaria_t": Face("BaVarIA t", _IN_AND_OUT, palette.INK),
-    "bavaria_n": Face("BaVarIA n", _IN_AND_OUT, palette.INK, "--"),
-    "quantile": Face("Quantile regression", "reference examples", palette.GREEN, "-."),
-    "loss_trace_iqr": Face("Loss trace IQR", "the loss after every epoch", palette.SKY),
-    "gradient_norm": Face("Gradient norm", "the parameters", palette.SKY, "-."),
-    "input_gradient_norm": Face("Gradient norm by the input", "the parameters", palette.SKY, ":"),
-}
-
-
 def face(attack: str) -> Face:
-    """The attack's face; an attack that is not in the catalogue keeps its own name, in grey."""
-    return _FACES.get(attack, Face(attack, "not described", palette.MUTED))
-
-
-def known_attacks() -> tuple[str, ...]:
-    """Names of all attacks in the catalogue."""
-    return tuple(_FACES)
+    """The attack's face; one that is in no registry keeps its own name, in grey."""
+    if attack not in ATTACKS:
+        return Face(attack, "not described", palette.MUTED)
+    place, known = list(ATTACKS).index(attack), ATTACKS[attack]
+    turn, colour = divmod(place, len(_COLOURS))
+    return Face(known.label, known.requires, _COLOURS[colour], _DASHES[turn % len(_DASHES)])

@@ -29,8 +29,8 @@ class Signals(NamedTuple):
     """
 
     scaled_logit: Float[AnyArray, "models examples queries"]
-    correct: Bool[AnyArray, "models examples"]
-    labels: Int[AnyArray, " examples"]
+    correct: Bool[AnyArray, "models examples"] | None = None
+    labels: Int[AnyArray, " examples"] | None = None
     logits: Float[AnyArray, "models examples queries classes"] | None = None
     losses: Float[AnyArray, "models epochs examples"] | None = None
     gradient_norm: Float[AnyArray, "models examples"] | None = None

@@ -87,7 +87,7 @@ def slicings(
     names, notes = campaign.setup.dataset.class_names, []
     made = {
         "class": np.array(names)[signals.labels],
-        "prediction": np.where(signals.correct, "right", "wrong"),
+        "prediction": np.where(np.asarray(signals.correct), "right", "wrong"),
     }
     if outlier_metric is not None:
         values, reason = outlierness(campaign, outlier_metric)

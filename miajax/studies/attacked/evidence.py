@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int, Num
 
+from miajax.attacks.registry import BASELINE
 from miajax.metrics import roc
 from miajax.report import attack_table, numbers, plots
 from miajax.report.attack_faces import face
@@ -17,7 +18,6 @@ from miajax.report.attack_table import AttackFigures
 from miajax.studies.attacked.words import Standing, speaking_fpr, standing
 
 _MOST_CELLS = 500_000  # (model, example) cells behind a plot: enough for its bins, quick to draw
-BASELINE = "global_threshold"
 OFFLINE = ("lira_offline", "lira_offline_fixed")
 
 

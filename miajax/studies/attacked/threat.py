@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from miajax.attacks.registry import ATTACKS
 from miajax.report import numbers, provenance
-from miajax.report.attack_faces import face, known_attacks
+from miajax.report.attack_faces import face
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Column, Columns, Details, Points, Prose, Section, Table, Terms
 from miajax.studies.attacked.evidence import Evidence
@@ -156,7 +157,7 @@ def _failures(results: Any, valid: np.ndarray) -> list[str]:
 def _notes(results: Any) -> tuple[list[str], list[str]]:
     """The run's notes: those on everything, and those that begin with an attack's name or with "all attacks"."""
     notes = [str(note) for note in results.get("notes") or ()]
-    names = {*known_attacks(), *results.get("attacks", {}), "all"}
+    names = {*ATTACKS, *results.get("attacks", {}), "all"}
     special = [note for note in notes if re.split(r"\W", note, maxsplit=1)[0] in names]
     return [note for note in notes if note not in special], special
 
@@ -164,7 +165,7 @@ def _notes(results: Any) -> tuple[list[str], list[str]]:
 def _not_run(results: Any) -> list[Block]:
     reasons = dict(results.get("attacks_not_run") or {})
     ran = {name for name, entry in results.get("attacks", {}).items() if entry}
-    rest = [face(name).inline for name in known_attacks() if name not in ran and name not in reasons]
+    rest = [face(name).inline for name in ATTACKS if name not in ran and name not in reasons]
     rows = [[face(name).label, _sentence(str(reason))] for name, reason in reasons.items() if name not in ran]
     table: list[Block] = [Table([Column("Attack"), Column("Why")], rows)] if rows else []
     return [*table, Prose([f"Not asked for in this run: {', '.join(rest)}."] if rest else [])]

@@ -87,15 +87,11 @@ def _best(evidence: Evidence, *, shadows: bool | None = None) -> AttackFigures |
     """The strongest attack; with ``shadows`` the strongest that needs shadow models, or that needs none."""
     allowed = [
         each for each in evidence.attacks
-        if shadows is None or (each.attack in ATTACKS and _shadow_based(each.attack) == shadows)
+        if shadows is None or (each.attack in ATTACKS and ATTACKS[each.attack].shadow_based == shadows)
     ]
     if evidence.fpr is None:
         return max(allowed, key=lambda each: each.scalar("auc").value or 0.0, default=None)
     return max(allowed, key=lambda each: each.tpr(evidence.fpr or 0.0).value or 0.0, default=None)
-
-
-def _shadow_based(attack: str) -> bool:
-    return "shadow models" in ATTACKS[attack].knowledge
 
 
 def _summary(evidence: Evidence) -> Section:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from miajax.attacks.options import RMIA_PRESETS, AttackOptions, LiraMode, RmiaOptions
-from miajax.attacks.registry import ATTACKS, why_not
+from miajax.attacks.registry import ATTACKS, BASELINE, why_not
 from miajax.campaign.config import Setup
 from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.recorded import recorded_signals
@@ -37,7 +37,6 @@ from miajax.studies.results import AttackedResult
 from miajax.studies.slices import slicings, user_column
 
 _PLOTTED = 6  # attacks whose ROC is drawn: more can't be told apart
-_BASELINES = ("global_threshold",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +44,7 @@ class AttacksOptions:
     """Which attacks, and by what their figures are broken down."""
 
     attacks: tuple[str, ...] | None = None
-    """attacks to run; all whose signals and models are there when not given"""
+    """attacks to run, by name or as path/to/file.py:name; all whose signals and models are there when not given"""
     lira_mode: LiraMode = "default"
     """default, or official: the published script's numbers, its peculiarities included"""
     outlier_metric: str | None = "centroid_distance"
@@ -58,14 +57,12 @@ class AttacksOptions:
     """show examples of a data set of one's own in the report, not only their numbers"""
 
     def __post_init__(self):
-        for name in self.attacks or ():
-            if name not in ATTACKS:
-                raise UserError(f"--attacks {name} is unknown", expected="some of " + ", ".join(ATTACKS))
+        if self.attacks is not None:
+            object.__setattr__(self, "attacks", ATTACKS.names_of(self.attacks))
         if self.attacks is not None and not self.attacks:
             raise UserError("--attacks names no attack", expected="some of " + ", ".join(ATTACKS))
-        if self.outlier_metric is not None and self.outlier_metric not in METRICS:
-            raise UserError(f"--outlier_metric {self.outlier_metric} is unknown", expected="one of "
-                            + ", ".join(METRICS))
+        if self.outlier_metric is not None:
+            object.__setattr__(self, "outlier_metric", METRICS.name_of(self.outlier_metric))
         if (self.slice_file is None) != (self.slice_column is None):
             raise UserError("--slice_file and --slice_column come together", expected="both or neither")
 
@@ -151,8 +148,9 @@ def _runnable(
     """Attacks to run, and why the others are not; of attacks asked for by name each must be able to."""
     reasons = {name: why_not(name, signals, campaign.member, campaign.valid) for name in wanted}
     skipped = {name: reason for name, reason in reasons.items() if reason}
-    if not asked_for and campaign.setup.config.queries == 1:
-        skipped["lira_online_fullcov"] = "takes several queries; with one it is lira_online"
+    if not asked_for:
+        queries = campaign.setup.config.queries
+        skipped |= {name: ATTACKS[name].few_queries for name in reasons if queries < ATTACKS[name].least_queries}
     if asked_for and skipped:
         name, reason = next(iter(skipped.items()))
         raise UserError(
@@ -186,7 +184,7 @@ def _write_report(campaign: Campaign, options: AttacksOptions, scores, exposed: 
         scores, key=lambda name: (entries[name]["tpr_at_fpr"][fpr_key(1e-2)] or 0.0, entries[name]["auc"]),
         reverse=True,
     )
-    drawn = [*by_power[:_PLOTTED], *(name for name in _BASELINES if name in by_power[_PLOTTED:])]
+    drawn = [*by_power[:_PLOTTED], *([BASELINE] if BASELINE in by_power[_PLOTTED:] else [])]
     inputs = common.report_inputs(
         campaign, results, scores,
         common.pooled_rocs(campaign, {name: scores[name] for name in drawn}),

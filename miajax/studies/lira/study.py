@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from miajax.attacks import registry
 from miajax.attacks.options import AttackOptions, LiraMode
 from miajax.attacks.registry import why_not
 from miajax.campaign.config import Setup
@@ -21,7 +22,9 @@ from miajax.studies.invocation import Invocation
 from miajax.studies.published import beside_published, published_notes
 from miajax.studies.results import AttackedResult
 
-ATTACKS = ("global_threshold", "gap", "lira_online", "lira_online_fixed", "lira_offline", "lira_offline_fixed")
+ATTACKS = tuple(
+    name for name, attack in registry.ATTACKS.items() if attack.family in ("threshold", "lira")
+)
 
 
 @dataclasses.dataclass(frozen=True)

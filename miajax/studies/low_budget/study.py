@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from miajax.attacks.options import RMIA_PRESETS, AttackOptions, RmiaOptions
-from miajax.attacks.registry import ATTACKS, why_not
+from miajax.attacks.registry import ATTACKS, BASELINE, why_not
 from miajax.campaign.config import Setup
 from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.recorded import recorded_signals
@@ -36,18 +36,22 @@ from miajax.studies.attacked.entries import run_families
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import CampaignResult
 
-CONTEST = (
-    "global_threshold", "calibrated", "attack_r", "lira_online", "lira_online_fixed", "lira_offline",
-    "lira_offline_fixed", "rmia_online", "rmia_offline", "base_online", "base_offline", "bavaria_t", "bavaria_n",
-)  # fmt: skip
+
+def contest() -> tuple[str, ...]:
+    """Attacks that meet by default: all that learn from shadow models without training, and one threshold for all."""
+    return tuple(
+        name for name, attack in ATTACKS.items()
+        if name == BASELINE or (attack.pure and attack.shadow_based and attack.least_queries == 1)
+    )  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
 class LowBudgetOptions:
     """Which attacks meet at which budgets."""
 
-    attacks: tuple[str, ...] = CONTEST
-    """attacks to compare"""
+    attacks: tuple[str, ...] | None = None
+    """attacks to compare, by name or as path/to/file.py:name; one threshold and all that need shadow models when not
+    given"""
     budgets: tuple[int, ...] | None = None
     """numbers of models, each from disjoint subsets of the run; 2, 4, 8, ... when not given"""
     sets: int = 16
@@ -56,13 +60,14 @@ class LowBudgetOptions:
     """false-positive rate at which power is compared"""
 
     def __post_init__(self):
-        for name in self.attacks:
-            if name not in ATTACKS:
-                raise UserError(f"--attacks {name} is unknown", expected="some of " + ", ".join(ATTACKS))
+        if self.attacks is not None:
+            object.__setattr__(self, "attacks", ATTACKS.names_of(self.attacks))
+        names = self.names
+        for name in names:
             if not ATTACKS[name].pure:
                 raise UserError(f"--attacks {name} trains networks", expected="attacks that scores follow from at once")
-        if len(set(self.attacks)) < 2:
-            raise UserError(f"--attacks names {len(set(self.attacks))}", expected="2 or more attacks to compare")
+        if len(names) < 2:
+            raise UserError(f"--attacks names {len(names)}", expected="2 or more attacks to compare")
         if self.sets < 1:
             raise UserError(f"--sets {self.sets}", expected="1 or more")
         if not 0.0 < self.fpr < 1.0:
@@ -70,6 +75,11 @@ class LowBudgetOptions:
         for budget in self.budgets or ():
             if budget < 2:
                 raise UserError(f"--budgets {budget}", expected="2 or more: a target and a shadow model")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The attacks that meet."""
+        return contest() if self.attacks is None else self.attacks
 
     def for_models(self, num_valid: int) -> tuple[int, ...]:
         """The budgets that so many models can fill, ascending.
@@ -111,7 +121,7 @@ def run_low_budget(
     campaign = run_campaign(setup, path, reporter)
     budgets = options.for_models(int(campaign.valid.sum()))
     with called.timed("attack"):
-        white_box = any(field.endswith("gradient_norm") for name in options.attacks for field in ATTACKS[name].needs)
+        white_box = any(field.endswith("gradient_norm") for name in options.names for field in ATTACKS[name].needs)
         signals = recorded_signals(campaign, gradients=white_box)
         settings = AttackOptions(rmia=RMIA_PRESETS.get(setup.dataset.name, RmiaOptions()))
         compared = _compared(campaign, signals, options, budgets, settings)
@@ -134,7 +144,7 @@ def _compared(
     campaign: Campaign, signals: Signals, options: LowBudgetOptions, budgets: Sequence[int], settings: AttackOptions
 ) -> dict[str, Any]:
     """The part of ``results.json`` that is this study's own."""
-    names = tuple(dict.fromkeys(options.attacks))
+    names = options.names
     entries: dict[str, dict[str, Any]] = {name: {"budgets": {}} for name in names}
     differences: dict[str, list[dict[str, Any]]] = {}
     recommended: dict[str, dict[str, Any]] = {}

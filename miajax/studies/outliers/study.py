@@ -36,6 +36,7 @@ from miajax.errors import UserError
 from miajax.metrics.intervals import clopper_pearson
 from miajax.metrics.vulnerability import exposure_at_pooled_fpr, gaussian_vulnerability
 from miajax.outliers.memorisation import memorisation, strongest_influence
+from miajax.outliers.registry import METRICS
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
 from miajax.studies import common
@@ -60,10 +61,13 @@ class OutliersOptions:
     """models of each half whose features and logits outliers are looked for in"""
     resamples: int = 200
     """bootstrap resamples of the examples behind every interval"""
+    own_metrics: tuple[str, ...] = ()
+    """outlier metrics of one's own beside all that are known, each as path/to/file.py:name"""
     show_records: bool = False
     """show examples of a data set of one's own in the report, not only their numbers"""
 
     def __post_init__(self):
+        object.__setattr__(self, "own_metrics", METRICS.names_of(self.own_metrics))
         if self.geometry_models < 1:
             raise UserError(f"--geometry_models {self.geometry_models}", expected="1 or more")
         if self.resamples < 50:
