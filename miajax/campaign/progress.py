@@ -21,6 +21,21 @@ class Reporter(Protocol):
         """The campaign's training is over."""
 
 
+def remaining(done: float, left: float, seconds: float) -> tuple[float, str]:
+    """Models a second, and the time that the models left will take, as people say it; 0 and a dash before the first.
+
+    Args:
+      done: models trained since ``seconds`` began to count; parts count.
+      left: models still to train.
+      seconds: spent on those done.
+    """
+    if done <= 0:
+        return 0.0, "-"
+    speed = done / max(seconds, 1e-9)
+    wait = left / speed
+    return speed, f"{wait:.0f} s" if wait < 120 else f"{wait / 60:.0f} min" if wait < 7200 else f"{wait / 3600:.1f} h"
+
+
 class Silent:
     """Says nothing: for library use."""
 
@@ -57,14 +72,7 @@ class Terminal:
         now = time.perf_counter()
         if self._begin is None:
             self._begin, self._first = now, done
-        speed = (done - self._first) / max(now - self._begin, 1e-9)
-        if done <= self._first:
-            return 0.0, "-"
-        left = (total - done) / speed
-        return (
-            speed,
-            f"{left:.0f} s" if left < 120 else f"{left / 60:.0f} min" if left < 7200 else f"{left / 3600:.1f} h",
-        )
+        return remaining(done - self._first, total - done, now - self._begin)
 
     def advance(self, done: float, total: int, loss: float, accuracy: float) -> None:
         speed, left = self._speed(done, total)
