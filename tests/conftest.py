@@ -24,3 +24,8 @@ def devices() -> tuple[jax.Device, ...]:
     found = tuple(jax.devices())
     assert len(found) >= 8, "tests need 8 virtual CPU devices"
     return found
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    help_ = "write the kept snapshots of tests/golden anew, for a change of results that is meant"
+    parser.addoption("--update_golden", action="store_true", help=help_)

@@ -4,6 +4,7 @@ Each implements ``Reporter`` (``say``, ``advance``, ``close``) and may be handed
 that write for another tool take an object that the user made with that tool's own package: miajax needs none of them.
 """
 
+import importlib
 import logging
 import time
 from typing import Any, Protocol
@@ -46,9 +47,7 @@ class ToNotebook:
     """One line of progress below the cell, rewritten in place; news stay above it. Needs IPython, as notebooks do."""
 
     def __init__(self):
-        from IPython.display import display
-
-        self._display = display
+        self._display = importlib.import_module("IPython.display").display
         self._handle: Any = None
         self._begun: tuple[float, float] | None = None
 

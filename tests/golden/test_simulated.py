@@ -1,0 +1,58 @@
+"""Every command that reads a finished run, on simulated answers: figures, sentences and files stay what they were."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from tests.golden.fixed_run import fixed_arrays, fixed_run, fixed_target
+from tests.golden.snapshot import files_of, hold_against_kept, printed, results_of
+
+COMMANDS = {
+    "lira": ["--run", "RUN"],
+    "attacks": ["--run", "RUN"],
+    "low_budget": ["--run", "RUN", "--fpr", "0.01"],
+    "overfitting": ["--run", "RUN"],
+    "outliers": ["--run", "RUN", "--resamples", "50"],
+    "audit_target": ["--run", "RUN", "--target", "TARGET"],
+    "import_signals": ["--source", "ARRAYS", "--format", "arrays", "--out", "OUT"],
+    "export": ["--run", "RUN", "--format", "privacy_meter", "--out", "OUT"],
+    "epsilon": ["--members", "898", "--batch_size", "128", "--epochs", "30", "--epsilon", "8"],
+}
+RESULTS = {"attacks": "RUN/attacks", "low_budget": "RUN/low_budget", "outliers": "RUN/outliers",
+           "overfitting": "RUN/overfitting", "audit_target": "RUN/targets/target", "lira": "RUN",
+           "import_signals": "OUT"}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_command_does_what_it_did(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, update_golden: bool
+):
+    monkeypatch.setenv("COLUMNS", "200")
+    places = {key: str(tmp_path / what) for key, what in
+              {"RUN": "run", "OUT": "out", "TARGET": "target.npz", "ARRAYS": "arrays.npz"}.items()}  # fmt: skip
+
+    def placed(text: str) -> str:
+        for key, path in places.items():
+            text = text.replace(key, path)
+        return text
+
+    argv = [placed(each) for each in COMMANDS[name]]
+    if "RUN" in COMMANDS[name]:
+        fixed_run(tmp_path / "run")
+    if "TARGET" in COMMANDS[name]:
+        fixed_target(tmp_path / "target.npz", tmp_path / "run")
+    if "ARRAYS" in COMMANDS[name]:
+        fixed_arrays(tmp_path / "arrays.npz")
+    if name == "export":
+        importlib.import_module("experiments.lira").run(["--run", places["RUN"]])
+    before = set(files_of(tmp_path))
+    capsys.readouterr()
+    importlib.import_module(f"experiments.{name}").run(argv)
+    out = capsys.readouterr().out
+    found = {
+        "printed": printed(out, tmp_path),
+        "files": sorted(set(files_of(tmp_path)) - before),
+        "results": results_of(Path(placed(RESULTS[name]))) if name in RESULTS else None,
+    }
+    assert not hold_against_kept(name, found, update_golden)
