@@ -1,0 +1,307 @@
+"""What notebooks and scripts type: campaigns, attacks and figures in one line each, with paths as strings.
+
+Every name here is reached as ``miajax.NAME``. All cores and the compilation cache are on from the first campaign.
+"""
+
+import dataclasses
+import difflib
+import functools
+import html
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from miajax.attacks import registry
+from miajax.attacks.attack import Attack
+from miajax.attacks.options import AttackOptions
+from miajax.campaign import run as engine
+from miajax.campaign.config import CampaignConfig, Setup
+from miajax.campaign.presets import preset as preset_named
+from miajax.campaign.progress import Reporter
+from miajax.campaign.recorded import recorded_signals
+from miajax.campaign.stored import stored_config
+from miajax.data.dataset import Dataset
+from miajax.data.registry import load_dataset as _load
+from miajax.errors import UserError
+from miajax.models.bring_your_own import as_model
+from miajax.models.model import Model
+from miajax.runs.folder import fingerprint
+from miajax.signals.bundle import Signals
+from miajax.training.devices import use_compilation_cache, use_cpu_cores_as_devices
+
+Member = Bool[np.ndarray, "models examples"]
+Valid = Bool[np.ndarray, " models"]
+
+
+class Page:
+    """A report on disk: a path, and the page itself where a notebook shows it.
+
+    Attributes:
+      path: of the HTML file.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def __repr__(self) -> str:
+        return f"Page({self.path})"
+
+    def _repr_html_(self) -> str:
+        page = html.escape(self.path.read_text(), quote=True)
+        return f'<iframe srcdoc="{page}" style="width:100%;height:40em;border:0"></iframe>'
+
+
+class Run:
+    """A finished campaign with its folder: what attacks read, and the reports on it.
+
+    Attributes:
+      campaign: models, plan, accuracies and notes.
+      setup: its configuration and data.
+    """
+
+    def __init__(self, campaign: engine.Campaign):
+        self.campaign, self.setup = campaign, campaign.setup
+
+    @property
+    def path(self) -> Path:
+        """The run folder."""
+        return self.campaign.folder.path
+
+    @property
+    def member(self) -> Member:
+        """``bool[M, N]``: which model trained on which example."""
+        return self.campaign.member
+
+    @property
+    def valid(self) -> Valid:
+        """``bool[M]``: False for models that diverged."""
+        return self.campaign.valid
+
+    @functools.cached_property
+    def signals(self) -> Signals:
+        """What the models say of every example; fields that the run did not keep are None."""
+        return recorded_signals(self.campaign, gradients=False)
+
+    def report(self, show_records: bool = False) -> Page:
+        """Attacks every model with LiRA, writes figures and the report into the run folder, and returns the page.
+
+        Args:
+          show_records: whether examples of a data set of one's own may be shown, not only numbered.
+        """
+        from miajax.studies.lira.study import LiraOptions, run_lira
+
+        result = run_lira(self.setup, self.path, LiraOptions(show_records=show_records))
+        return Page(result.folder / "report.html")
+
+    def audit(self, attacks: Sequence[str] | None = None, show_records: bool = False) -> Page:
+        """Attacks every model with all attacks, or those named, writes the report on them, and returns the page.
+
+        Raises:
+          UserError: an attack is unknown, or cannot run on what was kept.
+        """
+        from miajax.studies.attacks.study import AttacksOptions, run_attacks_study
+
+        names = None if attacks is None else tuple(attacks)
+        result = run_attacks_study(self.setup, self.path, AttacksOptions(attacks=names, show_records=show_records))
+        return Page(result.folder / "report.html")
+
+    def _facts(self) -> list[tuple[str, str]]:
+        trained = self.valid.sum()
+        member, other = (np.nanmean(each) for each in (self.campaign.train_accuracy, self.campaign.test_accuracy))
+        return [
+            ("data", self.setup.dataset.name),
+            ("model", self.setup.trainer.model.name),
+            ("models", f"{trained} of {len(self.valid)}"),
+            ("accuracy on members", f"{member:.4f}"),
+            ("accuracy on others", f"{other:.4f}"),
+            ("folder", str(self.path)),
+        ]
+
+    def __repr__(self) -> str:
+        return f"Run({', '.join(f'{name} {value}' for name, value in self._facts())})"
+
+    def _repr_html_(self) -> str:
+        rows = (
+            f"<tr><th style='text-align:left'>{name}</th><td>{html.escape(value)}</td></tr>"
+            for name, value in self._facts()
+        )
+        return f"<table>{''.join(rows)}</table>"
+
+
+def load_dataset(name: str, **options: Any) -> Dataset:
+    """A data set by name: ``digits``, ``fashion_mnist``, ``cifar10``, ``table``, ``npz``, ``tfds:NAME``, ...
+
+    Args:
+      name: as ``--dataset`` takes it.
+      **options: fields of ``miajax.data.registry.DataOptions``, such as ``data_path`` and ``max_examples``.
+
+    Raises:
+      UserError: an unknown name or option, or a file that cannot be read.
+
+    Example:
+      >>> load_dataset("digits", max_examples=100)
+      Dataset(digits: 100 float32 rows of 64, 10 classes)
+    """
+    config = config_from(CampaignConfig(), **options)
+    return _load(name, config.data)
+
+
+def run_campaign(
+    data: Dataset | str,
+    model: Any = "mlp",
+    num_shadows: int = 64,
+    out: str | Path | None = None,
+    *,
+    preset: str = "digits",
+    reporter: Reporter | None = None,
+    **settings: Any,
+) -> Run:
+    """Trains what is missing of a campaign of shadow models and gathers the whole.
+
+    Args:
+      data: a ``Dataset``, or the name of one.
+      model: a network's name, ``path/to/file.py:name``, or whatever ``as_model`` takes: a Linen module, a pair
+        ``(init, apply)``, a function of the number of classes.
+      num_shadows: M; each model is also a target.
+      out: run folder, continued if it is there; ``runs/lira-<data>-<fingerprint>`` if None.
+      preset: whose settings are the defaults, as ``--preset``.
+      reporter: listens; silent if None.
+      **settings: any flag of the main job by its name: ``epochs=10``, ``split="balanced"``, ``dp_epsilon=8.0``,
+        ``keep=("logits", "losses")``, or whole groups: ``recipe=Recipe(...)``.
+
+    Returns:
+      The run: ``signals``, ``member``, ``valid``, ``report()``.
+
+    Raises:
+      UserError: an unknown setting; data, model and settings that do not fit; a folder of another configuration.
+
+    Example:
+      >>> run = run_campaign("digits", num_shadows=4, epochs=1, out="runs/doc")  # doctest: +SKIP
+      >>> run.member.shape  # doctest: +SKIP
+      (4, 1797)
+    """
+    use_cpu_cores_as_devices()
+    use_compilation_cache()
+    own: Model | None = None
+    if not isinstance(model, str):
+        classes = data.num_classes if isinstance(data, Dataset) else load_dataset(data).num_classes
+        own = as_model(model, getattr(model, "name", None) or type(model).__name__.lower(), classes)
+    named = {"dataset": data if isinstance(data, str) else data.name, "num_shadows": num_shadows}
+    config = config_from(
+        preset_named(preset), **named, model=model if own is None else own.name, **settings
+    )
+    setup = Setup.of(config, data if isinstance(data, Dataset) else None, own)
+    folder = Path(out) if out is not None else default_folder(setup)
+    return Run(engine.run_campaign(setup, folder, reporter))
+
+
+def open_run(path: str | Path, reporter: Reporter | None = None) -> Run:
+    """An existing run, by its folder; models that are missing are trained.
+
+    Raises:
+      UserError: no run folder, or its data cannot be read any more.
+    """
+    use_cpu_cores_as_devices()
+    use_compilation_cache()
+    folder = Path(path)
+    return Run(engine.run_campaign(Setup.of(stored_config(folder)), folder, reporter))
+
+
+def default_folder(setup: Setup) -> Path:
+    """Where a run lies that was given no folder: its name holds all that its models depend on."""
+    return Path("runs") / f"lira-{setup.dataset.name.replace(':', '-')}-{fingerprint(setup.identity())[:8]}"
+
+
+def run_attacks(
+    attacks: Sequence[str | Attack],
+    signals: Signals,
+    member: Member,
+    valid: Valid | None = None,
+    options: AttackOptions | None = None,
+) -> dict[str, Float[np.ndarray, "models examples"]]:
+    """Scores of every model as the target under several attacks; higher = member, NaN where there is no score.
+
+    Args:
+      attacks: names (``miajax.attack_names()`` lists them), ``path/to/file.py:name``, or attacks themselves.
+      signals: from ``Run.signals``, or made of your own arrays: ``Signals(scaled_logit=..., labels=...)``.
+      member: ``bool[M, N]``.
+      valid: ``bool[M]``; all if None.
+      options: defaults if None.
+
+    Raises:
+      UserError: an unknown attack, a signal that it needs is missing, or too few models.
+
+    Example:
+      >>> rng = np.random.default_rng(0)
+      >>> member = rng.random((16, 100)) < 0.5
+      >>> signals = Signals(scaled_logit=(rng.normal(size=(16, 100, 1)) + member[..., None]).astype(np.float32))
+      >>> scores = run_attacks(["lira_online_fixed"], signals, member)
+      >>> scores["lira_online_fixed"].shape
+      (16, 100)
+    """
+    names = []
+    for attack in attacks:
+        names.append(
+            registry.ATTACKS.name_of(attack) if isinstance(attack, str) else registry.register_attack(attack).name
+        )
+    valid = np.ones(len(member), bool) if valid is None else valid
+    return {name: scores for name, (scores, _) in registry.run_attacks(names, signals, member, valid, options).items()}
+
+
+def attack_names() -> tuple[str, ...]:
+    """All attacks that can be named, those from installed packages included."""
+    return tuple(registry.ATTACKS)
+
+
+def config_from(base: CampaignConfig, **settings: Any) -> CampaignConfig:
+    """A configuration with some fields set, wherever in it they lie: the flat names of the command line.
+
+    Args:
+      base: what the others are taken from.
+      **settings: fields of ``CampaignConfig`` or of the groups in it (data, network, recipe, privacy).
+
+    Raises:
+      UserError: a name that is no field of any, with the nearest one.
+    """
+    left = dict(settings)
+    made = _with(base, left)
+    if left:
+        unknown = next(iter(left))
+        near = difflib.get_close_matches(unknown, _names_of(CampaignConfig), n=1)
+        raise UserError(
+            f"setting {unknown} is unknown",
+            expected="a flag of the main job by its name",
+            remedy=f"Did you mean {near[0]}?" if near else "miajax lira --help lists them",
+        )
+    return made
+
+
+def _with(base: Any, left: dict[str, Any]) -> Any:
+    """``base`` with its own fields and those of its groups set from ``left``, which loses them."""
+    changes: dict[str, Any] = {}
+    for field in dataclasses.fields(base):
+        if field.name in left:
+            value = left.pop(field.name)
+            changes[field.name] = tuple(value) if isinstance(value, list) else value
+    for field in dataclasses.fields(base):
+        inner = changes.get(field.name, getattr(base, field.name))
+        if dataclasses.is_dataclass(inner) and not isinstance(inner, type):
+            changes[field.name] = _with(inner, left)
+    return dataclasses.replace(base, **changes) if changes else base
+
+
+def _names_of(kind: type) -> list[str]:
+    hints: Mapping[str, Any] = typing.get_type_hints(kind)
+    groups = [typing.cast(type, each) for each in hints.values() if dataclasses.is_dataclass(each)]
+    inner = [name for group in groups for name in _names_of(group)]
+    return [*hints, *inner]
