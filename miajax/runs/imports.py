@@ -98,11 +98,13 @@ def read_signals(
     if labels is not None:
         found = content.labels_of(load_npy(labels), stored.member.shape[1], str(labels))
         stored = dataclasses.replace(stored, labels=found)
-    return _settled(stored, str(source), signal_kind, _is_own_export(source, format))
+    return _settled(stored, str(source), signal_kind, _is_own(source, format))
 
 
-def _is_own_export(source: Path, format: str) -> bool:
-    """Whether ``export_run`` wrote the folder, so that names may be trusted."""
+def _is_own(source: Path, format: str) -> bool:
+    """Whether a run, an import or ``export_run`` wrote the folder, so that names may be trusted."""
+    if format == "arrays" and any((source / name).is_file() for name in ("manifest.json", "source.json")):
+        return True
     facts = source / "export.json"
     if not facts.is_file():
         return False
