@@ -121,6 +121,21 @@ def kind_of_rows(rows: Float[np.ndarray, "... classes"]) -> str:
     return "logits"
 
 
+def note_on_answers(rows: Float[np.ndarray, "... classes"]) -> tuple[str, ...]:
+    """A note where what a network answers is no logits, since training and attacks take it for logits.
+
+    Rows of zeros, as untrained networks give whose last layer starts at 0, say nothing.
+    """
+    kind = kind_of_rows(rows)
+    if kind not in ("probabilities", "bounded") or not np.any(rows):
+        return ()
+    sums, last = ("sum to 1", "softmax") if kind == "probabilities" else ("do not sum to 1", "sigmoid")
+    return (
+        f"The network's answers lie in 0..1 and {sums}: it seems to end in a {last}. Loss and attacks take them "
+        f"for unnormalised logits. Leave the {last} out of the network (docs/models.md).",
+    )
+
+
 def logits_of_rows(
     rows: Float[np.ndarray, "models ... classes"], where: str, told: SignalKind | None
 ) -> tuple[Float[np.ndarray, "models ... classes"], tuple[str, ...]]:

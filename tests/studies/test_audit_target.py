@@ -249,6 +249,13 @@ def test_a_target_whose_rows_are_shuffled_or_whose_classes_are_the_labels_is_rem
     assert any("own labels throughout" in note for note in notes)
 
 
+def test_ids_that_run_from_1_in_order_are_read_as_they_are_and_said(elsewhere):
+    folder, member, logits = elsewhere
+    ids = np.arange(1, 201)
+    notes = audit(folder, "ids", membership=member[ids], logits=logits[ids], ids=ids).results["notes"]
+    assert any("count from 0" in note for note in notes)
+
+
 @pytest.mark.parametrize("case", BAD)
 def test_bad_target_files_are_told_in_one_line_and_nothing_is_overwritten(elsewhere, case):
     folder, _, _ = elsewhere
