@@ -4,11 +4,10 @@ Every reader of signals from elsewhere settles its arrays here. What is unmistak
 doubt is refused until ``--signal_kind`` settles it.
 """
 
-from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from scipy.special import logit, logsumexp
 
 from miajax.errors import UserError
@@ -17,87 +16,6 @@ RowKind = Literal["logits", "probabilities", "log_probabilities", "losses"]
 SignalKind = Literal["scaled_logits", "logits", "probabilities", "log_probabilities", "losses"]
 GREATEST = 103.6  # the scaled logit of a probability of exactly 0 or 1, as published code has it: log(1e-45)
 _SUM = 0.01  # how far float16 and rounding to two or three decimals take a sum of probabilities from 1
-_LARGEST_LABEL = np.iinfo(np.int32).max
-
-
-def numbers(array: np.ndarray, where: str, dims: Sequence[int], expected: str) -> np.ndarray:
-    """The array itself, if it holds numbers along as many axes as it should, and at least one.
-
-    Raises:
-      UserError: it does not.
-    """
-    if array.dtype.kind not in "fiub" or array.ndim not in dims or array.size == 0:
-        raise UserError(f"{where}: {array.dtype}{list(array.shape)}", expected=expected)
-    return array
-
-
-def membership_of(codes: np.ndarray, where: str) -> Bool[np.ndarray, "*shape"]:
-    """Membership from codes 0 and 1, of whatever dtype.
-
-    Raises:
-      UserError: there are other codes; the first ones are named.
-    """
-    if codes.dtype.kind not in "fiub" or not np.isin(codes, (0, 1)).all():
-        found = np.unique(codes)[:4] if codes.dtype.kind in "fiub" else np.asarray([codes.dtype])
-        listed = ", ".join(f"{value:g}" if codes.dtype.kind in "fiub" else str(value) for value in found)
-        raise UserError(f"{where} holds {listed}", expected="codes of 0 and 1 only, 1 for members")
-    return codes.astype(bool)
-
-
-def ids_of(ids: np.ndarray, num_examples: int, where: str, complete: bool) -> Int[np.ndarray, " rows"]:
-    """Example ids, each at most once.
-
-    Args:
-      ids: whole numbers ``[K]``.
-      num_examples: N; ids are ``0..N-1``.
-      where: for messages.
-      complete: whether every one of the N has to be there.
-
-    Raises:
-      UserError: something else; the first id that is outside, repeated or missing is named.
-    """
-    if ids.ndim != 1 or ids.dtype.kind not in "iu":
-        raise UserError(f"{where}: ids {ids.dtype}{list(ids.shape)}", expected="whole numbers [K]")
-    outside = np.flatnonzero((ids < 0) | (ids >= num_examples))
-    if len(outside):
-        one_based = ids.min() == 1 and ids.max() == num_examples
-        raise UserError(
-            f"{where}: ids[{outside[0]}] is {ids[outside[0]]}",
-            expected=f"0..{num_examples - 1}",
-            remedy="They seem to count from 1: subtract 1" if one_based else "",
-        )
-    times = np.bincount(ids.astype(np.int64), minlength=num_examples)
-    if times.max(initial=0) > 1:
-        example = int(times.argmax())
-        raise UserError(
-            f"{where}: ids name an example more than once ({example}: {times[example]} times)",
-            expected="each example once",
-            remedy="Where members were drawn with replacement, ask the model about each of them once",
-        )
-    if complete and not times.all():
-        left_out = int(times.argmin())
-        raise UserError(f"{where}: ids leave out example {left_out}", expected=f"each of 0..{num_examples - 1} once")
-    return ids.astype(np.int64)
-
-
-def labels_of(labels: np.ndarray, num_examples: int, where: str, cut: bool = False) -> Int[np.ndarray, " examples"]:
-    """Labels ``int32[N]`` from whole numbers of whatever dtype.
-
-    Args:
-      labels: ``[N]``, or more where ``cut``.
-      num_examples: N.
-      where: for messages.
-      cut: whether labels of later examples are dropped: the published script trains on the first of ``y_train`` too.
-
-    Raises:
-      UserError: another number of them, or no whole numbers.
-    """
-    labels = np.asarray(labels).reshape(-1)
-    labels = labels[:num_examples] if cut else labels
-    whole = labels.dtype.kind in "iuf" and bool(np.isfinite(labels).all() and (labels == np.floor(labels)).all())
-    if labels.shape != (num_examples,) or not whole or np.abs(labels.astype(np.float64)).max() > _LARGEST_LABEL:
-        raise UserError(f"{where}: labels {labels.dtype}{list(labels.shape)}", expected=f"{num_examples} whole numbers")
-    return labels.astype(np.int32)
 
 
 def kind_of_rows(rows: Float[np.ndarray, "... classes"]) -> str:
@@ -119,21 +37,6 @@ def kind_of_rows(rows: Float[np.ndarray, "... classes"]) -> str:
     if high <= 0 and (np.abs(logsumexp(flat, axis=-1)) <= _SUM).all():
         return "log_probabilities"
     return "logits"
-
-
-def note_on_answers(rows: Float[np.ndarray, "... classes"]) -> tuple[str, ...]:
-    """A note where what a network answers is no logits, since training and attacks take it for logits.
-
-    Rows of zeros, as untrained networks give whose last layer starts at 0, say nothing.
-    """
-    kind = kind_of_rows(rows)
-    if kind not in ("probabilities", "bounded") or not np.any(rows):
-        return ()
-    sums, last = ("sum to 1", "softmax") if kind == "probabilities" else ("do not sum to 1", "sigmoid")
-    return (
-        f"The network's answers lie in 0..1 and {sums}: it seems to end in a {last}. Loss and attacks take them "
-        f"for unnormalised logits. Leave the {last} out of the network (docs/models.md).",
-    )
 
 
 def logits_of_rows(
@@ -314,54 +217,3 @@ def check_sign(
             expected="logits, which are larger for likelier classes",
             remedy="If they are losses: --signal_kind losses; --signal_kind logits takes them as stored",
         )
-
-
-def note_on_order(
-    predicted: Int[np.ndarray, "models examples"],
-    labels: Int[np.ndarray, " examples"],
-    member: Bool[np.ndarray, "models examples"],
-    valid: Bool[np.ndarray, " models"],
-) -> tuple[str, ...]:
-    """A note where labels agree with predictions as rarely as chance, of members and non-members alike.
-
-    Chance is the agreement of two independent draws, one from the predictions and one from the labels; three standard
-    errors of N independent examples are allowed for.
-    """
-    counts = np.unique(labels, return_counts=True)
-    share = dict(zip(counts[0].tolist(), counts[1] / len(labels), strict=True))
-    guesses = np.unique(predicted[valid], return_counts=True)
-    chance = sum(share.get(c, 0.0) * k for c, k in zip(guesses[0].tolist(), guesses[1], strict=True)) / guesses[1].sum()
-    hits, inside = (predicted == labels)[valid], member[valid]
-    accuracy = [float(hits[side].mean()) for side in (inside, ~inside)]
-    if max(accuracy) >= chance + 3 * (chance * (1 - chance) / len(labels)) ** 0.5:
-        return ()
-    return (
-        f"Labels agree with the likeliest class in {accuracy[0]:.1%} of members and {accuracy[1]:.1%} of non-members, "
-        f"where chance is {chance:.1%}: rows and labels may be in different orders.",
-    )
-
-
-def note_on_copies(phi: Float[np.ndarray, "models ..."], valid: Bool[np.ndarray, " models"]) -> tuple[str, ...]:
-    """A note that names models whose signals are another's to the last bit: one model counted twice."""
-    seen: dict[bytes, int] = {}
-    pairs = []
-    for model in np.flatnonzero(valid):
-        first = seen.setdefault(np.ascontiguousarray(phi[model]).tobytes(), int(model))
-        if first != model:
-            pairs.append(f"{model} of {first}")
-    if not pairs:
-        return ()
-    more = f" and {len(pairs) - 5} more" if len(pairs) > 5 else ""
-    listed = ", ".join(pairs[:5]) + more
-    return (f"Models with the same signals as another, to the last bit: {listed}. Each counts as a model.",)
-
-
-def note_on_polarity(figures: dict[str, Any]) -> tuple[str, ...]:
-    """A note where members look less fitted than non-members, by the interval of the global threshold's AUC."""
-    entry = figures.get("global_threshold")
-    if entry is None or entry["auc_ci"][1] is None or entry["auc_ci"][1] >= 0.5:
-        return ()
-    return (
-        f"Members have lower scaled logits than non-members (AUC {entry['auc']:.3f}): signals may be stored with the "
-        "opposite sign, or membership with 0 for members. --signal_kind says what signals are.",
-    )

@@ -13,7 +13,8 @@ from miajax.errors import UserError
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import summarise
 from miajax.runs.atomic import write_npy, write_text
-from miajax.runs.content_checks import RowKind, note_on_polarity
+from miajax.runs.content_checks import RowKind
+from miajax.runs.content_notes import note_on_polarity
 from miajax.runs.tables import write_table
 from miajax.studies import common
 from miajax.studies.blind import blind_baseline, near_duplicates

@@ -14,7 +14,7 @@ import numpy as np
 from miajax.errors import UserError
 from miajax.models.registry import MODELS
 from miajax.runs.atomic import write_json, write_npy
-from miajax.runs.content_checks import note_on_answers
+from miajax.runs.content_notes import note_on_answers
 from miajax.runs.folder import RunFolder, with_space_for
 from miajax.signals.query import untrained_answers
 from miajax.studies.config import Setup, plain

@@ -15,7 +15,8 @@ from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import summarise
 from miajax.metrics.vulnerability import empirical_auc, exposure_at_pooled_fpr
 from miajax.runs.atomic import write_json, write_npy, write_text
-from miajax.runs.content_checks import SignalKind, note_on_copies, note_on_order, note_on_polarity
+from miajax.runs.content_checks import SignalKind
+from miajax.runs.content_notes import note_on_copies, note_on_order, note_on_polarity
 from miajax.runs.imports import ImportedSignals, ImportFormat, read_signals
 from miajax.runs.tables import write_table
 from miajax.signals.bundle import Signals

@@ -13,7 +13,9 @@ from miajax.errors import UserError
 from miajax.runs import content_checks as content
 from miajax.runs.array_files import load_npz
 from miajax.runs.atomic import read_json
+from miajax.runs.codes import ids_of, membership_of
 from miajax.runs.content_checks import RowKind
+from miajax.runs.content_notes import note_on_order
 
 Kind = Literal["logits", "probabilities", "labels"]
 _KINDS: tuple[Kind, ...] = ("logits", "probabilities", "labels")
@@ -108,7 +110,7 @@ def _settled(
 
 def _with_order(target: Target, predicted: np.ndarray, labels: np.ndarray) -> Target:
     """The same target, with a note where its answers do not fit the labels at all."""
-    about = content.note_on_order(predicted[None], labels, target.member[None], np.ones(1, bool))
+    about = note_on_order(predicted[None], labels, target.member[None], np.ones(1, bool))
     return dataclasses.replace(target, notes=(*target.notes, *about))
 
 
@@ -152,7 +154,7 @@ def read_declaration(path: Path, recipe: Mapping[str, Any]) -> dict[str, Any]:
 def _ids(path: Path, ids: np.ndarray | None, num_examples: int) -> tuple[np.ndarray, tuple[str, ...]]:
     if ids is None:
         return np.arange(num_examples), ()
-    ids = content.ids_of(ids, num_examples, str(path), complete=False)
+    ids = ids_of(ids, num_examples, str(path), complete=False)
     counted = len(ids) > 1 and np.array_equal(ids, np.arange(1, len(ids) + 1))
     note = f"{path.name}: ids are 1..{len(ids)} in order; they were read as numbers that count from 0."
     return ids, (note,) if counted else ()
@@ -161,7 +163,7 @@ def _ids(path: Path, ids: np.ndarray | None, num_examples: int) -> tuple[np.ndar
 def _membership(path: Path, codes: np.ndarray, count: int) -> np.ndarray:
     if codes.shape != (count,):
         raise UserError(f"{path}: membership {codes.dtype}{list(codes.shape)}", expected=f"bool[{count}]")
-    member = content.membership_of(codes, f"{path}: membership")
+    member = membership_of(codes, f"{path}: membership")
     if member.all() or not member.any():
         raise UserError(
             f"{path}: membership is all {member[0]}", expected="members and non-members, to tell one from the other"

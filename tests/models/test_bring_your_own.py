@@ -13,7 +13,7 @@ from miajax.models.bring_your_own import as_model, from_functions, from_nnx, loa
 from miajax.models.contract import check_model
 from miajax.models.model import Model, count_parameters
 from miajax.models.registry import build_model
-from miajax.runs.content_checks import note_on_answers
+from miajax.runs.content_notes import note_on_answers
 from miajax.signals.bundle import Signals
 from miajax.studies.campaign import run_campaign
 from miajax.studies.config import Setup
