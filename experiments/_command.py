@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import re
 import shlex
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+import jax
 import tyro
 
 from miajax.campaign.config import CampaignConfig, Setup
@@ -43,10 +45,44 @@ class Place:
 
 def _named(argv: Sequence[str]) -> argparse.Namespace:
     """``--preset`` and ``--run``, which give the defaults of all other flags."""
+    _refuse_urls(argv)
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     early.add_argument("--preset")
     early.add_argument("--run", type=Path)
     return early.parse_known_args(list(argv))[0]
+
+
+def _refuse_urls(argv: Sequence[str]) -> None:
+    """No flag takes a URL, and a path that looks like one would become a local folder of that name.
+
+    Raises:
+      UserError: one was given.
+    """
+    flag = ""
+    for word in argv:
+        name, joined, value = word.partition("=") if word.startswith("--") else ("", "", word)
+        flag = name or flag
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", value if joined or not name else ""):
+            raise UserError(
+                f"{flag} {value} is a URL", expected="a path on this machine",
+                remedy="Copy files from there before, and results to there afterwards",
+            )
+
+
+def _refuse_debugging_of_nan() -> None:
+    """JAX's checks would stop at the first model that has no loss yet or score that cannot be given.
+
+    Raises:
+      UserError: ``JAX_DEBUG_NANS`` or ``JAX_DEBUG_INFS`` is on.
+    """
+    for name in ("jax_debug_nans", "jax_debug_infs"):
+        if getattr(jax.config, name):
+            raise UserError(
+                f"{name.upper()} is on, and NaN and infinity mark here what has no value (epochs to come, models that "
+                "diverged, examples without a score)",
+                expected="it to be off",
+                remedy=f"Unset {name.upper()}: models that diverge are found and named without it",
+            )
 
 
 def defaults_from(
@@ -70,6 +106,7 @@ def defaults_from(
 
 def parse(kind: type[Flags], default: Flags, argv: Sequence[str], description: str, prog: str) -> Flags:
     """Flags of a dataclass, nested dataclasses flat; ``--help`` and flags that don't parse leave as tyro does (2)."""
+    _refuse_urls(argv)
     return tyro.cli(
         tyro.conf.configure(tyro.conf.OmitArgPrefixes, tyro.conf.FlagConversionOff)(kind),
         args=list(argv),
@@ -158,6 +195,7 @@ def main(run: Callable[[Sequence[str]], Any]) -> None:
     use_compilation_cache()
     argv = sys.argv[1:]
     try:
+        _refuse_debugging_of_nan()
         run(argv)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -15,6 +15,7 @@ import tyro  # noqa: E402
 
 from experiments import _command  # noqa: E402
 from miajax.campaign.progress import Terminal  # noqa: E402
+from miajax.runs.content_checks import RowKind  # noqa: E402
 from miajax.studies.invocation import Invocation  # noqa: E402
 from miajax.studies.target.study import TargetAudit, run_audit_target  # noqa: E402
 
@@ -34,6 +35,8 @@ class Flags:
     run's"""
     out: Path | None = None
     """folder to write; <run>/targets/<name of the target's file> when not given"""
+    signal_kind: RowKind | None = None
+    """what the rows over classes hold, where their name says wrong or content leaves doubt"""
     attacks: tuple[str, ...] | None = None
     """attacks to run; all that the target's answers allow when not given"""
 
@@ -49,6 +52,7 @@ def run(argv: Sequence[str]) -> TargetAudit:
         flags.attacks,
         reporter=Terminal(),
         invocation=Invocation(_command.command_line(_PROG, argv), _IMPORT_S, _BEGUN),
+        signal_kind=flags.signal_kind,
     )
     print_audit(audit)
     return audit

@@ -15,6 +15,7 @@ import tyro  # noqa: E402
 
 from experiments import _command  # noqa: E402
 from miajax.attacks.options import AttackOptions, LiraMode  # noqa: E402
+from miajax.runs.content_checks import SignalKind  # noqa: E402
 from miajax.runs.imports import ImportFormat  # noqa: E402
 from miajax.studies.imported.study import ImportedResult, run_imported  # noqa: E402
 from miajax.studies.invocation import Invocation  # noqa: E402
@@ -34,6 +35,12 @@ class Flags:
     """folder to write"""
     labels: Path | None = None
     """npy of labels [N], where the source has none"""
+    signal_kind: SignalKind | None = None
+    """what the files hold, where their names don't say or say wrong: of arrays with a class axis logits, probabilities,
+    log_probabilities or losses; where there is none, of the one number of each example scaled_logits, probabilities,
+    log_probabilities or losses"""
+    epoch: int | None = None
+    """epoch of lira2021 folders, where the last one is not the same of all models, scores and logits"""
     lira_mode: LiraMode = "default"
     """default, or official: the published script's numbers, its peculiarities included"""
 
@@ -48,6 +55,8 @@ def run(argv: Sequence[str]) -> ImportedResult:
         flags.labels,
         AttackOptions(lira_mode=flags.lira_mode),
         invocation=Invocation(_command.command_line(_PROG, argv), _IMPORT_S, _BEGUN),
+        signal_kind=flags.signal_kind,
+        epoch=flags.epoch,
     )
     results = result.results
     print(f"{results['num_valid']} of {results['num_shadows']} models, {results['num_examples']} examples")

@@ -20,13 +20,17 @@ from miajax.campaign.privacy import noise_key, private_facts, private_line
 from miajax.campaign.programs import Finished, Programs
 from miajax.campaign.progress import Reporter, Silent
 from miajax.errors import UserError
+from miajax.models.registry import MODELS
 from miajax.runs.atomic import write_json, write_npy
+from miajax.runs.content_notes import note_on_answers
 from miajax.runs.folder import RunFolder, with_space_for
+from miajax.signals.query import untrained_answers
 from miajax.training.devices import free_memory, machine_name
 from miajax.training.ensemble import Group
 from miajax.training.plan import ExecutionPlan, bytes_per_model
 
 _SMALL = 2 << 30  # what is kept without being asked for
+_EXAMPLES_TO_JUDGE = 1000  # whose answers tell logits from probabilities
 _CALL_SECONDS = 0.5  # how long one program call should take, so that progress and Ctrl-C stay lively
 
 
@@ -166,6 +170,12 @@ class _Runner:
             reporter.say("; ".join(map(private_line, setup.mechanisms)))
             if step.plan.fallback is not None:
                 reporter.say(f"clipping: {step.plan.lines()[0]}")
+        self.no_logits: tuple[str, ...] = ()
+        if setup.trainer.model.name not in MODELS:
+            some = setup.dataset.features[:_EXAMPLES_TO_JUDGE]
+            self.no_logits = note_on_answers(untrained_answers(setup.trainer, some, self.config.query_mode))
+            for note in self.no_logits:
+                reporter.say(f"warning: {note}")
 
     def _store_inputs(self) -> None:
         """Membership and labels lie on disk before the first model trains."""
@@ -367,6 +377,10 @@ class _Runner:
         stored = sum(map(len, folder.done()))
         if stored > num_models:
             self.notes.append(f"The run folder holds {stored} models; these figures rest on the first {num_models}.")
+        if not self.no_logits and (models := next(folder.kept("logits", num_models), None)) is not None:
+            sound = np.flatnonzero(valid[models[0].start : models[0].stop])
+            self.no_logits = note_on_answers(models[1][sound[0], :_EXAMPLES_TO_JUDGE]) if len(sound) else ()
+        self.notes += self.no_logits
         inside = np.where(self.member, correct, False).sum(1) / self.member.sum(1)
         outside = np.where(self.member, False, correct).sum(1) / (~self.member).sum(1)
         chance = 1.5 / self.setup.dataset.num_classes

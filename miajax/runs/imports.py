@@ -1,20 +1,22 @@
 """Signals that were computed elsewhere, read from the files that other tools write, and checked."""
 
 import dataclasses
-import re
-import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.special import logit
 
 from miajax.errors import UserError
+from miajax.runs import content_checks as content
+from miajax.runs.array_files import load_npy
+from miajax.runs.atomic import read_json
+from miajax.runs.codes import labels_of
+from miajax.runs.content_checks import SignalKind
+from miajax.runs.import_layouts import READERS, Stored, lira2021
 
 ImportFormat = Literal["lira2021", "privacy_meter", "tf_privacy", "arrays"]
-_GREATEST = 103.6  # the scaled logit of a probability of exactly 0 or 1, as published code has it: log(1e-45)
+_MOST_APART = 0.01  # share of cells in which two signals of one thing may differ
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -26,7 +28,7 @@ class ImportedSignals:
       scaled_logit: ``float32[M, N, Q]``, or None: it follows from logits and labels.
       logits: ``float32[M, N, Q, C]`` or None.
       labels: ``int32[N]``, or None where the files have none.
-      notes: what was done to the numbers on the way.
+      notes: what was assumed of the numbers, and what was done to them on the way.
     """
 
     member: Bool[np.ndarray, "models examples"]
@@ -36,11 +38,17 @@ class ImportedSignals:
     notes: tuple[str, ...] = ()
 
 
-def read_signals(source: Path, format: ImportFormat, labels: Path | None = None) -> ImportedSignals:
-    """Reads signals computed elsewhere.
+def read_signals(
+    source: Path,
+    format: ImportFormat,
+    labels: Path | None = None,
+    signal_kind: SignalKind | None = None,
+    epoch: int | None = None,
+) -> ImportedSignals:
+    """Reads signals computed elsewhere, and checks what they are by their content (``content_checks``).
 
-    * ``lira2021``: a folder of ``<experiment>/{hparams.json, keep.npy, logits/*.npy, scores/*.npy}``, the last file of
-      each; ``y_train.npy`` beside them. Scores are scaled logits.
+    * ``lira2021``: a folder of ``<experiment>/{hparams.json, keep.npy, logits/EPOCH.npy, scores/EPOCH.npy}``, one epoch
+      of all models; ``y_train.npy`` beside them. Scores are scaled logits.
     * ``privacy_meter``: ``memberships.npy`` ``[M, N]`` and ``signals/rmia_signals.npy`` or ``signals/loss_signals.npy``
       ``[N, M]``.
     * ``tf_privacy``: ``target-*.npz`` and ``examples-*.npz`` as ``export_run`` writes them.
@@ -52,227 +60,101 @@ def read_signals(source: Path, format: ImportFormat, labels: Path | None = None)
       source: folder or file.
       format: see above.
       labels: a ``.npy`` of labels ``[N]`` that takes the place of the source's own.
+      signal_kind: what the rows over classes hold, or where there are none the one number of each example; judged by
+        name and content if None.
+      epoch: of ``lira2021`` folders; the last one, if it is the same of all, when None.
 
     Raises:
-      UserError: what is missing, malformed or does not fit together, by file.
+      UserError: what is missing, malformed, in doubt or does not fit together, by file.
     """
     if format not in get_args(ImportFormat):
         raise UserError(f"--format {format} is unknown", expected="one of " + ", ".join(get_args(ImportFormat)))
     if not source.exists():
         raise UserError(f"--source {source} does not exist", expected=f"what the {format} format names")
-    found = _READERS[format](source)
+    if epoch is not None and format != "lira2021":
+        raise UserError(f"--epoch {epoch} with --format {format}", expected="--format lira2021, which names epochs")
+    stored = lira2021(source, epoch) if format == "lira2021" else READERS[format](source)
     if labels is not None:
-        found = dataclasses.replace(found, labels=_labels(_load(labels), found.member.shape[1], str(labels)))
-    _check(found, str(source))
-    return found
+        found = labels_of(load_npy(labels), stored.member.shape[1], str(labels))
+        stored = dataclasses.replace(stored, labels=found)
+    return _settled(stored, str(source), signal_kind, _is_own(source, format))
 
 
-def _load(path: Path) -> np.ndarray:
-    if not path.is_file():
-        raise UserError(f"{path} does not exist", expected="a .npy file")
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, EOFError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error})", expected="a whole .npy file of numbers") from error
-    if not isinstance(array, np.ndarray):
-        raise UserError(f"{path} is an archive of arrays", expected="a .npy file of one array")
-    return array
+def _is_own(source: Path, format: str) -> bool:
+    """Whether a run, an import or ``export_run`` wrote the folder, so that names may be trusted."""
+    if format == "arrays" and any((source / name).is_file() for name in ("manifest.json", "source.json")):
+        return True
+    facts = source / "export.json"
+    if not facts.is_file():
+        return False
+    told = read_json(facts)
+    return isinstance(told, dict) and told.get("format") == format and "fingerprint" in told
 
 
-def load_npz(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of an archive.
+def _settled(stored: Stored, where: str, told: SignalKind | None, trusted: bool) -> ImportedSignals:
+    """Judges stored arrays by their content, and by each other where there are several of one thing."""
+    member, labels, notes = stored.member, stored.labels, list(stored.notes)
+    _check_shapes(stored, where)
+    logits = by_rows = None
+    if stored.rows is not None and labels is not None:
+        logits, about = content.logits_of_rows(stored.rows, stored.rows_where, told)
+        notes += about
+        if told is None:
+            content.check_sign(logits[:, :, 0], labels, stored.rows_where)
+        by_rows = content.scaled_logits_of_logits(logits, labels)
+    first, reference, reference_where = None, by_rows, stored.rows_where
+    settled = trusted or logits is not None or len(stored.numbers) > 1
+    for numbers in stored.numbers:
+        said = told if logits is None and first is None else None
+        phi, about = content.scaled_logits_of(numbers.values, numbers.where, numbers.named, said, settled)
+        phi = phi if phi.ndim == 3 else phi[..., None]
+        if reference is not None:
+            _check_agreement(phi, numbers.where, reference, reference_where)
+        else:
+            reference, reference_where = phi, numbers.where
+        if logits is None and first is None:
+            notes += about
+        if first is None and (logits is None or numbers.named == "scaled_logits"):
+            first = phi
+    return ImportedSignals(member, first, logits, labels, tuple(notes))
 
-    Raises:
-      UserError: it is missing, cut short, no archive, or holds Python objects.
-    """
-    if not path.is_file():
-        raise UserError(f"{path} does not exist", expected="an .npz archive")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (OSError, EOFError, ValueError, AttributeError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} cannot be read ({error})", expected="a whole .npz archive of numbers") from error
 
-
-def _lira2021(source: Path) -> ImportedSignals:
-    folders = sorted((p.parent for p in source.glob("*/keep.npy")), key=lambda p: _numbers(p.name))
-    if not folders:
-        raise UserError(f"{source} has no folder with a keep.npy", expected="<experiment>/keep.npy of every model")
-    keep = [_load(folder / "keep.npy") for folder in folders]
-    parts: dict[str, list[np.ndarray]] = {"scores": [], "logits": []}
-    for folder in folders:
-        for kind, arrays in parts.items():
-            files = sorted((folder / kind).glob("*.npy"))
-            if files:
-                arrays.append(_load(files[-1]))
-    kept = {kind: arrays for kind, arrays in parts.items() if len(arrays) == len(folders)}
-    if not kept:
-        counts = " and ".join(f"{kind} of {len(arrays)}" for kind, arrays in parts.items())
+def _check_agreement(phi: np.ndarray, where: str, reference: np.ndarray, reference_where: str) -> None:
+    if phi.shape != reference.shape and 1 not in (phi.shape[-1], reference.shape[-1]):
         raise UserError(
-            f"{source} holds {len(folders)} models but {counts}", expected="scores or logits of every model"
+            f"{where} holds {phi.shape[-1]} views and {reference_where} {reference.shape[-1]}", expected="as many"
         )
-    member = _stacked([k.reshape(-1) for k in keep], folders, "keep.npy").astype(bool)
-    scores = logits = None
-    if "scores" in kept:
-        scores = _stacked([a.reshape(len(a), -1) for a in kept["scores"]], folders, "scores").astype(np.float32)
-    if "logits" in kept:
-        logits = _stacked([a.reshape(len(a), -1, a.shape[-1]) for a in kept["logits"]], folders, "logits")
-        logits = logits.astype(np.float32)
-    labels = None
-    if (source / "y_train.npy").is_file():
-        labels = _labels(_load(source / "y_train.npy"), member.shape[1], str(source / "y_train.npy"), cut=True)
-    return ImportedSignals(member, scores, logits, labels)
-
-
-def _numbers(name: str) -> tuple[list[int], str]:
-    return [int(digits) for digits in re.findall(r"\d+", name)], name
-
-
-def _stacked(arrays: list[np.ndarray], folders: list[Path], kind: str) -> np.ndarray:
-    for array, folder in zip(arrays, folders, strict=True):
-        if array.shape != arrays[0].shape:
-            raise UserError(
-                f"{folder}: {kind} of shape {array.shape}",
-                expected=f"{arrays[0].shape}, as in {folders[0].name}",
-            )
-    return np.stack(arrays)
-
-
-def _privacy_meter(source: Path) -> ImportedSignals:
-    member = _load(source / "memberships.npy").astype(bool)
-    probability, loss = source / "signals" / "rmia_signals.npy", source / "signals" / "loss_signals.npy"
-    if loss.is_file():  # losses keep the digits that probabilities near 1 have lost
-        signals, capped = _of_losses(_load(loss))
-    elif probability.is_file():
-        values = np.asarray(_load(probability), np.float64)
-        if not ((values >= 0) & (values <= 1)).all():
-            raise UserError(f"{probability} holds values outside 0..1", expected="probabilities of the label")
-        signals, capped = _capped(logit(values))
-    else:
-        raise UserError(f"{source} holds no signals", expected="signals/rmia_signals.npy or signals/loss_signals.npy")
-    if signals.ndim != 2 or signals.T.shape != member.shape:
+    views = min(phi.shape[-1], reference.shape[-1])
+    apart = content.share_apart(phi[..., :views], reference[..., :views])
+    if apart > _MOST_APART:
         raise UserError(
-            f"{source}: signals of shape {signals.shape} beside memberships of {member.shape}",
-            expected="signals [examples, models] and memberships [models, examples]",
+            f"{where} and {reference_where} disagree in {apart:.1%} of cells",
+            expected="signals of the same models, epochs, examples and labels in the same order",
+            remedy="Leave one of them out, or say what the first holds by --signal_kind",
         )
-    return ImportedSignals(member, np.ascontiguousarray(signals.T[..., None]), notes=capped)
 
 
-def _tf_privacy(source: Path) -> ImportedSignals:
-    files = sorted(source.glob("target-*.npz"))
-    if not files:
-        raise UserError(f"{source} has no target-*.npz", expected="one archive a model")
-    models = [(load_npz(f), load_npz(f.with_name(f.name.replace("target-", "examples-")))) for f in files]
-    for (fields, ids), file in zip(models, files, strict=True):
-        for name in ("labels_train", "labels_test"):
-            if name not in fields:
-                raise UserError(f"{file} holds no {name}", expected="labels_train and labels_test")
-        for side in ("train", "test"):
-            rows = len(fields[f"labels_{side}"])
-            if len(ids.get(f"ids_{side}", ())) != rows:
-                raise UserError(f"{file} has {rows} {side} examples", expected=f"as many ids_{side} beside it")
-    num_examples = sum(len(models[0][0][f"labels_{side}"]) for side in ("train", "test"))
-
-    def joined(name: str) -> list[np.ndarray] | None:
-        if any(f"{name}_{side}" not in fields for fields, _ in models for side in ("train", "test")):
-            return None
-        rows = []
-        for (fields, ids), file in zip(models, files, strict=True):
-            both = np.concatenate([fields[f"{name}_train"], fields[f"{name}_test"]])
-            order = np.argsort(np.concatenate([ids["ids_train"], ids["ids_test"]]), kind="stable")
-            if len(both) != num_examples:
-                raise UserError(f"{file} holds {len(both)} rows of {name}", expected=f"{num_examples}, as in the first")
-            rows.append(both[order])
-        return rows
-
-    member = np.zeros((len(models), num_examples), bool)
-    for row, (_, ids) in zip(member, models, strict=True):
-        row[ids["ids_train"]] = True
-    labels = joined("labels")
-    logits, losses = joined("logits"), joined("loss")
-    if logits is None and losses is None:
-        raise UserError(f"{source}: not every target has logits or losses", expected="logits_* or loss_* in all")
-    signals, notes = (None, ()) if logits is not None or losses is None else _of_losses(np.stack(losses))
-    return ImportedSignals(
-        member,
-        None if signals is None else signals[..., None],
-        None if logits is None else np.stack(logits)[:, :, None].astype(np.float32),
-        None if labels is None else _labels(labels[0], num_examples, str(files[0])),
-        notes,
-    )
-
-
-def _arrays(source: Path) -> ImportedSignals:
-    if source.is_dir():
-        names = ("membership", "labels", "signals", "logits", "losses")
-        files = {name: source / f"{name}.npy" for name in names}
-        arrays: Mapping[str, np.ndarray] = {name: _load(file) for name, file in files.items() if file.is_file()}
-    else:
-        arrays = load_npz(source)
-    if "membership" not in arrays or not {"signals", "logits", "losses"} & set(arrays):
-        raise UserError(
-            f"{source} holds {', '.join(arrays) or 'nothing'}",
-            expected="membership [M, N], and signals, logits or losses; labels [N] beside logits",
-        )
-    member = np.asarray(arrays["membership"])
-    if member.ndim != 2 or not np.isin(member, (0, 1)).all():
-        raise UserError(f"{source}: membership of shape {member.shape}", expected="[M, N] of 0 and 1")
-    signals, notes = None, ()
-    if "signals" in arrays:
-        signals = np.asarray(arrays["signals"], np.float32)
-    elif "losses" in arrays and "logits" not in arrays:
-        signals, notes = _of_losses(arrays["losses"])
-    if signals is not None and signals.ndim == 2:
-        signals = signals[..., None]
-    logits = None
-    if "logits" in arrays:
-        logits = np.asarray(arrays["logits"], np.float32)
-        logits = logits[:, :, None] if logits.ndim == 3 else logits
-    labels = _labels(arrays["labels"], member.shape[1], str(source)) if "labels" in arrays else None
-    return ImportedSignals(member.astype(bool), signals, logits, labels, notes)
-
-
-def _of_losses(losses: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Scaled logits of cross-entropies: with loss -log p, log(p / (1 - p)) = -log(exp(loss) - 1)."""
-    losses = np.asarray(losses, np.float64)
-    if (losses < 0).any():
-        raise UserError(f"a loss of {np.nanmin(losses)}", expected="cross-entropies in nats, 0 or more")
-    with np.errstate(divide="ignore", over="ignore"):
-        return _capped(np.where(losses > 30, -losses, -np.log(np.expm1(losses))))
-
-
-def _capped(phi: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-    saturated = int((np.abs(phi) > _GREATEST).sum())
-    note = f"{saturated} signals were saturated (a probability of exactly 0 or 1) and count as ±{_GREATEST}: they tie."
-    return np.clip(phi, -_GREATEST, _GREATEST).astype(np.float32), (note,) if saturated else ()
-
-
-def _labels(labels: np.ndarray, num_examples: int, where: str, cut: bool = False) -> np.ndarray:
-    labels = np.asarray(labels).reshape(-1)
-    labels = labels[:num_examples] if cut else labels  # the published script trains on the first of y_train, too
-    if labels.shape != (num_examples,) or labels.dtype.kind not in "iuf" or (labels != np.floor(labels)).any():
-        raise UserError(f"{where}: labels {labels.dtype}{list(labels.shape)}", expected=f"{num_examples} whole numbers")
-    return labels.astype(np.int32)
-
-
-def _check(found: ImportedSignals, where: str) -> None:
-    for name in ("scaled_logit", "logits"):
-        array, axes = getattr(found, name), "[M, N, Q]" if name == "scaled_logit" else "[M, N, Q, C]"
+def _check_shapes(stored: Stored, where: str) -> None:
+    found = [("logits", stored.rows, 4, "[M, N, Q, C]")]
+    found += [(each.where, each.values, 3, "[M, N, Q]") for each in stored.numbers]
+    for name, array, axes, expected in found:
         if array is None:
             continue
-        if array.ndim != (3 if name == "scaled_logit" else 4) or array.shape[:2] != found.member.shape:
+        full = array if array.ndim == axes else array[..., None]
+        if full.ndim != axes or full.shape[:2] != stored.member.shape:
+            name = name if name.startswith(where) else f"{where}: {name}"
             raise UserError(
-                f"{where}: {name} of shape {array.shape} beside membership of {found.member.shape}", expected=axes
+                f"{name} of shape {full.shape} beside membership of {stored.member.shape}", expected=expected
             )
-    if found.logits is not None:
-        if found.labels is None:
+    if stored.rows is not None:
+        classes = stored.rows.shape[-1]
+        if classes < 2:
+            raise UserError(f"{where}: logits of {classes} class", expected="one logit of every class, two or more")
+        if stored.labels is None:
             raise UserError(f"{where} has logits and no labels", expected="labels [N]", remedy="Add --labels FILE.npy")
-        classes = found.logits.shape[-1]
-        if found.labels.min() < 0 or found.labels.max() >= classes:
-            raise UserError(f"{where}: labels {found.labels.min()}..{found.labels.max()}", expected=f"0..{classes - 1}")
-    one_sided = np.flatnonzero(found.member.all(1) | ~found.member.any(1))
+        low, high = stored.labels.min(), stored.labels.max()
+        if low < 0 or high >= classes:
+            raise UserError(f"{where}: labels {low}..{high}", expected=f"0..{classes - 1}")
+    one_sided = np.flatnonzero(stored.member.all(1) | ~stored.member.any(1))
     if len(one_sided):
         raise UserError(f"{where}: model {one_sided[0]} has no member or no non-member", expected="both in every model")
-
-
-_READERS = {"lira2021": _lira2021, "privacy_meter": _privacy_meter, "tf_privacy": _tf_privacy, "arrays": _arrays}

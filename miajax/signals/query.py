@@ -60,6 +60,26 @@ def check_queries(queries: int, example_shape: tuple[int, ...]) -> None:
         )
 
 
+def untrained_answers(
+    trainer: Trainer, features: np.ndarray, mode: QueryMode
+) -> Float[np.ndarray, "examples classes"]:
+    """What an untrained network of the trainer answers, to see of what kind its answers are before it is trained.
+
+    Args:
+      trainer: whose network.
+      features: ``[K, ...]`` as stored, a few.
+      mode: as models will be asked.
+    """
+
+    def answer(key, x):
+        x = trainer.scaling(x)
+        params, state = trainer.model.init(key, x[:1])
+        train = mode == "batch_stats"
+        return trainer.model.apply(params, state, x, train, key if train else None)[0]
+
+    return np.asarray(jax.jit(answer)(jax.random.key(0), jnp.asarray(features)))
+
+
 def _view(images: jax.Array, view: jax.Array, reach: int) -> jax.Array:
     padded = jnp.pad(images, ((0, 0), (reach, reach), (reach, reach), (0, 0)), mode="reflect")
     shifted = jax.lax.dynamic_slice(padded, (0, reach + view[1], reach + view[2], 0), images.shape)

@@ -9,12 +9,14 @@ from flax import nnx
 
 from miajax.attacks.registry import run_attack
 from miajax.campaign.config import Setup
+from miajax.campaign.progress import Silent
 from miajax.campaign.run import run_campaign
 from miajax.errors import UserError
 from miajax.models.bring_your_own import as_model, from_functions, from_nnx, load_model
 from miajax.models.contract import check_model
 from miajax.models.model import Model, count_parameters
 from miajax.models.registry import build_model
+from miajax.runs.content_notes import note_on_answers
 from miajax.signals.bundle import Signals
 from miajax.training.recipe import Recipe
 from tests.studies.helpers import small
@@ -224,3 +226,37 @@ def test_linen_nnx_and_plain_functions_give_equal_scores_for_equal_weights(tmp_p
     assert np.isfinite(scores["linen"]).mean() > 0.5
     for name in ("nnx", "plain"):
         np.testing.assert_allclose(scores[name], scores["linen"], rtol=1e-3, atol=1e-3)
+
+
+ENDS = {"softmax": jax.nn.softmax, "sigmoid": jax.nn.sigmoid, None: lambda z: z, "log": jax.nn.log_softmax}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_network_that_ends_in_a_softmax_is_remarked_upon_before_training_and_in_the_notes(tmp_path, end):
+    def init(key, x):
+        return {"w": 0.3 * jax.random.normal(key, (x.size, 10)), "b": jnp.zeros(10)}
+
+    def apply(params, x):
+        return ENDS[end](x.reshape(len(x), -1) @ params["w"] + params["b"])
+
+    class Listener(Silent):
+        def __init__(self):
+            self.lines = []
+
+        def say(self, line):
+            self.lines.append(line)
+
+    setup = small(2, recipe=Recipe(epochs=1, batch_size=32))
+    setup = Setup.of(setup.config, model=from_functions(init, apply, "own"))
+    listener = Listener()
+    notes = run_campaign(setup, tmp_path, listener).notes
+    again = run_campaign(setup, tmp_path).notes
+    expected = int(end in ("softmax", "sigmoid"))
+    remark = f"seems to end in a {end}"
+    assert sum(remark in note for note in notes) == sum(remark in note for note in again) == expected
+    assert sum(remark in line for line in listener.lines) == expected
+
+
+def test_a_last_layer_that_starts_at_0_is_not_taken_for_a_softmax():
+    assert note_on_answers(np.zeros((5, 3))) == ()
+    assert "softmax" in note_on_answers(np.full((5, 4), 0.25))[0]

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from scipy.special import softmax
+from scipy.special import log_softmax, softmax
 
 from miajax.attacks.lira import lira_scores
 from miajax.attacks.registry import ATTACKS, run_attack
@@ -196,10 +196,64 @@ BAD = {
     "class out of range": (
         lambda g: {"membership": g["membership"], "labels": np.r_[np.zeros(299, int), 10]}, r"labels\[299\] is 10",
     ),
-    "ids twice": (lambda g: g | {"ids": np.zeros(300, int)}, r"ids name an example twice"),
-    "ids outside": (lambda g: g | {"ids": np.arange(1, 301)}, r"ids\[299\] is 300; expected 0\.\.299"),
+    "ids twice": (lambda g: g | {"ids": np.zeros(300, int)}, r"ids name an example more than once \(0: 300 times\)"),
+    "ids from 1": (
+        lambda g: g | {"ids": np.arange(1, 301)}, r"ids\[299\] is 300; expected 0\.\.299\. They seem to count from 1",
+    ),
+    "membership of 1 and 2": (lambda g: g | {"membership": g["membership"] + 1}, "codes of 0 and 1 only"),
+    "losses of classes called otherwise": (
+        lambda g: g | {"logits": -g["logits"]}, "the label's entry is the smallest in",
+    ),
+    "sigmoids": (lambda g: g | {"logits": 1 / (1 + np.exp(-g["logits"]))}, "do not sum to 1.*--signal_kind logits"),
     "objects": (lambda g: g | {"logits": np.array([{}] * 300)}, r"cannot be read"),
 }
+
+
+@pytest.mark.parametrize("name", ["target.npy", "target.csv"])
+def test_a_target_of_another_kind_of_file_is_told_in_one_line(elsewhere, tmp_path, name):
+    folder, _, logits = elsewhere
+    (np.save if name.endswith("npy") else np.savetxt)(tmp_path / name, logits)
+    with pytest.raises(UserError, match=r"target\.(npy|csv) is .*expected an \.npz archive") as told:
+        run_audit_target(folder / "run", tmp_path / name)
+    assert "pickle" not in str(told.value) and "\n" not in str(told.value)
+
+
+def test_softmax_under_the_name_logits_is_read_as_probabilities_and_said(elsewhere):
+    folder, member, logits = elsewhere
+    rows = softmax(logits.astype(np.float64), -1)
+    named = audit(folder, "named", membership=member, probabilities=rows)
+    found = audit(folder, "misnamed", membership=member, logits=rows)
+    for name, own in named.scores.items():
+        np.testing.assert_array_equal(found.scores[name], own)
+    assert any("misnamed.npz: logits holds rows in 0..1" in note for note in found.results["notes"])
+    assert not any("--signal_kind" in note for note in named.results["notes"])
+
+
+def test_log_probabilities_and_losses_of_classes_are_attacked_as_the_logits_are(elsewhere, of_logits):
+    folder, member, logits = elsewhere
+    rows = log_softmax(logits.astype(np.float64), -1)
+    for name, stored in (("logs", rows), ("losses", -rows)):
+        found = audit(folder, name, membership=member, logits=stored)
+        for attack, own in of_logits.scores.items():
+            np.testing.assert_allclose(found.scores[attack], own, rtol=1e-3, atol=1e-3)
+        assert any("losses and no logits" in note for note in found.results["notes"]) == (name == "losses")
+
+
+def test_a_target_whose_rows_are_shuffled_or_whose_classes_are_the_labels_is_remarked_upon(elsewhere):
+    folder, member, logits = elsewhere
+    shuffled = np.random.default_rng(0).permutation(logits)
+    notes = audit(folder, "shuffled", membership=member, logits=shuffled).results["notes"]
+    assert any("different orders" in note for note in notes)
+    own = np.load(folder / "run" / "labels.npy").astype(int)
+    notes = audit(folder, "own", membership=member, labels=own).results["notes"]
+    assert any("own labels throughout" in note for note in notes)
+
+
+def test_ids_that_run_from_1_in_order_are_read_as_they_are_and_said(elsewhere):
+    folder, member, logits = elsewhere
+    ids = np.arange(1, 201)
+    notes = audit(folder, "ids", membership=member[ids], logits=logits[ids], ids=ids).results["notes"]
+    assert any("count from 0" in note for note in notes)
 
 
 @pytest.mark.parametrize("case", BAD)

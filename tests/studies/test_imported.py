@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from scipy.special import softmax
+from sklearn.metrics import roc_auc_score
 
 from miajax.attacks.registry import run_attack
 from miajax.errors import UserError
@@ -74,3 +76,57 @@ def test_nothing_is_written_over_a_folder_of_something_else_or_from_bad_signals(
     with pytest.raises(UserError, match="all 6 models hold NaN"):
         run_imported(tmp_path / "b.npz", "arrays", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def leaky_signals(num_models: int = 16, num_examples: int = 400, classes: int = 5):
+    """Logits of models whose members are fitted better, as ``(membership, labels, logits [M, N, C])``."""
+    rng = np.random.default_rng(3)
+    member = np.argsort(rng.random((num_models, num_examples)), 1) < num_examples // 2
+    labels = rng.integers(0, classes, num_examples).astype(np.int32)
+    own = (labels[:, None] == np.arange(classes)) * 1.0
+    hardness = rng.normal(size=(1, num_examples, 1)) * 1.5
+    logits = rng.normal(size=(num_models, num_examples, classes)) + own * (2 + hardness + 1.5 * member[..., None])
+    return member, labels, logits.astype(np.float32)
+
+
+def test_softmax_in_privacy_meter_s_loss_file_keeps_its_sign(tmp_path):
+    """Read as losses, the signals' AUC was one minus the right one."""
+    member, labels, logits = leaky_signals()
+    probability = np.take_along_axis(softmax(logits.astype(np.float64), -1), labels[None, :, None], 2)[..., 0]
+    (tmp_path / "pm" / "signals").mkdir(parents=True)
+    np.save(tmp_path / "pm" / "memberships.npy", member)
+    np.save(tmp_path / "pm" / "signals" / "loss_signals.npy", probability.T)
+    with pytest.raises(UserError, match="as probabilities do"):
+        run_imported(tmp_path / "pm", "privacy_meter", tmp_path / "out")
+    right = roc_auc_score(member.ravel(), probability.ravel())
+    told = run_imported(tmp_path / "pm", "privacy_meter", tmp_path / "out", signal_kind="probabilities").results
+    assert right > 0.6 and told["attacks"]["global_threshold"]["auc"] == pytest.approx(right, abs=1e-4)
+    wrong = run_imported(tmp_path / "pm", "privacy_meter", tmp_path / "out", signal_kind="losses").results
+    assert wrong["attacks"]["global_threshold"]["auc"] == pytest.approx(1 - right, abs=1e-4)
+    assert any("opposite sign" in note for note in wrong["notes"])
+    assert not any("opposite sign" in note for note in told["notes"])
+
+
+def test_softmax_stored_as_logits_is_attacked_as_the_logits_are(tmp_path):
+    """Taken as logits, probabilities lose most of online RMIA's power."""
+    member, labels, logits = leaky_signals()
+    plain = {"membership": member, "labels": labels}
+    np.savez(tmp_path / "logits.npz", **plain, logits=logits)
+    np.savez(tmp_path / "softmax.npz", **plain, logits=softmax(logits, -1))
+    right = run_imported(tmp_path / "logits.npz", "arrays", tmp_path / "right").results
+    found = run_imported(tmp_path / "softmax.npz", "arrays", tmp_path / "found").results
+    assert not any("--signal_kind" in note for note in right["notes"])
+    assert any("softmax.npz: logits holds rows in 0..1 that sum to 1" in note for note in found["notes"])
+    for name in ("rmia_online", "lira_online", "global_threshold"):
+        assert found["attacks"][name]["auc"] == pytest.approx(right["attacks"][name]["auc"], abs=1e-3)
+    taken = run_imported(tmp_path / "softmax.npz", "arrays", tmp_path / "taken", signal_kind="logits").results
+    assert taken["attacks"]["rmia_online"]["auc"] < right["attacks"]["rmia_online"]["auc"] - 0.02
+    assert found["train_accuracy"] == right["train_accuracy"]
+
+
+def test_shuffled_labels_and_doubled_models_are_noted(tmp_path):
+    member, labels, logits = leaky_signals(num_models=8)
+    logits[5], member[5] = logits[2], member[2]
+    np.savez(tmp_path / "a.npz", membership=member, labels=np.random.default_rng(0).permutation(labels), logits=logits)
+    notes = run_imported(tmp_path / "a.npz", "arrays", tmp_path / "out").results["notes"]
+    assert any("different orders" in note for note in notes) and any("5 of 2" in note for note in notes)

@@ -15,6 +15,8 @@ from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import summarise
 from miajax.metrics.vulnerability import empirical_auc, exposure_at_pooled_fpr
 from miajax.runs.atomic import write_json, write_npy, write_text
+from miajax.runs.content_checks import SignalKind
+from miajax.runs.content_notes import note_on_copies, note_on_order, note_on_polarity
 from miajax.runs.imports import ImportedSignals, ImportFormat, read_signals
 from miajax.runs.tables import write_table
 from miajax.signals.bundle import Signals
@@ -42,11 +44,13 @@ def run_imported(
     labels: Path | None = None,
     options: AttackOptions | None = None,
     invocation: Invocation | None = None,
+    signal_kind: SignalKind | None = None,
+    epoch: int | None = None,
 ) -> ImportedResult:
     """Attacks imported signals and writes scores, table, results and report in the files of a run.
 
     Args:
-      source, format, labels: see ``read_signals``.
+      source, format, labels, signal_kind, epoch: see ``read_signals``.
       out: a new or empty folder, or one of an earlier import.
       options: of the attacks.
       invocation: how the study was called; from code if None.
@@ -57,7 +61,7 @@ def run_imported(
     called = invocation or Invocation()
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "source.json").is_file())):
         raise UserError(f"--out {out} holds something else", expected="a new or empty folder, or an earlier import")
-    found = read_signals(source, format, labels)
+    found = read_signals(source, format, labels, signal_kind, epoch)
     signals, valid = signals_of(found)
     reasons = {name: why_not(name, signals, found.member, valid) for name in ATTACKS}
     skipped = {name: reason for name, reason in reasons.items() if reason}
@@ -72,6 +76,9 @@ def run_imported(
         for name, array in scores.items():
             figures[name], about = summarise(array, found.member, valid)
             remarks |= dict.fromkeys(about)
+    notes = [*found.notes, *note_on_copies(np.asarray(signals.scaled_logit), valid), *note_on_polarity(figures)]
+    if found.logits is not None and found.labels is not None:
+        notes += note_on_order(found.logits[:, :, 0].argmax(-1), found.labels, found.member, valid)
     results = {
         "dataset": source.name,
         "model": f"elsewhere ({format})",
@@ -88,7 +95,7 @@ def run_imported(
         "timing": {},
         "versions": common.versions(),
         "failed_models": [int(i) for i in np.flatnonzero(~valid)],
-        "notes": [*found.notes, *common.attack_notes({}, {n: run[1] for n, run in runs.items()}), *remarks],
+        "notes": [*notes, *common.attack_notes({}, {n: run[1] for n, run in runs.items()}), *remarks],
     }
     with called.reporting(out, results):
         _write(out, source, format, found, signals, valid, scores, results, called.command)

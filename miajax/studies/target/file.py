@@ -10,8 +10,12 @@ from jaxtyping import Bool, Int
 
 from miajax.data.dataset import Dataset
 from miajax.errors import UserError
+from miajax.runs import content_checks as content
+from miajax.runs.array_files import load_npz
 from miajax.runs.atomic import read_json
-from miajax.runs.imports import load_npz
+from miajax.runs.codes import ids_of, membership_of
+from miajax.runs.content_checks import RowKind
+from miajax.runs.content_notes import note_on_order
 
 Kind = Literal["logits", "probabilities", "labels"]
 _KINDS: tuple[Kind, ...] = ("logits", "probabilities", "labels")
@@ -30,6 +34,7 @@ class Target:
       kind: what it answers.
       answers: ``float64[K, Q, C]`` logits, ``float64[K, 1, C]`` probabilities, or ``int64[K]`` predicted classes.
       decimals: digits that probabilities were rounded to, or None where they were not.
+      notes: what was assumed of the answers.
     """
 
     ids: Int[np.ndarray, " examples"]
@@ -37,9 +42,10 @@ class Target:
     kind: Kind
     answers: np.ndarray
     decimals: int | None = None
+    notes: tuple[str, ...] = ()
 
 
-def read_target(path: Path, dataset: Dataset, queries: int = 1) -> Target:
+def read_target(path: Path, dataset: Dataset, queries: int = 1, signal_kind: RowKind | None = None) -> Target:
     """Reads and checks ``target.npz``.
 
     Args:
@@ -48,6 +54,7 @@ def read_target(path: Path, dataset: Dataset, queries: int = 1) -> Target:
         examples of the pool were audited.
       dataset: whose pool the examples belong to.
       queries: Q, views that the run's own models were asked about.
+      signal_kind: what the rows over classes hold, whatever they are called; judged by name and content if None.
 
     Raises:
       UserError: what is missing or wrong, with its row where one row is.
@@ -56,20 +63,64 @@ def read_target(path: Path, dataset: Dataset, queries: int = 1) -> Target:
     kinds: list[Kind] = [kind for kind in _KINDS if kind in arrays]
     if "membership" not in arrays or len(kinds) != 1:
         raise UserError(f"{path} holds {', '.join(arrays) or 'nothing'}", expected=_EXPECTED)
-    ids = _ids(path, arrays.get("ids"), dataset.num_examples)
+    ids, notes = _ids(path, arrays.get("ids"), dataset.num_examples)
     member = _membership(path, arrays["membership"], len(ids))
     kind = kinds[0]
     answers = arrays[kind]
+    labels = dataset.labels[ids]
     if kind == "labels":
-        return Target(ids, member, kind, _classes(path, answers, len(ids), dataset.num_classes))
+        if signal_kind is not None:
+            raise UserError(f"--signal_kind {signal_kind}: {path} holds classes", expected="rows over classes")
+        return _labelled(ids, member, _classes(path, answers, len(ids), dataset.num_classes), labels, notes)
     answers = _numbers(path, kind, answers, len(ids), dataset.num_classes, queries)
-    if kind == "logits":
-        return Target(ids, member, kind, answers)
+    stored, answers, about = _settled(path, kind, answers, labels, signal_kind)
+    notes += about
+    if stored == "logits":
+        return _with_order(Target(ids, member, "logits", answers, None, notes), answers[:, 0].argmax(-1), labels)
     decimals = rounded_to(answers)
     _check_probabilities(path, answers[:, 0], decimals)
+    predicted = answers[:, 0].argmax(-1)
     if decimals == 0:  # one-hot rows say no more than the class does
-        return Target(ids, member, "labels", answers[:, 0].argmax(-1))
-    return Target(ids, member, kind, answers, decimals)
+        return _labelled(ids, member, predicted, labels, notes)
+    return _with_order(Target(ids, member, "probabilities", answers, decimals, notes), predicted, labels)
+
+
+def _settled(
+    path: Path, named: Kind, answers: np.ndarray, labels: np.ndarray, told: RowKind | None
+) -> tuple[Kind, np.ndarray, tuple[str, ...]]:
+    """What rows over classes are, by their content or the user's word: ``(logits or probabilities, rows, notes)``."""
+    where = f"{path.name}: {named}"
+    on_simplex = told is None and named == "logits" and content.kind_of_rows(answers) == "probabilities"
+    if told == "probabilities" or (told is None and named == "probabilities") or on_simplex:
+        if answers.shape[1] > 1:
+            raise UserError(
+                f"{where} holds probabilities of {answers.shape[1]} views", expected="logits [K, Q, C]",
+                remedy="Hand over probabilities [K, C] of the first view; --signal_kind logits takes them as stored",
+            )
+        note = (
+            f"{where} holds rows in 0..1 that sum to 1, so probabilities and no logits: they are read as "
+            "probabilities. --signal_kind logits takes them as stored."
+        )
+        return "probabilities", answers, (note,) if on_simplex else ()
+    rows, notes = content.logits_of_rows(answers[None], where, told)
+    if told is None:
+        content.check_sign(rows[:, :, 0], labels, where)
+    return "logits", rows[0].astype(np.float64) if notes else answers, notes
+
+
+def _with_order(target: Target, predicted: np.ndarray, labels: np.ndarray) -> Target:
+    """The same target, with a note where its answers do not fit the labels at all."""
+    about = note_on_order(predicted[None], labels, target.member[None], np.ones(1, bool))
+    return dataclasses.replace(target, notes=(*target.notes, *about))
+
+
+def _labelled(
+    ids: np.ndarray, member: np.ndarray, predicted: np.ndarray, labels: np.ndarray, notes: tuple[str, ...]
+) -> Target:
+    """A target that answers with classes."""
+    if (predicted == labels).all():
+        notes += ("The target's classes are the data set's own labels throughout: predicted classes were expected.",)
+    return _with_order(Target(ids, member, "labels", predicted, None, notes), predicted, labels)
 
 
 def rounded_to(probabilities: np.ndarray) -> int | None:
@@ -100,23 +151,19 @@ def read_declaration(path: Path, recipe: Mapping[str, Any]) -> dict[str, Any]:
     return declared
 
 
-def _ids(path: Path, ids: np.ndarray | None, num_examples: int) -> np.ndarray:
+def _ids(path: Path, ids: np.ndarray | None, num_examples: int) -> tuple[np.ndarray, tuple[str, ...]]:
     if ids is None:
-        return np.arange(num_examples)
-    if ids.ndim != 1 or ids.dtype.kind not in "iu":
-        raise UserError(f"{path}: ids {ids.dtype}{list(ids.shape)}", expected="whole numbers [K]")
-    outside = np.flatnonzero((ids < 0) | (ids >= num_examples))
-    if len(outside):
-        raise UserError(f"{path}: ids[{outside[0]}] is {ids[outside[0]]}", expected=f"0..{num_examples - 1}")
-    if len(np.unique(ids)) < len(ids):
-        raise UserError(f"{path}: ids name an example twice", expected="each example once")
-    return ids.astype(np.int64)
+        return np.arange(num_examples), ()
+    ids = ids_of(ids, num_examples, str(path), complete=False)
+    counted = len(ids) > 1 and np.array_equal(ids, np.arange(1, len(ids) + 1))
+    note = f"{path.name}: ids are 1..{len(ids)} in order; they were read as numbers that count from 0."
+    return ids, (note,) if counted else ()
 
 
-def _membership(path: Path, member: np.ndarray, count: int) -> np.ndarray:
-    if member.shape != (count,) or member.dtype.kind not in "biu" or not np.isin(member, (0, 1)).all():
-        raise UserError(f"{path}: membership {member.dtype}{list(member.shape)}", expected=f"bool[{count}]")
-    member = member.astype(bool)
+def _membership(path: Path, codes: np.ndarray, count: int) -> np.ndarray:
+    if codes.shape != (count,):
+        raise UserError(f"{path}: membership {codes.dtype}{list(codes.shape)}", expected=f"bool[{count}]")
+    member = membership_of(codes, f"{path}: membership")
     if member.all() or not member.any():
         raise UserError(
             f"{path}: membership is all {member[0]}", expected="members and non-members, to tell one from the other"
@@ -154,7 +201,7 @@ def _check_probabilities(path: Path, rows: np.ndarray, decimals: int | None) -> 
         value = rows[outside[0]].min() if rows[outside[0]].min() < 0 else rows[outside[0]].max()
         raise UserError(
             f"{path}: probabilities[{outside[0]}] holds {value:g}", expected="numbers in 0..1",
-            remedy="Logits go under the name logits",
+            remedy="Logits go under the name logits, and so do log-probabilities",
         )
     slack = _SUM_TOLERANCE + (0.0 if decimals is None else rows.shape[1] * 0.5 * 10.0**-decimals)
     sums = rows.sum(1)

@@ -18,6 +18,8 @@ from miajax.metrics.blind import blind_baseline, near_duplicates
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import summarise
 from miajax.runs.atomic import write_npy, write_text
+from miajax.runs.content_checks import RowKind
+from miajax.runs.content_notes import note_on_polarity
 from miajax.runs.tables import write_table
 from miajax.studies import common
 from miajax.studies.comparable import Check, behaviour, reasons, recipe_differences, recipe_of
@@ -48,12 +50,13 @@ def run_audit_target(
     options: AttackOptions | None = None,
     reporter: Reporter | None = None,
     invocation: Invocation | None = None,
+    signal_kind: RowKind | None = None,
 ) -> TargetAudit:
     """Attacks a target from elsewhere with every attack that its answers allow, and writes what was found.
 
     Args:
       run: run folder of the shadow models; what is missing of it is trained.
-      target_file: see ``read_target``.
+      target_file, signal_kind: see ``read_target``.
       declaration: the target's recipe, see ``read_declaration``.
       out: folder to write; ``<run>/targets/<name of target_file>`` if None.
       attacks: names to run; all that the target's answers allow if None.
@@ -66,7 +69,7 @@ def run_audit_target(
     """
     called = invocation or Invocation()
     setup = Setup.of(stored_config(run))
-    target = read_target(target_file, setup.dataset, setup.config.queries)
+    target = read_target(target_file, setup.dataset, setup.config.queries, signal_kind)
     recipe = recipe_of(setup)
     declared = {} if declaration is None else read_declaration(declaration, recipe)
     out = out or run / "targets" / target_file.stem
@@ -103,13 +106,16 @@ def run_audit_target(
 
     results = _results(campaign, target, target_file, channel, stacked, recipe, declared, checks)
     comparable = results["comparable"]
+    about_channel = _channel_notes(channel, results["answers"])
     results |= {
         "attacks": {name: entry | {"comparable": comparable} for name, entry in figures.items()},
         "shadows": shadows,
         "attacks_not_run": attacked.skipped,
         "blind": blind,
         "near_duplicates": copies,
-        "notes": [*campaign.notes, *_channel_notes(channel, results["answers"]), *attacked.notes, *unresolved],
+        "notes": [
+            *campaign.notes, *target.notes, *note_on_polarity(figures), *about_channel, *attacked.notes, *unresolved
+        ],
     }
     with called.reporting(out, results):
         _write(out, campaign, target, labels, attacked.scores, results, called.command)

@@ -1,0 +1,74 @@
+"""What content gives reason to doubt without proving it wrong: notes for whoever reads the figures."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from miajax.runs.content_checks import kind_of_rows
+
+
+def note_on_answers(rows: Float[np.ndarray, "... classes"]) -> tuple[str, ...]:
+    """A note where what a network answers is no logits, since training and attacks take it for logits.
+
+    Rows of zeros, as untrained networks give whose last layer starts at 0, say nothing.
+    """
+    kind = kind_of_rows(rows)
+    if kind not in ("probabilities", "bounded") or not np.any(rows):
+        return ()
+    sums, last = ("sum to 1", "softmax") if kind == "probabilities" else ("do not sum to 1", "sigmoid")
+    return (
+        f"The network's answers lie in 0..1 and {sums}: it seems to end in a {last}. Loss and attacks take them "
+        f"for unnormalised logits. Leave the {last} out of the network (docs/models.md).",
+    )
+
+
+def note_on_order(
+    predicted: Int[np.ndarray, "models examples"],
+    labels: Int[np.ndarray, " examples"],
+    member: Bool[np.ndarray, "models examples"],
+    valid: Bool[np.ndarray, " models"],
+) -> tuple[str, ...]:
+    """A note where labels agree with predictions as rarely as chance, of members and non-members alike.
+
+    Chance is the agreement of two independent draws, one from the predictions and one from the labels; three standard
+    errors of N independent examples are allowed for.
+    """
+    counts = np.unique(labels, return_counts=True)
+    share = dict(zip(counts[0].tolist(), counts[1] / len(labels), strict=True))
+    guesses = np.unique(predicted[valid], return_counts=True)
+    chance = sum(share.get(c, 0.0) * k for c, k in zip(guesses[0].tolist(), guesses[1], strict=True)) / guesses[1].sum()
+    hits, inside = (predicted == labels)[valid], member[valid]
+    accuracy = [float(hits[side].mean()) for side in (inside, ~inside)]
+    if max(accuracy) >= chance + 3 * (chance * (1 - chance) / len(labels)) ** 0.5:
+        return ()
+    return (
+        f"Labels agree with the likeliest class in {accuracy[0]:.1%} of members and {accuracy[1]:.1%} of non-members, "
+        f"where chance is {chance:.1%}: rows and labels may be in different orders.",
+    )
+
+
+def note_on_copies(phi: Float[np.ndarray, "models ..."], valid: Bool[np.ndarray, " models"]) -> tuple[str, ...]:
+    """A note that names models whose signals are another's to the last bit: one model counted twice."""
+    seen: dict[bytes, int] = {}
+    pairs = []
+    for model in np.flatnonzero(valid):
+        first = seen.setdefault(np.ascontiguousarray(phi[model]).tobytes(), int(model))
+        if first != model:
+            pairs.append(f"{model} of {first}")
+    if not pairs:
+        return ()
+    more = f" and {len(pairs) - 5} more" if len(pairs) > 5 else ""
+    listed = ", ".join(pairs[:5]) + more
+    return (f"Models with the same signals as another, to the last bit: {listed}. Each counts as a model.",)
+
+
+def note_on_polarity(figures: dict[str, Any]) -> tuple[str, ...]:
+    """A note where members look less fitted than non-members, by the interval of the global threshold's AUC."""
+    entry = figures.get("global_threshold")
+    if entry is None or entry["auc_ci"][1] is None or entry["auc_ci"][1] >= 0.5:
+        return ()
+    return (
+        f"Members have lower scaled logits than non-members (AUC {entry['auc']:.3f}): signals may be stored with the "
+        "opposite sign, or membership with 0 for members. --signal_kind says what signals are.",
+    )
