@@ -16,7 +16,7 @@ from miajax.defenses.treatment import Treatment
 from miajax.errors import UserError
 from miajax.models.contract import check_model
 from miajax.models.model import Model
-from miajax.models.registry import ModelOptions, build_model
+from miajax.models.registry import ModelOptions, build_model, check_pictures
 from miajax.signals.query import QueryMode, check_queries
 from miajax.studies.privacy import PrivacyFlags, check_sweep
 from miajax.training.dp.mechanism import Mechanism, Privacy, resolve
@@ -170,6 +170,8 @@ class Setup:
         scaling = InputScaling.of(dataset)
         spread = dataset.features[:: max(1, n // 5000)]
         images = lambda: np.asarray(scaling(jnp.asarray(spread)))  # noqa: E731
+        if model is None:
+            check_pictures(config.model, dataset.features.shape[1:])
         model = model or build_model(config.model, dataset.num_classes, config.model_options, images)
         check_model(model, dataset.features.shape[1:], dataset.num_classes)
         trainer = Trainer(

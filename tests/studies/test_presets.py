@@ -33,6 +33,8 @@ COMMON = {
     "data.separator": ",",
     "data.decimal": ".",
     "data.header": "line",
+    "data.channels": None,
+    "data.pixel_scale": None,
     "data.data_seed": 0,
     "data.canaries": 0,
     "data.canary_kind": "mislabelled",
