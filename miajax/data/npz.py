@@ -99,7 +99,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
 
 def _array(path: Path, archive: Mapping[str, np.ndarray], name: str) -> np.ndarray:
     try:
-        return archive[name]
+        array = archive[name]
     except ValueError as error:
         if "allow_pickle" not in str(error):
             raise
@@ -108,3 +108,6 @@ def _array(path: Path, archive: Mapping[str, np.ndarray], name: str) -> np.ndarr
             expected="an array of numbers",
             remedy="Stack rows of equal length with numpy.stack, and save them as numbers",
         ) from error
+    if not isinstance(array, np.ndarray):
+        raise UserError(f"{path}: {name} is no NumPy array", expected="an array of numbers written by numpy.savez")
+    return array

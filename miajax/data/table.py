@@ -158,8 +158,10 @@ def _known(path: Path, names: list[str], flag: str, wanted: Sequence[str]) -> li
     if len(names) == 1 and (separator := re.search("[;\t|]", names[0])):
         found_there = "tab" if separator[0] == "\t" else repr(separator[0])
         remedy = f"Add --separator {found_there}"
+    elif names == [str(place) for place in range(len(names))]:
+        remedy = "Without a header line, columns are named by their place, from 0"
     elif any(re.fullmatch(r"[+-]?\d+(\.\d+)?", name) for name in names):
-        remedy = "Add --header none if the first line is a record: columns are then named 0, 1, ..."
+        remedy = "Add --header none if the first line is a record: columns are then named by their place, from 0"
     raise UserError(
         f"--{flag} {', '.join(unknown)} is not among the columns of {path}",
         expected=f"{'one' if flag == 'label_column' else 'some'} of {', '.join(names)}",

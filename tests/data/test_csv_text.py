@@ -68,7 +68,7 @@ def test_without_a_header_line_columns_are_numbered_from_0(tmp_path, plain):
     body = PLAIN.partition("\n")[2]
     dataset = read(tmp_path / "t.csv", body, header="none", label_column="2")
     assert dataset.content_hash == plain.content_hash and dataset.provenance["features"][0] == "0"
-    with pytest.raises(UserError, match=r"outcome is not among .*expected one of 0, 1, 2"):
+    with pytest.raises(UserError, match=r"outcome is not among .*expected one of 0, 1, 2. Without a header"):
         read(tmp_path / "t.csv", body, header="none")
 
 

@@ -1,3 +1,5 @@
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -144,6 +146,12 @@ def damage_one_hot(path):
     np.savez(path, features=FEATURES, labels=np.eye(3)[LABELS])
 
 
+def damage_no_array(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("features", b"1,2,3")
+        archive.writestr("labels", b"0")
+
+
 def damage_one_based(path):
     np.savez(path, features=FEATURES, labels=LABELS + 1)
 
@@ -164,6 +172,7 @@ def damage_one_based(path):
         (damage_huge_float_labels, r"labels\[2\] is 1e\+300"),
         (damage_infinite_labels, r"labels\[2\] is inf"),
         (damage_complex_labels, "labels has dtype complex128"),
+        (damage_no_array, "mine.npz: features is no NumPy array"),
         (damage_one_hot, r"labels has shape \(7, 3\) beside 7 rows"),
         (damage_renamed, "mine.npz holds x, labels, not features"),
         (damage_lone_test, "test_features and test_labels must come together"),
