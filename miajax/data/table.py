@@ -33,9 +33,10 @@ def load_table(
     """The rows of a CSV or Parquet file as one pool, without a test split.
 
     Numbers are standardised, texts become one column a category, and a column with missing values gets a further column
-    that says where (`encode_column`). What was done to every column is in ``provenance["columns"]``, the names of the
-    resulting features in ``provenance["features"]``. Nothing is guessed: a text column that looks like numbers
-    (`resolved`) and a column that tells records apart (`refuse_identifier`) are errors.
+    that says where (`encode_column`). What was done to every column is in ``provenance["columns"]`` (``stray``: how
+    many cells of it count as missing because of ``stray_cells``), the names of the resulting features in
+    ``provenance["features"]``. Nothing is guessed: a text column that looks like numbers (`resolved`) and a column that
+    tells records apart (`refuse_identifier`) are errors.
 
     Args:
       data_path: Parquet, or separated text with a header line, compressed or not. Blanks around names and texts don't
@@ -68,12 +69,15 @@ def load_table(
     for name in names:
         if name == label_column or name in drop_columns:
             continue
-        column = table.column(name)
+        column = cells = table.column(name)
         if name not in keep_columns:
             if _is_text(column.type):
-                column = resolved(name, column, str(path), decimal, stray_cells, declared=not is_text)
+                column = resolved(name, cells, str(path), decimal, stray_cells, declared=not is_text)
             refuse_identifier(name, column, str(path))
-        values, value_names, record = encode_column(name, column.slice(0, rows), str(path))
+        column, cells = column.slice(0, rows), cells.slice(0, rows)
+        values, value_names, record = encode_column(name, column, str(path))
+        if stray := column.null_count - cells.null_count:
+            record["stray"] = stray
         features.append(values)
         feature_names.extend(value_names)
         records.append(record)

@@ -37,6 +37,8 @@ def test_a_stray_cell_is_named_or_missing_on_request(tmp_path, suffix, stray):
         assert remedy in told
     dataset = read(tmp_path, cells, suffix, stray_cells="missing")
     assert dataset.provenance["features"] == ["x", "x is missing"]
+    (record,) = dataset.provenance["columns"]
+    assert record["missing"] == record["stray"] == 1
     values = np.delete(np.array(NUMBERS, float), 7)
     expected = np.insert((values - values.mean()) / values.std(), 7, 0.0)
     np.testing.assert_allclose(dataset.features[:, 0], expected, rtol=1e-5, atol=1e-6)
