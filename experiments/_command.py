@@ -172,7 +172,8 @@ def study(
             campaign, own = defaults_from(argv, wishes, start), options
         default = flags_of(Place(), campaign, own)
         flags: Any = parse(flags_of, default, argv, (about or "").strip(), prog)
-        setup, own = Setup.of(flags.campaign), getattr(flags, name)
+        typed = any(re.match("--batch[_-]size(=|$)", word) for word in argv)
+        setup, own = Setup.of(flags.campaign, fit_batch=not typed), getattr(flags, name)
         called = Invocation(command_line(prog, argv), import_s, begun)
         folder = folder_of(flags.place, name, setup.dataset.name, identity(setup, own))
         result = run(setup, folder, own, Terminal(), called)

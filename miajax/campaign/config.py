@@ -17,7 +17,7 @@ from miajax.defenses.treatment import Treatment
 from miajax.errors import UserError
 from miajax.models.contract import check_model
 from miajax.models.model import Model
-from miajax.models.registry import ModelOptions, build_model
+from miajax.models.registry import ModelOptions, build_model, check_pictures
 from miajax.signals.query import QueryMode, check_queries
 from miajax.training.dp.mechanism import Mechanism, Privacy, resolve
 from miajax.training.parallel import Parallel
@@ -110,6 +110,7 @@ class Setup:
       privacies: private trainings as they were asked for, that models take in turn by id; empty where none is private.
       mechanisms: what runs for each of them.
       treatment: what is done to single examples before training, or None.
+      notes: what was chosen by the data.
     """
 
     config: CampaignConfig
@@ -118,6 +119,7 @@ class Setup:
     privacies: tuple[Privacy, ...] = ()
     mechanisms: tuple[Mechanism, ...] = ()
     treatment: Treatment | None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -128,13 +130,15 @@ class Setup:
         optimizer: OptimizerBuilder | None = None,
         privacies: Sequence[Privacy] | None = None,
         treatment: Treatment | None = None,
+        fit_batch: bool = False,
     ) -> "Setup":
         """Reads the data set and builds the network, unless they are given, and the trainer.
 
         ``optimizer`` makes any optax chain from the recipe's schedule; the fingerprint holds its ``__name__``, which
         must tell it from others. ``privacies``, instead of the configuration's one, are what models take in turn by
         id: a sweep over noise and clipping is one ensemble. ``treatment`` changes what is trained on, not what is
-        attacked.
+        attacked. ``fit_batch`` lowers a batch size that a model's members don't fill (`fitting_batch`), and notes it,
+        where it would be refused otherwise.
 
         Raises:
           UserError: whatever in data, model, recipe and privacy does not fit together.
@@ -161,6 +165,14 @@ class Setup:
         capacity = member_capacity(n, config.split, f)
         excluded = None if treatment is None else treatment.excluded
         fewest = _fewest_members(config, n, excluded)
+        notes = ()
+        if fit_batch and 0 < fewest < config.recipe.batch_size:
+            batch = fitting_batch(config.recipe.batch_size, min(int(n * f), 4 * fewest))
+            notes = (
+                f"Batches hold {batch} examples instead of {config.recipe.batch_size}: of the pool of {n}, a model has "
+                f"{fewest} members or more, and an epoch is to have four full batches. --batch_size sets another size.",
+            )
+            config = dataclasses.replace(config, recipe=dataclasses.replace(config.recipe, batch_size=batch))
         if config.recipe.batch_size > fewest:
             raise UserError(
                 f"--batch_size {config.recipe.batch_size} is more than a model's {fewest} members",
@@ -170,6 +182,8 @@ class Setup:
         scaling = InputScaling.of(dataset)
         spread = dataset.features[:: max(1, n // 5000)]
         images = lambda: np.asarray(scaling(jnp.asarray(spread)))  # noqa: E731
+        if model is None:
+            check_pictures(config.model, dataset.features.shape[1:])
         model = model or build_model(config.model, dataset.num_classes, config.model_options, images)
         check_model(model, dataset.features.shape[1:], dataset.num_classes)
         trainer = Trainer(
@@ -197,7 +211,7 @@ class Setup:
         )
         if mechanisms:
             trainer = trainer_under(trainer, mechanisms)
-        return cls(config, dataset, trainer, tuple(privacies), mechanisms, treatment)
+        return cls(config, dataset, trainer, tuple(privacies), mechanisms, treatment, notes)
 
     def membership(self, num_models: int | None = None):
         """``bool[M, N]`` of this campaign."""
@@ -247,6 +261,13 @@ class Setup:
         if self.treatment is not None:
             identity["treatment"] = self.treatment.identity()
         return identity
+
+
+def fitting_batch(batch_size: int, members: int) -> int:
+    """The batch size, halved until four full batches make an epoch over so many members; at least 1."""
+    while batch_size > 1 and 4 * batch_size > members:
+        batch_size //= 2
+    return batch_size
 
 
 def _fewest_members(config: CampaignConfig, num_examples: int, excluded: np.ndarray | None) -> int:

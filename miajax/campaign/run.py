@@ -143,7 +143,7 @@ class _Runner:
         self.setup, self.config, self.reporter = setup, setup.config, reporter
         self.keep = kept(setup)
         self.timing = Timing()
-        self.notes: list[str] = []
+        self.notes: list[str] = [*setup.notes]
         self.trained = 0
         self._programs: Programs | None = None
         self._finished = 0  # models that this process trained or found

@@ -34,20 +34,17 @@ def encode_column(name: str, column: "pa.ChunkedArray", where: str) -> tuple[np.
     import pyarrow as pa
 
     kind = column.type
-    if pa.types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
-        kind = kind.value_type
     is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
     if pa.types.is_null(kind):
         values, names, record, missing = _empty(column)
     elif is_number or pa.types.is_boolean(kind):
         values, names, record, missing = _number(name, column, where)
-    elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    elif pa.types.is_string(kind):
         values, names, record, missing = _category(name, column, where)
     else:
         raise UserError(
             f"{where}: column {name} has the type {kind}", expected="numbers, text or booleans",
-            remedy=f"Convert it, or add --drop_columns {name}",
+            remedy=f"Convert it to numbers, or add --drop_columns {name}",
         )
     if missing.any() and names:
         values = np.concatenate([values, missing[:, None]], axis=1)

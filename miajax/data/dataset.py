@@ -3,11 +3,13 @@
 import dataclasses
 import functools
 import hashlib
+import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from miajax.data.pictures import refuse_channels_first, refuse_unscaled
 from miajax.errors import UserError
 
 _PARTS = ("", "test_", "population_", "validation_")  # prefixes of the fields; "" is the pool
@@ -31,10 +33,13 @@ class Dataset:
       image_shape: ``(H, W, K)`` where a row is a picture (flat rows of pixels included), else None.
       shippable: whether reports may show records (pictures, rows) unasked: data that ships with the tools.
       synthetic: said wherever the data set appears.
+      unlikely: what is meant so, unlikely as it looks: ``channels``, pictures that seem to have channels first;
+        ``scale``, inputs that seem unscaled.
       provenance: where it came from and what was done to it; goes into the manifest.
 
     Raises:
-      UserError: wrong shapes, NaN or infinite features, labels outside the range, fewer than 2 classes.
+      UserError: wrong shapes, NaN or infinite features, labels outside the range, fewer than 2 classes; pictures with
+        channels first and inputs that were not scaled, unless ``unlikely``.
     """
 
     name: str
@@ -51,6 +56,7 @@ class Dataset:
     image_shape: tuple[int, int, int] | None = None
     shippable: bool = False
     synthetic: bool = False
+    unlikely: tuple[Literal["channels", "scale"], ...] = ()
     provenance: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
@@ -72,6 +78,10 @@ class Dataset:
             if features is None or labels is None:
                 raise UserError(f"{where}: {part}features and {part}labels must come together")
             features, labels = _validated(where, part, features, labels, self.num_classes)
+            if "channels" not in self.unlikely:
+                refuse_channels_first(f"{where}: {part}features", features)
+            if "scale" not in self.unlikely:
+                refuse_unscaled(f"{where}: {part}features", features)
             if part and (features.shape[1:], features.dtype) != (self.features.shape[1:], self.features.dtype):
                 raise UserError(
                     f"{where}: {part}features has {features.dtype} rows of shape {features.shape[1:]}",
@@ -79,6 +89,10 @@ class Dataset:
                 )
             set_(part + "features", features)
             set_(part + "labels", labels)
+        if self.image_shape is not None:
+            row = self.features.shape[1:]
+            if math.prod(self.image_shape) != math.prod(row) or (len(row) == 3 and row != self.image_shape):
+                raise UserError(f"{where}: rows of shape {row}", expected=f"pictures of shape {self.image_shape}")
         present = np.unique(self.labels)
         if len(present) < self.num_classes:
             gaps = np.flatnonzero(present != np.arange(len(present)))

@@ -2,25 +2,32 @@
 
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from miajax.data.dataset import Dataset
+from miajax.data.pictures import Channels, arranged
 from miajax.errors import UserError
 
+_MOST_CLASSES = 2**31  # labels are int32
 _REQUIRED = ("features", "labels")
 _PARTS = ("test", "population", "validation")
 _OPTIONAL = tuple(f"{part}_{kind}" for part in _PARTS for kind in ("features", "labels"))
 
 
-def load_npz(data_path: str | Path) -> Dataset:
+def load_npz(
+    data_path: str | Path, channels: Channels | None = None, pixel_scale: float | None = None
+) -> Dataset:
     """The data set in an ``.npz`` archive.
 
     Args:
       data_path: archive with ``features [N, ...]`` and ``labels [N]`` in 0..C-1, and, where there are such parts,
         ``test_features``, ``test_labels``, and likewise ``population_…`` and ``validation_…``. Rows of three axes are
         pictures ``[H, W, K]`` (of two axes: grey pictures ``[H, W]``). No array may hold Python objects.
+      channels, pixel_scale: how pictures are stored (`arranged`); what looks like channels first, or like pixels that
+        were not scaled, is refused where they are not given.
 
     Raises:
       UserError: the file is missing, truncated or no archive, or lacks an array; and what `Dataset` checks.
@@ -28,9 +35,21 @@ def load_npz(data_path: str | Path) -> Dataset:
     path = Path(data_path)
     arrays = _read(path)
     source = {"source": path.name, "arrays": {name: list(array.shape) for name, array in arrays.items()}}
+    done = []
+    if channels == "first":
+        done.append("channels moved from the first axis to the last")
+    if pixel_scale is not None:
+        done.append(f"features divided by {pixel_scale:g}")
+    if done:
+        source["preprocessing"] = "; ".join(done)
     for name, array in arrays.items():
-        if name.endswith("features") and array.ndim == 3:
-            arrays[name] = array[..., None]
+        if not name.endswith("features"):
+            continue
+        if array.dtype.kind not in "biuf":
+            raise UserError(f"{path}: {name} has dtype {array.dtype}", expected="real numbers")
+        if array.ndim == 3:
+            array = array[..., None]
+        arrays[name] = arranged(f"{path}: {name}", array, channels, pixel_scale)
     shape = arrays["features"].shape[1:]
     return Dataset(
         name=path.stem,
@@ -44,15 +63,18 @@ def load_npz(data_path: str | Path) -> Dataset:
         validation_features=arrays.get("validation_features"),
         validation_labels=arrays.get("validation_labels"),
         image_shape=shape if len(shape) == 3 else None,
+        unlikely=(*(["channels"] if channels else []), *(["scale"] if pixel_scale else [])),
         provenance=source,
     )
 
 
 def _highest(labels: np.ndarray) -> int:
-    """The highest finite label, at least 1 where labels are no numbers: `Dataset` says what is wrong with those."""
-    if not np.issubdtype(labels.dtype, np.number):
+    """The highest label that a class can have, at least 1: `Dataset` says what is wrong with others."""
+    if labels.dtype.kind not in "iuf":
         return 1
-    return int(labels[np.isfinite(labels)].max(initial=0))
+    if labels.dtype.kind == "f":
+        labels = labels.astype(np.float64)
+    return int(labels[np.isfinite(labels) & (labels < _MOST_CLASSES)].max(initial=1))
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
@@ -70,6 +92,22 @@ def _read(path: Path) -> dict[str, np.ndarray]:
                     f"{path} holds {', '.join(archive.files) or 'nothing'}, not {' or '.join(missing)}",
                     expected=expected, remedy=remedy,
                 )
-            return {name: archive[name] for name in (*_REQUIRED, *_OPTIONAL) if name in archive.files}
+            return {name: _array(path, archive, name) for name in (*_REQUIRED, *_OPTIONAL) if name in archive.files}
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"{path} cannot be read ({error})", expected=expected, remedy=remedy) from error
+
+
+def _array(path: Path, archive: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    try:
+        array = archive[name]
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        raise UserError(
+            f"{path}: {name} holds Python objects, whose loading could run any program",
+            expected="an array of numbers",
+            remedy="Stack rows of equal length with numpy.stack, and save them as numbers",
+        ) from error
+    if not isinstance(array, np.ndarray):
+        raise UserError(f"{path}: {name} is no NumPy array", expected="an array of numbers written by numpy.savez")
+    return array

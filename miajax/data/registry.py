@@ -9,13 +9,16 @@ import numpy as np
 
 from miajax.data.canaries import CanaryKind, planted
 from miajax.data.cifar import load_cifar
+from miajax.data.csv_text import Header
 from miajax.data.dataset import Dataset
 from miajax.data.digits import load_digits
 from miajax.data.fashion_mnist import load_fashion_mnist
 from miajax.data.npz import load_npz
+from miajax.data.pictures import Channels
 from miajax.data.purchase100 import load_purchase100
 from miajax.data.purchase_like import load_purchase_like
 from miajax.data.table import load_table
+from miajax.data.text_columns import StrayCells
 from miajax.data.tfds import load_tfds
 from miajax.errors import UserError
 
@@ -32,6 +35,16 @@ class DataOptions:
         many to draw.
       label_column: the column of a table to predict.
       drop_columns: columns of a table that are not read.
+      keep_columns: columns of a table taken as they are: identifiers as features, texts that look like numbers as
+        categories.
+      stray_cells: cells that are no number, in a table's column of numbers: an error, or missing.
+      separator: between the cells of a text table, one character or "tab".
+      decimal: decimal point of a text table.
+      header: whether the first line of a text table names its columns ("line"), or is a record ("none").
+      channels: where pictures of one's own have their channels, first or last; not given: last, and pictures that look
+        otherwise are refused.
+      pixel_scale: divides features of one's own, such as pixels up to 255; not given: 1, and inputs that look unscaled
+        are refused.
       data_seed: draws synthetic data; not the seed of the run, so that runs with several seeds attack the same data.
       canaries: how many examples of the pool are planted for an audit; 0 for none.
       canary_kind: ``mislabelled``, ``out_of_distribution``, or ``natural``, which changes nothing.
@@ -43,6 +56,13 @@ class DataOptions:
     max_examples: int | None = None
     label_column: str | None = None
     drop_columns: tuple[str, ...] = ()
+    keep_columns: tuple[str, ...] = ()
+    stray_cells: StrayCells = "error"
+    separator: str = ","
+    decimal: str = "."
+    header: Header = "line"
+    channels: Channels | None = None
+    pixel_scale: float | None = None
     data_seed: int = 0
     canaries: int = 0
     canary_kind: CanaryKind = "mislabelled"
@@ -56,8 +76,19 @@ class _Reader:
     needs: frozenset[str] = frozenset()
 
 
+_TABLE = ("drop_columns", "keep_columns", "stray_cells", "separator", "decimal", "header")
+
+
 def _table(options: DataOptions) -> Dataset:
-    return load_table(options.data_path or "", options.label_column or "", options.drop_columns, options.max_examples)
+    settings = {field: getattr(options, field) for field in (*_TABLE, "max_examples")}
+    return load_table(options.data_path or "", options.label_column or "", **settings)
+
+
+_PICTURES = ("channels", "pixel_scale")
+
+
+def _npz(options: DataOptions) -> Dataset:
+    return load_npz(options.data_path or "", options.channels, options.pixel_scale)
 
 
 def _purchase_like(options: DataOptions) -> Dataset:
@@ -74,8 +105,8 @@ _READERS = {
     "cifar100": _Reader(lambda options: load_cifar("cifar100", options.data_path), uses=_PATH),
     "purchase100": _Reader(lambda options: load_purchase100(options.data_path), uses=_PATH),
     "purchase_like": _Reader(_purchase_like, uses=frozenset({"data_seed"})),
-    "npz": _Reader(lambda options: load_npz(options.data_path or ""), needs=_PATH),
-    "table": _Reader(_table, uses=frozenset({"drop_columns"}), needs=_PATH | {"label_column"}),
+    "npz": _Reader(_npz, uses=frozenset(_PICTURES), needs=_PATH),
+    "table": _Reader(_table, uses=frozenset(_TABLE), needs=_PATH | {"label_column"}),
 }
 DATASETS = (*_READERS, f"{_TFDS}NAME")
 
@@ -117,7 +148,7 @@ def _reader(name: str) -> _Reader:
 
 def _check_options(name: str, reader: _Reader, options: DataOptions) -> None:
     defaults = DataOptions()
-    for field in ("data_path", "label_column", "drop_columns", "data_seed"):
+    for field in ("data_path", "label_column", *_TABLE, *_PICTURES, "data_seed"):
         is_set = getattr(options, field) != getattr(defaults, field)
         if is_set and field not in reader.uses | reader.needs:
             users = [other for other, entry in _READERS.items() if field in entry.uses | entry.needs]

@@ -1,19 +1,22 @@
 """A table of one's own, CSV or Parquet: which column is the class, and the rest as features."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from miajax.data.columns import encode_column, sorted_codes
+from miajax.data.classes import classes_of
+from miajax.data.columns import encode_column
+from miajax.data.csv_text import Header, read_separated, tidied, tidied_cells
 from miajax.data.dataset import Dataset
+from miajax.data.identifiers import refuse_identifier
+from miajax.data.text_columns import StrayCells, resolved
 from miajax.errors import UserError
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-MISSING_MARKS = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?")
 
 
 def load_table(
@@ -21,39 +24,64 @@ def load_table(
     label_column: str,
     drop_columns: Sequence[str] = (),
     max_examples: int | None = None,
+    keep_columns: Sequence[str] = (),
+    stray_cells: StrayCells = "error",
+    separator: str = ",",
+    decimal: str = ".",
+    header: Header = "line",
 ) -> Dataset:
     """The rows of a CSV or Parquet file as one pool, without a test split.
 
     Numbers are standardised, texts become one column a category, and a column with missing values gets a further column
-    that says where (`encode_column`). What was done to every column is in ``provenance["columns"]``, the names of the
-    resulting features in ``provenance["features"]``.
+    that says where (`encode_column`). What was done to every column is in ``provenance["columns"]`` (``stray``: how
+    many cells of it count as missing because of ``stray_cells``), the names of the resulting features in
+    ``provenance["features"]``. Nothing is guessed: a text column that looks like numbers (`resolved`) and a column that
+    tells records apart (`refuse_identifier`) are errors.
 
     Args:
-      data_path: Parquet, or comma-separated text with a header line, gzipped (``.gz``) or not. In text, `MISSING_MARKS`
-        stand for missing values.
+      data_path: Parquet, or separated text with a header line, compressed or not. Blanks around names and texts don't
+        count; the texts `MISSING_MARKS` stand for missing values.
       label_column: column of the class: text, whole numbers or booleans. Classes are numbered in sorted order.
       drop_columns: columns that are not read, such as identifiers.
       max_examples: at most this many rows, the first of the file; means and categories are those of these rows, of
         which a validation part may be carved afterwards.
+      keep_columns: columns taken as they are: identifiers and row numbers as features, texts as categories although
+        they look like numbers.
+      stray_cells: ``missing`` takes what is no number as missing, in columns most of whose cells are numbers.
+      separator, decimal, header: how text is written (`read_separated`).
 
     Raises:
       UserError: an unreadable file, an unknown column, a row without class, a class column that holds no classes, a
         column that can be no feature.
     """
     path = Path(data_path)
-    table = _read(path)
-    _check_columns(path, table.column_names, label_column, drop_columns)
-    labels, class_names = _classes(path, table.column(label_column), label_column)
+    if stray_cells not in ("error", "missing"):
+        raise UserError(f"--stray_cells {stray_cells}", expected="error or missing")
+    table, is_text = _read(path, separator, decimal, header)
+    names = _unique(path, table.column_names)
+    (label_column,) = _known(path, names, "label_column", [label_column])
+    drop_columns = _known(path, names, "drop_columns", drop_columns)
+    keep_columns = _known(path, names, "keep_columns", keep_columns)
+    _check_apart(label_column, drop_columns, keep_columns)
+    labels, class_names = classes_of(label_column, table.column(label_column), str(path))
     rows = len(labels) if max_examples is None else min(max_examples, len(labels))
-    features, names, records = [], [], []
-    for column_name in table.column_names:
-        if column_name == label_column or column_name in drop_columns:
+    features, feature_names, records = [], [], []
+    for name in names:
+        if name == label_column or name in drop_columns:
             continue
-        values, value_names, record = encode_column(column_name, table.column(column_name).slice(0, rows), str(path))
+        column = cells = table.column(name)
+        if name not in keep_columns:
+            if _is_text(column.type):
+                column = resolved(name, cells, str(path), decimal, stray_cells, declared=not is_text)
+            refuse_identifier(name, column, str(path))
+        column, cells = column.slice(0, rows), cells.slice(0, rows)
+        values, value_names, record = encode_column(name, column, str(path))
+        if stray := column.null_count - cells.null_count:
+            record["stray"] = stray
         features.append(values)
-        names.extend(value_names)
+        feature_names.extend(value_names)
         records.append(record)
-    if not names:
+    if not feature_names:
         raise UserError(f"{path} has no feature beside {label_column}", expected="at least one column with values")
     return Dataset(
         name=path.name.split(".")[0],
@@ -67,79 +95,88 @@ def load_table(
             "label_column": label_column,
             "drop_columns": list(drop_columns),
             "columns": records,
-            "features": names,
+            "features": feature_names,
         },
     )
 
 
-def _read(path: Path) -> "pa.Table":
+def _read(path: Path, separator: str, decimal: str, header: Header) -> "tuple[pa.Table, bool]":
+    """Every column as plain values, texts tidied; and whether the file is text."""
     import pyarrow as pa
-    from pyarrow import csv, parquet
+    from pyarrow import parquet
 
     if not path.is_file():
         raise UserError(f"--data_path {path} is not a file", expected="a CSV or Parquet file")
-    try:
-        with path.open("rb") as file:
-            is_parquet = file.read(4) == b"PAR1"
-        if is_parquet:
-            table = parquet.read_table(path)
-        else:
-            table = csv.read_csv(
-                path,
-                convert_options=csv.ConvertOptions(null_values=list(MISSING_MARKS), strings_can_be_null=True),
-            )
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(
-            f"{path} cannot be read ({error})", expected="Parquet, or comma-separated text with a header line"
-        ) from error
+    with path.open("rb") as file:
+        is_text = file.read(4) != b"PAR1"
+    if is_text:
+        table = read_separated(path, separator, decimal, header)
+    else:
+        if (separator, decimal, header) != (",", ".", "line"):
+            raise UserError(f"{path} is Parquet; --separator, --decimal and --header have no effect on it")
+        try:
+            table = parquet.ParquetFile(path).read()
+        except (pa.ArrowException, OSError) as error:
+            raise UserError(f"{path} cannot be read ({error})", expected="a whole Parquet file") from error
+        table = table.rename_columns(
+            [tidied(name) or f"Unnamed: {place}" for place, name in enumerate(table.column_names)]
+        )
     if not table.num_rows:
         raise UserError(f"{path} has no rows", expected="a header line and at least one row")
-    return table
+    return pa.table([_plain(column) for column in table.columns], names=table.column_names), is_text
 
 
-def _check_columns(path: Path, names: list[str], label_column: str, drop_columns: Sequence[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise UserError(f"{path} has several columns {', '.join(twice)}", expected="every column named once")
-    for flag, wanted in (("label_column", [label_column]), ("drop_columns", drop_columns)):
-        unknown = [name for name in wanted if name not in names]
-        if unknown:
-            raise UserError(
-                f"--{flag} {', '.join(unknown)} is not among the columns of {path}",
-                expected=f"{'one' if flag == 'label_column' else 'some'} of {', '.join(names)}",
-            )
-    if label_column in drop_columns:
-        raise UserError(f"--drop_columns names {label_column}, which is the --label_column")
-
-
-def _classes(path: Path, column: "pa.ChunkedArray", name: str) -> tuple[np.ndarray, tuple[str, ...]]:
+def _plain(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
     import pyarrow as pa
 
-    where = f"{path}: the label column {name}"
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
-    if pa.types.is_floating(column.type):
-        values = column.to_numpy()
-        fine = values == np.floor(values)
-        if not fine.all():
-            raise UserError(
-                f"{where} is {values[fine.argmin()]} in row {fine.argmin()}",
-                expected="a class in every row: text, whole numbers or booleans",
-                remedy="Cut a quantity into classes first, and remove rows without class",
-            )
-        column = column.cast(pa.int64())
-    kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_boolean)
-    if not any(is_kind(column.type) for is_kind in kinds):
-        raise UserError(f"{where} has the type {column.type}", expected="classes: text, whole numbers or booleans")
-    codes, classes = sorted_codes(column)
-    if (codes < 0).any():
+    return tidied_cells(column.cast(pa.string())) if _is_text(column.type) else column
+
+
+def _is_text(kind: "pa.DataType") -> bool:
+    import pyarrow as pa
+
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def _unique(path: Path, names: list[str]) -> list[str]:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
         raise UserError(
-            f"{where} is empty in row {(codes < 0).argmax()} ({(codes < 0).sum()} such rows)",
-            expected="a class in every row", remedy="Remove these rows from the file",
+            f"{path} has several columns {', '.join(twice)}",
+            expected="every column named once",
+            remedy="Rename them, or add --header none if the first line is a record",
         )
-    if 2 * len(classes) > len(codes):
-        raise UserError(
-            f"{where} has {len(classes)} different values in {len(codes)} rows",
-            expected="classes of several rows each", remedy="Name another --label_column",
-        )
-    return codes, tuple(map(str, classes))
+    return names
+
+
+def _known(path: Path, names: list[str], flag: str, wanted: Sequence[str]) -> list[str]:
+    """The columns that a flag names; blanks around a name don't count, and no name is the first column without one."""
+    unnamed = next((name for name in names if name.startswith("Unnamed: ")), "")
+    found = [tidied(name) or unnamed for name in wanted]
+    unknown = [name for name in found if name not in names]
+    if not unknown:
+        return found
+    remedy = ""
+    if len(names) == 1 and (separator := re.search("[;\t|]", names[0])):
+        found_there = "tab" if separator[0] == "\t" else repr(separator[0])
+        remedy = f"Add --separator {found_there}"
+    elif names == [str(place) for place in range(len(names))]:
+        remedy = "Without a header line, columns are named by their place, from 0"
+    elif any(re.fullmatch(r"[+-]?\d+(\.\d+)?", name) for name in names):
+        remedy = "Add --header none if the first line is a record: columns are then named by their place, from 0"
+    raise UserError(
+        f"--{flag} {', '.join(unknown)} is not among the columns of {path}",
+        expected=f"{'one' if flag == 'label_column' else 'some'} of {', '.join(names)}",
+        remedy=remedy,
+    )
+
+
+def _check_apart(label_column: str, drop_columns: Sequence[str], keep_columns: Sequence[str]) -> None:
+    for flag, named in (("drop_columns", drop_columns), ("keep_columns", keep_columns)):
+        if label_column in named:
+            raise UserError(f"--{flag} names {label_column}, which is the --label_column")
+    both = [name for name in keep_columns if name in drop_columns]
+    if both:
+        raise UserError(f"--keep_columns and --drop_columns both name {', '.join(both)}", expected="one of them")

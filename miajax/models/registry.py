@@ -111,6 +111,25 @@ def register_model(name: str, thing: Any, config: Mapping[str, str] | None = Non
       UserError: the name is taken.
     """
     MODELS.register(name, thing, config)
+_FLAT = ("mlp", "purchase_mlp")
+_FEWEST_PIXELS = {"cnn": 4, "fast_cifar": 9}  # a side that their poolings leave a pixel of
+
+
+def check_pictures(name: str, example_shape: tuple[int, ...]) -> None:
+    """Refuses, for a convolutional network of ours, what is no picture, and pictures too small for its poolings.
+
+    Raises:
+      UserError: see above; other names are left to `build_model`.
+    """
+    if name not in _OURS or name in _FLAT:
+        return
+    fewest = _FEWEST_PIXELS.get(name, 1)
+    if len(example_shape) != 3 or min(example_shape[:2]) < fewest:
+        raise UserError(
+            f"--model {name} on rows of shape {example_shape}",
+            expected=f"pictures [height, width, channels] of {fewest} pixels a side or more",
+            remedy="Use --model mlp for rows that are no pictures",
+        )
 
 
 def build_model(

@@ -1,3 +1,5 @@
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,12 @@ LABELS = np.array([0, 1, 2, 0, 1, 2, 0])
 
 def read(path, **options):
     return load_dataset("npz", DataOptions(data_path=str(path), **options))
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint64, np.float16, np.float64, np.longdouble])
+def test_labels_of_any_type_of_number_are_classes(tmp_path, kind):
+    np.savez(tmp_path / "a.npz", features=FEATURES, labels=LABELS.astype(kind))
+    assert read(tmp_path / "a.npz").labels.tolist() == LABELS.tolist()
 
 
 @pytest.mark.parametrize("part", ["test", "population", "validation"])
@@ -102,6 +110,48 @@ def damage_string_labels(path):
     np.savez(path, features=FEATURES, labels=LABELS.astype(str))
 
 
+def damage_text_features(path):
+    np.savez(path, features=np.full((7, 3), "a"), labels=LABELS)
+
+
+def damage_dates(path):
+    np.savez(path, features=np.zeros((7, 3), "M8[D]"), labels=LABELS)
+
+
+def damage_nan_features(path):
+    np.savez(path, features=np.where(np.arange(21).reshape(7, 3) == 4, np.nan, 0.0), labels=LABELS)
+
+
+def damage_object_labels(path):
+    np.savez(path, features=FEATURES, labels=LABELS.astype(object))
+
+
+def damage_huge_labels(path):
+    np.savez(path, features=FEATURES, labels=np.where(LABELS == 2, np.uint64(2**64 - 1), LABELS.astype(np.uint64)))
+
+
+def damage_huge_float_labels(path):
+    np.savez(path, features=FEATURES, labels=np.where(LABELS == 2, 1e300, LABELS))
+
+
+def damage_infinite_labels(path):
+    np.savez(path, features=FEATURES, labels=np.where(LABELS == 2, np.inf, LABELS))
+
+
+def damage_complex_labels(path):
+    np.savez(path, features=FEATURES, labels=LABELS + 0j)
+
+
+def damage_one_hot(path):
+    np.savez(path, features=FEATURES, labels=np.eye(3)[LABELS])
+
+
+def damage_no_array(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("features", b"1,2,3")
+        archive.writestr("labels", b"0")
+
+
 def damage_one_based(path):
     np.savez(path, features=FEATURES, labels=LABELS + 1)
 
@@ -113,7 +163,17 @@ def damage_one_based(path):
         (damage_truncated, "mine.npz is truncated or no .npz archive"),
         (damage_flipped, "mine.npz cannot be read"),
         (damage_text, "mine.npz is truncated or no .npz archive"),
-        (damage_objects, "mine.npz cannot be read .*allow_pickle=False"),
+        (damage_objects, "mine.npz: features holds Python objects.*numpy.stack"),
+        (damage_text_features, "mine.npz: features has dtype <U1; expected real numbers"),
+        (damage_dates, "mine.npz: features has dtype datetime64.*expected real numbers"),
+        (damage_nan_features, r"features\[1, 1\] is nan"),
+        (damage_object_labels, "mine.npz: labels holds Python objects"),
+        (damage_huge_labels, r"labels\[2\] is 18446744073709551615 \(2 such labels\); expected whole numbers 0..1"),
+        (damage_huge_float_labels, r"labels\[2\] is 1e\+300"),
+        (damage_infinite_labels, r"labels\[2\] is inf"),
+        (damage_complex_labels, "labels has dtype complex128"),
+        (damage_no_array, "mine.npz: features is no NumPy array"),
+        (damage_one_hot, r"labels has shape \(7, 3\) beside 7 rows"),
         (damage_renamed, "mine.npz holds x, labels, not features"),
         (damage_lone_test, "test_features and test_labels must come together"),
         (damage_nan_labels, r"data set mine \(mine.npz\): labels\[2\] is nan"),

@@ -157,7 +157,7 @@ LABELS = ["a", "b", "a", "b"]
         (as_parquet(x=[1, 2, 3, 4], outcome=[[1], [1], [2], [2]]), {}, "outcome has the type list"),
         (as_parquet(x=[1, 2, 3, 4], outcome=[0.0, 1.0, float("nan"), 1.0]), {}, "outcome is nan in row 2"),
         (
-            as_parquet(x=[str(i) for i in range(1001)] * 2, outcome=["a", "b"] * 1001), {},
+            as_parquet(x=[f"c{i}" for i in range(1001)] * 2, outcome=["a", "b"] * 1001), {},
             "column x holds 1001 different texts; expected at most 1000",
         ),
         (lambda path: path.write_bytes(b"PAR1 and then nothing"), {}, "t.csv cannot be read"),

@@ -254,3 +254,17 @@ def test_a_data_set_of_ones_own_is_redacted_unless_asked(tmp_path, monkeypatch):
     assert main(monkeypatch, *flags) == 0
     report = (tmp_path / "r" / "report.html").read_text()
     assert "--show_records" in report
+
+
+def test_small_data_take_a_smaller_batch_unless_one_is_typed(tmp_path, monkeypatch, capsys):
+    flags = ("--max_examples", "101", "--num_shadows", "4", "--epochs", "1", "--out", str(tmp_path / "r"))
+    for typed in (("--batch_size", "64"), ("--batch-size=64",)):
+        assert main(monkeypatch, *flags, *typed) == 2
+        assert "--batch_size 64 is more than a model's 50 members" in capsys.readouterr().err
+    assert main(monkeypatch, *flags) == 0
+    results = json.loads((tmp_path / "r" / "results.json").read_text())
+    config = json.loads((tmp_path / "r" / "config.json").read_text())
+    assert config["recipe"]["batch_size"] == 8
+    assert any(note.startswith("Batches hold 8 examples instead of 64") for note in results["notes"])
+    capsys.readouterr()
+    assert main(monkeypatch, "--run", str(tmp_path / "r")) == 0, "the run's own batch is not chosen again"

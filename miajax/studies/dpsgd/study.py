@@ -123,7 +123,8 @@ def setups(setup: Setup, options: DpsgdOptions) -> tuple[Setup, Setup]:
     given = (setup.dataset, setup.trainer.model, setup.trainer.optimizer)
     many = dataclasses.replace(config, num_shadows=config.num_shadows * len(privacies))
     without = dataclasses.replace(config, recipe=_plain_recipe(setup, options), privacy=PrivacyFlags())
-    return Setup.of(many, *given, privacies=privacies), Setup.of(without, *given)
+    private = dataclasses.replace(Setup.of(many, *given, privacies=privacies), notes=setup.notes)
+    return private, Setup.of(without, *given)
 
 
 def identity(setup: Setup, options: DpsgdOptions) -> dict[str, Any]:

@@ -1,0 +1,118 @@
+"""Separated text as it goes round: blanks beside separators, marks for missing values, lines without header."""
+
+import codecs
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from miajax.errors import UserError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Header = Literal["line", "none"]
+MISSING_MARKS = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?")
+_SEPARATORS = {"tab": "\t", "\\t": "\t"}  # shells pass the two characters \t on as they are
+_QUOTED = r'^"([^"]*)"$'  # a quote after a blank opens nothing for the parser, and stays in the cell
+
+
+def read_separated(path: Path, separator: str, decimal: str, header: Header) -> "pa.Table":
+    """The cells of a text file: numbers, booleans, dates and times where a whole column is such, else text.
+
+    Names and texts lose the blanks and quotes around them (`tidied`). Empty lines are skipped. A column without name is
+    called ``Unnamed: K``, K its place from 0; without a header line, columns are called ``0``, ``1``, ...
+
+    Args:
+      path: UTF-8, with or without byte order mark; compressed or not; any ends of lines.
+      separator: one character, or ``tab``.
+      decimal: ``.`` or ``,``.
+      header: ``line``: the first line names the columns; ``none``: it is a record.
+
+    Raises:
+      UserError: a flag that is no such character, text in another encoding, lines of unlike numbers of cells.
+    """
+    import pyarrow as pa
+    from pyarrow import csv
+
+    separator = _SEPARATORS.get(separator, separator)
+    if len(separator) != 1 or not separator.isascii() or separator in '"\r\n':
+        raise UserError(f"--separator {separator!r}", expected="one character, such as ';', or tab")
+    if decimal not in (".", ","):
+        raise UserError(f"--decimal {decimal!r}", expected="'.' or ','")
+    if header not in ("line", "none"):
+        raise UserError(f"--header {header}", expected="line or none")
+    try:
+        table = csv.read_csv(
+            _opened(path),
+            read_options=csv.ReadOptions(autogenerate_column_names=header == "none"),
+            parse_options=csv.ParseOptions(
+                delimiter=separator,
+                newlines_in_values=True,
+                invalid_row_handler=lambda row: "error" if row.text.strip() else "skip",
+            ),
+            convert_options=csv.ConvertOptions(
+                null_values=list(MISSING_MARKS), strings_can_be_null=True, decimal_point=decimal
+            ),
+        )
+        names = table.column_names
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        _check_encoding(path)
+        raise UserError(
+            f"{path} cannot be read ({error})",
+            expected="Parquet, or comma-separated text with a header line",
+            remedy="See --separator and --header; a cell that holds the separator stands in double quotes",
+        ) from error
+    if any(pa.types.is_binary(kind) for kind in table.schema.types):
+        _check_encoding(path)
+    if header == "none":
+        names = [str(place) for place in range(len(names))]
+    else:
+        names = [tidied(name) or f"Unnamed: {place}" for place, name in enumerate(names)]
+    return table.rename_columns(names)
+
+
+def tidied(name: str) -> str:
+    """A column's name without the blanks around it, nor quotes that a blank has kept from being quotes."""
+    name = name.strip()
+    return name[1:-1].strip() if len(name) > 1 and name[0] == name[-1] == '"' else name
+
+
+def tidied_cells(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
+    """Texts without the blanks around them, and null for `MISSING_MARKS`."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    compute: Any = pc  # its functions are made when it is imported, unseen by type checkers
+    cells = compute.replace_substring_regex(compute.utf8_trim_whitespace(column), _QUOTED, r"\1")
+    cells = compute.utf8_trim_whitespace(cells)
+    return compute.if_else(compute.is_in(cells, pa.array(MISSING_MARKS)), pa.scalar(None, pa.string()), cells)
+
+
+def _opened(path: Path) -> "pa.NativeFile":
+    import pyarrow as pa
+
+    with path.open("rb") as file:
+        is_gzip = file.read(2) == b"\x1f\x8b"
+    return pa.input_stream(str(path), compression="gzip" if is_gzip else "detect")
+
+
+def _check_encoding(path: Path) -> None:
+    """Raises the error that names the first line which is not UTF-8, if there is one and the file can be unpacked."""
+    import pyarrow as pa
+
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    lines = 1
+    try:
+        with _opened(path) as file:
+            while block := file.read(1 << 20):
+                try:
+                    decoder.decode(block)
+                except UnicodeDecodeError as error:
+                    line = lines + error.object.count(b"\n", 0, error.start)
+                    raise UserError(
+                        f"{path} is not UTF-8 text: byte 0x{error.object[error.start]:02x} in line {line}",
+                        expected="UTF-8",
+                        remedy=f"Convert it once, for example with: iconv -f LATIN1 -t UTF-8 {path.name}",
+                    ) from error
+                lines += block.count(b"\n")
+    except (pa.ArrowException, OSError):
+        return
