@@ -4,15 +4,16 @@ python -m experiments.epsilon --members 898 --batch_size 128 --epochs 100 --epsi
 """
 
 import dataclasses
+import sys
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 
 import tyro
 
 from experiments import _command
 from miajax.errors import UserError
-from miajax.training.dp.accounting import Accountant, SampledGaussian, Sampling, has_bound
-from miajax.training.dp.mechanism import Privacy, resolve
+from miajax.training.dp.accounting import ACCOUNTANTS, Accountant, Sampling, has_bound
+from miajax.training.dp.mechanism import Mechanism, Privacy, resolve
 from miajax.training.recipe import Recipe
 
 _PROG = "python -m experiments.epsilon"
@@ -37,36 +38,51 @@ class Flags:
 
 
 def run(argv: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The command with these arguments; prints and returns ``{accountant: {noise_multiplier, epsilon}}``."""
+    """The command with these arguments; prints and returns ``{accountant: {noise_multiplier, epsilon}}``.
+
+    An accountant by whose bound no noise meets the budget is not among them.
+    """
     flags = _command.parse(Flags, Flags(), argv, (__doc__ or "").strip(), _PROG)
     if flags.members < 1:
         raise UserError(f"--members {flags.members}", expected="1 or more examples")
-    recipe = Recipe(epochs=flags.epochs, batch_size=flags.batch_size)
-    uncut = SampledGaussian(flags.sampling, flags.members, flags.batch_size, None, 1.0)
-    try:
-        mechanisms = [
-            resolve(
-                Privacy(
-                    flags.epsilon, flags.noise_multiplier, flags.delta,
-                    sampling=flags.sampling, overflow="microbatch", accountant=accountant,
-                ),
-                recipe, flags.members, ragged=False,
-            )
-            for accountant in get_args(Accountant) if has_bound(uncut, accountant)
-        ]  # fmt: skip
-    except UserError as error:
-        raise UserError(str(error).replace("--dp_", "--")) from None  # a campaign's flags have a prefix
-    step, steps = mechanisms[0].step, mechanisms[0].steps
+    counts = _resolved(flags, "smaller")
+    step, steps = counts.step, counts.steps
     print(
         f"{steps} steps of {step.batch_size} of {step.num_members} members (sampling rate {step.rate:.4g}), "
         f"delta {flags.delta:g}; {step.adjacency}"
     )
-    found = {}
-    for mechanism in mechanisms:
-        noise, spent = mechanism.step.noise_multiplier, mechanism.epsilon(steps)
-        found[mechanism.accountant] = {"noise_multiplier": noise, "epsilon": spent}
-        print(f"{mechanism.accountant}: noise multiplier {noise:g}, epsilon {spent:.4g}")
+    found, remarks = {}, []
+    for accountant in ACCOUNTANTS:
+        if not has_bound(step, accountant):
+            continue
+        try:
+            mechanism = _resolved(flags, accountant)
+        except UserError:  # the budget is out of this accountant's reach, though not of the other's
+            print(f"{accountant}: no noise meets this budget by its bound")
+            continue
+        noise, bound = mechanism.step.noise_multiplier, mechanism.spent(steps)
+        found[accountant] = {"noise_multiplier": noise, "epsilon": bound.epsilon}
+        print(f"{accountant}: noise multiplier {noise:g}, epsilon {bound.epsilon:.4g}")
+        remarks += [bound.remark] if bound.remark else []
+    bound = counts.spent(steps)
+    if len(found) > 1:
+        print(
+            f"both bounds hold; a training takes {bound.accountant}: noise multiplier {step.noise_multiplier:g}, "
+            f"epsilon {bound.epsilon:.4g}"
+        )
+    if remarks:
+        print(f"note: {' '.join(dict.fromkeys(remarks))}", file=sys.stderr)
     return found
+
+
+def _resolved(flags: Flags, accountant: Accountant) -> Mechanism:
+    recipe = Recipe(epochs=flags.epochs, batch_size=flags.batch_size)
+    budget = (flags.epsilon, flags.noise_multiplier, flags.delta)
+    try:
+        privacy = Privacy(*budget, sampling=flags.sampling, overflow="microbatch", accountant=accountant)
+        return resolve(privacy, recipe, flags.members, ragged=False)
+    except UserError as error:
+        raise UserError(str(error).replace("--dp_", "--")) from None  # a campaign's flags have a prefix
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from jaxtyping import Int
@@ -15,6 +15,8 @@ from miajax.training.dp.accounting import Accountant, Sampling
 from miajax.training.dp.mechanism import Mechanism, Overflow, Privacy, finite_or_none
 from miajax.training.dp.noise import public_key, secret_key
 from miajax.training.dp.step import PrivateStep
+
+_FORMER_DEFAULTS = {"dp_accountant": "pld"}  # which the folders of earlier runs without privacy hold
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,8 +43,8 @@ class PrivacyFlags:
     networks with convolutions)"""
     dp_augmentation_multiplicity: int = 1
     """views of each example whose gradients are averaged before clipping; needs --flip, --shift or --cutout"""
-    dp_accountant: Accountant = "pld"
-    """pld (privacy loss distributions, tight) or rdp (Renyi)"""
+    dp_accountant: Accountant = "smaller"
+    """whose bound on epsilon counts: the smaller of both, pld (privacy loss distributions) or rdp (Renyi)"""
     dp_reproducible_noise: bool = False
     """derive noise and samples from --seed instead of a secret key: for tests, not for release"""
 
@@ -59,7 +61,7 @@ class PrivacyFlags:
         """
         if self.dp_epsilon is None and self.dp_noise_multiplier is None:
             for field in dataclasses.fields(self):
-                if getattr(self, field.name) != field.default:
+                if getattr(self, field.name) not in (field.default, _FORMER_DEFAULTS.get(field.name, field.default)):
                     raise UserError(
                         f"--{field.name} {getattr(self, field.name)} without private training",
                         expected="--dp_epsilon or --dp_noise_multiplier with it",
@@ -86,13 +88,51 @@ def noise_key(mechanisms: Sequence[Mechanism], folder: Path, seed: int) -> np.nd
     return secret_key(folder) if all(m.releasable for m in mechanisms) else public_key(seed)
 
 
+def taken_up(
+    privacies: Sequence[Privacy], mechanisms: Sequence[Mechanism], identity: Mapping[str, Any]
+) -> tuple[tuple[Privacy, ...], tuple[Mechanism, ...]]:
+    """The mechanisms with the noise that a run folder's models were trained with, where it was asked for the same.
+
+    An earlier version may have calibrated other noise to the same budget. Whatever the noise, epsilon is computed of it
+    anew; a budget that it no longer meets is told as what is spent.
+
+    Args:
+      privacies, mechanisms: of this campaign.
+      identity: of the run in the folder.
+    """
+    stored = identity.get("privacy", [])
+    if len(stored) != len(privacies):
+        return tuple(privacies), tuple(mechanisms)
+    asked, running = [], []
+    for privacy, mechanism, before in zip(privacies, mechanisms, stored, strict=True):
+        noise, name = before.get("resolved_noise_multiplier"), before.get("accountant")
+        if noise is None or privacy.accountant not in ("smaller", name) or name not in get_args(Accountant):
+            return tuple(privacies), tuple(mechanisms)
+        asked.append(dataclasses.replace(privacy, accountant=name))
+        step = dataclasses.replace(mechanism.step, noise_multiplier=float(noise))
+        running.append(dataclasses.replace(mechanism, step=step))
+    return tuple(asked), tuple(running)
+
+
+def calibration_note(privacies: Sequence[Privacy], mechanisms: Sequence[Mechanism]) -> str | None:
+    """A sentence on budgets that are overspent by noise of an earlier version; None where none is."""
+    over = [
+        f"{spent:.4g} of {privacy.epsilon:g}"
+        for privacy, mechanism in zip(privacies, mechanisms, strict=True)
+        if privacy.epsilon is not None and (spent := mechanism.epsilon(mechanism.steps)) > privacy.epsilon
+    ]
+    if not over:
+        return None
+    return f"The noise was calibrated by an earlier version and spends more than was asked for: {', '.join(over)}."
+
+
 def private_line(mechanism: Mechanism) -> str:
     """A mechanism for people, in one line."""
-    step, budget = mechanism.step, mechanism.epsilon(mechanism.steps)
+    step, budget = mechanism.step, mechanism.spent(mechanism.steps)
     return (
         f"private: {step.sampling} batches of {step.batch_size}, clipping norm {mechanism.clip_norm:g}, "
-        f"noise multiplier {step.noise_multiplier:g}, epsilon {budget:.4g} at delta {mechanism.delta:g} "
-        f"({mechanism.accountant})"
+        f"noise multiplier {step.noise_multiplier:g}, epsilon {budget.epsilon:.4g} at delta "
+        f"{mechanism.delta:g} ({budget.accountant})"
     )
 
 
@@ -111,8 +151,10 @@ def privacy_record(mechanism: Mechanism, steps: Int[np.ndarray, " models"]) -> d
       steps: that each of them ran.
     """
     spent = [mechanism.epsilon(int(ran)) for ran in steps]
+    answered = mechanism.steps_to_answer_for(int(steps.max()))
     return {
-        "epsilon": finite_or_none(mechanism.epsilon(mechanism.steps_to_answer_for(int(steps.max())))),
+        "epsilon": finite_or_none(mechanism.epsilon(answered)),
+        "epsilon_by_accountant": mechanism.by_accountant(answered),
         **mechanism.record(),
         "private_steps": [int(ran) for ran in steps],
         "epsilon_per_model": [finite_or_none(epsilon) for epsilon in spent],
@@ -122,6 +164,8 @@ def privacy_record(mechanism: Mechanism, steps: Int[np.ndarray, " models"]) -> d
 def privacy_note(record: dict[str, Any]) -> str:
     """What a reader of any figure of private models should know, in one sentence."""
     spent = record["epsilon"]
+    if spent is None and record["noise_multiplier"]:
+        return f"The noise is too little for any finite epsilon at delta {record['delta']:g}: there is no guarantee."
     if spent is None:
         return "Gradients were clipped but no noise was added: the models have no privacy guarantee."
     proven = (

@@ -16,7 +16,7 @@ from miajax.campaign.epochs import LARGE, Records
 from miajax.campaign.interrupt import Stopped, asked_to_stop
 from miajax.campaign.plan_effect import effect_of_plan
 from miajax.campaign.planning import planned
-from miajax.campaign.privacy import noise_key, private_facts, private_line
+from miajax.campaign.privacy import calibration_note, noise_key, private_facts, private_line, taken_up
 from miajax.campaign.programs import Finished, Programs
 from miajax.campaign.progress import Reporter, Silent
 from miajax.errors import UserError
@@ -138,8 +138,18 @@ def run_campaign(setup: Setup, path: Path, reporter: Reporter | None = None) -> 
     return _Runner(setup, path, reporter or Silent()).run()
 
 
+def _continued(setup: Setup, path: Path) -> Setup:
+    """The campaign under the noise of the run that lies in its folder already."""
+    if not setup.privacies or not (path / "manifest.json").is_file():
+        return setup
+    identity = RunFolder.open(path).manifest.get("identity", {})
+    privacies, mechanisms = taken_up(setup.privacies, setup.mechanisms, identity)
+    return dataclasses.replace(setup, privacies=privacies, mechanisms=mechanisms)
+
+
 class _Runner:
     def __init__(self, setup: Setup, path: Path, reporter: Reporter):
+        setup = _continued(setup, path)
         self.setup, self.config, self.reporter = setup, setup.config, reporter
         self.keep = kept(setup)
         self.timing = Timing()
@@ -157,6 +167,8 @@ class _Runner:
         self.plan, self.folder, changed = planned(setup, path, facts, reporter.say)
         self.plan_changed = changed is not None
         self.notes += [changed] if changed else []
+        overspent = calibration_note(setup.privacies, setup.mechanisms)
+        self.notes += [overspent] if overspent else []
         self.member = setup.membership()
         self._store_inputs()
         listed = ", ".join(f"{kind} {size / 1e6:.1f} MB" for kind, size in sizes.items())

@@ -12,7 +12,11 @@ _SAMPLING = {
     "poisson": "Poisson: each member by itself with this probability",
     "fixed_size": "batches of one size, without replacement",
 }
-_ACCOUNTANT = {"pld": "privacy loss distributions (PLD)", "rdp": "Rényi divergences (RDP)"}
+_ACCOUNTANT = {
+    "pld": "privacy loss distributions (PLD)",
+    "rdp": "Rényi divergences (RDP)",
+    "smaller": "the smaller bound of privacy loss distributions (PLD) and Rényi divergences (RDP)",
+}
 
 
 def privacy_sections(results: Json) -> list[Section]:
@@ -27,6 +31,8 @@ def epsilon_text(epsilon: float | None) -> str:
 
 
 def _finding(privacy: Json) -> str:
+    if privacy["epsilon"] is None and privacy["noise_multiplier"]:
+        return f"The noise is too little for any finite epsilon at delta {privacy['delta']:g}: there is no guarantee"
     if privacy["epsilon"] is None:
         return "Gradients were clipped, but no noise was added: there is no guarantee"
     spent = f"Each model spent at most epsilon {epsilon_text(privacy['epsilon'])} at delta {privacy['delta']:g}"
@@ -38,11 +44,19 @@ def mechanism_rows(privacy: Json) -> list[list[Any]]:
     return [
         ["Delta", f"{privacy['delta']:g}"],
         ["Data sets compared (adjacency)", privacy["adjacency"]],
-        ["Accountant", _ACCOUNTANT[privacy["accountant"]]],
+        ["Accountant", _accountant(privacy)],
         ["Sampling", f"{_SAMPLING[privacy['sampling']]} ({privacy['sampling_rate']:.4g})"],
         ["Slots of a sample", numbers.count(privacy["slots"]) if privacy["slots"] else "a sample is never cut"],
         ["Source of the noise", privacy["release"]],
     ]
+
+
+def _accountant(privacy: Json) -> str:
+    """Whose bound the epsilon is, with the other's beside it where a run has it."""
+    name = privacy["accountant"]
+    others = {k: v for k, v in privacy.get("epsilon_by_accountant", {}).items() if k != name and v is not None}
+    listed = "".join(f"; {_ACCOUNTANT[other]}: {epsilon_text(epsilon)}" for other, epsilon in others.items())
+    return _ACCOUNTANT[name] + listed
 
 
 def sentences(phrases: Sequence[str]) -> list[str]:

@@ -73,7 +73,7 @@ COMMON = {
     "privacy.dp_slots": None,
     "privacy.dp_microbatch": None,
     "privacy.dp_augmentation_multiplicity": 1,
-    "privacy.dp_accountant": "pld",
+    "privacy.dp_accountant": "smaller",
     "privacy.dp_reproducible_noise": False,
 }
 

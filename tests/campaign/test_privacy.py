@@ -10,17 +10,19 @@ import numpy as np
 import pytest
 
 from miajax.campaign.config import CampaignConfig, Setup, plain
-from miajax.campaign.privacy import PrivacyFlags
+from miajax.campaign.privacy import PrivacyFlags, privacy_note, privacy_record
 from miajax.campaign.run import run_campaign
 from miajax.campaign.stored import stored_config
 from miajax.defenses.treatment import down_weight
 from miajax.errors import UserError
 from miajax.models.model import from_linen
 from miajax.models.registry import ModelOptions
+from miajax.report import privacy_words
 from miajax.runs.exports import ExportFormat, export_run
 from miajax.runs.folder import RunFolder
 from miajax.studies import common
 from miajax.studies.lira.study import run_lira
+from miajax.training.dp import accounting
 from miajax.training.dp.mechanism import Privacy
 from miajax.training.dp.noise import KEY_FILE
 from miajax.training.recipe import Recipe
@@ -122,6 +124,34 @@ def test_a_run_grows_under_its_own_secret_and_not_under_another_mechanism(finish
     np.testing.assert_array_equal(grown.signals[:4], before)
     with pytest.raises(UserError, match="clip_norm"):
         run_campaign(private(6, dataclasses.replace(NOISY, dp_clip_norm=1.0)), finished)
+
+
+@pytest.mark.slow
+def test_a_run_of_an_earlier_calibration_goes_on_with_its_own_noise_and_says_what_that_spends(tmp_path, monkeypatch):
+    asked = PrivacyFlags(dp_epsilon=3.0, dp_reproducible_noise=True)
+    monkeypatch.setattr(accounting, "calibrated_noise", lambda *_: 1.25)
+    before = run_campaign(private(2, dataclasses.replace(asked, dp_accountant="pld")), tmp_path / "run")
+    monkeypatch.undo()
+    grown = run_campaign(private(4, asked), tmp_path / "run")
+    assert private(4, asked).mechanisms[0].step.noise_multiplier != 1.25
+    assert grown.trained == 2 and grown.setup.mechanisms[0].step.noise_multiplier == 1.25
+    np.testing.assert_array_equal(grown.signals[:2], before.signals)
+    spends = common.campaign_privacy(grown)["epsilon"]
+    assert spends == before.setup.mechanisms[0].epsilon(before.setup.mechanisms[0].steps) > 3.0
+    assert any("earlier version" in note and f"{spends:.4g} of 3" in note for note in grown.notes)
+
+
+def test_folders_of_runs_without_privacy_load_with_the_accountant_that_was_the_default():
+    assert CampaignConfig(privacy=PrivacyFlags(dp_accountant="pld")).privacy.asked() is None
+    with pytest.raises(UserError, match="--dp_accountant rdp without private training"):
+        CampaignConfig(privacy=PrivacyFlags(dp_accountant="rdp"))
+
+
+def test_noise_that_nothing_bounds_is_not_called_no_noise():
+    mechanism = private(2, PrivacyFlags(dp_noise_multiplier=1e-9)).mechanisms[0]
+    record = privacy_record(mechanism, np.array([mechanism.steps]))
+    assert record["epsilon"] is None and "too little" in privacy_note(record)
+    assert "too little" in privacy_words.privacy_sections({"privacy": record})[0].finding
 
 
 @pytest.mark.slow

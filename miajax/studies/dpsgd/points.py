@@ -18,7 +18,6 @@ from miajax.metrics.paired import mean_rate
 from miajax.metrics.summary import summarise
 from miajax.signals.bundle import Signals
 from miajax.training.dp import accounting
-from miajax.training.dp.accounting import Accountant
 from miajax.training.dp.mechanism import Mechanism, finite_or_none
 
 ATTACK = "lira_online"
@@ -148,18 +147,11 @@ def _guarantee(mechanism: Mechanism | None, models: Models, delta: float) -> dic
     return {
         "epsilon": finite_or_none(mechanism.epsilon(steps)),
         "delta": delta,
-        "epsilon_by_accountant": {name: _by(mechanism, steps, name) for name in ("pld", "rdp")},
+        "epsilon_by_accountant": mechanism.by_accountant(steps),
         "clip_norm": mechanism.clip_norm,
         "noise_multiplier": mechanism.step.noise_multiplier,
         "private_steps": ran,
     }
-
-
-def _by(mechanism: Mechanism, steps: int, accountant: Accountant) -> float | None:
-    """The epsilon of an accountant that has a bound for this sampling."""
-    if not accounting.has_bound(mechanism.step, accountant):
-        return None
-    return finite_or_none(accounting.epsilon(mechanism.step, steps, mechanism.delta, accountant))
 
 
 def _attacked(models: Models) -> tuple[dict[str, Any], list[str]]:

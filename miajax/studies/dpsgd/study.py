@@ -183,6 +183,9 @@ def _head(private: Campaign, non_private: Campaign) -> dict[str, Any]:
     setup, mechanism = private.setup, private.setup.mechanisms[0]
     shared = ("adjacency", "accountant", "sampling", "sampling_rate", "slots", "batch_size", "num_members", "release")
     record = mechanism.record()
+    bounds = [each.spent(each.steps) for each in setup.mechanisms]
+    names = {bound.accountant for bound in bounds if math.isfinite(bound.epsilon)}
+    record["accountant"] = names.pop() if len(names) == 1 else mechanism.accountant
     return {
         "dataset": setup.dataset.name,
         "model": setup.trainer.model.name,

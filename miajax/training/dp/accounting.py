@@ -1,29 +1,46 @@
-"""The epsilon of a number of private steps, by dp-accounting. Host code, float64.
+"""The epsilon of a number of private steps. Host code, float64.
 
-Two accountants: privacy loss distributions ("pld", tight) and Renyi divergences ("rdp", looser, fast). Both are upper
-bounds on the privacy loss of the mechanism as described; neither knows of floating point, tuning or early stopping.
+Two accountants, whose bounds both hold: privacy loss distributions ("pld", ``loss_distribution.py``) and Renyi
+divergences ("rdp", ``renyi.py``). PLD is the tighter one where a grid of bounded size is fine enough; RDP holds for any
+delta and any noise. By default the smaller counts, and is named. Neither knows of floating point, tuning or early
+stopping.
 """
 
 import dataclasses
 import functools
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
+from scipy import special
 
 from miajax.errors import UserError
-
-if TYPE_CHECKING:
-    import dp_accounting  # most of a second at run time, spent only where something is private
+from miajax.training.dp import loss_distribution, renyi
+from miajax.training.dp.loss_distribution import Pair
 
 Sampling = Literal["poisson", "fixed_size"]
-Accountant = Literal["pld", "rdp"]
+Accountant = Literal["smaller", "pld", "rdp"]
+ACCOUNTANTS: tuple[Accountant, ...] = ("pld", "rdp")
 
 ADD_OR_REMOVE_ONE, REPLACE_ONE = "add or remove one example", "replace one example"
 
-# Losses are rounded up to multiples of this, so the bound stays a bound; 1e-4 lowers epsilon 8 by less than 2e-4.
-_LOSS_GRID = 1e-3
 _NOISE_TOLERANCE = 1e-3
+_NEGLIGIBLE = 1e-3  # share of delta that moves epsilon by less than the noise's tolerance
+_LEAST_NOISE, _MOST_NOISE = 1e-2, 1e6  # that a budget is met with, and that is accounted for
+
+
+class Bound(NamedTuple):
+    """An upper bound on what steps have spent.
+
+    Attributes:
+      epsilon: infinite where the accountant has none.
+      accountant: whose it is.
+      remark: what somebody who computes it by hand should know, or None.
+    """
+
+    epsilon: float
+    accountant: str
+    remark: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,66 +73,112 @@ class SampledGaussian:
         """Between which data sets the guarantee compares."""
         return REPLACE_ONE if self.sampling == "fixed_size" else ADD_OR_REMOVE_ONE
 
-    def event(self) -> "dp_accounting.DpEvent":
-        """The step for dp-accounting."""
-        import dp_accounting
+    @property
+    def uncut(self) -> Pair:
+        """What a Poisson step compares where its sample is not cut."""
+        return Pair(1.0, self.rate, self.noise_multiplier)
 
-        if self.sampling == "fixed_size":
-            # Replacing an example moves the sum by up to twice the clipping norm.
-            gaussian = dp_accounting.GaussianDpEvent(self.noise_multiplier / 2)
-            return dp_accounting.SampledWithoutReplacementDpEvent(self.num_members, self.batch_size, gaussian)
+    def cut_with(self, examples: int) -> tuple[float, float]:
+        """That the other examples fill the slots, and that they do and the differing one is kept all the same.
+
+        Args:
+          examples: of the larger of the two data sets, the differing one among them: one more than there are members
+            where one is added, as many where one is removed.
+        """
+        assert self.slots is not None
+        others_fill = special.bdtrc(self.slots - 1, examples - 1, self.rate)
+        return float(others_fill), float(special.bdtrc(self.slots, examples, self.rate) * self.slots / examples)
+
+    def mixtures(self) -> list[tuple[Pair, ...]]:
+        """What a Poisson step compares, for adding an example and, where that is not covered by it, for removing one.
+
+        With more slots than the expected sample both probabilities of ``cut_with`` grow with the number of examples.
+        """
         if self.slots is None:
-            return dp_accounting.PoissonSampledDpEvent(
-                self.rate, dp_accounting.GaussianDpEvent(self.noise_multiplier)
-            )
-        return dp_accounting.dp_event.TruncatedSubsampledGaussianDpEvent(
-            self.num_members, self.rate, self.slots, self.noise_multiplier
-        )
+            return [(self.uncut,)]
+        larger = [1] if self.slots > self.batch_size else [0, 1]
+        found = []
+        for more in larger:
+            full, kept = self.cut_with(self.num_members + more)
+            if kept == 0:
+                found.append((self.uncut,))
+                continue
+            near = dataclasses.replace(self.uncut, weight=1 - full)
+            found.append((near, Pair(full, min(1.0, kept / full), self.noise_multiplier / 2)))
+        return found
+
+    def chance_of_displacing(self, steps: int) -> float:
+        """That an example is ever kept in a sample that is cut; given that it never is, no sample is cut for it."""
+        if self.slots is None:
+            return 0.0
+        kept = max(self.cut_with(self.num_members + more)[1] for more in (0, 1))
+        return -math.expm1(steps * math.log1p(-kept))
 
 
 def has_bound(step: SampledGaussian, accountant: Accountant) -> bool:
     """Whether the accountant has a bound for the step's sampling scheme."""
-    return step.slots is None if accountant == "rdp" else step.sampling == "poisson"
+    return accountant != "pld" or step.sampling == "poisson"
 
 
 def check_accountant(step: SampledGaussian, accountant: Accountant) -> None:
     """Raises UserError for a sampling scheme that the accountant has no bound for."""
-    if has_bound(step, accountant):
-        return
-    if accountant == "rdp":
+    if not has_bound(step, accountant):
         raise UserError(
-            "--dp_accountant rdp with samples cut at a number of slots",
-            expected="--dp_accountant pld, or --dp_overflow microbatch, which never drops a sampled example",
+            "--dp_accountant pld with --dp_sampling fixed_size",
+            expected="--dp_accountant smaller or rdp, or --dp_sampling poisson",
         )
-    raise UserError(
-        "--dp_accountant pld with --dp_sampling fixed_size",
-        expected="--dp_accountant rdp, or --dp_sampling poisson",
-    )
 
 
-@functools.lru_cache(maxsize=256)
-def epsilon(step: SampledGaussian, steps: int, delta: float, accountant: Accountant = "pld") -> float:
-    """The epsilon that ``steps`` steps have spent at ``delta``; infinite without noise, 0 for no step.
+@functools.lru_cache(maxsize=1024)
+def spent(step: SampledGaussian, steps: int, delta: float, accountant: Accountant = "smaller") -> Bound:
+    """What ``steps`` steps have spent at ``delta``, and by whose account; infinite without noise, 0 for no step.
 
     Raises:
       UserError: a sampling scheme that the accountant has no bound for.
     """
     check_accountant(step, accountant)
+    if accountant == "smaller":
+        bounds = [spent(step, steps, delta, name) for name in ACCOUNTANTS if has_bound(step, name)]
+        return min(bounds, key=lambda bound: bound.epsilon)
     if steps == 0:
-        return 0.0
-    if step.noise_multiplier == 0:
-        return math.inf
-    import dp_accounting
-    from dp_accounting.pld import PLDAccountant
-    from dp_accounting.rdp import RdpAccountant
+        return Bound(0.0, accountant)
+    if step.noise_multiplier < renyi.LEAST_NOISE:
+        return Bound(math.inf, accountant)
+    if step.noise_multiplier > _MOST_NOISE:  # float64 overflows in what follows; less noise spends more
+        return spent(dataclasses.replace(step, noise_multiplier=_MOST_NOISE), steps, delta, accountant)
+    return _by_rdp(step, steps, delta) if accountant == "rdp" else Bound(_by_pld(step, steps, delta), accountant)
 
-    relation = dp_accounting.NeighboringRelation
-    adjacent = relation.REPLACE_ONE if step.sampling == "fixed_size" else relation.ADD_OR_REMOVE_ONE
-    if accountant == "rdp":
-        ledger = RdpAccountant(neighboring_relation=adjacent)
-    else:
-        ledger = PLDAccountant(adjacent, _LOSS_GRID)
-    return float(ledger.compose(step.event(), steps).get_epsilon(delta))
+
+def epsilon(step: SampledGaussian, steps: int, delta: float, accountant: Accountant = "smaller") -> float:
+    """The epsilon of ``spent``."""
+    return spent(step, steps, delta, accountant).epsilon
+
+
+def _by_pld(step: SampledGaussian, steps: int, delta: float) -> float:
+    mixtures, uncut = step.mixtures(), (step.uncut,)
+    bounds, displaced = [], step.chance_of_displacing(steps)
+    fine = loss_distribution.grid_of(uncut, steps)
+    grids = [loss_distribution.grid_of(pairs, steps) for pairs in mixtures]
+    coarse = fine is not None and any(grid is None or grid.interval > 1.5 * fine.interval for grid in grids)
+    if coarse and displaced < delta:
+        # The rare displaced example has losses too large for a grid that is fine enough for the others.
+        bounds.append(loss_distribution.epsilon(uncut, steps, delta - displaced))
+    if not (coarse and displaced < _NEGLIGIBLE * delta):
+        bounds.append(max(loss_distribution.epsilon(pairs, steps, delta) for pairs in mixtures))
+    return min(bounds)
+
+
+def _by_rdp(step: SampledGaussian, steps: int, delta: float) -> Bound:
+    noise = step.noise_multiplier
+    if step.sampling == "fixed_size":
+        bound, remark = renyi.without_replacement(step.num_members, step.batch_size, noise, steps, delta)
+        return Bound(bound, "rdp", remark)
+    bound, remark = math.inf, None
+    if (left := delta - step.chance_of_displacing(steps)) > 0:
+        bound, remark = renyi.sampled(step.rate, noise, steps, left)
+    if step.slots is not None:
+        bound = min(bound, max(renyi.mixed(pairs, steps, delta) for pairs in step.mixtures()))
+    return Bound(bound, "rdp", remark)
 
 
 def replacing(epsilon: float, delta: float) -> tuple[float, float]:
@@ -127,7 +190,7 @@ def replacing(epsilon: float, delta: float) -> tuple[float, float]:
 
 
 def calibrated_noise(
-    step: SampledGaussian, steps: int, target_epsilon: float, delta: float, accountant: Accountant = "pld"
+    step: SampledGaussian, steps: int, target_epsilon: float, delta: float, accountant: Accountant = "smaller"
 ) -> float:
     """The smallest noise multiplier, to 0.1 %, with which ``steps`` steps spend at most ``target_epsilon``.
 
@@ -139,24 +202,28 @@ def calibrated_noise(
       accountant: whose bound counts.
 
     Raises:
-      UserError: no noise multiplier below 10,000 is enough.
+      UserError: no noise multiplier below a million is enough.
     """
     if math.isinf(target_epsilon):
         return 0.0
     from scipy import optimize
 
     def excess(log_noise: float) -> float:
-        spent = epsilon(dataclasses.replace(step, noise_multiplier=math.exp(log_noise)), steps, delta, accountant)
-        return math.log(min(max(spent, 1e-9), 1e9) / target_epsilon)
+        spends = epsilon(dataclasses.replace(step, noise_multiplier=math.exp(log_noise)), steps, delta, accountant)
+        return math.log(min(max(spends, 1e-12), 1e12) / target_epsilon)
 
-    low = high = 0.0
+    if accountant != "rdp" and has_bound(step, "pld"):
+        begin = calibrated_noise(step, steps, target_epsilon, delta, "rdp")  # cheap, and not much more than is needed
+    else:
+        begin = step.rate * math.sqrt(2 * max(steps, 1) * math.log(1.25 / delta)) / target_epsilon
+    low = high = math.log(float(np.clip(begin, 0.3, _MOST_NOISE / 2)))
     while excess(high) > 0:
-        low, high = high, high + 0.7
-        if high > math.log(1e4):
+        low, high = high, high + 0.3
+        if high > math.log(_MOST_NOISE):
             raise UserError(f"--dp_epsilon {target_epsilon} with delta {delta}", expected="a larger epsilon or delta")
     while high == low or excess(low) <= 0:
-        high, low = low, low - 0.7
-        if low < math.log(1e-2):
+        high, low = low, low - 0.3
+        if low < math.log(_LEAST_NOISE):
             return _four_digits_up(math.exp(high))
     root = float(np.asarray(optimize.brentq(excess, low, high, xtol=_NOISE_TOLERANCE / 2)))
     while excess(root) > 0:

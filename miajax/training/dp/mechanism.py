@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 
 from miajax.errors import UserError
 from miajax.training.dp import accounting
-from miajax.training.dp.accounting import Accountant, SampledGaussian, Sampling
+from miajax.training.dp.accounting import Accountant, Bound, SampledGaussian, Sampling
 from miajax.training.recipe import Recipe
 
 Overflow = Literal["truncate", "microbatch"]
@@ -43,8 +43,8 @@ class Privacy:
     """the most examples in memory at a time; a whole batch when not given"""
     augmentation_multiplicity: int = 1
     """views of each example whose gradients are averaged before clipping"""
-    accountant: Accountant = "pld"
-    """pld (tight) or rdp"""
+    accountant: Accountant = "smaller"
+    """whose bound counts: the smaller of both, or that of pld or rdp alone"""
     reproducible_noise: bool = False
     """derive noise and samples from the seed: for tests, not for release"""
 
@@ -81,7 +81,8 @@ class Mechanism:
     Attributes:
       step: one step as the accountant sees it.
       clip_norm: C.
-      delta, accountant: of the epsilons it tells.
+      delta: of the epsilons it tells.
+      accountant: whose bound counts.
       width: places of a sample in memory; under ``overflow="microbatch"`` one for every member.
       block: the most examples that are clipped at a time.
       views: augmentation multiplicity.
@@ -99,9 +100,22 @@ class Mechanism:
     steps: int
     releasable: bool
 
+    def spent(self, steps: int) -> Bound:
+        """What ``steps`` steps have spent at ``delta``, their number fixed beforehand, and by whose account."""
+        return accounting.spent(self.step, int(steps), self.delta, self.accountant)
+
     def epsilon(self, steps: int) -> float:
-        """What ``steps`` steps have spent at ``delta``, their number fixed beforehand."""
-        return accounting.epsilon(self.step, int(steps), self.delta, self.accountant)
+        """The epsilon of ``spent``."""
+        return self.spent(steps).epsilon
+
+    def by_accountant(self, steps: int) -> dict[str, float | None]:
+        """The bounds of both accountants, whichever counts; None where one has none."""
+        return {
+            name: finite_or_none(accounting.epsilon(self.step, int(steps), self.delta, name))
+            if accounting.has_bound(self.step, name)
+            else None
+            for name in accounting.ACCOUNTANTS
+        }
 
     def steps_to_answer_for(self, ran: int) -> int:
         """The steps whose epsilon may be stated of models that ran at most ``ran``.
@@ -116,7 +130,7 @@ class Mechanism:
         return {
             "adjacency": self.step.adjacency,
             "delta": self.delta,
-            "accountant": self.accountant,
+            "accountant": self.spent(self.steps).accountant,
             "sampling": self.step.sampling,
             "sampling_rate": self.step.rate,
             "slots": self.step.slots,
@@ -127,6 +141,7 @@ class Mechanism:
             "augmentation_multiplicity": self.views,
             "planned_steps": self.steps,
             "planned_epsilon": finite_or_none(self.epsilon(self.steps)),
+            "planned_epsilon_by_accountant": self.by_accountant(self.steps),
             "release": "secret noise" if self.releasable else "not for release: noise follows from the seed",
             "not_covered": list(NOT_COVERED),
         }

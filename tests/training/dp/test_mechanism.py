@@ -70,8 +70,7 @@ def test_an_infinite_budget_clips_without_noise():
         ({"augmentation_multiplicity": 4}, {}, False, "--dp_augmentation_multiplicity"),
         ({"sampling": "fixed_size", "accountant": "rdp"}, {}, True, "--dp_sampling fixed_size"),
         ({"sampling": "fixed_size", "accountant": "rdp", "slots": 70}, {}, False, "--dp_slots"),
-        ({"sampling": "fixed_size"}, {}, False, "--dp_accountant pld"),
-        ({"accountant": "rdp"}, {}, False, "--dp_accountant rdp"),
+        ({"sampling": "fixed_size", "accountant": "pld"}, {}, False, "--dp_accountant pld"),
         ({"slots": 63}, {}, True, "--dp_slots 63 below --batch_size 64"),
     ],
 )
