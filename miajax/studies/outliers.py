@@ -25,6 +25,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Int
 from scipy.special import expit
 
 from miajax.attacks.lira import online_variant
@@ -139,6 +140,7 @@ def run_outliers(
         "models_shown": int(spaces.models[0]),
         "notes": [
             *common.campaign_notes(campaign), *(f"{name} was not measured: it {why}." for name, why in skipped.items()),
+            *small_class_notes(setup.dataset.labels),
         ],
     }  # fmt: skip
     with called.timed("embed"):
@@ -149,6 +151,23 @@ def run_outliers(
         join_examples(path / "per_example.parquet", ids | columns)
         _write_report(campaign, options, results, table, shown, called.command)
     return OutliersResult(path / "outliers", results, campaign, {name: table.whole.metrics[name] for name in measured})
+
+
+def small_class_notes(labels: Int[np.ndarray, " examples"]) -> list[str]:
+    """What metrics do not say of examples whose class has one or two of them."""
+    sizes = np.bincount(labels)[labels]
+    notes = []
+    within = "LOF and isolation forest"
+    for size, metrics, what in (
+        (1, f"Distances from the own class, {within}", "the only one of its class"), (2, within, "one of two of its class"),
+    ):  # fmt: skip
+        if count := int((sizes == size).sum()):
+            has, counts = ("has", "counts") if count == 1 else ("have", "count")
+            notes.append(
+                f"{metrics} are not defined for an example that is {what}: {count} {has} no value there and {counts} in "
+                f"no figure (the first is {int(np.argmax(sizes == size))})."
+            )
+    return notes
 
 
 class Vulnerability:
