@@ -159,13 +159,14 @@ def small_class_notes(labels: Int[np.ndarray, " examples"]) -> list[str]:
     notes = []
     within = "LOF and isolation forest"
     for size, metrics, what in (
-        (1, f"Distances from the own class, {within}", "the only one of its class"), (2, within, "one of two of its class"),
+        (1, f"Distances from the own class, {within}", "the only one of its class"),
+        (2, within, "one of two of its class"),
     ):  # fmt: skip
         if count := int((sizes == size).sum()):
             has, counts = ("has", "counts") if count == 1 else ("have", "count")
             notes.append(
-                f"{metrics} are not defined for an example that is {what}: {count} {has} no value there and {counts} in "
-                f"no figure (the first is {int(np.argmax(sizes == size))})."
+                f"{metrics} are not defined for an example that is {what}: {count} {has} no value there and {counts} "
+                f"in no figure (the first is {int(np.argmax(sizes == size))})."
             )
     return notes
 
