@@ -23,6 +23,7 @@ from miajax.studies.progress import Reporter, Terminal
 from miajax.studies.results import StudyResult
 from miajax.studies.stored import stored_config
 from miajax.training.devices import use_compilation_cache, use_cpu_cores_as_devices
+from miajax.warned import collected_warnings
 
 Flags = TypeVar("Flags")
 Options = TypeVar("Options")
@@ -158,7 +159,8 @@ def main(run: Callable[[Sequence[str]], Any]) -> None:
     use_compilation_cache()
     argv = sys.argv[1:]
     try:
-        run(argv)
+        with collected_warnings():  # of reading data and setting up, too
+            run(argv)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None

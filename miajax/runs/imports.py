@@ -237,7 +237,7 @@ def _of_losses(losses: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
     losses = np.asarray(losses, np.float64)
     if (losses < 0).any():
         raise UserError(f"a loss of {np.nanmin(losses)}", expected="cross-entropies in nats, 0 or more")
-    with np.errstate(divide="ignore", over="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):  # a loss of 0 is capped; large ones take the other branch
         return _capped(np.where(losses > 30, -losses, -np.log(np.expm1(losses))))
 
 

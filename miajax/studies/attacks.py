@@ -35,6 +35,7 @@ from miajax.studies.progress import Reporter, Silent
 from miajax.studies.recorded import recorded_signals
 from miajax.studies.results import AttackedResult
 from miajax.studies.slices import slicings, user_column
+from miajax.warned import collected_warnings
 
 _PLOTTED = 6  # attacks whose ROC is drawn: more can't be told apart
 _BASELINES = ("global_threshold",)
@@ -80,6 +81,7 @@ class AttacksOptions:
         return {self.slice_column: user_column(self.slice_file, self.slice_column, num_examples)}
 
 
+@collected_warnings()
 def run_attacks_study(
     setup: Setup,
     path: Path,

@@ -28,6 +28,7 @@ from miajax.studies.config import Setup
 from miajax.studies.invocation import Invocation
 from miajax.studies.progress import Reporter, Silent
 from miajax.studies.results import CampaignResult
+from miajax.warned import collected_warnings
 
 Thresholds = Literal["split", "bonferroni"]
 IN_VERDICT = ("one_run", "many_models")
@@ -68,6 +69,7 @@ class AuditOptions:
             raise UserError("--jax_privacy True without the package", expected="pip install jax-privacy")
 
 
+@collected_warnings()
 def run_audit(
     setup: Setup,
     path: Path,

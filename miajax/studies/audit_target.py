@@ -26,6 +26,7 @@ from miajax.studies.results import StudyResult
 from miajax.studies.stored import stored_config
 from miajax.studies.target_attack import WithTarget, attack_target, put_before, shadow_figures
 from miajax.studies.target_file import Target, read_declaration, read_target
+from miajax.warned import collected_warnings
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,6 +40,7 @@ class TargetAudit(StudyResult):
     scores: common.Scores
 
 
+@collected_warnings()
 def run_audit_target(
     run: Path,
     target_file: Path,

@@ -52,6 +52,7 @@ from miajax.studies.published import beside_published
 from miajax.studies.published_defenses import CAVEATS, SOURCE, TABLES, published_row
 from miajax.studies.results import StudyResult
 from miajax.studies.slices import outlier_names, outlierness
+from miajax.warned import collected_warnings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +87,7 @@ class DefensesOptions:
         return [row for name, row in known.items() if self.defenses is None or name in {"original", *self.defenses}]
 
 
+@collected_warnings()
 def run_defenses(
     setup: Setup,
     path: Path,

@@ -21,6 +21,7 @@ from miajax.studies.stored import stored_study
 from miajax.training.dp import accounting
 from miajax.training.dp.mechanism import NOT_COVERED, Privacy
 from miajax.training.recipe import Recipe
+from miajax.warned import collected_warnings
 
 STUDY_FILE = "study.json"
 _PRIVATE_RECIPE = "private"
@@ -66,6 +67,7 @@ class DpsgdResult(StudyResult):
     non_private: Campaign
 
 
+@collected_warnings()
 def run_dpsgd(
     setup: Setup,
     path: Path,

@@ -20,6 +20,7 @@ from miajax.studies.invocation import Invocation
 from miajax.studies.progress import Reporter, Silent
 from miajax.studies.published import beside_published, published_notes
 from miajax.studies.results import AttackedResult
+from miajax.warned import collected_warnings
 
 ATTACKS = ("global_threshold", "gap", "lira_online", "lira_online_fixed", "lira_offline", "lira_offline_fixed")
 
@@ -36,6 +37,7 @@ class LiraOptions:
     """show examples of a data set of one's own in the report, not only their numbers"""
 
 
+@collected_warnings()
 def run_lira(
     setup: Setup,
     path: Path,

@@ -35,6 +35,7 @@ from miajax.studies.invocation import Invocation
 from miajax.studies.progress import Reporter, Silent
 from miajax.studies.recorded import recorded_signals
 from miajax.studies.results import CampaignResult
+from miajax.warned import collected_warnings
 
 CONTEST = (
     "global_threshold", "calibrated", "attack_r", "lira_online", "lira_online_fixed", "lira_offline",
@@ -86,6 +87,7 @@ class LowBudgetOptions:
         return tuple(sorted(set(self.budgets)))
 
 
+@collected_warnings()
 def run_low_budget(
     setup: Setup,
     path: Path,

@@ -46,6 +46,7 @@ from miajax.studies.outlier_table import TOP, Half, OutlierTable, best, entry, h
 from miajax.studies.outlier_views import Panel, panels
 from miajax.studies.progress import Reporter, Silent
 from miajax.studies.results import CampaignResult
+from miajax.warned import collected_warnings
 
 CIRCLED = (0.01, 0.005, 0.001)
 _KEEP = ("logits", "losses", "margins", "early", "parameters")
@@ -82,6 +83,7 @@ class OutliersResult(CampaignResult):
     metrics: Mapping[str, np.ndarray]
 
 
+@collected_warnings()
 def run_outliers(
     setup: Setup,
     path: Path,

@@ -45,6 +45,7 @@ from miajax.studies.epochs import EpochTraces
 from miajax.studies.invocation import Invocation
 from miajax.studies.progress import Reporter, Silent
 from miajax.studies.results import CampaignResult
+from miajax.warned import collected_warnings
 
 ATTACKS = ("global_threshold", "gap", "lira_online", "lira_online_fixed")
 FPRS = (1e-3, 1e-2)
@@ -92,6 +93,7 @@ class _Moment(NamedTuple):
     scores: common.Scores
 
 
+@collected_warnings()
 def run_overfitting(
     setup: Setup,
     path: Path,

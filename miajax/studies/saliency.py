@@ -47,6 +47,7 @@ from miajax.studies.saliency_figures import (
 )
 from miajax.studies.saliency_groups import by_vulnerability, distance_in_training_set, ends_by_class
 from miajax.studies.saliency_maps import LEAST_STEPS, METHODS, Examples, Mapper
+from miajax.warned import collected_warnings
 
 _ENDS = 2  # examples at either end of a class
 
@@ -83,6 +84,7 @@ class SaliencyOptions:
             raise UserError(f"--most_steps {self.most_steps}", expected=f"{LEAST_STEPS} or more")
 
 
+@collected_warnings()
 def run_saliency(
     setup: Setup,
     path: Path,
