@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from miajax.report import clouds, numbers, outliers_words, palette, pictures, plots, provenance
+from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.outliers_evidence import OutliersReportInputs
 from miajax.report.outliers_words import FIGURES, label
 from miajax.report.page import (
@@ -63,6 +64,7 @@ def render_outliers_report(inputs: OutliersReportInputs) -> str:
         *_embeddings(inputs),
         *_pictures(inputs),
         _ensemble(inputs),
+        *blind_sections(results),
         _limits(results),
         provenance.run_section(results, inputs.config, inputs.manifest, inputs.command),
         _sources(results),
@@ -72,6 +74,7 @@ def render_outliers_report(inputs: OutliersReportInputs) -> str:
         title=f"Which examples leak, on {results['dataset']}",
         subtitle=outliers_words.best_finding(results) + ".",
         facts=[(name, value) for name, value in facts if value],
+        banners=blind_banners(results),
         sections=sections,
         footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
     ).html()

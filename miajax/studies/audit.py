@@ -126,6 +126,8 @@ def run_audit(
     for bound in found["bounds"].values():
         if "canary" in bound:
             bound["canary"] = int(canaries[bound["canary"]])
+    with called.timed("blind"):
+        blind = common.blind_checks(campaign)
     results: dict[str, Any] = {
         **common.results_head(campaign),
         "canaries": {
@@ -134,6 +136,7 @@ def run_audit(
             "seed": config.data.canary_seed,
         },
         **found,
+        **blind,
         "notes": [*common.campaign_notes(campaign), *_notes(found, config.data.canaries)],
     }
     with called.reporting(path / "audit", results, [campaign.timing]):

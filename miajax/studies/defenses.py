@@ -148,8 +148,11 @@ class _Study:
         published = (dataset, model) in TABLES
         if published:
             notes += [f"Published figures are from {SOURCE}.", *CAVEATS]
+        with self.called.timed("blind"):
+            blind = common.blind_checks(original)
         results: dict[str, Any] = {
             **head,
+            **blind,
             "rows": rows,
             "not_run": not_run,
             "lira": self._before.lira,

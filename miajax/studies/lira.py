@@ -70,6 +70,7 @@ def run_lira(
 
     with called.timed("attack"):
         scores, figures, skipped, notes = _attack(campaign, options)
+    with called.timed("blind"):
         blind = common.blind_checks(campaign)
     results = {
         **common.results_head(campaign, options.target),

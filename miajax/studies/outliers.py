@@ -127,6 +127,8 @@ def run_outliers(
         about = {"family": each.metric.family, "space": space, "meaning": each.metric.meaning}
         metrics[name] = {**about, "source": each.metric.source, "models": each.models, **entry(of),
                          "same_models": table.same_models(name)}  # fmt: skip
+    with called.timed("blind"):
+        blind = common.blind_checks(campaign)
     results: dict[str, Any] = {
         **common.results_head(campaign),
         "vulnerability": {
@@ -140,6 +142,7 @@ def run_outliers(
         **_ensemble_facts(campaign),
         "outliers_by_fit": _outliers_by_fit(table),
         "models_shown": int(spaces.models[0]),
+        **blind,
         "notes": [
             *common.campaign_notes(campaign), *(f"{name} was not measured: it {why}." for name, why in skipped.items()),
             *small_class_notes(setup.dataset.labels),

@@ -128,8 +128,11 @@ def run_overfitting(
     campaign = run_campaign(setup, path, reporter)
     with called.timed("attack"):
         found = _Study(campaign).found(shown, options.margin)
+    with called.timed("blind"):
+        blind = common.blind_checks(campaign)
     results: dict[str, Any] = {
-        **common.results_head(campaign), **found, "notes": [*common.campaign_notes(campaign), *found["notes"]],
+        **common.results_head(campaign), **found, **blind,
+        "notes": [*common.campaign_notes(campaign), *found["notes"]],
     }  # fmt: skip
     with called.reporting(path / "overfitting", results, [campaign.timing]):
         _write_report(campaign, results, called.command)

@@ -116,6 +116,8 @@ def run_saliency(
     methods = options.methods or mapper.methods
     with called.timed("maps"):
         evidence = _evidence(mapper, methods, options, reporter)
+    with called.timed("blind"):
+        blind = common.blind_checks(campaign)
     results: dict[str, Any] = {
         **common.results_head(campaign),
         "groups": {name: [int(i) for i in ids] for name, ids in evidence.groups.items()},
@@ -129,6 +131,7 @@ def run_saliency(
             name: related(evidence, found, options.compared) for name, found in evidence.counterfactuals.items()
         },
         "features": feature_shares(evidence),
+        **blind,
         "notes": common.campaign_notes(campaign),
     }
     with called.reporting(path / "saliency", results, [campaign.timing]):
