@@ -25,6 +25,7 @@ from miajax.runs.folder import fingerprint
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import StudyResult
 from miajax.training.devices import use_compilation_cache, use_cpu_cores_as_devices
+from miajax.warned import collected_warnings
 
 Flags = TypeVar("Flags")
 Options = TypeVar("Options")
@@ -197,7 +198,8 @@ def main(run: Callable[[Sequence[str]], Any]) -> None:
     argv = sys.argv[1:]
     try:
         _refuse_debugging_of_nan()
-        run(argv)
+        with collected_warnings():  # of reading data and setting up, too
+            run(argv)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None

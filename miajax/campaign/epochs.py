@@ -48,7 +48,7 @@ def early_epoch(epochs: int) -> int:
 def scaled_logit_of_loss(losses: np.ndarray) -> np.ndarray:
     """The scaled logit of a cross-entropy in nats: the inverse of ``signals.scaled_logit.loss``, at most 103.6."""
     losses = np.asarray(losses, np.float64)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore"):  # a loss of 0 is infinite, and capped
         return np.minimum(-(losses + np.log(-np.expm1(-losses))), _CAP).astype(np.float32)
 
 

@@ -148,7 +148,10 @@ def _read(source: Any, picture: str, label: str) -> tuple[np.ndarray, np.ndarray
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps TFDS's hints on faster decoders and unrelated folders out of a command's output."""
+    """Keeps TFDS's hints on faster decoders and unrelated folders out of a command's output.
+
+    They are about speed and other data sets; what cannot be read is an exception.
+    """
     logger = logging.getLogger("absl")
     level = logger.level
     logger.setLevel(logging.ERROR)

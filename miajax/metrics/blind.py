@@ -13,13 +13,22 @@ from jaxtyping import Bool, Float, Int, Num
 from scipy.stats import rankdata
 
 from miajax.metrics.intervals import CONFIDENCE, critical_value
+from miajax.outliers.density import places
 
+CHECKS = 2
+"""The number of this version of both checks; figures of another are not taken for these."""
 _FOLDS = 5
-_DIMENSIONS = 256  # rows are projected to so many, where they have more, before anything quadratic
-_NEAR = 0.25  # of the median distance from a non-member to its nearest member
-_BLOCK = 1024  # non-members whose distances to all members are held at once
-_SHOWN = 20
+_DIMENSIONS = 256  # rows are projected to so many, where they have more, before ridge regression
 _QUICK_EXAMPLES = 1000
+_MOST_EXAMPLES = 10_000  # five times a hundred trees of 10,000 images: half a minute on two cores
+_NEAR = 0.25  # of the median distance from a non-member to its nearest member
+_MEDIAN_OF = 1000  # non-members that the median is taken over
+_FILTER_DIMENSIONS = 64  # of the projection in which most rows are seen to be near no member
+_MOST_PAIRS = 4 * 10**9  # (example, member) that are compared there: about ten seconds on two cores
+_BLOCK = 1024  # rows whose distances to all members are held at once
+_TILE = 4096  # members at a time
+_BASIS_ROWS = 1000  # that a projection is fitted to
+_SHOWN = 20
 _STREAM = 0xB11D  # of random numbers, apart from the draw of members with the same seed
 
 
@@ -43,21 +52,24 @@ def blind_baseline(
       features: as the data set has them.
       labels: classes, given to the classifiers too.
       member: who is a member of the audited model.
-      quick: at most 1,000 examples and the linear one only, for where membership is random by design.
+      quick: at most 1,000 examples and the linear one only, for where membership is random by design; else at most
+        10,000 examples.
       seed: of folds, sample and trees.
 
     Returns:
-      ``{classifiers: {name: {auc, auc_ci}}, leaves_half, num_members, num_non_members, folds}``; with too few members
-      or non-members ``classifiers`` is empty, ``leaves_half`` None and ``reason`` says so.
+      ``{classifiers: {name: {auc, auc_ci}}, leaves_half, num_members, num_non_members, num_examples, folds}``: members
+      and non-members that were looked at, of ``num_examples``. With too few members or non-members ``classifiers`` is
+      empty, ``leaves_half`` None and ``reason`` says so.
     """
     rng = np.random.default_rng([seed, _STREAM])
-    rows = np.arange(len(member))
-    if quick and len(rows) > _QUICK_EXAMPLES:
-        rows = rng.permutation(len(rows))[:_QUICK_EXAMPLES]
+    rows, total = np.arange(len(member)), len(member)
+    most = _QUICK_EXAMPLES if quick else _MOST_EXAMPLES
+    if total > most:
+        rows = rng.permutation(total)[:most]
     member, labels = np.asarray(member)[rows], np.asarray(labels)[rows]
     flat = np.asarray(features)[rows].reshape(len(rows), -1).astype(np.float32)
-    counts = {"num_members": int(member.sum()), "num_non_members": int((~member).sum())}
-    folds = min(_FOLDS, *counts.values())
+    sides = {"num_members": int(member.sum()), "num_non_members": int((~member).sum())}
+    counts, folds = {**sides, "num_examples": total}, min(_FOLDS, *sides.values())
     if folds < 2:
         reason = f"{counts['num_members']} members and {counts['num_non_members']} non-members are too few to compare."
         return {"classifiers": {}, "leaves_half": None, "reason": reason, **counts, "folds": 0}
@@ -65,7 +77,7 @@ def blind_baseline(
     for side in (member, ~member):
         fold[side] = rng.permutation(int(side.sum())) % folds
     one_hot = (labels[:, None] == np.unique(labels)).astype(np.float32)
-    inputs = {"linear": np.hstack([_projected(_standard(flat), seed), one_hot])}
+    inputs = {"linear": np.hstack([_projected(flat, seed), one_hot])}
     if not quick:
         inputs["trees"] = np.hstack([flat, one_hot])
     confidence = 1 - (1 - CONFIDENCE) / len(inputs)
@@ -123,74 +135,174 @@ def near_duplicates(
     """How many non-members, and test examples, copy a member exactly or nearly.
 
     Distances are Euclidean over standardised features. A copy is near below a quarter of the median distance from
-    non-members to their nearest member.
+    non-members to their nearest member, or exact. Exact copies are found by sorting. An orthogonal projection shortens
+    distances only, so what lies beyond that quarter from all members in 64 dimensions is no near copy, and the few
+    others are compared in full.
 
     Args:
       features: as the data set has them.
       member: who is a member of the audited model.
       test_features: examples of the data set's own test split.
-      seed: of the projection that finds candidates where rows have more than 256 features; distances are exact.
+      seed: of the non-members that the median is taken over, where they are more than 1,000, and of those examples that
+        are searched for near copies where all would be more than 4e9 comparisons.
 
     Returns:
-      ``{non_members: {count, exact, near, closest}, test: the same or None, median_distance, near_below}``; ``closest``
+      ``{non_members: {count, searched, exact, near, closest}, test: the same or None, median_distance, median_of,
+      near_below}``; ``searched`` of ``count`` examples were searched for near copies, all for exact ones. ``closest``
       lists up to 20 ``[example, member, distance]``, ascending.
     """
-    member = np.asarray(member)
-    flat = np.asarray(features).reshape(len(member), -1).astype(np.float32)
+    rng = np.random.default_rng([seed, _STREAM])
+    member, pool = np.asarray(member), _rows_of(features)
     members, others = np.flatnonzero(member), np.flatnonzero(~member)
-    scale = _scale(flat)
-    parts = {"non_members": (others, flat[others] / scale)}
+    scale = _scale(pool)
+    against = _Scaled(pool, members, scale)
+    parts = {"non_members": _Scaled(pool, others, scale)}
     if test_features is not None:
-        tests = np.asarray(test_features).reshape(len(test_features), -1).astype(np.float32)
-        parts["test"] = (np.arange(len(tests)), tests / scale)
-    everything = np.concatenate([flat[members] / scale, *(rows for _, rows in parts.values())])
-    low = _projected(everything - everything.mean(0), seed)
-    candidates, low, begin = low[: len(members)], low[len(members) :], 0
-    nearest, distances = {}, {}
-    for name, (_, rows) in parts.items():
-        nearest[name] = _nearest(low[begin : begin + len(rows)], candidates)
-        begin += len(rows)
-        distances[name] = np.linalg.norm(rows - flat[members[nearest[name]]] / scale, axis=1)
-    median = float(np.median(distances["non_members"]))
+        tests = _rows_of(test_features)
+        parts["test"] = _Scaled(tests, np.arange(len(tests)), scale)
+    drawn = others if len(others) <= _MEDIAN_OF else np.sort(rng.permutation(others)[:_MEDIAN_OF])
+    median = float(np.median(against.nearest(_Scaled(pool, drawn, scale))[1]))
+    below = _NEAR * median
+    copied = _copied([against, *parts.values()])
+    basis = _basis(against.some(_BASIS_ROWS), _FILTER_DIMENSIONS)
+    most = max(1, _MOST_PAIRS // (len(members) * len(parts)))
 
     def found(name: str) -> dict[str, Any]:
-        ids, apart = parts[name][0], distances[name]
+        part, source = parts[name], copied[1 + list(parts).index(name)]
+        nearest, apart = source, np.where(source >= 0, 0.0, np.inf)
+        looked = np.flatnonzero(source < 0)
+        skipped = max(0, len(looked) - most)
+        if skipped:
+            looked = np.sort(rng.permutation(looked)[:most])
+        looked = looked[_may_be_near(part.take(looked), against, basis, below)]
+        nearest[looked], apart[looked] = against.nearest(part.take(looked))
+        near = (apart < below) | (apart == 0)
         order = np.argsort(apart, kind="stable")
-        shown = [k for k in order[:_SHOWN] if apart[k] < _NEAR * median or apart[k] == 0]
+        shown = [k for k in order[:_SHOWN] if near[k]]
         return {
-            "count": len(ids),
+            "count": len(apart),
+            "searched": len(apart) - skipped,
             "exact": int((apart == 0).sum()),
-            "near": int((apart < _NEAR * median).sum()),
-            "closest": [[int(ids[k]), int(members[nearest[name][k]]), float(apart[k])] for k in shown],
+            "near": int(near.sum()),
+            "closest": [[int(part.ids[k]), int(members[nearest[k]]), float(apart[k])] for k in shown],
         }
 
     return {
         "non_members": found("non_members"),
         "test": found("test") if "test" in parts else None,
         "median_distance": median,
-        "near_below": _NEAR * median,
+        "median_of": len(drawn),
+        "near_below": below,
     }
 
 
-def _scale(flat: np.ndarray) -> np.ndarray:
-    spread = flat.std(0)
+class _Scaled:
+    """Some rows in units of the features' spread, scaled a block at a time: whole pools of images would fill memory."""
+
+    def __init__(self, rows: np.ndarray, ids: Int[np.ndarray, " chosen"], scale: Float[np.ndarray, " features"]):
+        self.rows, self.ids, self.scale = rows, ids, scale
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, places: Int[np.ndarray, " chosen"]) -> "_Scaled":
+        return _Scaled(self.rows, self.ids[places], self.scale)
+
+    def some(self, number: int) -> Float[np.ndarray, "rows features"]:
+        """At most so many, evenly spaced."""
+        return self.take(np.arange(0, len(self), -(-len(self) // number))).all()
+
+    def all(self) -> Float[np.ndarray, "rows features"]:
+        return self.rows[self.ids].astype(np.float32) / self.scale
+
+    def blocks(self):
+        for first in range(0, len(self), _BLOCK):
+            yield first, self.take(np.arange(first, min(first + _BLOCK, len(self)))).all()
+
+    def nearest(self, queries: "_Scaled") -> tuple[Int[np.ndarray, " queries"], Float[np.ndarray, " queries"]]:
+        """The nearest of these rows to each query, as its place here, and the distance."""
+        if not len(queries):
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        centre, asked = self.some(_BASIS_ROWS).mean(0), queries.all()
+        twice = 2 * (asked - centre)  # a common offset would eat the digits of the distances
+        best, least = np.zeros(len(queries), np.int64), np.full(len(queries), np.inf, np.float32)
+        for first, block in self.blocks():
+            moved = block - centre
+            squares = (moved**2).sum(1) - twice @ moved.T
+            place = squares.argmin(1)
+            value = squares[np.arange(len(place)), place]
+            closer = value < least
+            best[closer], least[closer] = first + place[closer], value[closer]
+        return best, np.linalg.norm(asked - self.take(best).all(), axis=1)
+
+
+def _copied(parts: list[_Scaled]) -> list[Int[np.ndarray, " rows"]]:
+    """For each row of each part the place of the first row of the first part that equals it; -1 where none does."""
+    first, place = places(np.concatenate([part.rows[part.ids] for part in parts]))
+    source = np.where(first < len(parts[0]), first, -1)[place]
+    return np.split(source, np.cumsum([len(part) for part in parts])[:-1])
+
+
+def _may_be_near(
+    queries: _Scaled, against: _Scaled, basis: Float[np.ndarray, "features dimensions"], below: float
+) -> Bool[np.ndarray, " queries"]:
+    """Which queries the projection leaves within ``below`` of some row; none that is within it in full is left out."""
+    if not len(queries):
+        return np.zeros(0, bool)
+    rows = np.concatenate([block @ basis for _, block in against.blocks()])
+    centre = rows.mean(0)
+    rows -= centre
+    squares = (rows**2).sum(1)
+    # One product gives |b|^2 - 2 a.b: a second pass over all pairs would cost as much as the product.
+    factor = np.ascontiguousarray(np.hstack([-2 * rows, squares[:, None]]).T)
+    least = np.empty(len(queries), np.float32)
+    for first, block in queries.blocks():
+        low = block @ basis - centre
+        part = np.hstack([low, np.ones((len(low), 1), np.float32)])
+        tiles = [(part @ factor[:, at : at + _TILE]).min(1) for at in range(0, factor.shape[1], _TILE)]
+        least[first : first + len(low)] = np.min(tiles, axis=0) + (low**2).sum(1)
+    rounding = 1e-5 * float(squares.max())
+    return least <= below**2 * 1.01 + rounding
+
+
+def _rows_of(features: np.ndarray) -> Num[np.ndarray, "rows features"]:
+    flat = np.asarray(features).reshape(len(features), -1)
+    return flat if flat.dtype in (np.uint8, np.float32) else flat.astype(np.float32)
+
+
+def _scale(rows: np.ndarray) -> Float[np.ndarray, " features"]:
+    """The features' standard deviations, 1 where a feature is constant; in blocks, since float64 pools fill memory."""
+    total, squares = np.zeros(rows.shape[1]), np.zeros(rows.shape[1])
+    centre = rows[:_BLOCK].mean(0, dtype=np.float64)
+    for first in range(0, len(rows), _BLOCK):
+        moved = rows[first : first + _BLOCK] - centre
+        total += moved.sum(0)
+        squares += (moved**2).sum(0)
+    variance = np.maximum(squares / len(rows) - (total / len(rows)) ** 2, 0)
+    spread = np.where((rows == rows[0]).all(0), 0, np.sqrt(variance))
     return np.where(spread > 0, spread, 1).astype(np.float32)
 
 
-def _standard(flat: np.ndarray) -> np.ndarray:
-    return (flat - flat.mean(0)) / _scale(flat)
-
-
-def _projected(rows: Float[np.ndarray, "rows features"], seed: int) -> Float[np.ndarray, "rows dimensions"]:
-    """The rows' leading principal components where they have more features than ``_DIMENSIONS``."""
+def _projected(flat: Float[np.ndarray, "rows features"], seed: int) -> Float[np.ndarray, "rows dimensions"]:
+    """Standardised rows; their leading principal components where they have more features than ``_DIMENSIONS``."""
+    rows = (flat - flat.mean(0)) / _scale(flat)
     if rows.shape[1] <= _DIMENSIONS or len(rows) <= _DIMENSIONS:
         return rows
-    from sklearn.decomposition import PCA
+    chosen = np.random.default_rng([seed, _STREAM, 1]).permutation(len(rows))[:_BASIS_ROWS]
+    return rows @ _basis(rows[chosen], _DIMENSIONS)
 
-    return PCA(_DIMENSIONS, svd_solver="randomized", random_state=seed).fit_transform(rows)
 
-
-def _nearest(rows: np.ndarray, candidates: np.ndarray) -> Int[np.ndarray, " rows"]:
-    squares = (candidates**2).sum(1)
-    blocks = [rows[i : i + _BLOCK] for i in range(0, len(rows), _BLOCK)]
-    return np.concatenate([np.argmin(squares - 2 * block @ candidates.T, axis=1) for block in blocks])
+def _basis(
+    rows: Float[np.ndarray, "rows features"], dimensions: int
+) -> Float[np.ndarray, "features dimensions"]:
+    """Orthonormal leading principal directions of few rows, at most as many as there are; all of space where few."""
+    if rows.shape[1] <= dimensions:
+        return np.eye(rows.shape[1], dtype=np.float32)
+    moved = (rows - rows.mean(0)).astype(np.float64)
+    # Of the smaller of both products: thousands of features have large covariances.
+    if len(rows) < rows.shape[1]:
+        values, vectors = np.linalg.eigh(moved @ moved.T)
+        vectors = moved.T @ vectors[:, values > values.max() * 1e-10]
+    else:
+        vectors = np.linalg.eigh(moved.T @ moved)[1]
+    return np.linalg.qr(vectors[:, ::-1][:, :dimensions])[0].astype(np.float32)

@@ -1,7 +1,8 @@
 """How far an example lies from its class: centroids, covariance, and the leverage of a linear layer.
 
 ``vectors`` are pixels, penultimate features or logits, ``[N, F]``; the caller chooses and says which. Higher means more
-outlying in every function.
+outlying in every function. The only example of its class is its own centroid: what is measured from there would be 0,
+"least outlying", and is NaN.
 """
 
 import jax
@@ -20,30 +21,39 @@ def class_centroids(
 def centroid_distance(
     vectors: Float[Array, "examples features"], labels: Int[Array, " examples"], num_classes: int
 ) -> Float[Array, " examples"]:
-    """Euclidean distance to the centroid of the example's own class, the example included in it."""
-    return jnp.linalg.norm(vectors - class_centroids(vectors, labels, num_classes)[labels], axis=-1)
+    """Euclidean distance to the centroid of the example's own class, the example included in it; NaN for a lone one."""
+    distances = jnp.linalg.norm(vectors - class_centroids(vectors, labels, num_classes)[labels], axis=-1)
+    return _unless_alone(distances, labels, num_classes)
 
 
 def centroid_angle(
     vectors: Float[Array, "examples features"], labels: Int[Array, " examples"], num_classes: int
 ) -> Float[Array, " examples"]:
-    """``1 - cos`` between an example and its own class's centroid, 0 to 2; 1 where either is the zero vector."""
+    """``1 - cos`` between an example and its own class's centroid, 0 to 2; NaN for a lone example.
+
+    A zero vector has no direction and counts as orthogonal to all: 1 where example or centroid is one.
+    """
     centroids = class_centroids(vectors, labels, num_classes)[labels]
     lengths = jnp.linalg.norm(vectors, axis=-1) * jnp.linalg.norm(centroids, axis=-1)
     products = (vectors * centroids).sum(-1)
-    return 1.0 - jnp.where(lengths > 0, products / jnp.where(lengths > 0, lengths, 1.0), 0.0)
+    angles = 1.0 - jnp.where(lengths > 0, products / jnp.where(lengths > 0, lengths, 1.0), 0.0)
+    return _unless_alone(angles, labels, num_classes)
 
 
 def centroid_ratio(
     vectors: Float[Array, "examples features"], labels: Int[Array, " examples"], num_classes: int
 ) -> Float[Array, " examples"]:
-    """Distance to the own centroid over distance to the nearest other one; above 1, another class is nearer."""
+    """Distance to the own centroid over distance to the nearest other one; above 1, another class is nearer.
+
+    NaN for a lone example, and for all where there is one class only; infinite at another class's centroid.
+    """
     centroids = class_centroids(vectors, labels, num_classes)
     # One class after the other: the differences of all pairs would be [N, C, F].
     distances = jax.lax.map(lambda centroid: jnp.linalg.norm(vectors - centroid, axis=-1), centroids).T
     own = labels[:, None] == jnp.arange(num_classes)
     nearest_other = jnp.where(own | jnp.isnan(distances), jnp.inf, distances).min(-1)
-    return jnp.where(own, distances, 0.0).sum(-1) / nearest_other
+    ratios = jnp.where(own, distances, 0.0).sum(-1) / nearest_other
+    return _unless_alone(jnp.where(jnp.isinf(nearest_other), jnp.nan, ratios), labels, num_classes)
 
 
 def mahalanobis(
@@ -56,7 +66,7 @@ def mahalanobis(
 
     The pooled within-class covariance (divisor N) gets ``ridge`` times its mean variance added to its diagonal, so
     that features that never vary, and more features than examples, leave it invertible. Lee et al. 2018
-    (arXiv 1807.03888) use the distance, without a ridge, to tell out-of-distribution inputs.
+    (arXiv 1807.03888) use the distance, without a ridge, to tell out-of-distribution inputs. NaN for a lone example.
 
     Args:
       vectors: ``[N, F]``.
@@ -65,7 +75,8 @@ def mahalanobis(
       ridge: a share of the mean variance, above 0.
     """
     residuals = vectors - class_centroids(vectors, labels, num_classes)[labels]
-    return jnp.sqrt(_inverse_quadratic(residuals, residuals.T @ residuals / len(vectors), ridge))
+    distances = jnp.sqrt(_inverse_quadratic(residuals, residuals.T @ residuals / len(vectors), ridge))
+    return _unless_alone(distances, labels, num_classes)
 
 
 def leverage(vectors: Float[Array, "examples features"], ridge: float = 1e-6) -> Float[Array, " examples"]:
@@ -77,6 +88,12 @@ def leverage(vectors: Float[Array, "examples features"], ridge: float = 1e-6) ->
     """
     augmented = jnp.concatenate([vectors, jnp.ones((len(vectors), 1), vectors.dtype)], axis=1)
     return _inverse_quadratic(augmented, augmented.T @ augmented, ridge)
+
+
+def _unless_alone(values: Array, labels: Array, num_classes: int) -> Array:
+    """The values, NaN where no other example has the label."""
+    size = jax.nn.one_hot(labels, num_classes, dtype=values.dtype).sum(0)
+    return jnp.where(size[labels] > 1, values, jnp.nan)
 
 
 def _inverse_quadratic(rows: Array, matrix: Array, ridge: float) -> Array:

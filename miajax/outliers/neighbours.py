@@ -45,14 +45,22 @@ def nearest_neighbours(
 
 
 def knn_distance(vectors: Float[Array, "examples features"], k: int = 10) -> Float[Array, " examples"]:
-    """Mean distance to the ``k`` nearest other examples of any class."""
-    return nearest_neighbours(vectors, k)[1].mean(-1)
+    """Mean distance to the ``k`` nearest other examples of any class, or to all others where they are fewer."""
+    return nearest_neighbours(vectors, _no_more_than_there_are(vectors, k))[1].mean(-1)
 
 
 def knn_disagreement(
     vectors: Float[Array, "examples features"], labels: Int[Array, " examples"], k: int = 10
 ) -> Float[Array, " examples"]:
-    """Share of the ``k`` nearest other examples whose label differs; near 1 for a mislabelled example."""
-    neighbours, distances = nearest_neighbours(vectors, k)
+    """Share of the ``k`` nearest other examples whose label differs; near 1 for a mislabelled example.
+
+    All others are neighbours where they are fewer than ``k``. Examples of a class of n ``<= k`` have ``1 - (n-1)/k`` at
+    least, and the only example of its class has 1: no neighbour can carry its label.
+    """
+    neighbours, distances = nearest_neighbours(vectors, _no_more_than_there_are(vectors, k))
     labels = jnp.asarray(labels)
     return (labels[neighbours] != labels[:, None]).mean(-1, dtype=distances.dtype)
+
+
+def _no_more_than_there_are(vectors: Array, k: int) -> int:
+    return min(k, len(vectors) - 1)

@@ -7,6 +7,7 @@ from miajax.report import numbers
 from miajax.report.page import Block, Column, Columns, Points, Prose, Section, Table
 
 _NAMES = {"linear": "Ridge regression", "trees": "Extremely randomised trees"}
+_CHANCE = "Where membership is random, 1 audit in 20 finds such a difference by chance."
 
 
 def blind_banners(results: Mapping[str, Any]) -> list[str]:
@@ -31,6 +32,7 @@ def blind_banner(blind: Mapping[str, Any]) -> str:
     return (
         f"Members differ from non-members without any model: features and labels alone tell them apart with an AUC of "
         f"{auc}, where random membership gives 0.5. What attacks find may be that difference, not what the model keeps."
+        f" {_CHANCE}"
     )
 
 
@@ -54,14 +56,22 @@ def blind_section(blind: Mapping[str, Any], copies: Mapping[str, Any]) -> Sectio
             [_NAMES.get(name, name), numbers.estimate(figure["auc"], figure["auc_ci"])]
             for name, figure in blind["classifiers"].items()
         ]
-        told = f"{blind['folds']} folds, {blind['num_members']} members, {blind['num_non_members']} non-members; the "
+        looked = blind["num_members"] + blind["num_non_members"]
+        drawn = f", drawn from {numbers.count(total)}" if (total := blind.get("num_examples", looked)) > looked else ""
+        told = (
+            f"{blind['folds']} folds, {numbers.count(blind['num_members'])} members and "
+            f"{numbers.count(blind['num_non_members'])} non-members{drawn}; the "
+        )
         table = Table(
             [Column("Classifier that sees no model"), Column("AUC", "number")], rows,
             told + "intervals together hold 0.5 in 95 % of audits where membership is random.",
         )
+        names = [_NAMES.get(name, name) for name in blind["classifiers"]]
+        tried = " and ".join([names[0], *(name.lower() for name in names[1:])])
         finding = (
             "Members can be told from non-members without the model"
-            if blind["leaves_half"] else "Without the model, members cannot be told from non-members"
+            if blind["leaves_half"] else f"Without the model, {tried[0].lower()}{tried[1:]} did not tell members from "
+            "non-members"
         )
         blocks.append(Columns([table, _copies_table(copies)]))
     else:
@@ -71,12 +81,27 @@ def blind_section(blind: Mapping[str, Any], copies: Mapping[str, Any]) -> Sectio
     if closest:
         pairs = [f"non-member {one} and member {other}: distance {apart:.3g}" for one, other, apart in closest]
         blocks.append(Points(pairs, "The closest copies"))
+    median_of = copies.get("median_of", copies["non_members"]["count"])
+    of = f", of {numbers.count(median_of)} drawn" if median_of < copies["non_members"]["count"] else ""
     limits = [
         "The baseline sees features and label. A difference that it cannot learn may still be there.",
         f"A copy is near below a quarter of the median distance from a non-member to its nearest member "
-        f"({copies['near_below']:.3g} here, over standardised features).",
+        f"({copies['near_below']:.3g} here, over standardised features{of}).",
+        *_skipped(copies),
     ]
     return Section("Members and others", finding, blocks, limits)
+
+
+def _skipped(copies: Mapping[str, Any]) -> list[str]:
+    """What was not searched for near copies."""
+    said = []
+    for title, found in (("non-members", copies["non_members"]), ("examples of the test split", copies["test"])):
+        if found is not None and (searched := found.get("searched", found["count"])) < found["count"]:
+            said.append(
+                f"{numbers.count(searched)} of {numbers.count(found['count'])} {title} were searched for near copies, "
+                "all of them for exact ones."
+            )
+    return said
 
 
 def _copies_table(copies: Mapping[str, Any]) -> Table:

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from absl.logging import get_absl_logger
 
 from miajax.errors import UserError
 
@@ -13,8 +14,13 @@ from miajax.errors import UserError
 def _checkpointer():
     import orbax.checkpoint as ocp  # a third of a second, needed only when something is stored
 
-    logging.getLogger("absl").setLevel(logging.ERROR)
+    get_absl_logger().addFilter(_without_advice)
     return ocp, ocp.PyTreeCheckpointer()
+
+
+def _without_advice(record: logging.LogRecord) -> bool:
+    # Orbax's warnings advise on sharding and newer interfaces; a tree that it cannot store or restore is an exception.
+    return record.levelno >= logging.ERROR or "orbax" not in Path(record.pathname).parts
 
 
 def save_tree(path: Path, tree: Any) -> None:

@@ -170,7 +170,7 @@ def scaled_logits_of(
 
 
 def _of_losses(losses: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-    with np.errstate(divide="ignore", over="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):  # a loss of 0 is capped; large ones take the other branch
         return _capped(np.where(losses > 30, -losses, -np.log(np.expm1(losses))))
 
 

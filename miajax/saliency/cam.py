@@ -53,9 +53,10 @@ def grad_cam(
     """Class activation maps, 0 to 1, of the images' size.
 
     With A the layer's output and g the logit's gradient by it, the map is ``relu(sum_k w_k A_k)``, less its minimum,
-    over its maximum, enlarged bilinearly. Grad-CAM (Selvaraju et al. 2017, arXiv 1610.02391): ``w_k`` is the mean of
-    ``g_k`` over positions. Grad-CAM++ (Chattopadhay et al. 2018, arXiv 1710.11063):
-    ``w_k = sum relu(g) g^2 / (2 g^2 + sum(A_k) g^3)``. Constants as in the pytorch-grad-cam package.
+    over its maximum, enlarged bilinearly, and scaled so again: between the layer's positions the enlarged map has lost
+    its ends. It is 0 somewhere and 1 somewhere, then, or 0 everywhere. Grad-CAM (Selvaraju et al. 2017,
+    arXiv 1610.02391): ``w_k`` is the mean of ``g_k`` over positions. Grad-CAM++ (Chattopadhay et al. 2018,
+    arXiv 1710.11063): ``w_k = sum relu(g) g^2 / (2 g^2 + sum(A_k) g^3)``. Constants as in the pytorch-grad-cam package.
 
     Args:
       logits_of: a Linen network closed over its weights.
@@ -70,9 +71,12 @@ def grad_cam(
     """
     activation, gradients = activation_and_gradient(logits_of, x, classes, layer)
     maps = _weighted(activation, gradients, variant)
-    maps = maps - maps.min((1, 2), keepdims=True)
-    maps = maps / (1e-7 + maps.max((1, 2), keepdims=True))
-    return jax.image.resize(maps, (x.shape[0], *x.shape[1:3]), "bilinear")
+    return _from_0_to_1(jax.image.resize(_from_0_to_1(maps), (x.shape[0], *x.shape[1:3]), "bilinear"))
+
+
+def _from_0_to_1(maps: Float[Array, "batch height width"]) -> Float[Array, "batch height width"]:
+    lifted = maps - maps.min((1, 2), keepdims=True)
+    return lifted / (1e-7 + lifted.max((1, 2), keepdims=True))
 
 
 def activation_and_gradient(

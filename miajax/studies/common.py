@@ -1,7 +1,9 @@
 """What studies of attacks share: figures, the head of the results, rows of examples, report inputs."""
 
 import concurrent.futures
+import contextlib
 import dataclasses
+import hashlib
 import importlib.metadata
 import platform
 from collections.abc import Mapping, Sequence
@@ -16,10 +18,11 @@ from miajax.attacks.registry import AttackReport
 from miajax.campaign.privacy import privacy_note, privacy_record
 from miajax.campaign.run import Campaign
 from miajax.data.dataset import Dataset
+from miajax.errors import UserError
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import summarise
 from miajax.metrics.vulnerability import Exposure, empirical_auc, exposure_at_pooled_fpr, gaussian_vulnerability
-from miajax.runs.atomic import write_npy
+from miajax.runs.atomic import read_json, write_json, write_npy
 
 if TYPE_CHECKING:
     from miajax.studies.attacked.evidence import LiraReportInputs
@@ -66,16 +69,31 @@ def attack_notes(skipped: Mapping[str, str], reports: Mapping[str, AttackReport]
 def blind_checks(campaign: Campaign) -> dict[str, Any]:
     """``blind`` and ``near_duplicates`` of ``results.json``: whether members differ from others without any model.
 
-    Membership is drawn at random: one model shows whether the draw, or copies in the pool, went wrong.
+    Membership is drawn at random: one model shows whether the draw, or copies in the pool, went wrong. Every study of a
+    run says the same; ``blind.json`` in the run folder spares the others the work.
     """
-    from miajax.metrics.blind import blind_baseline, near_duplicates  # with scipy.stats: while models trained
+    from miajax.metrics.blind import (  # with scipy.stats: while models trained
+        CHECKS,  # with scipy.stats: while models trained
+        blind_baseline,
+        near_duplicates,
+    )
 
-    dataset = campaign.setup.dataset
+    dataset, file = campaign.setup.dataset, campaign.folder.path / "blind.json"
     one = campaign.member[int(np.flatnonzero(campaign.valid)[0])]
-    return {
+    of = {
+        "checks": CHECKS,
+        "content_hash": campaign.folder.manifest["identity"]["content_hash"],
+        "member": hashlib.sha256(np.packbits(one).tobytes()).hexdigest(),
+    }
+    with contextlib.suppress(UserError):  # not there, or damaged: made again
+        if (known := read_json(file))["of"] == of:
+            return known["found"]
+    found = {
         "blind": blind_baseline(dataset.features, dataset.labels, one, quick=True),
         "near_duplicates": near_duplicates(dataset.features, one, dataset.test_features),
     }
+    write_json(file, {"of": of, "found": found})
+    return found
 
 
 def rows_of(campaign: Campaign, target: int | None) -> Bool[np.ndarray, " models"]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from miajax.runs.atomic import write_json
+from miajax.warned import told
 
 if TYPE_CHECKING:
     from miajax.campaign.run import Timing
@@ -41,12 +42,15 @@ class Invocation:
     def reporting(self, folder: Path, results: dict[str, Any], campaigns: Sequence["Timing"] = ()) -> Iterator[None]:
         """Around the writing of a report: ``results`` gets its ``timing``, and ``results.json`` follows the report.
 
+        What libraries warned of so far joins the ``notes``.
+
         Args:
           folder: where ``results.json`` belongs.
           results: what it will hold; the timing is there when the report is written, and completed after it.
           campaigns: what was trained for it.
         """
         results["timing"] = self.timing(*campaigns)
+        results["notes"] = [*results.get("notes", ()), *told()]
         with self.timed("report"):
             yield
         results["timing"] = self.timing(*campaigns)

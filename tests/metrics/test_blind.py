@@ -102,3 +102,85 @@ def test_distances_are_those_of_a_naive_search():
     others = np.flatnonzero(~member)
     naive = [min(np.linalg.norm(scaled[i] - scaled[j]) for j in np.flatnonzero(member)) for i in others]
     assert near_duplicates(x, member)["median_distance"] == pytest.approx(np.median(naive), rel=1e-5)
+
+
+def brute(x, member, of):
+    """Exact nearest members by all differences, in float64."""
+    flat = np.asarray(x, np.float64).reshape(len(x), -1)
+    scale = np.where(flat.std(0) > 0, flat.std(0), 1)
+    members = np.flatnonzero(member)
+    apart = [np.linalg.norm((flat[members] - flat[i]) / scale, axis=1) for i in of]
+    return members[[row.argmin() for row in apart]], np.array([row.min() for row in apart])
+
+
+@pytest.mark.parametrize("features", [20, 64, 65, 300])
+def test_near_copies_are_those_of_a_naive_search_whatever_the_projection_hides(features):
+    rng = np.random.default_rng(features)
+    x = rng.normal(size=(700, features)) * rng.uniform(0.1, 9, features) + 50
+    member = half(700, 3)
+    members, others = np.flatnonzero(member), np.flatnonzero(~member)
+    spread = x.std(0)
+    for k in range(60):  # from certain to doubtful, and beyond
+        x[others[k]] = x[members[k]] + spread * rng.normal(size=features) * 0.008 * k
+    nearest, apart = brute(x, member, others)
+    below = np.median(apart) / 4
+    found = near_duplicates(x, member)
+    assert 0 < (apart < below).sum() < 60, "the planted copies straddle the limit"
+    assert found["non_members"]["near"] == (apart < below).sum()
+    assert found["median_distance"] == pytest.approx(np.median(apart), rel=1e-4)
+    closest = np.argsort(apart, kind="stable")[:20]
+    assert [pair[0] for pair in found["non_members"]["closest"]] == [int(others[k]) for k in closest]
+    assert [pair[1] for pair in found["non_members"]["closest"]] == [int(nearest[k]) for k in closest]
+
+
+def test_tight_clusters_of_near_copies_are_all_found():
+    rng = np.random.default_rng(0)
+    x = np.repeat(rng.normal(size=(6, 90)), 60, 0) + 1e-4 * rng.normal(size=(360, 90))
+    x = np.concatenate([x, rng.normal(size=(440, 90))])
+    member = half(800, 1)
+    found = near_duplicates(x, member)["non_members"]
+    assert found["near"] == (~member[:360]).sum() and found["exact"] == 0
+
+
+def test_a_pool_of_copies_is_all_copies_though_its_median_distance_is_zero():
+    found = near_duplicates(np.repeat(np.eye(4), 50, 0), half(200, 0))
+    assert found["median_distance"] == 0
+    assert found["non_members"]["near"] == found["non_members"]["exact"] == 100
+
+
+def test_what_is_too_much_to_compare_is_searched_for_exact_copies_only_and_said(monkeypatch):
+    from miajax.metrics import blind
+    from miajax.report.blind_words import blind_section
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 5))
+    member = np.arange(400) % 2 == 0
+    x[1:11:2] = x[0:10:2]
+    monkeypatch.setattr(blind, "_MOST_PAIRS", 200 * 50)
+    found = near_duplicates(x, member)
+    assert found["non_members"]["exact"] == 5 and found["non_members"]["searched"] == 55
+    section = blind_section(blind_baseline(x, np.zeros(400, int), member, quick=True), found)
+    said = "55 of 200 non-members were searched for near copies, all of them for exact"
+    assert any(said in line for line in section.limits)
+
+
+def test_the_full_baseline_looks_at_ten_thousand_examples_at_most_and_says_so(monkeypatch):
+    from miajax.metrics import blind
+    from miajax.report.blind_words import blind_section
+
+    monkeypatch.setattr(blind, "_MOST_EXAMPLES", 150)
+    x, member = np.random.default_rng(0).normal(size=(400, 3)), half(400, 0)
+    found = blind_baseline(x, np.zeros(400, int), member)
+    assert found["num_members"] + found["num_non_members"] == 150 and found["num_examples"] == 400
+    section = blind_section(found, near_duplicates(x, member))
+    assert "drawn from 400" in str(section.blocks)
+
+
+def test_the_finding_names_what_was_tried():
+    from miajax.report.blind_words import blind_section
+
+    x, member = np.random.default_rng(3).normal(size=(300, 3)), half(300, 1)
+    for quick, tried in ((True, "ridge regression"), (False, "ridge regression and extremely randomised trees")):
+        found = blind_baseline(x, np.zeros(300, int), member, quick=quick) | {"leaves_half": False}
+        heading = blind_section(found, near_duplicates(x, member)).finding
+        assert heading == f"Without the model, {tried} did not tell members from non-members"

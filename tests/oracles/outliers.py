@@ -56,6 +56,21 @@ def neighbours(vectors, k):
     return np.array(ids), np.array(distances)
 
 
+def local_outlier_factor(vectors, k):
+    """Breunig et al. 2000 with k-distinct-distances, all distances written out; cut ties are not looked after."""
+    n = len(vectors)
+    apart = np.array([[np.sqrt(((v - w) ** 2).sum()) for w in vectors] for v in vectors])
+    copy = np.array([[(v == w).all() for w in vectors] for v in vectors])
+    k_distinct = []
+    for i in range(n):
+        there = {tuple(vectors[j]): apart[i, j] for j in range(n) if not copy[i, j]}
+        ranked = sorted(there.values())
+        k_distinct.append(ranked[min(k, len(ranked)) - 1])
+    near = [[j for j in range(n) if j != i and apart[i, j] <= k_distinct[i] * (1 + 1e-12)] for i in range(n)]
+    density = [1 / np.mean([max(k_distinct[j], apart[i, j]) for j in near[i]]) for i in range(n)]
+    return np.array([np.mean([density[j] for j in near[i]]) / density[i] for i in range(n)])
+
+
 def memorisation(correct, member, valid):
     """seen, unseen, difference, Agresti-Caffo standard error."""
     out = []

@@ -67,9 +67,12 @@ def cam(maps, gradients, plus_plus):
         else:
             weight = g.mean()
         total += weight * a
-    total = np.maximum(total, 0)
-    total -= total.min()
-    return total / (1e-7 + total.max())
+    return from_0_to_1(np.maximum(total, 0))
+
+
+def from_0_to_1(image):
+    lowest, highest = min(image.ravel()), max(image.ravel())
+    return (image - lowest) / (1e-7 + highest - lowest)
 
 
 def deletion_curve(probability, image, relevance, fill, fractions):

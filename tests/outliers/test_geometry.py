@@ -78,3 +78,38 @@ def test_disagreement_is_the_share_of_neighbours_with_another_label():
 def test_as_many_neighbours_as_examples_are_refused():
     with pytest.raises(ValueError, match="61 neighbours of 61 examples"):
         neighbours.nearest_neighbours(VECTORS, 61)
+
+
+PER_CLASS = {
+    "distance": geometry.centroid_distance, "angle": geometry.centroid_angle, "ratio": geometry.centroid_ratio,
+    "mahalanobis": geometry.mahalanobis,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PER_CLASS)
+def test_the_only_example_of_its_class_has_no_value_and_changes_no_other(name):
+    lone = np.append(LABELS, NUM_CLASSES).astype(np.int32)
+    vectors = np.concatenate([VECTORS, VECTORS[:1] + 300])
+    got = np.asarray(PER_CLASS[name](vectors, lone, NUM_CLASSES + 1))
+    assert np.isnan(got[-1]) and np.isfinite(got[:-1]).all()
+    pair = np.asarray(PER_CLASS[name](np.concatenate([vectors, vectors[-1:] + 1]), np.append(lone, NUM_CLASSES), 4))
+    assert np.isfinite(pair).all() and (pair[-2:] > 0).all()
+    if name in ("distance", "angle"):
+        _close(got[:-1], PER_CLASS[name](VECTORS, LABELS, NUM_CLASSES))
+
+
+def test_with_one_class_only_no_other_centroid_is_near():
+    assert np.isnan(geometry.centroid_ratio(VECTORS, np.zeros_like(LABELS), 1)).all()
+    assert np.isnan(geometry.centroid_ratio(VECTORS, np.zeros_like(LABELS), 4)).all()
+
+
+def test_with_fewer_examples_than_neighbours_all_others_are_the_neighbours():
+    few, labels = VECTORS[:7], LABELS[:7]
+    _, distances = oracle.neighbours(WIDE[:7], 6)
+    _close(neighbours.knn_distance(few), distances.mean(1))
+    _close(neighbours.knn_disagreement(few, labels), [np.mean(np.delete(labels, i) != labels[i]) for i in range(7)])
+
+
+def test_the_only_example_of_its_class_disagrees_with_all_its_neighbours():
+    lone = np.append(LABELS[:-1], NUM_CLASSES)
+    assert neighbours.knn_disagreement(VECTORS, lone)[-1] == 1.0

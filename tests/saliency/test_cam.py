@@ -52,13 +52,20 @@ def test_mean_pooling_and_a_dense_layer_give_the_class_weight_map():
     np.testing.assert_allclose(cam.grad_cam(logits_of, X, Y), want, rtol=1e-4, atol=1e-5)
 
 
-def test_coarse_maps_are_enlarged_bilinearly():
+@pytest.mark.parametrize("variant", ["grad_cam", "grad_cam++"])
+def test_coarse_maps_are_enlarged_bilinearly_and_then_reach_from_0_to_1(variant):
     _, _, logits_of = built(Strided())
     activation, gradients = (np.asarray(a, np.float64) for a in cam.activation_and_gradient(logits_of, X, Y))
     assert activation.shape[1:3] == (3, 3)
-    for got, maps, slopes in zip(cam.grad_cam(logits_of, X, Y), activation, gradients, strict=True):
-        want = oracle.bilinear(oracle.cam(maps, slopes, False), 6, 5)
-        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
+    found = np.asarray(cam.grad_cam(logits_of, X, Y, variant=variant))
+    shrunk = 0
+    for got, maps, slopes in zip(found, activation, gradients, strict=True):
+        enlarged = oracle.bilinear(oracle.cam(maps, slopes, variant == "grad_cam++"), 6, 5)
+        shrunk += 0 < enlarged.max() < 0.99
+        np.testing.assert_allclose(got, oracle.from_0_to_1(enlarged), rtol=1e-4, atol=1e-5)
+        if enlarged.max() > 0:
+            assert got.min() == 0 and abs(got.max() - 1) < 1e-6
+    assert shrunk, "some map loses its maximum when it is enlarged"
 
 
 def test_a_zero_gradient_gives_a_zero_map():

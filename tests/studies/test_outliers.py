@@ -14,7 +14,7 @@ from miajax.errors import UserError
 from miajax.metrics.vulnerability import gaussian_vulnerability
 from miajax.outliers.registry import METRICS
 from miajax.studies.outlier_metrics import Estimator
-from miajax.studies.outliers.study import OutliersOptions, run_outliers
+from miajax.studies.outliers.study import OutliersOptions, run_outliers, small_class_notes
 from miajax.studies.outliers.table import OutlierTable, halves
 from miajax.training.recipe import Recipe
 from tests.report.browser import opened
@@ -157,3 +157,10 @@ def test_the_report_is_whole_in_a_browser(found, tmp_path):
     assert not {"nan", "none", "inf"} & set(document.text.lower().replace(".", " ").split()) - {"none"}
     pictures, missing, errors = opened(report, tmp_path)
     assert pictures > 20 and not missing and not errors
+
+
+def test_notes_name_examples_of_classes_too_small_to_measure():
+    assert small_class_notes(np.arange(12) % 3) == []
+    alone, paired = small_class_notes(np.array([0, 0, 0, 1, 2, 2, 0]))
+    assert "only one of its class: 1 has no value there and counts in no figure (the first is 3)" in alone
+    assert paired.startswith("LOF and isolation forest are not") and "2 have no value there" in paired

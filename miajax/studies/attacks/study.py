@@ -35,6 +35,7 @@ from miajax.studies.attacked.entries import attack_entries, rank_stability, run_
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import AttackedResult
 from miajax.studies.slices import slicings, user_column
+from miajax.warned import collected_warnings
 
 _PLOTTED = 6  # attacks whose ROC is drawn: more can't be told apart
 
@@ -77,6 +78,7 @@ class AttacksOptions:
         return {self.slice_column: user_column(self.slice_file, self.slice_column, num_examples)}
 
 
+@collected_warnings()
 def run_attacks_study(
     setup: Setup,
     path: Path,

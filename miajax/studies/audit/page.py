@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from miajax.report import numbers, palette, plots, provenance
+from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.page import Card, Cards, Column, Details, Figure, Page, Points, Prose, Section, Table
 from miajax.report.privacy_words import epsilon_text, privacy_sections
 
@@ -62,11 +63,13 @@ def render_audit_report(
         title=f"What {results['dataset']} models give away, against what was promised",
         subtitle=results["verdict"],
         facts=[(name, value) for name, value in facts if value],
+        banners=blind_banners(results),
         sections=[
             Section("Summary", results["verdict"].rstrip("."), [_cards(results), _bounds(results)]),
             _scores(results, in_scores, out_scores),
             _models(results),
             *privacy_sections(results),
+            *blind_sections(results),
             _limits(results),
             provenance.run_section(results, config, manifest, command),
         ],

@@ -28,6 +28,7 @@ from miajax.runs.atomic import write_text
 from miajax.studies import common
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import CampaignResult
+from miajax.warned import collected_warnings
 
 Thresholds = Literal["split", "bonferroni"]
 IN_VERDICT = ("one_run", "many_models")
@@ -68,6 +69,7 @@ class AuditOptions:
             raise UserError("--jax_privacy True without the package", expected="pip install jax-privacy")
 
 
+@collected_warnings()
 def run_audit(
     setup: Setup,
     path: Path,
@@ -124,6 +126,8 @@ def run_audit(
     for bound in found["bounds"].values():
         if "canary" in bound:
             bound["canary"] = int(canaries[bound["canary"]])
+    with called.timed("blind"):
+        blind = common.blind_checks(campaign)
     results: dict[str, Any] = {
         **common.results_head(campaign),
         "canaries": {
@@ -132,6 +136,7 @@ def run_audit(
             "seed": config.data.canary_seed,
         },
         **found,
+        **blind,
         "notes": [*common.campaign_notes(campaign), *_notes(found, config.data.canaries)],
     }
     with called.reporting(path / "audit", results, [campaign.timing]):

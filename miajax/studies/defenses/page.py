@@ -5,6 +5,7 @@ from typing import Any
 
 from miajax.report import numbers, plots, provenance
 from miajax.report.attack_faces import face
+from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.numbers import Estimate, estimate
 from miajax.report.page import Block, Card, Cards, Column, Details, Figure, Page, Points, Prose, Section, Table
 from miajax.studies.defenses.pictures import FPR, knowledge_figure, rate, trade_off_figure
@@ -67,8 +68,10 @@ def render_defenses_report(results: Json, config: Json, manifest: Json, command:
             ("Examples", numbers.count(results["num_examples"])),
             ("Fingerprint", fingerprint[:_SHORT]),
         ],
+        banners=blind_banners(results),
         sections=[
-            *sections, _limits(results), provenance.run_section(results, config, manifest, command), _sources(results),
+            *sections, *blind_sections(results), _limits(results),
+            provenance.run_section(results, config, manifest, command), _sources(results),
         ],
         footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
     ).html()

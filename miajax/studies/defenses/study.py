@@ -52,6 +52,7 @@ from miajax.studies.invocation import Invocation
 from miajax.studies.published import beside_published
 from miajax.studies.results import StudyResult
 from miajax.studies.slices import outlier_names, outlierness
+from miajax.warned import collected_warnings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +87,7 @@ class DefensesOptions:
         return [row for name, row in known.items() if self.defenses is None or name in {"original", *self.defenses}]
 
 
+@collected_warnings()
 def run_defenses(
     setup: Setup,
     path: Path,
@@ -146,8 +148,11 @@ class _Study:
         published = (dataset, model) in TABLES
         if published:
             notes += [f"Published figures are from {SOURCE}.", *CAVEATS]
+        with self.called.timed("blind"):
+            blind = common.blind_checks(original)
         results: dict[str, Any] = {
             **head,
+            **blind,
             "rows": rows,
             "not_run": not_run,
             "lira": self._before.lira,

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from miajax.report import numbers, plots, provenance
+from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Column, Columns, Figure, Page, Points, Prose, Section, Table
 from miajax.report.privacy_words import epsilon_text, mechanism_rows, sentences
@@ -51,12 +52,13 @@ def render_dpsgd_report(results: Json, config: Json, manifest: Json, command: st
         title=f"What privacy costs and keeps on {results['dataset']}",
         subtitle=_sentence(results),
         facts=[(name, value) for name, value in facts if value],
-        banners=_banners(results),
+        banners=[*_banners(results), *blind_banners(results)],
         sections=[
             Section("Summary", _finding(results), [_cards(results), _figure(results)]),
             Section("Every budget", _cost(results), [_table(results)]),
             _bounds(results),
             _guarantee(results),
+            *blind_sections(results),
             _limits(results),
             provenance.run_section({**results, "privacy": results["mechanism"]}, config, manifest, command),
             Section("Sources", "Whose methods these are", provenance.citation_blocks(_version(results), _SOURCES)),

@@ -21,6 +21,7 @@ from miajax.studies.results import StudyResult
 from miajax.training.dp import accounting
 from miajax.training.dp.mechanism import NOT_COVERED, Privacy
 from miajax.training.recipe import Recipe
+from miajax.warned import collected_warnings
 
 STUDY_FILE = "study.json"
 _PRIVATE_RECIPE = "private"
@@ -66,6 +67,7 @@ class DpsgdResult(StudyResult):
     non_private: Campaign
 
 
+@collected_warnings()
 def run_dpsgd(
     setup: Setup,
     path: Path,
@@ -100,6 +102,8 @@ def run_dpsgd(
     write_json(path / STUDY_FILE, asked)
     with called.timed("attack"):
         points, without, notes = _points(private, non_private, options)
+    with called.timed("blind"):
+        blind = common.blind_checks(private)
     results: dict[str, Any] = {
         **_head(private, non_private),
         "epsilons": [label(epsilon) for epsilon in options.epsilons],
@@ -110,6 +114,7 @@ def run_dpsgd(
             name: {"rests_on": text, "heuristic": name in HEURISTICS, "in_verdict": name in IN_VERDICT}
             for name, text in BOUNDS.items()
         },
+        **blind,
         "notes": [*notes, *_notes(private, points, options.significance)],
     }
     with called.reporting(path, results, [private.timing, non_private.timing]):

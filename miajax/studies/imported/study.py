@@ -24,6 +24,7 @@ from miajax.signals.scaled_logit import scaled_logit
 from miajax.studies import common
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import StudyResult
+from miajax.warned import collected_warnings
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,6 +38,7 @@ class ImportedResult(StudyResult):
     scores: common.Scores
 
 
+@collected_warnings()
 def run_imported(
     source: Path,
     format: ImportFormat,

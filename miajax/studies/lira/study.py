@@ -21,6 +21,7 @@ from miajax.studies import common
 from miajax.studies.invocation import Invocation
 from miajax.studies.published import beside_published, published_notes
 from miajax.studies.results import AttackedResult
+from miajax.warned import collected_warnings
 
 ATTACKS = tuple(
     name for name, attack in registry.ATTACKS.items() if attack.family in ("threshold", "lira")
@@ -39,6 +40,7 @@ class LiraOptions:
     """show examples of a data set of one's own in the report, not only their numbers"""
 
 
+@collected_warnings()
 def run_lira(
     setup: Setup,
     path: Path,
@@ -71,6 +73,7 @@ def run_lira(
 
     with called.timed("attack"):
         scores, figures, skipped, notes = _attack(campaign, options)
+    with called.timed("blind"):
         blind = common.blind_checks(campaign)
     results = {
         **common.results_head(campaign, options.target),

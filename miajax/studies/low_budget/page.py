@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from miajax.attacks.registry import ATTACKS
 from miajax.report import numbers, plots, provenance
 from miajax.report.attack_faces import face
+from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Column, Details, Figure, Page, Points, Prose, Section, Table
 
@@ -38,10 +39,12 @@ def render_low_budget_report(results: Json, config: Json, manifest: Json, comman
         title=f"Which attack for how many shadow models, on {results['dataset']}",
         subtitle=_sentence(results),
         facts=[(name, value) for name, value in facts if value],
+        banners=blind_banners(results),
         sections=[
             Section("Summary", _sentence(results).rstrip("."), [_cards(results), _recommendations(results)]),
             _power(results),
             _differences(results),
+            *blind_sections(results),
             _limits(results),
             provenance.run_section(results, config, manifest, command),
             _sources(results),

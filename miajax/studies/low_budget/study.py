@@ -35,6 +35,7 @@ from miajax.studies import common
 from miajax.studies.attacked.entries import run_families
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import CampaignResult
+from miajax.warned import collected_warnings
 
 
 def contest() -> tuple[str, ...]:
@@ -96,6 +97,7 @@ class LowBudgetOptions:
         return tuple(sorted(set(self.budgets)))
 
 
+@collected_warnings()
 def run_low_budget(
     setup: Setup,
     path: Path,
@@ -125,8 +127,10 @@ def run_low_budget(
         signals = recorded_signals(campaign, gradients=white_box)
         settings = AttackOptions(rmia=RMIA_PRESETS.get(setup.dataset.name, RmiaOptions()))
         compared = _compared(campaign, signals, options, budgets, settings)
+    with called.timed("blind"):
+        blind = common.blind_checks(campaign)
     results: dict[str, Any] = {
-        **common.results_head(campaign), "fpr": options.fpr, "budgets": list(budgets), **compared,
+        **common.results_head(campaign), **blind, "fpr": options.fpr, "budgets": list(budgets), **compared,
         "notes": [*common.campaign_notes(campaign), *compared["notes"]],
     }
     with called.reporting(path / "low_budget", results, [campaign.timing]):

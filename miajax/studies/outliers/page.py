@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from miajax.report import clouds, numbers, palette, pictures, plots, provenance
+from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.page import (
     Block,
     Card,
@@ -64,6 +65,7 @@ def render_outliers_report(inputs: OutliersReportInputs) -> str:
         *_embeddings(inputs),
         *_pictures(inputs),
         _ensemble(inputs),
+        *blind_sections(results),
         _limits(results),
         provenance.run_section(results, inputs.config, inputs.manifest, inputs.command),
         _sources(results),
@@ -73,6 +75,7 @@ def render_outliers_report(inputs: OutliersReportInputs) -> str:
         title=f"Which examples leak, on {results['dataset']}",
         subtitle=outliers_words.best_finding(results) + ".",
         facts=[(name, value) for name, value in facts if value],
+        banners=blind_banners(results),
         sections=sections,
         footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
     ).html()

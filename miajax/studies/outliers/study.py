@@ -25,6 +25,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Int
 from scipy.special import expit
 
 from miajax.attacks.lira import online_variant
@@ -46,6 +47,7 @@ from miajax.studies.outlier_metrics import Spaces, estimators, mean_over_trained
 from miajax.studies.outliers.table import TOP, Half, OutlierTable, best, entry, halves
 from miajax.studies.outliers.views import Panel, panels
 from miajax.studies.results import CampaignResult
+from miajax.warned import collected_warnings
 
 CIRCLED = (0.01, 0.005, 0.001)
 _KEEP = ("logits", "losses", "margins", "early", "parameters")
@@ -85,6 +87,7 @@ class OutliersResult(CampaignResult):
     metrics: Mapping[str, np.ndarray]
 
 
+@collected_warnings()
 def run_outliers(
     setup: Setup,
     path: Path,
@@ -128,6 +131,8 @@ def run_outliers(
         about = {"family": each.metric.family, "space": space, "meaning": each.metric.meaning}
         metrics[name] = {**about, "source": each.metric.source, "models": each.models, **entry(of),
                          "same_models": table.same_models(name)}  # fmt: skip
+    with called.timed("blind"):
+        blind = common.blind_checks(campaign)
     results: dict[str, Any] = {
         **common.results_head(campaign),
         "vulnerability": {
@@ -141,8 +146,10 @@ def run_outliers(
         **_ensemble_facts(campaign),
         "outliers_by_fit": _outliers_by_fit(table),
         "models_shown": int(spaces.models[0]),
+        **blind,
         "notes": [
             *common.campaign_notes(campaign), *(f"{name} was not measured: it {why}." for name, why in skipped.items()),
+            *small_class_notes(setup.dataset.labels),
         ],
     }  # fmt: skip
     with called.timed("embed"):
@@ -153,6 +160,24 @@ def run_outliers(
         join_examples(path / "per_example.parquet", ids | columns)
         _write_report(campaign, options, results, table, shown, called.command)
     return OutliersResult(path / "outliers", results, campaign, {name: table.whole.metrics[name] for name in measured})
+
+
+def small_class_notes(labels: Int[np.ndarray, " examples"]) -> list[str]:
+    """What metrics do not say of examples whose class has one or two of them."""
+    sizes = np.bincount(labels)[labels]
+    notes = []
+    within = "LOF and isolation forest"
+    for size, metrics, what in (
+        (1, f"Distances from the own class, {within}", "the only one of its class"),
+        (2, within, "one of two of its class"),
+    ):  # fmt: skip
+        if count := int((sizes == size).sum()):
+            has, counts = ("has", "counts") if count == 1 else ("have", "count")
+            notes.append(
+                f"{metrics} are not defined for an example that is {what}: {count} {has} no value there and {counts} "
+                f"in no figure (the first is {int(np.argmax(sizes == size))})."
+            )
+    return notes
 
 
 class Vulnerability:

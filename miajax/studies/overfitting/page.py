@@ -8,6 +8,7 @@ import numpy as np
 from miajax.attacks.registry import ATTACKS
 from miajax.report import curves, numbers, palette, plots, provenance
 from miajax.report.attack_faces import face
+from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.page import Block, Card, Cards, Column, Columns, Details, Figure, Page, Points, Prose, Section, Table
 from miajax.studies.overfitting.words import (
     RULES,
@@ -52,6 +53,7 @@ def render_overfitting_report(results: Json, config: Json, manifest: Json, comma
         _vulnerability(results),
         _histograms(results),
         _stopping(results),
+        *blind_sections(results),
         _limits(results),
         provenance.run_section(results, config, manifest, command),
         _sources(results),
@@ -61,6 +63,7 @@ def render_overfitting_report(results: Json, config: Json, manifest: Json, comma
         title=f"When training examples begin to leak, on {results['dataset']}",
         subtitle=f"{growth_finding(results)}. {stopping_finding(results)}.",
         facts=[(name, value) for name, value in facts if value],
+        banners=blind_banners(results),
         sections=sections,
         footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
     ).html()

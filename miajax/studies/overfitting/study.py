@@ -45,6 +45,7 @@ from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import CampaignResult
+from miajax.warned import collected_warnings
 
 ATTACKS = ("global_threshold", "gap", "lira_online", "lira_online_fixed")
 FPRS = (1e-3, 1e-2)
@@ -92,6 +93,7 @@ class _Moment(NamedTuple):
     scores: common.Scores
 
 
+@collected_warnings()
 def run_overfitting(
     setup: Setup,
     path: Path,
@@ -126,8 +128,11 @@ def run_overfitting(
     campaign = run_campaign(setup, path, reporter)
     with called.timed("attack"):
         found = _Study(campaign).found(shown, options.margin)
+    with called.timed("blind"):
+        blind = common.blind_checks(campaign)
     results: dict[str, Any] = {
-        **common.results_head(campaign), **found, "notes": [*common.campaign_notes(campaign), *found["notes"]],
+        **common.results_head(campaign), **found, **blind,
+        "notes": [*common.campaign_notes(campaign), *found["notes"]],
     }  # fmt: skip
     with called.reporting(path / "overfitting", results, [campaign.timing]):
         _write_report(campaign, results, called.command)

@@ -40,6 +40,7 @@ from miajax.studies.reproduce.page import finding_of, render_reproduce_report
 from miajax.studies.results import StudyResult
 from miajax.studies.saliency.study import run_saliency
 from miajax.training.recipe import Recipe
+from miajax.warned import collected_warnings
 
 Preset = Literal["here", "paper"]
 _LARGEST = 4 << 30  # bytes of one kind of record that is kept without being asked for
@@ -153,6 +154,7 @@ class ReproduceOptions:
         return _changed(of, data=data, num_shadows=self.num_shadows or models)
 
 
+@collected_warnings()
 def run_reproduce(
     path: Path,
     options: ReproduceOptions | None = None,

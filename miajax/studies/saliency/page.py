@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from miajax.report import numbers, plots, provenance
+from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.numbers import Estimate, estimate
 from miajax.report.page import Block, Column, Details, Exhibit, Figure, Gallery, Page, Points, Prose, Section, Table
 from miajax.studies.saliency import pictures as saliency_pictures
@@ -68,8 +69,9 @@ def render_saliency_report(inputs: SaliencyReportInputs) -> str:
     counterfactual = _counterfactual_finding(results)
     sections = [
         Section("Summary", relevance_finding(results), [Prose([counterfactual + ".", _how(results)])]),
-        _relevance(results), _counterfactual(inputs), *_features(results), _galleries(inputs), _limits(results),
-        provenance.run_section(results, inputs.config, inputs.manifest, inputs.command), _sources(results),
+        _relevance(results), _counterfactual(inputs), *_features(results), _galleries(inputs), *blind_sections(results),
+        _limits(results), provenance.run_section(results, inputs.config, inputs.manifest, inputs.command),
+        _sources(results),
     ]  # fmt: skip
     return Page(
         kicker="Saliency of vulnerable predictions",
@@ -82,8 +84,11 @@ def render_saliency_report(inputs: SaliencyReportInputs) -> str:
             ("Methods", numbers.count(len(results["methods"]))),
             ("Fingerprint", fingerprint[:_SHORT]),
         ],
-        banners=[] if inputs.pictures is not None or results["features"] is not None else [
-            "Examples are not shown: the data set is yours. --show_records shows them."
+        banners=[
+            *([] if inputs.pictures is not None or results["features"] is not None else [
+                "Examples are not shown: the data set is yours. --show_records shows them."
+            ]),
+            *blind_banners(results),
         ],
         sections=sections,
         footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",

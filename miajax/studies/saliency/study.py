@@ -47,6 +47,7 @@ from miajax.studies.saliency.figures import (
 )
 from miajax.studies.saliency.groups import by_vulnerability, distance_in_training_set, ends_by_class
 from miajax.studies.saliency.maps import LEAST_STEPS, METHODS, Examples, Mapper
+from miajax.warned import collected_warnings
 
 _ENDS = 2  # examples at either end of a class
 
@@ -83,6 +84,7 @@ class SaliencyOptions:
             raise UserError(f"--most_steps {self.most_steps}", expected=f"{LEAST_STEPS} or more")
 
 
+@collected_warnings()
 def run_saliency(
     setup: Setup,
     path: Path,
@@ -114,6 +116,8 @@ def run_saliency(
     methods = options.methods or mapper.methods
     with called.timed("maps"):
         evidence = _evidence(mapper, methods, options, reporter)
+    with called.timed("blind"):
+        blind = common.blind_checks(campaign)
     results: dict[str, Any] = {
         **common.results_head(campaign),
         "groups": {name: [int(i) for i in ids] for name, ids in evidence.groups.items()},
@@ -127,6 +131,7 @@ def run_saliency(
             name: related(evidence, found, options.compared) for name, found in evidence.counterfactuals.items()
         },
         "features": feature_shares(evidence),
+        **blind,
         "notes": common.campaign_notes(campaign),
     }
     with called.reporting(path / "saliency", results, [campaign.timing]):

@@ -101,11 +101,11 @@ class Channel:
         if self.decimals is not None:
             phi = self._rounded_logit(label)
         else:  # the others' sum keeps the digits that 1 - p loses
-            with np.errstate(divide="ignore"):
+            with np.errstate(divide="ignore"):  # probabilities of 0 and 1 are infinite, and clipped below
                 phi = np.log(label) - np.log(np.where(own, 0, rows).sum(-1))
             limit = self.bound if self.bound is not None else np.inf
             phi = np.clip(phi, -limit, limit).astype(np.float32)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore"):  # an exact 0 is minus infinity
             logs = np.log(np.maximum(rows, self.smallest or 0.0)).astype(np.float32)
         return Seen(phi, logs, label[:, 0] >= rows[:, 0].max(-1))
 

@@ -28,6 +28,7 @@ from miajax.studies.results import StudyResult
 from miajax.studies.target.attack import WithTarget, attack_target, put_before, shadow_figures
 from miajax.studies.target.channel import Channel
 from miajax.studies.target.file import Target, read_declaration, read_target
+from miajax.warned import collected_warnings
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -41,6 +42,7 @@ class TargetAudit(StudyResult):
     scores: common.Scores
 
 
+@collected_warnings()
 def run_audit_target(
     run: Path,
     target_file: Path,
