@@ -68,12 +68,14 @@ def run_lira(
 
     with called.timed("attack"):
         scores, figures, skipped, notes = _attack(campaign, options)
+        strongest = common.strongest_attack(campaign, scores, None if options.target is None else [options.target])
         blind = common.blind_checks(campaign)
     results = {
         **common.results_head(campaign, options.target),
         "lira_mode": options.lira_mode,
         "attacks": figures,
         "attacks_not_run": skipped,
+        "strongest": strongest,
         **blind,
         "notes": [*common.campaign_notes(campaign), *notes],
     }
@@ -122,7 +124,7 @@ def _write_report(
         scores,
         rocs,
         exposed,
-        main_attack=next(name for name in ("lira_online", "lira_offline", "global_threshold") if name in scores),
+        main_attack="global_threshold" if results["strongest"] is None else results["strongest"]["attack"],
         show_records=options.show_records,
         command=command,
     )
