@@ -42,7 +42,7 @@ class Estimate:
         return f"[{self._printed(self.interval[0])}, {self._printed(self.interval[1])}]"
 
     def _printed(self, number: float) -> str:
-        return rate(number, self.interval) if self.decimals is None else f"{number:.{self.decimals}f}"
+        return rate(number, self.interval) if self.decimals is None else _no_minus_zero(f"{number:.{self.decimals}f}")
 
 
 def estimate(
@@ -72,7 +72,11 @@ def rate(value: float, interval: Sequence[float] | None = None) -> str:
         decimals = 1 + math.ceil(-math.log10(width))
     else:
         decimals = 1 - math.floor(math.log10(abs(value))) if value else 3
-    return f"{value:.{min(max(decimals, 3), 5)}f}"
+    return _no_minus_zero(f"{value:.{min(max(decimals, 3), 5)}f}")
+
+
+def _no_minus_zero(text: str) -> str:
+    return text if float(text) else text.lstrip("-")
 
 
 def percent(fraction: float) -> str:

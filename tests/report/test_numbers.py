@@ -16,6 +16,7 @@ from miajax.report.numbers import Estimate, estimate
         (0.0, None, "0.000"),
         (0.0076, None, "0.0076"),
         (0.25, (0.25, 0.25), "0.250 [0.250, 0.250]"),
+        (-0.0001, (-0.1, 0.1), "0.000 [-0.100, 0.100]"),
     ],
 )
 def test_a_number_has_the_digits_that_its_interval_supports(value, interval, printed):
