@@ -176,7 +176,9 @@ def print_dpsgd_table(results: Mapping[str, Any], console: Console | None = None
             *(_with_interval(point["epsilon_lower"][bound], None, 2) for bound in results["bounds"]),
         )
     console.print(table, soft_wrap=True)
+    ceilings = [most for point in results["points"] for most in point["largest_possible"].values()]
     levels = f"delta {results['delta']:g}; lower bounds at significance {results['significance']:g}"
+    levels += f"; so many models can show at most epsilon {max(ceilings):.2f}" if ceilings else ""
     console.print(levels, soft_wrap=True)
     for note in results["notes"]:
         console.print(f"note: {note}", soft_wrap=True, markup=False)

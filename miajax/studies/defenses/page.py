@@ -128,14 +128,14 @@ def _summary(results: Json) -> Section:
             Figure(
                 plots.figure_to_data_uri(trade_off_figure(results)), alt,
                 "Down and to the right is better. " + "; ".join(f"{mark}: {stage}" for stage, mark in _MARKS)
-                + ". Bars are 95 % intervals, both ways. A hollow point stands for examples that are most vulnerable under "
-                "the defence, since it removed those that were.",
+                + ". Bars are 95 % intervals, both ways. A hollow point stands for examples that are most vulnerable "
+                "under the defence, since it removed those that were.",
             ),
             Table(columns, body, f"{attack} against every model. Brackets are 95 % intervals.", emphasis=[0]),
         ],
         [
-            f"Best is called only what costs at most {numbers.points(MOST_LOSS)} of accuracy and lowers the share named "
-            "by a paired interval that counts all rows (Bonferroni); what costs more is a trade-off.",
+            f"Best is called only what costs at most {numbers.points(MOST_LOSS)} of accuracy and lowers the share "
+            "named by a paired interval that counts all rows (Bonferroni); what costs more is a trade-off.",
             "The most vulnerable 1 % are chosen on even models without defence and judged on odd ones.",
             "The threshold has its false-positive rate over all examples.",
             "Lower is not safe: these attacks bound leakage from below.",
