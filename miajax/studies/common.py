@@ -2,17 +2,16 @@
 
 import concurrent.futures
 import dataclasses
-import importlib.metadata
-import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jax
 import numpy as np
 from jaxtyping import Bool, Float
 
-import miajax
 from miajax.attacks.registry import AttackReport
+from miajax.campaign.made import made, versions
 from miajax.campaign.privacy import privacy_note, privacy_record
 from miajax.campaign.run import Campaign
 from miajax.data.dataset import Dataset
@@ -23,6 +22,7 @@ from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import summarise
 from miajax.metrics.vulnerability import Exposure, empirical_auc, exposure_at_pooled_fpr, gaussian_vulnerability
 from miajax.runs.atomic import write_npy
+from miajax.training.devices import machine_name
 
 if TYPE_CHECKING:
     from miajax.studies.attacked.evidence import LiraReportInputs
@@ -124,6 +124,7 @@ def results_head(campaign: Campaign, target: int | None = None) -> dict[str, Any
         "plan": dataclasses.asdict(campaign.plan),
         "device": campaign.folder.manifest["device"],
         "versions": versions(),
+        "made": made_by([campaign]),
         "failed_models": [int(i) for i in np.flatnonzero(~campaign.valid)],
     }
 
@@ -155,6 +156,11 @@ def accuracy_figures(inside: Influence, outside: Influence) -> dict[str, Any]:
     }
 
 
+def made_by(campaigns: Sequence[Campaign]) -> dict[str, Any]:
+    """``made`` of ``results.json``: what every command that made these models spent on them, this one included."""
+    return made(campaigns, machine_name(jax.devices()[0]))
+
+
 def campaign_privacy(campaign: Campaign, target: int | None = None) -> dict[str, Any] | None:
     """``privacy`` of ``results.json``; None where training is not private.
 
@@ -184,13 +190,6 @@ def campaign_notes(campaign: Campaign) -> list[str]:
     if setup.dataset.synthetic:
         notes.append(f"{setup.dataset.name} is synthetic: its figures say nothing about real people.")
     return notes
-
-
-def versions() -> dict[str, str]:
-    """Versions of what decides results."""
-    packages = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "scipy", "scikit-learn")
-    found = {name: importlib.metadata.version(name) for name in packages}
-    return {"miajax": miajax.__version__, "python": platform.python_version(), **found}
 
 
 def store_scores(path: Path, scores: Scores) -> None:

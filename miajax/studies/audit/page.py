@@ -105,7 +105,7 @@ def _cards(results: Json) -> Cards:
         [
             Card("Epsilon promised", numbers.DASH if promised is None else epsilon_text(promised), "", "upper bound"),
             Card("Lower bound found", f"{results['epsilon_lower']:.2f}", "", confidence),
-            Card("Could have been shown", f"{results['largest_possible']:.2f}", "", "at most, if every call were right"),
+            Card("Could be shown", f"{results['largest_possible']:.2f}", "", "at most, if every call were right"),
             Card("The promise is", outcome, "", "by bounds that assume nothing of the mechanism"),
         ]
     )
@@ -117,8 +117,9 @@ def _bounds(results: Json) -> Figure:
     return Figure(
         plots.figure_to_data_uri(bounds_figure(results)),
         f"Lower bounds on epsilon by method. {told}",
-        f"{told} Strokes stand where the bound would be if every call were right. The verdict rests on the blue ones, which hold together at the stated confidence; grey ones assume "
-        "that the mechanism's trade-off curve is Gaussian, and hold at that confidence each by itself.",
+        f"{told} Strokes stand where the bound would be if every call were right. The verdict rests on the blue ones, "
+        "which hold together at the stated confidence; grey ones assume that the mechanism's trade-off curve is "
+        "Gaussian, and hold at that confidence each by itself.",
     )
 
 

@@ -149,6 +149,7 @@ class _Study:
             notes += [f"Published figures are from {SOURCE}.", *CAVEATS]
         results: dict[str, Any] = {
             **head,
+            "made": common.made_by(list(self.campaigns.values())),
             "rows": rows,
             "not_run": not_run,
             "lira": self._before.lira,

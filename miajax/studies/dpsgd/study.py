@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from miajax.campaign.config import CampaignConfig, Setup, plain
+from miajax.campaign.made import versions
 from miajax.campaign.presets import preset
 from miajax.campaign.privacy import PrivacyFlags
 from miajax.campaign.progress import Reporter, Silent
@@ -204,7 +205,8 @@ def _head(private: Campaign, non_private: Campaign) -> dict[str, Any]:
         "timing": {},
         "plan": dataclasses.asdict(private.plan),
         "device": private.folder.manifest["device"],
-        "versions": common.versions(),
+        "versions": versions(),
+        "made": common.made_by([private, non_private]),
     }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from miajax.attacks.options import AttackOptions
 from miajax.attacks.registry import ATTACKS, run_attacks, why_not
+from miajax.campaign.made import versions
 from miajax.errors import UserError
 from miajax.metrics.accuracy import share_correct
 from miajax.metrics.claims import strongest
@@ -89,7 +90,7 @@ def run_imported(
         "strongest": strongest(scores, found.member, valid),
         "num_non_members": int((~found.member)[valid].sum()),
         "timing": {},
-        "versions": common.versions(),
+        "versions": versions(),
         "failed_models": [int(i) for i in np.flatnonzero(~valid)],
         "notes": [*found.notes, *common.attack_notes({}, {n: run[1] for n, run in runs.items()}), *remarks],
     }

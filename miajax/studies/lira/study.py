@@ -11,7 +11,7 @@ from miajax.attacks.options import AttackOptions, LiraMode
 from miajax.attacks.registry import why_not
 from miajax.campaign.config import Setup
 from miajax.campaign.progress import Reporter, Silent
-from miajax.campaign.run import Campaign, run_campaign
+from miajax.campaign.run import Campaign, run_campaign, training_seconds
 from miajax.errors import UserError
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.runs.tables import write_table
@@ -80,7 +80,7 @@ def run_lira(
         "notes": [*common.campaign_notes(campaign), *notes],
     }
     results["published"] = beside_published(setup, results)
-    seconds = campaign.timing.train_s / campaign.trained if campaign.trained else None
+    seconds = training_seconds(campaign.folder, len(campaign.valid))
     results["notes"] += published_notes(results["published"], results, seconds)
     with called.reporting(path, results, [campaign.timing]):
         common.store_scores(path, scores)

@@ -288,8 +288,8 @@ def _run(inputs: TargetReportInputs) -> Section:
         "How it was run", f"One target attacked with {numbers.counted(results['num_valid'], 'shadow model')}",
         [
             provenance.timing_table(results["timing"]),
-            Prose([inputs.command] if inputs.command else []),
-            Details("Versions", [table(results["versions"])]),
+            Prose([*provenance.made_sentences(results), *([inputs.command] if inputs.command else [])]),
+            Details("Versions of this command", [table(results["versions"])]),
             Details("Configuration of the shadow models", [table(inputs.config)]),
             Details("Manifest of the run", [table(inputs.manifest)]),
         ],

@@ -10,6 +10,7 @@ import numpy as np
 from miajax.attacks.options import RMIA_PRESETS, AttackOptions, RmiaOptions
 from miajax.attacks.registry import ATTACKS
 from miajax.campaign.config import Setup
+from miajax.campaign.made import versions
 from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Campaign, run_campaign
 from miajax.campaign.stored import stored_config
@@ -174,7 +175,8 @@ def _results(
         "recipe_differences": recipe_differences(recipe, declared),
         "recipe_undeclared": [name for name in recipe if name not in declared],
         "device": campaign.folder.manifest["device"],
-        "versions": common.versions(),
+        "versions": versions(),
+        "made": common.made_by([campaign]),
         "failed_models": [int(i) for i in np.flatnonzero(~campaign.valid)],
     }
 
