@@ -98,3 +98,4 @@ class Terminal:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+        self._begin, self._first, self._last_line = None, 0.0, 0.0  # the next campaign's speed is its own

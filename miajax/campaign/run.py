@@ -7,6 +7,7 @@ import functools
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from miajax.campaign.config import Setup, plain
 from miajax.campaign.epochs import LARGE, Records
 from miajax.campaign.interrupt import Stopped, asked_to_stop
+from miajax.campaign.made import group_record
 from miajax.campaign.plan_effect import effect_of_plan
 from miajax.campaign.planning import planned
 from miajax.campaign.privacy import calibration_note, noise_key, private_facts, private_line, taken_up
@@ -157,10 +159,12 @@ class _Runner:
         self.trained = 0
         self._programs: Programs | None = None
         self._finished = 0  # models that this process trained or found
+        self._compiled = 0.0  # seconds of compiling that stored groups account for
         sizes = {k: v for k, v in file_sizes(setup).items() if k in (*self.keep, "signals")}
         with_space_for(path, sum(sizes.values()), lambda: ", ".join(sizes))
+        self.device = machine_name(jax.devices()[0])
         facts = {
-            "device": machine_name(jax.devices()[0]),
+            "device": self.device,
             "provenance": dict(setup.dataset.provenance),
             **private_facts(setup.mechanisms, setup.trainer.private),
         }
@@ -303,6 +307,7 @@ class _Runner:
         recorded = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), records)
         abstract = (ensemble.abstract_snapshot(len(ids)), recorded)
         begin = stored = time.perf_counter()
+        before = self.folder.progress_seconds(models)
         if (progress := self.folder.load_progress(models, abstract)) is not None:
             group = ensemble.resume(ids, member, progress[0], programs.width)
             records = jax.tree.map(np.array, progress[1])
@@ -322,17 +327,26 @@ class _Runner:
                 per_call = max(1, int(speed * _CALL_SECONDS))
             overdue = time.perf_counter() - stored >= 60 * self.config.checkpoint_minutes
             if group.epoch < epochs and (overdue or stop()):
-                self.folder.save_progress(models, (ensemble.snapshot(group), records))
+                spent = before + time.perf_counter() - begin
+                self.folder.save_progress(models, (ensemble.snapshot(group), records), spent)
                 stored = time.perf_counter()
             if group.epoch < epochs and stop():
                 raise Stopped
             if ensemble.stopped(group):
                 break
-        self.timing.train_s += time.perf_counter() - begin
+        train_s = time.perf_counter() - begin
+        self.timing.train_s += train_s
         begin = time.perf_counter()
         finished = programs.finish(group)
-        self.timing.query_s += time.perf_counter() - begin
-        return functools.partial(self._store, models, finished, records, training if progress is None else None)
+        query_s = time.perf_counter() - begin
+        self.timing.query_s += query_s
+        compile_s, self._compiled = self.timing.compile_s - self._compiled, self.timing.compile_s
+        facts = {
+            "plan": dataclasses.asdict(self.plan),
+            "training_s": training if progress is None else None,  # unknown where it was resumed
+            "made": group_record(self.device, compile_s=compile_s, train_s=before + train_s, query_s=query_s),
+        }
+        return functools.partial(self._store, models, finished, records, facts)
 
     def _report(self, models: range, group: Group) -> None:
         epochs, total = self.config.recipe.epochs, max(self.config.num_shadows, self._finished + len(models))
@@ -346,7 +360,7 @@ class _Runner:
             float(accuracy[good].mean()) if good.any() else 0.0,
         )
 
-    def _store(self, models: range, finished: Finished, records: Records, training: float | None) -> None:
+    def _store(self, models: range, finished: Finished, records: Records, facts: dict[str, Any]) -> None:
         snapshot, pool, official = finished
         phi = np.array(pool.scaled_logit)
         valid = np.isfinite(phi).all((1, 2)) & np.isfinite(snapshot.history.loss[:, 0])
@@ -367,7 +381,6 @@ class _Runner:
         if pool.logits is not None:
             beside["logits"] = np.asarray(pool.logits)
         parameters = self.setup.trainer.evaluated(snapshot.state) if "parameters" in self.keep else None
-        facts = {"plan": dataclasses.asdict(self.plan), "training_s": training}  # unknown where it was resumed
         self.folder.save_group(models, arrays, beside, parameters, facts)
 
     def _gathered(self) -> Campaign:

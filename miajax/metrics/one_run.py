@@ -106,6 +106,23 @@ def gdp_one_run_epsilon(guesses: Guesses, delta: float, significance: float = SI
     return gdp_epsilon(mu, delta) if mu > 0 else 0.0
 
 
+def ceiling(
+    canaries: int,
+    delta: float,
+    significance: float = SIGNIFICANCE,
+    bound: Callable[[Guesses, float, float], float] = one_run_epsilon,
+) -> float:
+    """The largest epsilon that guesses about so many canaries could refute, all of them right, however many are made.
+
+    Args:
+      canaries: coins of all runs together.
+      delta, significance: of the bound.
+      bound: ``one_run_epsilon`` or ``gdp_one_run_epsilon``.
+    """
+    made = np.unique(np.geomspace(1, max(canaries, 1), 16).astype(int)) if canaries else ()
+    return max((bound(Guesses(int(k), int(k), canaries), delta, significance) for k in made), default=0.0)
+
+
 def _gdp_margin(guesses: Guesses, mu: float, significance: float) -> float:
     """Positive where mu-Gaussian differential privacy is refuted.
 

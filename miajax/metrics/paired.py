@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from miajax.metrics import roc as roc_
-from miajax.metrics.intervals import Spread, critical_value, crossed_spread, rate_interval
+from miajax.metrics.intervals import CONFIDENCE, Spread, critical_value, crossed_spread, rate_interval
 from miajax.metrics.pooled import Figure, elasticity, elasticity_window, leverage, threshold_noise
 
 FEWEST_SETS = 4  # below, models are the sample: a variance from so few sets would say nothing
@@ -140,18 +140,43 @@ def _mean(sets: Sequence[Influence]) -> tuple[float, Spread]:
     return mean, spread._replace(variance=spread.variance + sum(each.beyond for each in sets) / count**2)
 
 
-def mean_rate(sets: Sequence[Influence]) -> Figure:
-    """The mean of a rate over disjoint sets of models, with its 95 % interval within [0, 1]."""
+def mean_rate(sets: Sequence[Influence], confidence: float = CONFIDENCE) -> Figure:
+    """The mean of a rate over disjoint sets of models, with its interval within [0, 1]."""
     mean, spread = _mean(sets)
-    return Figure(mean, rate_interval(mean, spread, sum(each.trials for each in sets)))
+    return Figure(mean, rate_interval(mean, spread, sum(each.trials for each in sets), confidence))
 
 
-def mean_difference(sets: Sequence[tuple[Influence, Influence]]) -> Figure:
-    """The mean over disjoint sets of models of one attack's figure minus another's, with its 95 % interval.
+def mean_value(sets: Sequence[Influence], confidence: float = CONFIDENCE) -> Figure:
+    """The mean of a figure that is no rate, such as a loss or a difference, with its symmetric interval."""
+    mean, spread = _mean(sets)
+    reach = critical_value(spread.degrees_of_freedom, confidence) * float(np.sqrt(spread.variance))
+    return Figure(mean, [mean - reach, mean + reach])
+
+
+def mean_difference(sets: Sequence[tuple[Influence, Influence]], confidence: float = CONFIDENCE) -> Figure:
+    """The mean over disjoint sets of models of one attack's figure minus another's, with its interval.
 
     Args:
       sets: of each set of models, both attacks' influences; one set is allowed.
+      confidence: nominal coverage.
     """
-    mean, spread = _mean([one.minus(other) for one, other in sets])
-    reach = critical_value(spread.degrees_of_freedom) * float(np.sqrt(spread.variance))
-    return Figure(mean, [mean - reach, mean + reach])
+    return mean_value([one.minus(other) for one, other in sets], confidence)
+
+
+def difference_over_models(one: Influence, other: Influence, confidence: float = CONFIDENCE) -> Figure:
+    """One figure minus another where the two rest on different models and the same examples, with its interval.
+
+    Args:
+      one, other: with the influence of every cell; models of the one are none of the other's.
+      confidence: nominal coverage.
+    """
+    assert one.cells is not None and other.cells is not None, "the difference needs the influence of every cell"
+    both = Influence(
+        one.value - other.value,
+        np.concatenate([one.by_model, -other.by_model]),
+        one.by_example - other.by_example,
+        np.concatenate([one.cells, -other.cells]),
+        min(one.trials, other.trials),
+        one.beyond + other.beyond,
+    )
+    return mean_value([both], confidence)

@@ -95,6 +95,12 @@ def gdp_epsilon_from_counts(counts: Counts, delta: float, significance: float = 
     return gdp_epsilon(mu, delta) if mu > 0 else 0.0
 
 
+def perfect(counts: Counts) -> Counts:
+    """What the same trials would count if every call were right: the bound of these is the ceiling of the test."""
+    shape = np.shape(counts.true_positives)
+    return counts._replace(true_positives=np.full(shape, counts.members), false_positives=np.zeros(shape, np.int64))
+
+
 def gdp_epsilon(mu: float, delta: float) -> float:
     """The epsilon of mu-Gaussian differential privacy at ``delta`` (Dong, Roth, Su 2019, corollary 2.13).
 

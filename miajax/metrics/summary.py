@@ -114,7 +114,7 @@ def _missing(invalid: np.ndarray, one_sided: np.ndarray, inside: np.ndarray, sco
     cells, present = int(np.count_nonzero(inside)), int(np.count_nonzero(scored))
     if present < cells:
         notes.append(
-            f"{cells - present} of {cells} scores are missing (too few shadow models for the cell) and left out."
+            f"{cells - present} of {cells} scores are missing and left out."
         )
     return notes
 

@@ -42,7 +42,7 @@ class Estimate:
         return f"[{self._printed(self.interval[0])}, {self._printed(self.interval[1])}]"
 
     def _printed(self, number: float) -> str:
-        return rate(number, self.interval) if self.decimals is None else f"{number:.{self.decimals}f}"
+        return rate(number, self.interval) if self.decimals is None else _no_minus_zero(f"{number:.{self.decimals}f}")
 
 
 def estimate(
@@ -72,21 +72,65 @@ def rate(value: float, interval: Sequence[float] | None = None) -> str:
         decimals = 1 + math.ceil(-math.log10(width))
     else:
         decimals = 1 - math.floor(math.log10(abs(value))) if value else 3
-    return f"{value:.{min(max(decimals, 3), 5)}f}"
+    return _no_minus_zero(f"{value:.{min(max(decimals, 3), 5)}f}")
+
+
+def _no_minus_zero(text: str) -> str:
+    return text if float(text) else text.lstrip("-")
 
 
 def percent(fraction: float) -> str:
-    """A fraction as per cent for prose: one decimal from 1 % on, two significant digits below."""
+    """A fraction as per cent for prose: one decimal from 1 % on, two significant digits below; 0 and 100 are exact.
+
+    What is not all never reads 100.0 %, and what is not nothing never 0: near either end digits are added, and beyond
+    six of them it is below 0.000001 % or above 99.999999 %.
+    """
     value = 100 * fraction
-    if value == 0:
-        return f"0{_NBSP}%"
-    decimals = 1 if abs(value) >= 1 else min(1 - math.floor(math.log10(abs(value))), 6)
+    if value in (0, 100):
+        return f"{value:g}{_NBSP}%"
+    if 0 < value < 1e-6:
+        return f"below 0.000001{_NBSP}%"
+    if 100 - 1e-6 < value < 100:
+        return f"above 99.999999{_NBSP}%"
+    decimals = 1 if abs(value) >= 1 else min(1 - math.floor(math.log10(abs(value))), 7)
+    if value < 100:
+        while float(f"{value:.{decimals}f}") == 100:
+            decimals += 1
     return f"{value:.{decimals}f}{_NBSP}%"
 
 
-def points(difference: float) -> str:
-    """A difference of fractions in percentage points, with a real minus sign."""
-    return f"{100 * difference:.1f} points".replace("-", "−")
+def points(difference: float, interval: Sequence[float] | None = None, *, signed: bool = False) -> str:
+    """A difference of fractions in percentage points, with a real minus sign; as many digits as the interval supports.
+
+    Args:
+      difference: a fraction less another.
+      interval: of it, or None.
+      signed: with a plus sign where it is positive.
+    """
+    ends = None if interval is None else [100 * end for end in interval]
+    number = _signed(100 * difference, _decimals(ends, 1), signed)
+    return f"{number} points" + _bracketed(ends, _decimals(ends, 1), signed)
+
+
+def difference(value: float, interval: Sequence[float] | None = None) -> str:
+    """A difference in the figure's own unit, such as of two AUCs, signed and with its interval: ``+0.006 [...]``."""
+    decimals = max(3, _decimals(interval, 3))
+    return _signed(value, decimals, True) + _bracketed(interval, decimals, True)
+
+
+def _decimals(interval: Sequence[float] | None, fewest: int) -> int:
+    """Digits after the point that show two digits of the interval's width, at most three beyond the fewest."""
+    width = 0.0 if interval is None else abs(interval[1] - interval[0])
+    return min(max(fewest, 1 + math.ceil(-math.log10(width))), fewest + 3) if width > 0 else fewest
+
+
+def _signed(value: float, decimals: int, signed: bool) -> str:
+    text = f"{value:{'+' if signed else ''}.{decimals}f}"
+    return text.replace("-", "−") if float(text) else f"{0:.{decimals}f}"
+
+
+def _bracketed(interval: Sequence[float] | None, decimals: int, signed: bool) -> str:
+    return "" if interval is None else f" [{', '.join(_signed(end, decimals, signed) for end in interval)}]"
 
 
 def level(fraction: float) -> str:
@@ -99,9 +143,15 @@ def percent_interval(interval: Sequence[float] | None) -> str:
     return "" if interval is None else f"{percent(interval[0])} to {percent(interval[1])}"
 
 
-def times(ratio: float) -> str:
-    """``27 times``, ``2.7 times``: how a measured rate compares with another."""
-    return f"{ratio:,.0f} times" if ratio >= 10 else f"{ratio:.1f} times"
+def times(ratio: float, of: str) -> str:
+    """How a figure compares with another that ``of`` names: ``27 times chance``, ``2.7 times chance``.
+
+    What would read "1.0 times" is "about as much as" it, and small ratios keep two digits.
+    """
+    if 0.95 <= ratio < 1.05:
+        return f"about as much as {of}"
+    decimals = 0 if ratio >= 10 or ratio == 0 else 1 if ratio >= 1 else min(1 - math.floor(math.log10(ratio)), 6)
+    return f"{ratio:,.{decimals}f} times {of}"
 
 
 def count(value: int | float) -> str:

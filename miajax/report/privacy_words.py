@@ -98,7 +98,11 @@ def _rate_bound(privacy: Json, fpr: float = 1e-3) -> str:
     most = math.exp(privacy["epsilon"]) * fpr + privacy["delta"]
     # The same bound with members and non-members in each other's place.
     most = min(most, 1 - math.exp(-privacy["epsilon"]) * (1 - fpr - privacy["delta"]))
-    return f"No attack on one record can find it with more than {numbers.percent(most)} at {numbers.level(fpr)} FPR."
+    if most > 0.999:
+        return f"So large an epsilon allows attacks that find nearly every record at {numbers.level(fpr)} FPR."
+    digits = 3 if most >= 0.01 else 1 - math.floor(math.log10(most))
+    bound = math.ceil(most * 10**digits) / 10**digits  # up, as a bound has to be
+    return f"No attack on one record can find it with more than {numbers.percent(bound)} at {numbers.level(fpr)} FPR."
 
 
 def _adjacency(privacy: Json) -> str:

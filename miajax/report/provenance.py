@@ -26,36 +26,93 @@ def run_section(
     results: Mapping[str, Any], config: Mapping[str, Any], manifest: Mapping[str, Any], command: str
 ) -> Section:
     """How the run was made and how to make it again."""
-    timing = results.get("timing") or {}
-    total = numbers.finite(timing.get("total_s"))
-    models = numbers.counted(int(results.get("num_shadows") or 0), "model")
-    device = results.get("device") or manifest.get("device")
-    finding = f"{models} trained, queried and attacked" + (f" in {numbers.seconds(total)}" if total else "")
-    finding += f" on {device}" if device else ""
+    timing, made = results.get("timing") or {}, results.get("made") or {}
+    devices = made.get("devices") or [each for each in (manifest.get("device"),) if each]
     facts = {
         "Fingerprint": manifest.get("fingerprint"),
-        "Device": device,
+        "Models trained on": ", ".join(devices),
+        "This command ran on": made.get("device_here") or results.get("device"),
         "Seed": results.get("seed", config.get("seed")),
-        "Begun": manifest.get("created"),
+        "Run begun": manifest.get("created"),
+        "Models finished": _span(made),
     }
-    tables = [timing_table(timing), _names_and_values({k: v for k, v in facts.items() if v not in (None, "")})]
+    known = _names_and_values({k: v for k, v in facts.items() if v not in (None, "")})
+    tables = [timing_table(timing), known]
+    others = [one for one in made.get("versions") or () if one != results.get("versions")]
+    trained_with = [
+        Details("Versions that models were trained with", [_names_and_values(dict(flattened(one)))]) for one in others
+    ]
     blocks: list[Block] = [
         Columns([table for table in tables if table.rows]),
-        Prose([_again(results.get("privacy"))]),
+        Prose([*made_sentences(results), _again(results.get("privacy"), made, manifest)]),
         Code(command),
         Details("Execution plan", [_names_and_values(dict(flattened(results.get("plan") or {})))]),
-        Details("Versions", [_names_and_values(dict(flattened(results.get("versions") or {})))]),
+        Details("Versions of this command", [_names_and_values(dict(flattened(results.get("versions") or {})))]),
+        *trained_with,
         Details("Configuration in full", [_names_and_values(dict(flattened(config)))]),
         Details("Manifest", [_names_and_values(dict(flattened(manifest)))]),
     ]
-    return Section("How it was run", finding, blocks)
+    return Section("How it was run", made_finding(results), blocks)
 
 
-def _again(privacy: Mapping[str, Any] | None) -> str:
+def made_finding(results: Mapping[str, Any]) -> str:
+    """Who trained the models, this command or earlier ones, and how long this command took."""
+    made, total = results.get("made") or {}, numbers.finite((results.get("timing") or {}).get("total_s"))
+    count = int(made.get("models") or results.get("num_shadows") or 0)
+    models, took = numbers.counted(count, "model"), f"this command took {numbers.seconds(total)}" if total else ""
+    here = made.get("models_here")
+    if here is None:
+        who = f"The figures rest on {models}"
+    elif here == 0:
+        who = f"The {models} of this run were there before" if count != 1 else "The model of this run was there before"
+    elif here >= count:
+        return f"{models} trained by this command" + (f", which took {numbers.seconds(total)}" if total else "")
+    else:
+        who = f"{models}, {numbers.count(here)} of them trained by this command and the others before"
+    return f"{who}; {took}" if took else who
+
+
+def made_sentences(results: Mapping[str, Any]) -> list[str]:
+    """What all commands together spent on the models; nothing where no record says."""
+    made = results.get("made") or {}
+    train = numbers.finite(made.get("train_s"))
+    if train is None:
+        return []
+    query, compiled = (numbers.seconds(made[part]) for part in ("query_s", "compile_s"))
+    timed = int(made["models_timed"])
+    begin = (
+        f"All commands that made the models together spent {numbers.seconds(train)} on training, {query} on asking and "
+        f"{compiled} on compiling for {numbers.counted(timed, 'model')}; times of workers side by side are added up."
+    )
+    missing = int(made["groups_without_record"])
+    if missing:
+        begin += f" {numbers.counted(missing, 'group')} of models kept no record of their time and are not in it."
+    return [begin]
+
+
+def _span(made: Mapping[str, Any]) -> str:
+    first, last = made.get("first"), made.get("last")
+    return "" if not first else str(first) if first == last else f"{first} to {last}"
+
+
+def _again(privacy: Mapping[str, Any] | None, made: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
     if privacy is not None and privacy["release"] == "secret noise":
         return (
             "To measure again: the same command. Noise and samples of private training come from a secret key of this "
             "folder, so another folder holds other models of the same guarantee."
+        )
+    several = [
+        name
+        for name, count in (
+            ("execution plans", max(int(made.get("plans") or 1), 2 if manifest.get("changed_plans") else 1)),
+            ("devices", len(made.get("devices") or ())), ("versions", len(made.get("versions") or ())),
+        )
+        if count > 1
+    ]  # fmt: skip
+    if several:
+        return (
+            f"To measure again: the same command. Models of this run were made under several {' and '.join(several)}, "
+            "so that one command may give other bits."
         )
     return "To measure again: the same command with the same versions on the same device gives the same bits."
 
@@ -71,7 +128,7 @@ def timing_table(timing: Mapping[str, Any]) -> Table:
     if rows:
         rows.append(["Total" if whole else "Total, without this report", total, 1.0])
     columns = [Column("Stage"), Column("Time", "seconds"), Column("Share", "share")]
-    return Table(columns, rows, emphasis=[len(rows) - 1])
+    return Table(columns, rows, "Seconds of this command alone.", emphasis=[len(rows) - 1])
 
 
 def citation_blocks(version: str, sources: Sequence[tuple[str, str]]) -> list[Block]:

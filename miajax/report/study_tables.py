@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-_WIDTH = 140
+_WIDTH = 170
 
 
 def _started(titles: list[str], console: Console | None) -> tuple[Console, Table]:
@@ -16,6 +16,11 @@ def _started(titles: list[str], console: Console | None) -> tuple[Console, Table
     for place, title in enumerate(titles):
         table.add_column(title, justify="right" if place else "left", no_wrap=not place)
     return console, table
+
+
+def _with_interval(row: Mapping[str, Any], name: str) -> str:
+    low, high = row[f"{name}_ci"]
+    return f"{row[name]:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def _notes(console: Console, notes: list[str]) -> None:
@@ -42,7 +47,7 @@ def print_defenses_table(results: Mapping[str, Any], console: Console | None = N
         top = adaptive["top_1pct"]
         table.add_row(
             row["title"],
-            *(f"{row[name]:.4f}" for name in ("train_accuracy", "test_accuracy")),
+            *(_with_interval(row, name) for name in ("train_accuracy", "test_accuracy")),
             *(f"{row[name]:.3f}" for name in ("threshold_auc", "threshold_advantage", "gap_accuracy")),
             *(f"{row[name]['auc']:.3f}" for name in ("lira_naive", "lira_adaptive")),
             _rate(adaptive, "0.001"),

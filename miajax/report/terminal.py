@@ -6,6 +6,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from miajax.report import claims
+
 _WIDTH = 128  # of the widest table: a narrow terminal wraps, nothing is cut
 
 
@@ -16,6 +18,10 @@ def _with_interval(value: float | None, interval: list[float] | None, digits: in
     return text if not interval else f"{text} [{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]"
 
 
+def _accuracy(results: Mapping[str, Any], name: str) -> str:
+    return _with_interval(results[name], results.get(f"{name}_ci"), 4)
+
+
 def print_lira_table(results: Mapping[str, Any], console: Console | None = None) -> None:
     """Prints what the models were and how each attack did, with 95 % intervals; notes follow."""
     console = console or Console(highlight=False)
@@ -23,8 +29,8 @@ def print_lira_table(results: Mapping[str, Any], console: Console | None = None)
     who = "every model a target" if results["target"] is None else f"target: model {results['target']}"
     console.print(
         f"{results['dataset']}, {results['model']}: {results['num_valid']} of {results['num_shadows']} models, {who}; "
-        f"{results['num_non_members']} non-members pooled; accuracy on members {results['train_accuracy']:.4f}, "
-        f"on non-members {results['test_accuracy']:.4f}, gap {results['generalization_gap']:.4f}",
+        f"{results['num_non_members']} non-members pooled; accuracy on members {_accuracy(results, 'train_accuracy')}, "
+        f"on non-members {_accuracy(results, 'test_accuracy')}, gap {_accuracy(results, 'generalization_gap')}",
         soft_wrap=True,
     )
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -40,6 +46,9 @@ def print_lira_table(results: Mapping[str, Any], console: Console | None = None)
             *(_with_interval(rates[fpr], intervals[fpr], 4) for fpr in ("0.001", "0.01")),
         )
     console.print(table, soft_wrap=True)
+    if results.get("strongest") is not None:
+        told = f"{claims.lead_sentence(results['strongest'])} {claims.equals_sentence(results['strongest'])}"
+        console.print(told.replace("\u00a0", " ").strip(), soft_wrap=True, markup=False)
     for note in results["notes"]:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
 
@@ -109,9 +118,8 @@ def print_overfitting_table(results: Mapping[str, Any], console: Console | None 
         at = epoch - 1
         table.add_row(
             str(epoch),
-            _with_interval(accuracy["member"][at], None, 4),
-            _with_interval(accuracy["non_member"][at], None, 4),
-            _with_interval(results["gap"][at], None, 4),
+            *(_with_interval(accuracy[side][at], accuracy[f"{side}_ci"][at]) for side in ("member", "non_member")),
+            _with_interval(results["gap"][at], results["gap_ci"][at]),
             *(_with_interval(attacks[name]["auc"][at], None) for name in names),
             _with_interval(attacks[main]["tpr_at_fpr"][key][at], attacks[main]["tpr_at_fpr_ci"][key][at], 4),
         )
@@ -119,8 +127,8 @@ def print_overfitting_table(results: Mapping[str, Any], console: Console | None 
         entry = found["attacks"][main]
         table.add_row(
             f"best {rule.replace('_', ' ')}: {found['epoch_mean']:.1f}",
-            *(_with_interval(found["accuracy"][side]["value"], None, 4) for side in ("member", "non_member")),
-            _with_interval(found["gap"]["value"], None, 4),
+            *(_with_interval(figure["value"], figure["ci"])
+              for figure in (*(found["accuracy"][side] for side in ("member", "non_member")), found["gap"])),
             *(_with_interval(found["attacks"][name]["auc"], None) for name in names),
             _with_interval(entry["tpr_at_fpr"][key], entry["tpr_at_fpr_ci"][key], 4),
         )
@@ -176,7 +184,9 @@ def print_dpsgd_table(results: Mapping[str, Any], console: Console | None = None
             *(_with_interval(point["epsilon_lower"][bound], None, 2) for bound in results["bounds"]),
         )
     console.print(table, soft_wrap=True)
+    ceilings = [most for point in results["points"] for most in point["largest_possible"].values()]
     levels = f"delta {results['delta']:g}; lower bounds at significance {results['significance']:g}"
+    levels += f"; so many models can show at most epsilon {max(ceilings):.2f}" if ceilings else ""
     console.print(levels, soft_wrap=True)
     for note in results["notes"]:
         console.print(f"note: {note}", soft_wrap=True, markup=False)

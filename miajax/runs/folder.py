@@ -187,6 +187,7 @@ class RunFolder:
                 hashes[f"groups/{name}/{kind}.npy"] = hash_of(folder / f"{kind}.npy")
             write_json(folder / "group.json", {"models": [models.start, models.stop], "sha256": hashes, **facts})
         shutil.rmtree(self._in_progress(models), ignore_errors=True)
+        self._seconds_file(models).unlink(missing_ok=True)
 
     def group_facts(self, models: range) -> dict[str, Any]:
         """The group's own record."""
@@ -212,9 +213,19 @@ class RunFolder:
     def _in_progress(self, models: range) -> Path:
         return self.path / "checkpoints" / f"in-progress-{range_name(models)}"
 
-    def save_progress(self, models: range, snapshot: Any) -> None:
-        """Stores an unfinished group's state, so that it can go on from there."""
+    def save_progress(self, models: range, snapshot: Any, seconds: float = 0.0) -> None:
+        """Stores an unfinished group's state, so that it can go on from there, and the seconds that it has taken."""
         save_tree(self._in_progress(models), snapshot)
+        write_json(self._seconds_file(models), {"train_s": seconds})
+
+    def progress_seconds(self, models: range) -> float:
+        """Seconds that the training which ``load_progress`` goes on with has taken; 0 where there is none."""
+        file = self._seconds_file(models)
+        return float(read_json(file)["train_s"]) if file.is_file() and self._in_progress(models).is_dir() else 0.0
+
+    def _seconds_file(self, models: range) -> Path:
+        folder = self._in_progress(models)
+        return folder.with_name(f"{folder.name}.json")
 
     def load_progress(self, models: range, abstract: Any) -> Any | None:
         """What ``save_progress`` stored last, or None."""

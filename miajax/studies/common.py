@@ -4,25 +4,28 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import hashlib
-import importlib.metadata
-import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jax
 import numpy as np
 from jaxtyping import Bool, Float
 
-import miajax
 from miajax.attacks.registry import AttackReport
+from miajax.campaign.made import made, versions
 from miajax.campaign.privacy import privacy_note, privacy_record
 from miajax.campaign.run import Campaign
 from miajax.data.dataset import Dataset
 from miajax.errors import UserError
+from miajax.metrics.accuracy import interval_over_models, share_by_model
+from miajax.metrics.claims import strongest
+from miajax.metrics.paired import Influence, mean_difference, mean_rate
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import summarise
 from miajax.metrics.vulnerability import Exposure, empirical_auc, exposure_at_pooled_fpr, gaussian_vulnerability
 from miajax.runs.atomic import read_json, write_json, write_npy
+from miajax.training.devices import machine_name
 
 if TYPE_CHECKING:
     from miajax.studies.attacked.evidence import LiraReportInputs
@@ -54,15 +57,28 @@ def attack_figures(
     return {name: entry for name, (entry, _) in figures.items()}, notes
 
 
+def strongest_attack(
+    campaign: Campaign, scores: Scores, targets: Sequence[int] | None = None
+) -> dict[str, Any] | None:
+    """``strongest`` of ``results.json``: see ``metrics.claims.strongest``."""
+    valid = campaign.valid if targets is None else campaign.valid & np.isin(np.arange(len(campaign.valid)), targets)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        return strongest(scores, campaign.member, valid, each=pool.map)
+
+
 def attack_notes(skipped: Mapping[str, str], reports: Mapping[str, AttackReport]) -> list[str]:
     """Notes on attacks that did not run, and on cells that those that ran left out."""
     notes = [f"{name} was not run: it {reason}." for name, reason in skipped.items()]
     for name, report in reports.items():
         if report.too_few or report.degenerate:
-            notes.append(
-                f"{name}: {report.too_few} (target, example) pairs have too few shadow models and "
-                f"{report.degenerate} have shadow models that all agree; they are left out."
-            )
+            reasons = [
+                f"{count} have {why}"
+                for count, why in (
+                    (report.too_few, "too few shadow models"), (report.degenerate, "shadow models that all agree"),
+                )
+                if count
+            ]  # fmt: skip
+            notes.append(f"{name}: of the (target, example) pairs {' and '.join(reasons)}; they are left out.")
     return notes
 
 
@@ -105,7 +121,6 @@ def results_head(campaign: Campaign, target: int | None = None) -> dict[str, Any
     """What ``results.json`` says of the models before it comes to attacks."""
     setup, config = campaign.setup, campaign.setup.config
     valid = rows_of(campaign, target)
-    train, test = float(campaign.train_accuracy[valid].mean()), float(campaign.test_accuracy[valid].mean())
     official = campaign.official_test_accuracy
     return {
         "dataset": setup.dataset.name,
@@ -118,18 +133,50 @@ def results_head(campaign: Campaign, target: int | None = None) -> dict[str, Any
         "seed": config.seed,
         "queries": config.queries,
         "target": target,
-        "train_accuracy": train,
-        "test_accuracy": test,
-        "generalization_gap": train - test,
+        **accuracy_figures(*accuracies(campaign, valid)),
         "official_test_accuracy": None if official is None else float(np.nanmean(official[valid])),
+        "official_test_accuracy_ci": None if official is None else interval_over_models(official[valid]),
         "privacy": campaign_privacy(campaign, target),
         "num_non_members": int((~campaign.member)[valid].sum()),
         "timing": {},
         "plan": dataclasses.asdict(campaign.plan),
         "device": campaign.folder.manifest["device"],
         "versions": versions(),
+        "made": made_by([campaign]),
         "failed_models": [int(i) for i in np.flatnonzero(~campaign.valid)],
     }
+
+
+def accuracies(campaign: Campaign, models: Bool[np.ndarray, " models"]) -> tuple[Influence, Influence]:
+    """Mean accuracy of some models on their members and on their non-members, with every cell's influence."""
+    sides = (campaign.member, ~campaign.member)
+    inside, outside = (share_by_model(campaign.correct, side, models) for side in sides)
+    return inside, outside
+
+
+def accuracy_figures(inside: Influence, outside: Influence) -> dict[str, Any]:
+    """Accuracy on members and on non-members and the gap between them, ready for ``results.json``.
+
+    Models and examples both vary in the intervals, and the gap's is paired; of one model only the examples do.
+
+    Args:
+      inside, outside: the accuracies with every cell's influence.
+    """
+    train, test = mean_rate([inside]), mean_rate([outside])
+    gap = mean_difference([(inside, outside)])
+    return {
+        "train_accuracy": train.value,
+        "train_accuracy_ci": train.ci,
+        "test_accuracy": test.value,
+        "test_accuracy_ci": test.ci,
+        "generalization_gap": gap.value,
+        "generalization_gap_ci": gap.ci,
+    }
+
+
+def made_by(campaigns: Sequence[Campaign]) -> dict[str, Any]:
+    """``made`` of ``results.json``: what every command that made these models spent on them, this one included."""
+    return made(campaigns, machine_name(jax.devices()[0]))
 
 
 def campaign_privacy(campaign: Campaign, target: int | None = None) -> dict[str, Any] | None:
@@ -161,13 +208,6 @@ def campaign_notes(campaign: Campaign) -> list[str]:
     if setup.dataset.synthetic:
         notes.append(f"{setup.dataset.name} is synthetic: its figures say nothing about real people.")
     return notes
-
-
-def versions() -> dict[str, str]:
-    """Versions of what decides results."""
-    packages = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "scipy", "scikit-learn")
-    found = {name: importlib.metadata.version(name) for name in packages}
-    return {"miajax": miajax.__version__, "python": platform.python_version(), **found}
 
 
 def store_scores(path: Path, scores: Scores) -> None:

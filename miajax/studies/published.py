@@ -143,7 +143,7 @@ def published_notes(
     Args:
       entries: of ``beside_published``.
       results: of the run.
-      seconds: that training took here, over the number of models trained; None where nothing was trained.
+      seconds: that training took here, over the number of models; None where their groups kept no record.
     """
     notes = []
     for entry in entries:

@@ -9,6 +9,7 @@ from scipy import stats
 
 from miajax.metrics.one_run import (
     Guesses,
+    ceiling,
     gdp_one_run_epsilon,
     guess,
     likelihood_ratio,
@@ -112,3 +113,12 @@ def test_rarer_guesses_pay_for_more_runs():
     scores = 3.0 * member + rng.normal(size=member.shape)
     few, many = (sum(shares_to_name(scores, member, models, 1e-6)) for models in (1, 200))
     assert many < few
+
+
+def test_the_ceiling_is_what_guesses_that_are_all_right_refute():
+    for canaries in (1, 30, 300):
+        top = ceiling(canaries, 0.0)
+        assert top == pytest.approx(one_run_epsilon(Guesses(canaries, canaries, canaries), 0.0))
+        assert top <= ceiling(2 * canaries, 0.0)
+    assert ceiling(0, 1e-5) == 0.0
+    assert ceiling(300, 1e-5) < ceiling(300, 0.0)

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr
 
+from miajax.metrics import claims
+from miajax.metrics.claims import strongest
 from miajax.studies.lira.page import LiraReportInputs
 
 FPRS = (1e-4, 1e-3, 1e-2)
@@ -38,6 +40,7 @@ def simulated_inputs(num_models: int = 32, num_examples: int = 400, seed: int = 
     results = {
         "dataset": "digits", "model": "mlp 64-128-10", "num_shadows": num_models, "num_valid": num_models,
         "num_examples": num_examples, "member_fraction": 0.5, "split": "fixed_size", "seed": seed,
+        "strongest": strongest(scores, membership, np.ones(num_models, bool)),
         "train_accuracy": float(inside.mean()), "test_accuracy": float(outside.mean()),
         "generalization_gap": float(inside.mean() - outside.mean()), "attacks": attacks,
         "num_non_members": int((~membership).sum()),
@@ -46,6 +49,13 @@ def simulated_inputs(num_models: int = 32, num_examples: int = 400, seed: int = 
         "plan": {"parallel": "shard_map", "devices": 2, "chunk": 4, "group": 256, "precision": "float32"},
         "device": "AMD EPYC 9V74, 2 cores", "versions": {"miajax": "0.1.0", "jax": "0.10.2", "python": "3.11.15"},
         "failed_models": [], "notes": [],
+        "made": {
+            "models": num_models, "models_here": 0, "models_timed": num_models, "compile_s": 2.4, "train_s": 250.0,
+            "query_s": 1.0, "groups": 2, "groups_without_record": 0, "first": "2026-01-01T10:00:00+00:00",
+            "last": "2026-01-02T11:00:00+00:00", "devices": ["AMD EPYC 9V74, 2 cores"],
+            "versions": [{"miajax": "0.1.0", "jax": "0.10.2", "python": "3.11.15"}], "plans": 1,
+            "device_here": "another machine",
+        },
     }
     inputs = LiraReportInputs(
         results=results,
@@ -93,7 +103,10 @@ def for_one_target(inputs: LiraReportInputs, target: int) -> LiraReportInputs:
     entry = {**attack_entry(*curve, inputs.membership[target][None]), "per_target": None}
     one = dataclasses.replace(inputs, scores=scores, rocs={"lira_online": curve})
     non_members = int((~inputs.membership[target]).sum())
-    return with_results(one, target=target, attacks={"lira_online": entry}, num_non_members=non_members)
+    lead = strongest({"lira_online": scores}, inputs.membership, np.arange(len(scores)) == target)
+    return with_results(
+        one, target=target, attacks={"lira_online": entry}, num_non_members=non_members, strongest=lead
+    )
 
 
 def with_nothing_measured(inputs: LiraReportInputs) -> LiraReportInputs:
@@ -108,14 +121,18 @@ def with_nothing_measured(inputs: LiraReportInputs) -> LiraReportInputs:
     return with_results(bare, **nothing | {"dataset": "digits", "attacks": {"lira_online": empty, "gap": None}})
 
 
-def with_tpr(
-    inputs: LiraReportInputs, attack: str, value: float | None, interval: list[float] | None
+def with_lead(
+    inputs: LiraReportInputs, attack: str, value: float, interval: list[float], equal: list[str]
 ) -> LiraReportInputs:
-    """The same inputs with another TPR at 0.1 % FPR for one attack."""
-    entry = inputs.results["attacks"][attack]
-    changed = {**entry, "tpr_at_fpr": {**entry["tpr_at_fpr"], "0.001": value},
-               "tpr_at_fpr_ci": {**entry["tpr_at_fpr_ci"], "0.001": interval}}
-    return with_results(inputs, attacks={**inputs.results["attacks"], attack: changed})
+    """The same inputs where another attack leads, with another figure and equals."""
+    lead = inputs.results["strongest"]
+    standing = claims.against(interval, lead["chance"])
+    intervals = {**lead["intervals"], attack: {"value": value, "ci": interval}}
+    less = {name: {"value": 0.001, "ci": [0.0005, 0.0015], "auc": 0.01, "auc_ci": [0.0, 0.02]}
+            for name in intervals if name != attack}
+    changed = {**lead, "attack": attack, "value": value, "ci": interval, "standing": standing, "intervals": intervals,
+               "differences": less, "not_told_apart": equal}
+    return dataclasses.replace(with_results(inputs, strongest=changed), main_attack=attack)
 
 
 def roc(scores: np.ndarray, membership: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -85,10 +85,24 @@ def test_one_model_alone_is_audited_without_references():
 
 
 def test_the_verdict_names_promise_bound_and_confidence():
-    assert verdict(7.991, 1.239, 0.95) == (
-        "Epsilon promised 8.00, lower bound found 1.23 at confidence 95 %: the promise is not refuted."
+    shown = "that so many models and canaries can show, at confidence"
+    assert verdict(7.991, 1.239, 0.95, 9.5) == (
+        f"Epsilon promised 8.00, lower bound found 1.23 of at most 9.50 {shown} 95 %: the promise is not refuted."
     )
-    assert verdict(None, 1.0, 0.9) == "No epsilon promised, lower bound found 1.00 at confidence 90 %."
+    assert verdict(7.991, 0.0, 0.95, 3.219).endswith(
+        f"0.00 of at most 3.21 {shown} 95 %: the promise is not refuted, and no attack could have refuted it here."
+    )
+    assert verdict(None, 1.0, 0.9, 2.0) == f"No epsilon promised, lower bound found 1.00 of at most 2.00 {shown} 90 %."
+    assert verdict(0.5, 1.0, 0.9, 2.0).endswith("90 %: the promise is refuted.")
+
+
+def test_no_bound_exceeds_its_ceiling_and_an_attack_that_is_always_right_reaches_it():
+    for models, canaries in ((4, 20), (32, 100)):
+        signal, member = coins_and_signals(models, canaries, 60.0)
+        bounds = audit(signal, member, models // 2, 1e-9, 1.0, 0.05)["bounds"]
+        for bound in bounds.values():
+            assert bound["epsilon_lower"] <= bound["largest_possible"] + 1e-9
+        assert bounds["many_models"]["epsilon_lower"] == pytest.approx(bounds["many_models"]["largest_possible"])
 
 
 @pytest.mark.parametrize("kind", ["mislabelled", "out_of_distribution"])

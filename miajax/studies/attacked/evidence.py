@@ -15,6 +15,7 @@ from miajax.metrics import roc
 from miajax.report import attack_table, numbers, plots
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import AttackFigures
+from miajax.report.numbers import Estimate
 from miajax.studies.attacked.words import Standing, speaking_fpr, standing
 
 _MOST_CELLS = 500_000  # (model, example) cells behind a plot: enough for its bins, quick to draw
@@ -131,9 +132,16 @@ class Evidence:
         """Pooled figures of the main attack."""
         return self.figures(self.inputs.main_attack)
 
+    @property
+    def lead(self) -> Mapping[str, Any] | None:
+        """The strongest attack and how it was chosen (``strongest`` of the results), or None."""
+        return self.inputs.results.get("strongest")
+
     @functools.cached_property
     def fpr(self) -> float | None:
-        """The false-positive rate that sentences speak of."""
+        """The false-positive rate that sentences speak of: that by which attacks are ranked, where there is one."""
+        if self.lead is not None and self.lead["fpr"] is not None:
+            return float(self.lead["fpr"])
         return speaking_fpr(self.main)
 
     @functools.cached_property
@@ -157,6 +165,12 @@ class Evidence:
         """Mean accuracy on members and on non-members."""
         results = self.inputs.results
         return numbers.finite(results.get("train_accuracy")), numbers.finite(results.get("test_accuracy"))
+
+    @property
+    def gap(self) -> Estimate:
+        """The generalisation gap with its interval."""
+        results = self.inputs.results
+        return numbers.estimate(results.get("generalization_gap"), results.get("generalization_gap_ci"))
 
     @functools.cached_property
     def plotted_scores(self) -> tuple[Float[np.ndarray, " cells"], Float[np.ndarray, " cells"], int]:

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from miajax.attacks.registry import ATTACKS
-from miajax.report import numbers, provenance
+from miajax.report import claims, numbers, provenance
 from miajax.report.attack_faces import face
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Column, Columns, Details, Points, Prose, Section, Table, Terms
+from miajax.studies.attacked import words as lira_words
 from miajax.studies.attacked.evidence import Evidence
 
 _SOURCES = (
@@ -42,6 +43,37 @@ _TERMS = (
     ("Advantage", "The largest TPR less FPR over all thresholds. Balanced accuracy is half of one plus it."),
     ("Pooled, per target", "All targets' scores under one threshold; or each target by itself, then the mean."),
 )
+
+
+def headline(evidence: Evidence) -> str:
+    """What the strongest attack finds, or why the run cannot say."""
+    if evidence.lead is None:
+        return lira_words.unresolved_sentence(evidence.pooled_non_members)
+    return claims.lead_sentence(evidence.lead)
+
+
+def ranking_blocks(evidence: Evidence) -> list[Block]:
+    """How the strongest attack was chosen: every attack's wide interval and the paired difference, with the rule."""
+    lead = evidence.lead
+    if lead is None or len(lead["intervals"]) < 2:
+        return []
+    decimals = 3 if lead["by"] == "auc" else None
+    rows = []
+    for name in sorted(lead["intervals"], key=lambda each: -lead["intervals"][each]["ci"][0]):
+        of, less = lead["intervals"][name], lead["differences"].get(name)
+        own = Estimate(None, reason="What the others are held against.")
+        rows.append([
+            face(name).label, numbers.estimate(of["value"], of["ci"], decimals=decimals),
+            own if less is None else numbers.estimate(less["value"], less["ci"], decimals=decimals),
+            "" if less is None else "no" if name in lead["not_told_apart"] else "yes",
+        ])  # fmt: skip
+    figure = "AUC" if lead["by"] == "auc" else "TPR"
+    at = "" if lead["fpr"] is None else f"at FPR {lead['fpr']}"
+    columns = [
+        Column("Attack"), Column(figure, "number", at), Column("Strongest minus it", "number", "paired"),
+        Column("Told apart"),
+    ]  # fmt: skip
+    return [Details("How the strongest attack was chosen", [Prose([claims.lead_rule(lead)]), Table(columns, rows)])]
 
 
 def threat_section(evidence: Evidence) -> Section:

@@ -2,18 +2,18 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
 
+from miajax.metrics.claims import against, chance_of_tpr
 from miajax.metrics.roc import ppv
 from miajax.report import numbers
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import AttackFigures, reported_fprs
+from miajax.report.claims import against_chance
 from miajax.report.numbers import Estimate
 
-Level = Literal["chance", "slightly", "clearly"]
 _PREFERRED_FPRS = (1e-3, 1e-2, 1e-1)
 
 
@@ -41,14 +41,6 @@ class Standing:
         """True-positive rate over that of chance."""
         return self.rate / self.fpr
 
-    @property
-    def level(self) -> Level:
-        """``chance`` unless the interval lies above chance; ``clearly`` from twice chance on."""
-        low = self.tpr.interval[0] if self.tpr.interval else self.rate / 1.5
-        if low <= self.fpr:
-            return "chance"
-        return "clearly" if self.ratio >= 2 else "slightly"
-
 
 def standing(figures: AttackFigures, fpr: float | None) -> Standing | None:
     """The attack's standing, or None where it was not computed or the rate cannot be resolved."""
@@ -62,53 +54,10 @@ def speaking_fpr(main: AttackFigures) -> float | None:
     return next((fpr for fpr in (*_PREFERRED_FPRS, *resolved) if any(abs(fpr / r - 1) < 1e-9 for r in resolved)), None)
 
 
-def low_rate_finding(main: Standing | None, baseline: Standing | None) -> str:
-    """The finding about low false-alarm rates, the attack set against one threshold for all examples."""
-    if main is None:
-        return "This run is too small to speak of low false-alarm rates"
-    where = "at low false-alarm rates"
-    if baseline is None:
-        return {
-            "chance": f"{main.label} does not measurably beat chance {where}",
-            "slightly": f"{main.label} picks out members {where} slightly more often than chance",
-            "clearly": f"{main.label} picks out members {where}",
-        }[main.level]
-    one = "one threshold for all examples"
-    if main.level == "clearly":
-        return f"{main.label} picks out members {where}; " + {
-            "chance": f"{one} does not measurably beat chance",
-            "slightly": f"{one} stays close to chance",
-            "clearly": f"so does {one}{_compared(main, baseline)}",
-        }[baseline.level]
-    if baseline.level == "clearly":
-        return f"{one.capitalize()} picks out members {where}; {main.label} " + {
-            "chance": "does not measurably beat chance",
-            "slightly": "stays close to chance",
-        }[main.level]
-    if main.level == "chance" and baseline.level == "chance":
-        return f"Neither {main.label} nor {one} measurably beats chance {where}"
-    return f"{main.label} and {one} stay close to chance {where}"
-
-
-def _compared(main: Standing, baseline: Standing) -> str:
-    if main.rate >= 1.5 * baseline.rate:
-        return f", though {main.label} finds {numbers.times(main.rate / baseline.rate)} as many"
-    if baseline.rate >= 1.5 * main.rate:
-        return f", and it finds {numbers.times(baseline.rate / main.rate)} as many"
-    return ", and about as many"
-
-
-def rate_sentence(main: Standing | None, non_members: int) -> str:
-    """What the true-positive rate means, against chance."""
-    if main is None:
-        behind = "no scored non-member" if non_members == 0 else numbers.counted(non_members, "non-member")
-        return f"With {behind} behind it, this run shows no true-positive rate at a low false-positive rate."
-    interval = numbers.percent_interval(main.tpr.interval)
-    return (
-        f"At {numbers.one_per(main.fpr)} non-members, {main.label} names {numbers.percent(main.rate)} of the members"
-        + (f" (95 % interval {interval})" if interval else "")
-        + f": {numbers.times(main.ratio)} chance."
-    )
+def unresolved_sentence(non_members: int) -> str:
+    """Why a run speaks of no rate."""
+    behind = "no scored non-member" if non_members == 0 else numbers.counted(non_members, "non-member")
+    return f"With {behind} behind it, this run shows no true-positive rate at a low false-positive rate."
 
 
 def baseline_sentence(baseline: Standing | None) -> str:
@@ -117,8 +66,15 @@ def baseline_sentence(baseline: Standing | None) -> str:
         return ""
     return (
         "One threshold on the confidence, the same for all examples, names "
-        f"{numbers.percent(baseline.rate)} at the same rate: {numbers.times(baseline.ratio)} chance."
+        f"{numbers.percent(baseline.rate)} at the same rate: {_to_chance(baseline)}."
     )
+
+
+def _to_chance(one: Standing) -> str:
+    """How many times chance, or that it is not shown to be more."""
+    if against(one.tpr.interval, chance_of_tpr(one.fpr)) == "above":
+        return numbers.times(one.ratio, "chance")
+    return against_chance(one.tpr.interval, chance_of_tpr(one.fpr))
 
 
 def precision_sentence(main: Standing | None, prior: float = 0.01) -> str:
@@ -132,24 +88,21 @@ def precision_sentence(main: Standing | None, prior: float = 0.01) -> str:
     )
 
 
-def ranking_finding(attacks: Sequence[AttackFigures], fpr: float | None) -> str:
-    """Which attacks find most, at one rate or, where none is resolved, by AUC."""
-    found = [each for each in (standing(figures, fpr) for figures in attacks) if each is not None]
-    if len(found) > 1 and fpr is not None:
-        best, *others = sorted(found, key=lambda each: -each.rate)
-        rivals = [each for each in others if not _clearly_above(best.tpr, each.tpr)]
-        share = f"{numbers.percent(best.rate)} of members at {numbers.one_per(fpr)}"
-        if not rivals:
-            return f"Of {len(found)} attacks {best.label} finds the most, {share}"
-        if len(rivals) == 1:
-            return f"Of {len(found)} attacks {best.label} finds the most, {share}, with {rivals[0].label} close behind"
-        return f"{best.label} finds {share}; {len(rivals)} other attacks cannot be told from it"
-    aucs = [(each.scalar("auc").value, face(each.attack).label) for each in attacks]
-    known = [(value, label) for value, label in aucs if value is not None]
-    if not known:
+def spread_of_attacks(attacks: Sequence[AttackFigures], fpr: float | None) -> str:
+    """From what to what attacks find, at one rate or, where none is resolved, by AUC."""
+    found = sorted((each.tpr(fpr).value or 0.0 for each in attacks if each.tpr(fpr).value is not None) if fpr else ())
+    if fpr and found:
+        low, high = numbers.percent(found[0]), numbers.percent(found[-1])
+        return (
+            f"At {numbers.one_per(fpr)} the attack names {high} of the members" if len(found) == 1 else
+            f"At {numbers.one_per(fpr)} the {len(found)} attacks name from {low} to {high} of the members"
+        )
+    aucs = sorted(value for each in attacks if (value := each.scalar("auc").value) is not None)
+    if not aucs:
         return "No attack could be measured"
-    value, label = max(known)
-    return f"{label} reaches an AUC of {value:.3f}" + (", the highest" if len(known) > 1 else "")
+    return f"The AUC of the attacks runs from {aucs[0]:.3f} to {aucs[-1]:.3f}" if len(aucs) > 1 else (
+        f"The attack has an AUC of {aucs[0]:.3f}"
+    )
 
 
 def offline_sentence(main: Standing | None, offline: Standing | None) -> str:
@@ -158,7 +111,7 @@ def offline_sentence(main: Standing | None, offline: Standing | None) -> str:
         return ""
     return (
         f"{offline.label}, which trains no models on the record itself, names {numbers.percent(offline.rate)} at this "
-        f"rate: {numbers.times(offline.ratio)} chance."
+        f"rate: {_to_chance(offline)}."
     )
 
 
@@ -171,20 +124,29 @@ def auc_sentence(figures: AttackFigures) -> str:
         f"Over all false-alarm rates together, {face(figures.attack).inline} ranks a member above a non-member in "
         f"{numbers.percent(auc.value)} of pairs (AUC {auc}; chance 0.5)"
     )
-    if auc.interval and auc.interval[0] <= 0.5 <= auc.interval[1]:
-        return sentence + ", which cannot be told from chance."
-    return sentence + "."
+    if against(auc.interval, 0.5) != "not shown":
+        return sentence + "."
+    if auc.interval is None:
+        return sentence + ", without an interval that could set it against chance."
+    return sentence + f", not measurably more than chance; an AUC of up to {auc.interval[1]:.3f} would go unseen."
 
 
-def gap_finding(train: float | None, test: float | None, *, subject: str = "The models are") -> str:
-    """The generalisation gap as a sentence."""
+def gap_finding(
+    train: float | None, test: float | None, gap: Estimate | None = None, *, subject: str = "The models are"
+) -> str:
+    """The generalisation gap as a sentence.
+
+    Args:
+      train, test: accuracy on members and on non-members.
+      gap: their difference with its interval; without one from ``train`` and ``test``.
+      subject: of the sentence.
+    """
     if train is None or test is None:
         return "No accuracy was recorded"
-    gap = train - test
     fit = f"{subject} right on {numbers.percent(train)} of members and {numbers.percent(test)} of the rest"
-    if abs(gap) < 0.005:
-        return f"{fit}: there is hardly a gap"
-    return f"{fit}: a gap of {numbers.points(gap)}"
+    interval = gap.interval if gap is not None else None
+    told = f"{fit}: a gap of {numbers.points(train - test, interval)}"
+    return told + (", not measurably different from none" if interval and against(interval, 0) == "not shown" else "")
 
 
 def gap_spread_sentence(gaps: Float[np.ndarray, " models"]) -> str:
@@ -195,31 +157,11 @@ def gap_spread_sentence(gaps: Float[np.ndarray, " models"]) -> str:
     return f"From model to model the gap runs from {numbers.points(known.min())} to {numbers.points(known.max())}."
 
 
-def beyond_gap_sentence(main: AttackFigures, gap: AttackFigures) -> str:
-    """Whether the attack finds more than right-or-wrong does; empty where either AUC is missing."""
-    ours, theirs = main.scalar("auc"), gap.scalar("auc")
-    if ours.value is None or theirs.value is None or main.attack == gap.attack:
-        return ""
-    lead = f"An attacker who only sees whether a prediction is right reaches an AUC of {theirs}; "
-    label = face(main.attack).inline
-    if _clearly_above(ours, theirs):
-        return lead + f"{label} reaches {ours}, so the gap in accuracy does not account for all of the leakage."
-    if _clearly_above(theirs, ours):
-        return lead + f"{label} reaches only {ours}: the gap in accuracy is the better signal here."
-    return lead + f"{label} reaches {ours}: the gap in accuracy may account for all that it finds."
-
-
-def _clearly_above(one: Estimate, other: Estimate) -> bool:
-    low = one.interval[0] if one.interval else one.value
-    high = other.interval[1] if other.interval else other.value
-    return low is not None and high is not None and low > high
-
-
 def exposed_finding(exposed: int, examples: int, threshold: float) -> str:
     """How many examples are more exposed than the luckiest harmless one would look."""
     total = numbers.counted(examples, "example")
     if exposed == 0:
-        return f"None of {total} stands out: each is within what luck alone would show"
+        return f"None of {total} stands out; with these models one would have to pass an AUC of {threshold:.2f}"
     stand = "stands" if exposed == 1 else "stand"
     return (
         f"{numbers.count(exposed)} of {total} {stand} out: their per-example AUC exceeds {threshold:.2f}, "

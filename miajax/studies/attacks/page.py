@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from miajax.attacks.registry import ATTACKS
-from miajax.report import numbers, plots, privacy_words, provenance
+from miajax.metrics.claims import against, difference_of_separate
+from miajax.report import claims, numbers, plots, privacy_words, provenance
 from miajax.report.attack_faces import face
-from miajax.report.attack_table import AttackFigures, attack_table, reported_fprs
+from miajax.report.attack_table import attack_table, reported_fprs
 from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Column, Columns, Details, Figure, Page, Prose, Section, Table
@@ -41,7 +42,7 @@ def render_attacks_report(inputs: LiraReportInputs) -> str:
     return Page(
         kicker="Membership-inference attacks compared",
         title=f"{attacks} on {numbers.counted(evidence.num_models, 'model')}",
-        subtitle=lira_words.rate_sentence(evidence.main_standing, evidence.pooled_non_members),
+        subtitle=lira_threat.headline(evidence),
         facts=[(name, value) for name, value in facts if value],
         banners=_banners(evidence),
         sections=[
@@ -83,30 +84,32 @@ def _banners(evidence: Evidence) -> list[str | Markup]:
     return [*banners, *blind_banners(evidence.inputs.results)]
 
 
-def _best(evidence: Evidence, *, shadows: bool | None = None) -> AttackFigures | None:
-    """The strongest attack; with ``shadows`` the strongest that needs shadow models, or that needs none."""
-    allowed = [
-        each for each in evidence.attacks
-        if shadows is None or (each.attack in ATTACKS and ATTACKS[each.attack].shadow_based == shadows)
-    ]
-    if evidence.fpr is None:
-        return max(allowed, key=lambda each: each.scalar("auc").value or 0.0, default=None)
-    return max(allowed, key=lambda each: each.tpr(evidence.fpr or 0.0).value or 0.0, default=None)
+def _best(evidence: Evidence, *, shadows: bool) -> str | None:
+    """The attack with the highest lower end of those that need shadow models, or of those that need none."""
+    if evidence.lead is None:
+        return None
+    intervals = evidence.lead["intervals"]
+    allowed = [name for name in intervals if name in ATTACKS and ATTACKS[name].shadow_based == shadows]
+    return max(allowed, key=lambda name: (intervals[name]["ci"][0], intervals[name]["value"]), default=None)
 
 
 def _summary(evidence: Evidence) -> Section:
-    finding = lira_words.ranking_finding(evidence.attacks, evidence.fpr)
-    without, best = _best(evidence, shadows=False), _best(evidence)
-    cards, sentences = [], [lira_words.auc_sentence(evidence.main)]
-    for figures, label in ((best, "Strongest attack"), (without, "Strongest without shadow models")):
-        standing = lira_words.standing(figures, evidence.fpr) if figures is not None else None
-        if figures is not None and standing is not None:
+    finding = claims.lead_finding(evidence.lead)
+    without = _best(evidence, shadows=False)
+    cards = []
+    sentences = [
+        lira_threat.headline(evidence), claims.equals_sentence(evidence.lead), lira_words.auc_sentence(evidence.main)
+    ]
+    shown = [(evidence.inputs.main_attack, "Strongest attack"), (without, "Strongest without shadow models")]
+    for name, label in shown:
+        standing = lira_words.standing(evidence.figures(name), evidence.fpr) if name is not None else None
+        if standing is not None:
             cards.append(
                 Card(
                     f"{label}: {standing.label}",
                     numbers.percent(standing.rate),
                     numbers.percent_interval(standing.tpr.interval),
-                    f"of members at {numbers.level(standing.fpr)} FPR, {numbers.times(standing.ratio)} chance",
+                    f"of members at {numbers.level(standing.fpr)} FPR, {numbers.times(standing.ratio, 'chance')}",
                 )
             )
     highest = max(evidence.attacks, key=lambda each: each.scalar("auc").value or 0.0, default=None)
@@ -114,8 +117,9 @@ def _summary(evidence: Evidence) -> Section:
         label = face(highest.attack).inline
         cards.append(Card(f"Highest AUC: {label}", auc.number, auc.interval_text, "chance: 0.5"))
     sentences.append(lira_words.precision_sentence(evidence.main_standing))
-    sentences.append("All of this is a lower bound on leakage, not a proof of safety.")
-    return Section("Summary", finding, [Cards(cards), Prose([" ".join(each for each in sentences if each)])])
+    sentences.append(claims.LOWER_BOUND)
+    text = Prose([" ".join(each for each in sentences if each)])
+    return Section("Summary", finding, [Cards(cards), text, *lira_threat.ranking_blocks(evidence)])
 
 
 def _attacks(evidence: Evidence) -> Section:
@@ -130,7 +134,7 @@ def _attacks(evidence: Evidence) -> Section:
     )
     blocks: list[Block] = [table]
     if evidence.inputs.rocs:
-        meaning = lira_words.rate_sentence(evidence.main_standing, evidence.pooled_non_members)
+        meaning = lira_threat.headline(evidence)
         picture = Figure(
             plots.figure_to_data_uri(_roc_figure(evidence)),
             f"ROC curves with logarithmic axes. {meaning}",
@@ -139,8 +143,8 @@ def _attacks(evidence: Evidence) -> Section:
             "Receiver operating characteristic",
         )
         text = [
-            "Intervals of attacks on the same models overlap more than their difference is uncertain: the low-budget "
-            "study gives intervals of paired differences.",
+            "Intervals of attacks on the same models overlap more than their difference is uncertain: the summary's "
+            "paired differences say which attacks can be told apart.",
             "The TPR at no false alarm falls as non-members are added: compare it between equal numbers only.",
         ]
         blocks.append(Columns([picture, Prose(text)]))
@@ -153,14 +157,19 @@ def _attacks(evidence: Evidence) -> Section:
 
 def _ahead(evidence: Evidence) -> str:
     """How far shadow models take the attacker."""
-    ours, theirs = _best(evidence, shadows=True), _best(evidence, shadows=False)
-    one, other = (each and lira_words.standing(each, evidence.fpr) for each in (ours, theirs))
-    if one is None or other is None:
+    lead, ours, theirs = evidence.lead, _best(evidence, shadows=True), _best(evidence, shadows=False)
+    if lead is None or ours is None or theirs is None or lead["attack"] not in (ours, theirs):
         return "The attacks side by side"
-    rates = f"{numbers.percent(one.rate)} against {numbers.percent(other.rate)} of members"
-    if one.rate > other.rate:
-        return f"With shadow models, {one.label} finds {rates} that {other.label} finds without"
-    return f"Shadow models do not help: {one.label} finds {rates} that {other.label} finds without"
+    with_them, without = (lead["intervals"][name]["value"] for name in (ours, theirs))
+    other = lead["differences"][theirs if lead["attack"] == ours else ours]
+    by_auc = lead["by"] == "auc"
+    values = [f"{value:.3f}" if by_auc else numbers.percent(value) for value in (with_them, without)]
+    found = f"{values[0]} against {values[1]}" + (" AUC" if by_auc else " of members")
+    pair = f"{face(ours).inline} with shadow models and {face(theirs).inline} without"
+    standing = against(other["ci"], 0.0)
+    if standing == "not shown":
+        return f"The paired difference does not tell {pair} apart: {found}"
+    return f"{'Shadow models find more' if lead['attack'] == ours else 'Shadow models find less'}, {found}: {pair}"
 
 
 def _calls(evidence: Evidence) -> Section:
@@ -271,16 +280,22 @@ def _sliced(entry: Mapping[str, Any] | None, figure: str, fpr: str | None = None
 
 
 def _unevenness(main: str, slicings: Mapping[str, Any]) -> str:
-    """The widest contrast that intervals confirm."""
+    """The widest contrast between groups that holds with all pairs of groups counted."""
+    groups = {
+        slicing: [(entry["auc"], entry["auc_ci"], category) for category, entry in categories.items() if entry]
+        for slicing, categories in slicings.items()
+    }
+    pairs = sum(len(of) * (len(of) - 1) // 2 for of in groups.values())
     widest = None
-    for slicing, categories in slicings.items():
-        known = [(entry["auc"], entry["auc_ci"], category) for category, entry in categories.items() if entry]
+    for slicing, known in groups.items():
         if len(known) > 1:
             high, low = max(known), min(known)
-            if high[1][0] > low[1][1] and (widest is None or high[0] - low[0] > widest[0]):
+            sure = against(difference_of_separate(*high[:2], *low[:2], comparisons=pairs), 0.0) == "above"
+            if sure and (widest is None or high[0] - low[0] > widest[0]):
                 widest = (high[0] - low[0], slicing, high, low)
     if widest is None:
-        return "No group can be told from the others by what it leaks"
+        compared = f" among {numbers.counted(pairs, 'pair')} of groups" if pairs else ""
+        return f"No group is shown to leak more than another{compared}"
     _, slicing, high, low = widest
     label = face(main).label
     title = _title(slicing).lower()

@@ -119,6 +119,7 @@ def run_attacks_study(
             raise UserError(f"--attacks {name}: it {reason}")
         skipped |= ran.failed
         figures, notes = common.attack_figures(campaign, ran.scores)
+        strongest = common.strongest_attack(campaign, ran.scores)
         groups, slice_notes = slicings(campaign, signals, options.outlier_metric, columns)
         exposed = common.exposures(campaign, ran.scores)
         stability = rank_stability(list(ran.scores), signals, campaign, settings)
@@ -130,6 +131,7 @@ def run_attacks_study(
         **common.results_head(campaign),
         "attacks": entries,
         "attacks_not_run": skipped,
+        "strongest": strongest,
         **blind,
         "notes": [
             *common.campaign_notes(campaign), *common.attack_notes(skipped, ran.reports), *slice_notes, *notes,
@@ -168,15 +170,6 @@ def join_examples(path: Path, columns: Mapping[str, np.ndarray]) -> None:
     write_table(path, {**(there if same else {}), **columns})
 
 
-def strongest(entries: Mapping[str, Mapping[str, Any]]) -> str:
-    """The attack with the highest TPR at the preferred rate that is resolved, else with the highest AUC."""
-    for key in (fpr_key(1e-3), fpr_key(1e-2)):
-        known = {name: entry["tpr_at_fpr"][key] for name, entry in entries.items()}
-        if all(value is not None for value in known.values()):
-            return max(known, key=known.__getitem__)
-    return max(entries, key=lambda name: entries[name]["auc"])
-
-
 def _write_report(campaign: Campaign, options: AttacksOptions, scores, exposed: np.ndarray, results, command: str):
     from miajax.report.plots import save_png
     from miajax.studies.attacks.page import attacks_roc_figure, render_attacks_report
@@ -191,7 +184,7 @@ def _write_report(campaign: Campaign, options: AttacksOptions, scores, exposed: 
         campaign, results, scores,
         common.pooled_rocs(campaign, {name: scores[name] for name in drawn}),
         exposed,
-        main_attack=strongest(entries),
+        main_attack=next(iter(scores)) if results["strongest"] is None else results["strongest"]["attack"],
         show_records=options.show_records,
         command=command,
     )

@@ -87,9 +87,10 @@ def bounds_figure(results: Json) -> "MatplotlibFigure":
         lower, colour = bound["epsilon_lower"], palette.BLUE if bound["in_verdict"] else palette.FAINT
         axes.plot([0, lower], [height, height], color=colour, linewidth=2.2)
         axes.plot([lower], [height], "o", color=colour, markersize=6)
+        axes.plot([bound["largest_possible"]], [height], "|", color=colour, markersize=9)
         axes.annotate(f"{lower:.2f}", (lower, height), xytext=(7, -3), textcoords="offset points", fontsize=8)
     promised = results["promised_epsilon"]
-    highest = max([*(bound["epsilon_lower"] for bound in bounds.values()), promised or 0.0, 0.5])
+    highest = max([*(bound["largest_possible"] for bound in bounds.values()), promised or 0.0, 0.5])
     axes.set_xlim(0, 1.18 * highest)
     axes.set_ylim(-0.7, len(bounds) - 0.3)
     axes.set_yticks(heights, [_NAMES[name] for name in bounds])
@@ -107,6 +108,7 @@ def _cards(results: Json) -> Cards:
         [
             Card("Epsilon promised", numbers.DASH if promised is None else epsilon_text(promised), "", "upper bound"),
             Card("Lower bound found", f"{results['epsilon_lower']:.2f}", "", confidence),
+            Card("Could be shown", f"{results['largest_possible']:.2f}", "", "at most, if every call were right"),
             Card("The promise is", outcome, "", "by bounds that assume nothing of the mechanism"),
         ]
     )
@@ -118,14 +120,14 @@ def _bounds(results: Json) -> Figure:
     return Figure(
         plots.figure_to_data_uri(bounds_figure(results)),
         f"Lower bounds on epsilon by method. {told}",
-        f"{told} The verdict rests on the blue ones, which hold together at the stated confidence; grey ones assume "
-        "that the mechanism's trade-off curve is Gaussian, and hold at that confidence each by itself.",
+        f"{told} Strokes stand where the bound would be if every call were right. The verdict rests on the blue ones, "
+        "which hold together at the stated confidence; grey ones assume that the mechanism's trade-off curve is "
+        "Gaussian, and hold at that confidence each by itself.",
     )
 
 
 def _scores(results: Json, in_scores: np.ndarray, out_scores: np.ndarray) -> Section:
     pooled, named = results["bounds"]["one_run"], results["shares"]["all_models"]
-    share = pooled["correct"] / pooled["made"] if pooled["made"] else 0.5
     samples = [
         plots.Sample("not trained on", out_scores, palette.NON_MEMBER),
         plots.Sample("trained on", in_scores, palette.MEMBER),
@@ -146,7 +148,10 @@ def _scores(results: Json, in_scores: np.ndarray, out_scores: np.ndarray) -> Sec
         f"Of each model's canaries, the highest {100 * named['named_in']:g} % are called members and the lowest "
         f"{100 * named['named_out']:g} % non-members: shares that were fixed on the reference models.",
     )
-    finding = f"{100 * share:.1f} % of {numbers.counted(pooled['made'], 'guess', 'guesses')} about canaries are right"
+    finding = "No guess about canaries was made"
+    if pooled["made"]:
+        made = numbers.counted(pooled["made"], "guess", "guesses")
+        finding = f"{numbers.percent(pooled['correct'] / pooled['made'])} of {made} about canaries are right"
     return Section("Guesses", finding, [figure, table])
 
 
@@ -154,24 +159,35 @@ def _models(results: Json) -> Section:
     promised = results["promised_epsilon"]
     bounds = [entry["epsilon_lower"] for entry in results["per_model"]]
     over = sum(bound > promised for bound in bounds) if promised is not None else 0
-    finding = f"A single model refutes at most epsilon {max(bounds):.2f}"
+    alone = f"A single model refutes at most epsilon {max(bounds):.2f}"
     if promised is not None:
-        finding += f"; {over} of {numbers.counted(len(bounds), 'model')} refute the promise alone"
+        alone += f"; {over} of {numbers.counted(len(bounds), 'model')} refute the promise alone"
     rows = [[str(e["model"]), e["correct"], e["made"], f"{e['epsilon_lower']:.2f}"] for e in results["per_model"]]
     columns = [Column("Model"), Column("Right", "count"), Column("Guesses", "count"), Column("Lower bound")]
     table = Table(columns, rows, "Each bound holds at the stated confidence by itself, not all at the same time.")
     methods = [
-        [_NAMES[name], f"{bound['epsilon_lower']:.3f}", f"{100 * bound['confidence']:g} %", bound["assumes"],
-         _SOURCES[name]]
+        [_NAMES[name], *(f"{bound[key]:.3f}" for key in ("epsilon_lower", "largest_possible")),
+         f"{100 * bound['confidence']:g} %", bound["assumes"], _SOURCES[name]]
         for name, bound in results["bounds"].items()
     ]
-    heads = [Column("Method"), Column("Lower bound"), Column("Confidence"), Column("Assumes"), Column("Source")]
-    return Section("Methods", finding, [Table(heads, methods), Details("Every audited model", [table])])
+    heads = [
+        Column("Method"), Column("Lower bound"), Column("Could show", hint="at most"), Column("Confidence"),
+        Column("Assumes"), Column("Source"),
+    ]  # fmt: skip
+    valid = [bound for bound in results["bounds"].values() if bound["in_verdict"]]
+    finding = (
+        f"Of {numbers.counted(len(valid), 'bound')} in the verdict the larger is "
+        f"{max(bound['epsilon_lower'] for bound in valid):.3f}; with every call right it could be "
+        f"{max(bound['largest_possible'] for bound in valid):.3f}"
+    )
+    every = Details("Every audited model", [Prose([f"{alone}."]), table])
+    return Section("Methods", finding, [Table(heads, methods), every])
 
 
 def _limits(results: Json) -> Section:
     points = [
-        "A bound below the promise proves nothing: a better attack, more models or other canaries may find more.",
+        "A bound below the promise proves nothing: a better attack, more models or other canaries may find more. "
+        f"These models and canaries can show at most {results['largest_possible']:.2f}, whatever leaks.",
         "A bound above the promise refutes it, for this training with these canaries, at the stated confidence.",
         "Bounds are for adding or removing one example. A promise about that implies one of twice epsilon for "
         "replacing an example; one about replacing implies none about adding or removing, and is not tested here.",

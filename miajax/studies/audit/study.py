@@ -177,10 +177,12 @@ def audit(
     bounds = {
         "one_run": {
             "epsilon_lower": one_run.one_run_epsilon(pooled, delta, each), "confidence": 1 - each, **pooled._asdict(),
+            "largest_possible": one_run.ceiling(pooled.canaries, delta, each),
         },
         "one_run_gdp": {
             "epsilon_lower": one_run.gdp_one_run_epsilon(pooled, delta, significance),
             "confidence": 1 - significance, **pooled._asdict(),
+            "largest_possible": one_run.ceiling(pooled.canaries, delta, significance, one_run.gdp_one_run_epsilon),
         },
     }  # fmt: skip
     if references >= 2:
@@ -190,14 +192,17 @@ def audit(
         if thresholds == "bonferroni":
             trials = privacy_bounds.counts_at_many_thresholds(tested, signal, member, is_reference, ~is_reference)
             threshold = {}
+        perfect = privacy_bounds.perfect(trials)
         counts = {k: np.squeeze(v).tolist() for k, v in trials._asdict().items()}
         bounds["many_models"] = {
             "epsilon_lower": privacy_bounds.epsilon_from_counts(trials, delta, each), "confidence": 1 - each,
             "canary": tested.example, "thresholds": thresholds, **threshold, **counts,
+            "largest_possible": privacy_bounds.epsilon_from_counts(perfect, delta, each),
         }  # fmt: skip
         bounds["many_models_gdp"] = {
             "epsilon_lower": privacy_bounds.gdp_epsilon_from_counts(trials, delta, significance),
             "confidence": 1 - significance, "canary": tested.example, **counts,
+            "largest_possible": privacy_bounds.gdp_epsilon_from_counts(perfect, delta, significance),
         }  # fmt: skip
     for name, bound in bounds.items():
         bound["assumes"] = "nothing of the mechanism" if name in IN_VERDICT else "Gaussian differential privacy"
@@ -211,7 +216,10 @@ def audit(
         }
         for row, found in enumerate(one_run.guess(scores, coins, *shares["one_model"]))
     ]
-    lower = max(bound["epsilon_lower"] for bound in bounds.values() if bound["in_verdict"])
+    lower, ceiling = (
+        max(bound[name] for bound in bounds.values() if bound["in_verdict"])
+        for name in ("epsilon_lower", "largest_possible")
+    )
     return {
         "delta": delta,
         "confidence": 1 - significance,
@@ -222,8 +230,9 @@ def audit(
         "per_model": per_model,
         "promised_epsilon": promised,
         "epsilon_lower": lower,
+        "largest_possible": ceiling,
         "violated": None if promised is None else lower > promised,
-        "verdict": verdict(promised, lower, 1 - significance),
+        "verdict": verdict(promised, lower, 1 - significance, ceiling),
     }
 
 
@@ -256,12 +265,25 @@ def add_jax_privacy(
             bound["jax_privacy"] = float(own[name](auditor, error, found["delta"], threshold_strategy=strategy))
 
 
-def verdict(promised: float | None, lower: float, confidence: float) -> str:
-    """The audit in one sentence; the promise is rounded up, the bound down."""
-    found = f"lower bound found {math.floor(lower * 100) / 100:.2f} at confidence {100 * confidence:g} %"
+def verdict(promised: float | None, lower: float, confidence: float, ceiling: float) -> str:
+    """The audit in one sentence; the promise is rounded up, bound and ceiling down.
+
+    Args:
+      promised: an epsilon, or None.
+      lower: the lower bound found.
+      confidence: at which it holds.
+      ceiling: the largest epsilon that so many models and canaries could have refuted.
+    """
+    most = f"{math.floor(ceiling * 100) / 100:.2f}"
+    found = (
+        f"lower bound found {math.floor(lower * 100) / 100:.2f} of at most {most} that so many models and canaries can "
+        f"show, at confidence {100 * confidence:g} %"
+    )
     if promised is None:
         return f"No epsilon promised, {found}."
     outcome = "the promise is refuted" if lower > promised else "the promise is not refuted"
+    if lower <= promised and ceiling <= promised:
+        outcome += ", and no attack could have refuted it here"
     return f"Epsilon promised {math.ceil(promised * 100) / 100:.2f}, {found}: {outcome}."
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-_WIDTH = 112  # a narrow terminal wraps, nothing is cut
+_WIDTH = 124  # a narrow terminal wraps, nothing is cut
 
 
 def print_audit_table(results: Mapping[str, Any], console: Console | None = None) -> None:
@@ -16,11 +16,12 @@ def print_audit_table(results: Mapping[str, Any], console: Console | None = None
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("bound", no_wrap=True)
     beside = ("jax-privacy",) if any("jax_privacy" in bound for bound in results["bounds"].values()) else ()
-    for title in ("epsilon at least", "confidence", "assumes", "in the verdict", *beside):
+    for title in ("epsilon at least", "could show", "confidence", "assumes", "in the verdict", *beside):
         table.add_column(title, justify="right", no_wrap=True)
     for name, bound in results["bounds"].items():
         table.add_row(
-            name, f"{bound['epsilon_lower']:.3f}", f"{100 * bound['confidence']:g} %", bound["assumes"],
+            name, *(f"{bound[key]:.3f}" for key in ("epsilon_lower", "largest_possible")),
+            f"{100 * bound['confidence']:g} %", bound["assumes"],
             "yes" if bound["in_verdict"] else "no", *(_peer(bound) for _ in beside),
         )  # fmt: skip
     console.print(table, soft_wrap=True)

@@ -15,6 +15,9 @@ from miajax.defenses.hamp import borrowed_scores
 from miajax.defenses.inversion import undo_reweighting
 from miajax.defenses.reweighting import logit_centroids, reweight_logits
 from miajax.errors import UserError
+from miajax.metrics.accuracy import share_by_model
+from miajax.metrics.paired import mean_rate
+from miajax.metrics.pooled import Figure
 from miajax.signals.scaled_logit import scaled_logit
 from miajax.studies.defenses.figures import Answered
 
@@ -159,10 +162,9 @@ def _median_seconds(work: Callable[[], jax.Array]) -> float:
     return float(np.median(spent))
 
 
-def accuracies(answered: Answered, others: Bool[np.ndarray, "models examples"]) -> tuple[float, float]:
+def accuracies(answered: Answered, others: Bool[np.ndarray, "models examples"]) -> tuple[Figure, Figure]:
     """Mean accuracy over models on members, and on ``others``, who were no members before the defence either."""
-    of_models = [
-        (answered.correct & side).sum(1)[answered.valid] / side.sum(1)[answered.valid]
-        for side in (answered.member, others)
-    ]
-    return float(of_models[0].mean()), float(of_models[1].mean())
+    inside, outside = (
+        mean_rate([share_by_model(answered.correct, side, answered.valid)]) for side in (answered.member, others)
+    )
+    return inside, outside

@@ -10,8 +10,9 @@ from jaxtyping import Bool, Float
 from miajax.attacks.lira import lira_scores, online_variant
 from miajax.attacks.options import AttackOptions
 from miajax.attacks.registry import ATTACKS, run_attacks
-from miajax.metrics.intervals import Spread, critical_value, crossed_spread, rate_interval
-from miajax.metrics.paired import Influence, influences, mean_difference
+from miajax.metrics.accuracy import share_by_model, share_correct
+from miajax.metrics.intervals import CONFIDENCE, Spread, critical_value, crossed_spread, rate_interval
+from miajax.metrics.paired import Influence, influences, mean_difference, mean_rate
 from miajax.metrics.summary import fpr_key, summarise
 from miajax.metrics.vulnerability import exposure_at_pooled_fpr, gaussian_vulnerability
 from miajax.signals.bundle import Signals
@@ -141,8 +142,35 @@ def _mean_over(
     return mean, crossed_spread(influence.sum(1), influence.sum(0), float(np.vdot(influence, influence)))
 
 
+def paired_aucs(
+    one: np.ndarray,
+    other: np.ndarray,
+    attacks: Attacks,
+    models: Bool[np.ndarray, " models"],
+    among: Bool[np.ndarray, " examples"],
+    confidence: float,
+) -> dict[str, Any] | None:
+    """``{auc, auc_ci, auc_ci_of_all}``: the AUC of some scores minus that of others, paired by model and example.
+
+    Args:
+      one, other: scores ``[M, N]`` of the same cells, higher = member.
+      attacks: whose members they are about.
+      models, among: the models and examples to judge.
+      confidence: of ``auc_ci_of_all``, wide enough for all rows of the comparison at once.
+
+    Returns:
+      None where nobody is left to judge.
+    """
+    rows, columns = np.flatnonzero(models), np.flatnonzero(among & attacks.survivors)
+    pair = _aucs(one, other, attacks.defended.member, rows, columns)
+    if pair is None:
+        return None
+    auc = mean_difference([pair])
+    return {"auc": auc.value, "auc_ci": auc.ci, "auc_ci_of_all": mean_difference([pair], confidence).ci}
+
+
 def change(
-    attacks: Attacks, before: Attacks, among: Bool[np.ndarray, " examples"]
+    attacks: Attacks, before: Attacks, among: Bool[np.ndarray, " examples"], confidence: float = CONFIDENCE
 ) -> dict[str, Any] | None:
     """Adaptive LiRA's AUC after minus before, on the same models and examples, so that the interval is a paired one.
 
@@ -150,32 +178,43 @@ def change(
       attacks: on the defended models.
       before: on the undefended ones.
       among: examples to judge.
+      confidence: see ``paired_aucs``.
 
     Returns:
-      ``{auc, auc_ci}``, or None where nobody is left to judge.
+      As ``paired_aucs``.
     """
-    rows = np.flatnonzero(attacks.valid & before.valid)
-    moved = _auc_change(attacks, before, among, rows, np.flatnonzero(among & attacks.survivors))
-    if moved is None:
-        return None
-    auc = mean_difference([moved])
-    return {"auc": auc.value, "auc_ci": auc.ci}
+    models = attacks.valid & before.valid
+    return paired_aucs(attacks.adaptive, before.adaptive, attacks, models, among, confidence)
 
 
 def _auc_change(
     attacks: Attacks, before: Attacks, among: np.ndarray, rows: np.ndarray, columns: np.ndarray
 ) -> tuple[Influence, Influence] | None:
     """Adaptive LiRA's AUC after and before on some examples, by its influences on the cells of ``rows x columns``."""
+    inside = among & attacks.survivors
+    return _aucs(attacks.adaptive, before.adaptive, attacks.defended.member, rows, columns, inside)
+
+
+def _aucs(
+    one: np.ndarray,
+    other: np.ndarray,
+    membership: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    inside: np.ndarray | None = None,
+) -> tuple[Influence, Influence] | None:
+    """Both scores' AUC on those cells of ``rows x columns`` that both score, examples outside ``inside`` left out."""
     cells = np.ix_(rows, columns)
-    member = attacks.defended.member[cells]
-    both = [each.adaptive[cells] for each in (attacks, before)]
-    known = ~np.isnan(both[0]) & ~np.isnan(both[1]) & (among & attacks.survivors)[columns]
+    member, both = membership[cells], [scores[cells] for scores in (one, other)]
+    known = ~np.isnan(both[0]) & ~np.isnan(both[1])
+    if inside is not None:
+        known &= inside[columns]
     if not ((known & member).any() and (known & ~member).any()):
         return None
-    after, ago = (
+    first, second = (
         influences(np.where(known, scores, np.nan), member, np.ones(len(rows), bool), FPRS[-1]).auc for scores in both
     )
-    return after, ago
+    return first, second
 
 
 def exposed(dropped: Attacks, control: Attacks, before: Attacks) -> dict[str, Any] | None:
@@ -211,24 +250,53 @@ def exposed(dropped: Attacks, control: Attacks, before: Attacks) -> dict[str, An
     return found
 
 
-def top_change(attacks: Attacks, before: Attacks, top: Bool[np.ndarray, " examples"]) -> dict[str, Any] | None:
-    """``{named, named_ci}`` of adaptive LiRA after minus before, on odd targets; None where nobody is left to judge."""
+def top_change(
+    attacks: Attacks, before: Attacks, top: Bool[np.ndarray, " examples"], confidence: float = CONFIDENCE
+) -> dict[str, Any] | None:
+    """``{named, named_ci, named_ci_of_all}`` of adaptive LiRA after minus before, on odd targets.
+
+    ``named_ci_of_all`` has the confidence that all rows of the comparison need to hold at once. None where nobody is
+    left to judge.
+    """
     odd = attacks.valid & before.valid & (np.arange(len(attacks.valid)) % 2 == 1)
     cells = np.ix_(odd, top & attacks.survivors)
     member = attacks.defended.member[cells]
     if not member.any():
         return None
-    found: dict[str, Any] = {"named": {}, "named_ci": {}}
+    found: dict[str, Any] = {"named": {}, "named_ci": {}, "named_ci_of_all": {}}
     for fpr in FPRS:
         after, ago = (each.hits(each.adaptive, fpr)[cells].astype(np.float64) for each in (attacks, before))
         mean, spread = _mean_over(after - ago, member)
-        reach = critical_value(spread.degrees_of_freedom) * spread.variance**0.5
-        found["named"][fpr_key(fpr)], found["named_ci"][fpr_key(fpr)] = mean, [mean - reach, mean + reach]
+        found["named"][fpr_key(fpr)] = mean
+        for name, level in (("named_ci", CONFIDENCE), ("named_ci_of_all", confidence)):
+            reach = critical_value(spread.degrees_of_freedom, level) * spread.variance**0.5
+            found[name][fpr_key(fpr)] = [mean - reach, mean + reach]
+    return found
+
+
+def accuracy_change(
+    attacks: Attacks, before: Attacks, others: Bool[np.ndarray, "models examples"]
+) -> dict[str, Any]:
+    """``{train, train_ci, test, test_ci}``: accuracy after minus before, paired by model and example.
+
+    Args:
+      attacks, before: on the defended and the undefended models.
+      others: cells that count as non-members, the undefended models' own on both sides.
+    """
+    models, found = attacks.valid & before.valid, {}
+    for name, side in (("train", attacks.defended.member), ("test", others)):
+        after, ago = (share_by_model(each.defended.correct, side, models) for each in (attacks, before))
+        figure = mean_difference([(after, ago)])
+        found[name], found[f"{name}_ci"] = figure.value, figure.ci
     return found
 
 
 def row_figures(
-    attacks: Attacks, before: Attacks, top: Bool[np.ndarray, " examples"], flagged: Bool[np.ndarray, " examples"] | None
+    attacks: Attacks,
+    before: Attacks,
+    top: Bool[np.ndarray, " examples"],
+    flagged: Bool[np.ndarray, " examples"] | None,
+    comparisons: int = 1,
 ) -> dict[str, Any]:
     """The attacks' part of a row of ``results.json``.
 
@@ -237,8 +305,13 @@ def row_figures(
       before: on the undefended ones.
       top: the examples that were most vulnerable before.
       flagged: those that an example-specific defence protects, or None.
+      comparisons: rows that are held against the undefended models; intervals ``of_all`` count them (Bonferroni).
     """
-    everybody = np.ones(len(top), bool)
+    everybody, wide = np.ones(len(top), bool), 1 - (1 - CONFIDENCE) / max(1, comparisons)
+
+    def minus(one: np.ndarray, other: np.ndarray, models: np.ndarray = attacks.valid) -> dict[str, Any] | None:
+        return paired_aucs(one, other, attacks, models, everybody, wide)
+
     threshold = attacks.figures(attacks.threshold, everybody)
     gap = attacks.figures(attacks.gap, everybody)
     assert threshold is not None and gap is not None, "some example survives every defence"
@@ -250,6 +323,8 @@ def row_figures(
         "threshold_advantage_ci": threshold["advantage_ci"],
         "gap_accuracy": (1.0 + gap["advantage"]) / 2.0,
         "gap_accuracy_ci": [(1.0 + end) / 2.0 for end in gap["advantage_ci"]],
+        "threshold_change": minus(attacks.threshold, before.threshold, attacks.valid & before.valid),
+        "accuracy_change": accuracy_change(attacks, before, ~before.defended.member),
     }
     for name, scores in (("lira_naive", attacks.naive), ("lira_adaptive", attacks.adaptive)):
         row[name] = {
@@ -258,8 +333,10 @@ def row_figures(
         }
     row["lira_carried"] = attacks.figures(attacks.carried, everybody) or {}
     row["lira_adaptive"] |= {
-        "change": change(attacks, before, everybody),
-        "top_1pct_change": top_change(attacks, before, top),
+        "change": change(attacks, before, everybody, wide),
+        "top_1pct_change": top_change(attacks, before, top, wide),
+        "over_naive": minus(attacks.adaptive, attacks.naive),
+        "over_threshold": minus(attacks.adaptive, attacks.threshold),
         "now_most_vulnerable": attacks.top_figures(attacks.adaptive, own),
         "now_most_vulnerable_before": before.top_figures(before.adaptive, own),
     }
@@ -268,13 +345,15 @@ def row_figures(
             "num_flagged": int(flagged.sum()),
             "lira_adaptive": attacks.figures(attacks.adaptive, ~flagged),
             "change": change(attacks, before, ~flagged),
-            "test_accuracy": _accuracy(attacks, attacks.defended, ~flagged),
-            "test_accuracy_before": _accuracy(attacks, attacks.original, ~flagged),
+            **_accuracy(attacks, attacks.defended, ~flagged, "test_accuracy"),
+            **_accuracy(attacks, attacks.original, ~flagged, "test_accuracy_before"),
         }
         row["flagged"] = {"change": change(attacks, before, flagged)}
     return row
 
 
-def _accuracy(attacks: Attacks, answered: Answered, among: np.ndarray) -> float:
+def _accuracy(attacks: Attacks, answered: Answered, among: np.ndarray, name: str) -> dict[str, Any]:
     """Accuracy on those of some examples that were no members before the defence, all models together."""
-    return float(answered.correct[~attacks.original.member & attacks.valid[:, None] & among].mean())
+    counted = ~attacks.original.member & attacks.valid[:, None] & among
+    figure = mean_rate([share_correct(answered.correct, counted)])
+    return {name: figure.value, f"{name}_ci": figure.ci}

@@ -39,9 +39,8 @@ def trade_off_figure(results: Json) -> "Figure":
     """Returns accuracy against what adaptive LiRA gets from the most vulnerable 1 %, a numbered point a defence."""
     figure, axes = blank_axes((9.2, 4.6))
     axes.set_position((0.07, 0.115, 0.5, 0.86))
-    left, right = min(row["test_accuracy"] for row in results["rows"]), max(
-        row["test_accuracy"] for row in results["rows"]
-    )
+    ends = [end for row in results["rows"] for end in row["test_accuracy_ci"]]
+    left, right = min(ends), max(ends)
     step = min(0.043, 0.95 / len(results["rows"]))
     for number, row in enumerate(results["rows"], 1):
         figures, same = most_vulnerable(row)
@@ -53,6 +52,8 @@ def trade_off_figure(results: Json) -> "Figure":
             continue
         x = 100 * row["test_accuracy"]
         axes.plot([x, x], [100 * end for end in interval], color=colour, linewidth=0.8, alpha=0.5)
+        across = [100 * end for end in row["test_accuracy_ci"]]
+        axes.plot(across, [100 * value] * 2, color=colour, linewidth=0.8, alpha=0.5)
         axes.plot(
             [x], [100 * value], marker, color=colour, markersize=10, markerfacecolor=colour if same else "white",
             markeredgewidth=1.2, linestyle="none",

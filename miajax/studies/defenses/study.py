@@ -6,9 +6,9 @@ in a subfolder named like it; what changes answers alone takes the answers of su
 
     <name>/                    a run folder for each campaign, resumable
     results.json               the head of every study and
-        rows[{defense, title, stage, train_accuracy, test_accuracy, runtime_s, overhead_s, threshold_auc,
-              threshold_advantage, gap_accuracy, lira_naive{}, lira_carried{}, lira_adaptive{}, unflagged{}, privacy,
-              recovered, published}]
+        rows[{defense, title, stage, train_accuracy, test_accuracy, accuracy_change{}, runtime_s, overhead_s,
+              threshold_auc, threshold_advantage, threshold_change{}, gap_accuracy, lira_naive{}, lira_carried{},
+              lira_adaptive{}, unflagged{}, privacy, recovered, published}]; most figures with their _ci
         lira, not_run{defense: reason}, flagged{metric, share, weight}, onion{}
     report.html, trade_off.png
 
@@ -32,6 +32,7 @@ from miajax.campaign.run import Campaign, run_campaign, training_seconds
 from miajax.defenses import treatment as treatments
 from miajax.defenses.selection import most_outlying, relabelled
 from miajax.errors import UserError
+from miajax.metrics.accuracy import interval_over_models
 from miajax.models.model import Model
 from miajax.models.registry import MODELS, build_model
 from miajax.runs.atomic import atomic_file, write_text
@@ -153,6 +154,7 @@ class _Study:
         results: dict[str, Any] = {
             **head,
             **blind,
+            "made": common.made_by(list(self.campaigns.values())),
             "rows": rows,
             "not_run": not_run,
             "lira": self._before.lira,
@@ -227,10 +229,10 @@ class _Study:
                 assert labels is not None
                 answered = dataclasses.replace(answered, known=asked_about(base, labels))
         train, test = accuracies(answered, ~self.campaigns["original"].member)
-        official = base.official_test_accuracy
+        official = None if defense.stage == "answers" else base.official_test_accuracy
         with self.called.timed("attack"):
             attacks = self._before if defense.name == "original" else self._attacked(answered, defense)
-            figures = row_figures(attacks, self._before, self._top, flagged)
+            figures = row_figures(attacks, self._before, self._top, flagged, len(self.options.wanted()) - 1)
         if defense.treatment == "drop":
             self._dropped[defense.control] = attacks
         return {
@@ -240,10 +242,12 @@ class _Study:
             "specific": defense.specific,
             "control": defense.control,
             "num_valid": int(answered.valid.sum()),
-            "train_accuracy": train,
-            "test_accuracy": test,
-            "official_test_accuracy": None if official is None or defense.stage == "answers"
-            else float(np.nanmean(official[base.valid])),
+            "train_accuracy": train.value,
+            "train_accuracy_ci": train.ci,
+            "test_accuracy": test.value,
+            "test_accuracy_ci": test.ci,
+            "official_test_accuracy": None if official is None else float(np.nanmean(official[base.valid])),
+            "official_test_accuracy_ci": None if official is None else interval_over_models(official[base.valid]),
             "runtime_s": training_seconds(base.folder, len(base.valid)),
             "overhead_s": overhead,
             "recovered": undone,

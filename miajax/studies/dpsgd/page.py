@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from miajax.metrics.claims import against
 from miajax.report import numbers, plots, provenance
 from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.numbers import Estimate
@@ -76,32 +77,48 @@ def _strictest(results: Json) -> Json:
 
 
 def _sentence(results: Json) -> str:
-    """What the smallest budget costs in accuracy."""
+    """What the smallest budget costs in accuracy, against the same recipe where there is one to compare with."""
     point, plain = _strictest(results), results["non_private"]
-    cost = plain["test_accuracy"] - point["test_accuracy"]
-    return (
-        f"At epsilon {budget_name(point)}, accuracy on non-members is {numbers.percent(point['test_accuracy'])}: "
-        f"{numbers.points(cost)} below the {numbers.percent(plain['test_accuracy'])} without privacy."
+    begin = f"At epsilon {budget_name(point)}, accuracy on non-members is {numbers.percent(point['test_accuracy'])}"
+    if plain["same_recipe"]:
+        return f"{begin}, {_lost(point['accuracy_lost']['to_non_private'])} the same recipe without privacy."
+    clipped = point["accuracy_lost"]["to_clipped"]
+    beside = (
+        f"models without privacy have {numbers.percent(plain['test_accuracy'])}, but by another recipe, so that the "
+        "difference is not privacy's alone"
     )
+    if clipped is None:
+        return f"{begin}; {beside}."
+    return f"{begin}, {_lost(clipped)} the same recipe clipped and without noise; {beside}."
 
 
-def _at_chance(point: Json) -> bool | None:
-    """Whether chance lies within the interval of what LiRA finds."""
-    ends = point["lira_tpr_at_fpr_ci"].get(FPR)
-    return None if ends is None else ends[0] <= float(FPR)
+def _lost(lost: Json) -> str:
+    """``21.3 points [20.1, 22.5] below``."""
+    standing = against(lost["ci"], 0.0)
+    if standing == "below":
+        return f"{numbers.points(-lost['value'], [-end for end in reversed(lost['ci'])])} above"
+    points = numbers.points(lost["value"], lost["ci"])
+    return f"{points} below" if standing == "above" else f"not measurably different ({points}) from"
 
 
 def _finding(results: Json) -> str:
+    """Under which budgets LiRA is shown to find more than chance, and what would go unseen under the others."""
     private = [point for point in results["points"] if point["epsilon"] is not None]
-    chance = [point for point in private if _at_chance(point)]
+    tried = [point for point in private if point["above_chance"] is not None]
     if not private:
         return "No budget adds noise: nothing is promised"
-    if not chance:
-        return "LiRA finds more than chance under every budget"
-    if len(chance) == len(private):
-        return "Under every budget with noise LiRA finds no more members than chance does"
-    largest = max(chance, key=lambda point: point["epsilon_target"])
-    return f"LiRA finds no more than chance under epsilon {budget_name(largest)}, and more under some budgets"
+    if not tried:
+        return "Too few models for LiRA: what it finds was not measured"
+    quiet = [point for point in tried if not point["above_chance"]]
+    if not quiet:
+        return "Under every budget with noise LiRA finds measurably more members than chance, by AUC or TPR"
+    most = max(point["auc_ci"][1] for point in quiet)
+    unseen = f"an AUC of up to {most:.3f} would go unseen"
+    if len(quiet) == len(tried):
+        return f"Under no budget with noise does LiRA find measurably more than chance; {unseen}"
+    loud = ", ".join(budget_name(point) for point in tried if point["above_chance"])
+    named = ", ".join(budget_name(point) for point in quiet)
+    return f"LiRA finds measurably more than chance under epsilon {loud}; under {named} not, where {unseen}"
 
 
 def _banners(results: Json) -> list[str]:
@@ -145,11 +162,12 @@ def _cost(results: Json) -> str:
     point = _strictest(results)
     found = point["lira_tpr_at_fpr"].get(FPR)
     plain = results["non_private"]["lira_tpr_at_fpr"].get(FPR)
-    if not found or not plain:
+    if found is None or plain is None:
         return "Accuracy, attack and guarantee of every budget"
     return (
-        f"LiRA finds {numbers.percent(plain)} of members without privacy and {numbers.percent(found)} at epsilon "
-        f"{budget_name(point)}, at {numbers.level(float(FPR))} FPR"
+        f"LiRA finds {numbers.percent(plain)} of members without privacy"
+        f"{'' if results['non_private']['same_recipe'] else ' (another recipe)'} and {numbers.percent(found)} at "
+        f"epsilon {budget_name(point)}, at {numbers.level(float(FPR))} FPR"
     )
 
 
@@ -195,6 +213,12 @@ def _valid(results: Json) -> Sequence[str]:
     return [name for name in facts if facts[name]["in_verdict"]]
 
 
+def _ceiling(results: Json) -> float:
+    """The largest epsilon that any bound of the verdict could show."""
+    points = [results["non_private"], *results["points"]]
+    return max((most for point in points for most in point["largest_possible"].values()), default=0.0)
+
+
 def _best(results: Json, point: Json) -> float:
     return max((point["epsilon_lower"][name] or 0.0 for name in _valid(results)), default=0.0)
 
@@ -206,22 +230,23 @@ def _bounds(results: Json) -> Section:
         [name, *(numbers.estimate(point["epsilon_lower"][bound], reason=_NO_COINS, decimals=2) for bound in names)]
         for name, point in [("no privacy", results["non_private"]), *((budget_name(p), p) for p in results["points"])]
     ]
-    detail = results["non_private"]["epsilon_lower_detail"]
-    most = detail.get("largest_possible")
     rests = [
         f"{BOUND_NAMES[name][:1].upper()}{BOUND_NAMES[name][1:]}: {facts['rests_on'].removeprefix('heuristic: ')}."
         for name, facts in results["bounds"].items()
     ]
+    most = _ceiling(results)
     told = (
-        f"So many models can refute at most epsilon {most:.2f} by one record, even by an attack that is always right: "
-        "a lower bound far below the guarantee does not say that the guarantee is loose." if most else ""
+        f"So many models and records can show at most epsilon {most:.2f}, even to an attack that is always right: a "
+        "lower bound far below the guarantee does not say that the guarantee is loose." if most else ""
     )
     private = [point for point in results["points"] if point["epsilon"] is not None]
     below = not any(point["refuted_by"] for point in private)
-    finding = (
-        "No lower bound refutes its guarantee" if private and below
-        else "Some guarantee is refuted" if private else "Nothing is promised, so nothing is refuted"
-    )  # fmt: skip
+    beyond = sum(point["epsilon"] >= most for point in private)
+    finding = "Some guarantee is refuted" if private else "Nothing is promised, so nothing is refuted"
+    if private and below:
+        finding = f"No guarantee is refuted, of those below epsilon {most:.2f} that could be here"
+        if beyond == len(private):
+            finding = f"No guarantee could be refuted here: so many models show at most epsilon {most:.2f}"
     level = (
         f"Where it is valid, a bound lies above the truth with probability {results['significance']:g} at most. A "
         "guarantee is refuted only by bounds that assume nothing of the mechanism, at that probability for all "

@@ -1,7 +1,6 @@
 """One point of the study of private training: utility, what LiRA finds, and how far it refutes epsilon."""
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -14,13 +13,16 @@ from miajax.attacks.registry import run_attacks, why_not
 from miajax.campaign.run import Campaign
 from miajax.metrics import one_run, privacy_bounds
 from miajax.metrics.accuracy import share_correct
-from miajax.metrics.paired import mean_rate
+from miajax.metrics.claims import against, chance_of_tpr
+from miajax.metrics.intervals import CONFIDENCE
+from miajax.metrics.paired import difference_over_models, influences, mean_rate
 from miajax.metrics.summary import summarise
 from miajax.signals.bundle import Signals
 from miajax.training.dp import accounting
 from miajax.training.dp.mechanism import Mechanism, finite_or_none
 
 ATTACK = "lira_online"
+FPR = 1e-3  # at which LiRA is held against chance
 _POOLED_FPRS = (1e-3, 1e-2, 1e-1)  # where thresholds are placed, on models that are not measured
 _CANARIES = 100  # records guessed in every model by the one-run bounds: the more, the more delta costs
 
@@ -114,7 +116,7 @@ def measured(
     inside, outside = models.member & known, ~models.member & known
     test = mean_rate([share_correct(models.correct, outside)])
     train = mean_rate([share_correct(models.correct, inside)])
-    found, notes = _attacked(models)
+    found, notes = _attacked(models, max(1, budgets))
     evidence = gathered(models, delta, significance)
     point = {
         "epsilon_target": None if target is None else finite_or_none(target),
@@ -127,6 +129,7 @@ def measured(
         **found,
         "epsilon_lower": lower_bounds(evidence, delta, significance),
         "epsilon_lower_detail": _detail(evidence, delta, significance),
+        "largest_possible": largest_possible(evidence, delta, significance),
         "refuted_by": [],
     }
     if mechanism is not None and point["epsilon"] is not None:
@@ -135,6 +138,13 @@ def measured(
             promise = accounting.replacing(*promise)  # models with and without a record differ in another one too
         point["refuted_by"] = refuting(evidence, *promise, significance / budgets)
     return point, notes
+
+
+def accuracy_lost(models: Models, others: Models) -> dict[str, Any]:
+    """``{value, ci}``: accuracy on non-members of other models minus that of these, whose splits are others' own."""
+    sides = [share_correct(each.correct, ~each.member & each.valid[:, None]) for each in (others, models)]
+    figure = difference_over_models(*sides)
+    return {"value": figure.value, "ci": figure.ci}
 
 
 def _guarantee(mechanism: Mechanism | None, models: Models, delta: float) -> dict[str, Any]:
@@ -154,15 +164,19 @@ def _guarantee(mechanism: Mechanism | None, models: Models, delta: float) -> dic
     }
 
 
-def _attacked(models: Models) -> tuple[dict[str, Any], list[str]]:
-    """What LiRA finds, every model a target."""
+def _attacked(models: Models, budgets: int) -> tuple[dict[str, Any], list[str]]:
+    """What LiRA finds, every model a target; ``above_chance`` by intervals that count both figures of all budgets."""
     signals = Signals(scaled_logit=models.signals, correct=models.correct, labels=models.labels)
     if reason := why_not(ATTACK, signals, models.member, models.valid):
-        nothing = dict.fromkeys(("auc", "auc_ci"))
+        nothing = dict.fromkeys(("auc", "auc_ci", "above_chance"))
         return {**nothing, "lira_tpr_at_fpr": {}, "lira_tpr_at_fpr_ci": {}}, [f"{ATTACK} was not run: it {reason}."]
     scores = run_attacks((ATTACK,), signals, models.member, models.valid, AttackOptions())[ATTACK][0]
     entry, notes = summarise(scores, models.member, models.valid, each_target=False)
+    found = influences(np.asarray(scores), models.member, models.valid, FPR)
+    level = 1 - (1 - CONFIDENCE) / (2 * budgets)
+    held = [(found.auc, 0.5), *([] if found.tpr is None else [(found.tpr, chance_of_tpr(FPR))])]
     return {
+        "above_chance": any(against(mean_rate([one], level).ci, chance) == "above" for one, chance in held),
         "auc": entry["auc"],
         "auc_ci": entry["auc_ci"],
         "lira_tpr_at_fpr": entry["tpr_at_fpr"],
@@ -209,6 +223,17 @@ def lower_bounds(evidence: Evidence | None, delta: float, significance: float) -
     }
 
 
+def largest_possible(evidence: Evidence | None, delta: float, significance: float) -> dict[str, float]:
+    """What each bound of the verdict could show with so many models and records, if every call were right."""
+    if evidence is None:
+        return {}
+    perfect = privacy_bounds.perfect(evidence.single.counts)
+    found = {"clopper_pearson": privacy_bounds.epsilon_from_counts(perfect, delta, significance)}
+    if evidence.guesses is not None:
+        found["one_run"] = one_run.ceiling(evidence.guesses.canaries, delta, significance)
+    return found
+
+
 def refuting(evidence: Evidence | None, epsilon: float, delta: float, significance: float) -> list[str]:
     """The bounds that refute (epsilon, delta).
 
@@ -229,7 +254,7 @@ def _detail(evidence: Evidence | None, delta: float, significance: float) -> dic
     """What the bounds on one record rest on."""
     if evidence is None:
         return {}
-    single = evidence.single
+    single, ceilings = evidence.single, largest_possible(evidence, delta, significance)
     return {
         "example": single.example,
         "threshold": single.threshold,
@@ -237,7 +262,7 @@ def _detail(evidence: Evidence | None, delta: float, significance: float) -> dic
         "members": single.counts.members,
         "false_positives": int(single.counts.false_positives[0]),
         "non_members": single.counts.non_members,
-        "largest_possible": _largest(single.counts, delta, significance),
+        "largest_possible": ceilings["clopper_pearson"],
     }
 
 
@@ -267,9 +292,3 @@ def _pooled(
     thresholds = np.quantile(there, [1 - fpr for fpr in _POOLED_FPRS]) if len(there) else np.zeros(0)
     return privacy_bounds.pooled_counts(scores[measuring], models.member[measuring], thresholds)
 
-
-def _largest(counts: privacy_bounds.Counts, delta: float, significance: float) -> float:
-    """The bound that these numbers of models would give if every guess were right."""
-    perfect = privacy_bounds.Counts(np.array([counts.members]), counts.members, np.array([0]), counts.non_members)
-    bound = privacy_bounds.epsilon_from_counts(perfect, delta, significance)
-    return bound if math.isfinite(bound) else 0.0

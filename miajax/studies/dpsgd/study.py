@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from miajax.campaign.config import CampaignConfig, Setup, plain
+from miajax.campaign.made import versions
 from miajax.campaign.presets import preset
 from miajax.campaign.privacy import PrivacyFlags
 from miajax.campaign.progress import Reporter, Silent
@@ -15,7 +16,7 @@ from miajax.campaign.stored import stored_study
 from miajax.errors import UserError
 from miajax.runs.atomic import atomic_file, write_json, write_text
 from miajax.studies import common
-from miajax.studies.dpsgd.points import BOUNDS, HEURISTICS, IN_VERDICT, Models, measured
+from miajax.studies.dpsgd.points import BOUNDS, HEURISTICS, IN_VERDICT, Models, accuracy_lost, measured
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import StudyResult
 from miajax.training.dp import accounting
@@ -170,14 +171,21 @@ def _points(
     delta, turns = mechanisms[0].delta, len(mechanisms)
     budgets = sum(math.isfinite(mechanism.epsilon(mechanism.steps)) for mechanism in mechanisms)
     points, about = [], {}
+    plain_models, clipped = Models.of(non_private), None
+    if math.inf in options.epsilons:
+        clipped = Models.of(private, options.epsilons.index(math.inf), turns)
     for place, (epsilon, mechanism) in enumerate(zip(options.epsilons, mechanisms, strict=True)):
-        point, notes = measured(
-            Models.of(private, place, turns), mechanism, epsilon, delta, options.significance, budgets
-        )
+        models = Models.of(private, place, turns)
+        point, notes = measured(models, mechanism, epsilon, delta, options.significance, budgets)
+        point["accuracy_lost"] = {
+            "to_non_private": accuracy_lost(models, plain_models),
+            "to_clipped": None if clipped is None or math.isinf(epsilon) else accuracy_lost(models, clipped),
+        }
         points.append(point)
         for note in notes:
             about.setdefault(note, []).append(f"epsilon {label(epsilon)}")
-    without, notes = measured(Models.of(non_private), None, None, delta, options.significance)
+    without, notes = measured(plain_models, None, None, delta, options.significance)
+    without["same_recipe"] = non_private.setup.config.recipe == private.setup.config.recipe
     for note in notes:
         about.setdefault(note, []).append("no privacy")
     return points, without, [f"{', '.join(where)}: {note}" for note, where in about.items()]
@@ -206,7 +214,8 @@ def _head(private: Campaign, non_private: Campaign) -> dict[str, Any]:
         "timing": {},
         "plan": dataclasses.asdict(private.plan),
         "device": private.folder.manifest["device"],
-        "versions": common.versions(),
+        "versions": versions(),
+        "made": common.made_by([private, non_private]),
     }
 
 

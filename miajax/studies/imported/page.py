@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from miajax.report import attack_table, numbers, plots, provenance
+from miajax.report import attack_table, claims, numbers, plots, provenance
 from miajax.report.attack_faces import face
-from miajax.report.page import Block, Code, Column, Columns, Details, Figure, Page, Points, Section, Table
+from miajax.report.page import Block, Code, Column, Columns, Details, Figure, Page, Points, Prose, Section, Table
 
 _DRAWN = (
     "lira_online", "lira_offline", "rmia_online", "base_online", "bavaria_t", "attack_r", "global_threshold", "gap",
@@ -28,7 +28,7 @@ def render_imported_report(
     return Page(
         kicker="Membership-inference audit of imported signals",
         title=f"What the signals of {models} give away",
-        subtitle=_finding(results) + ".",
+        subtitle=claims.lead_sentence(results["strongest"]),
         facts=[
             ("Source", str(results["dataset"])),
             ("Models", numbers.count(results["num_valid"])),
@@ -39,13 +39,6 @@ def render_imported_report(
         sections=[_attacks(results, rocs), _limits(results), _run(results, command)],
         footer="Made by miajax.",
     ).html()
-
-
-def _finding(results: Mapping[str, Any]) -> str:
-    attacks = [attack_table.pooled(name, results, results["num_non_members"]) for name in results["attacks"]]
-    known = [(each.scalar("auc"), each.attack) for each in attacks]
-    best, name = max(known, key=lambda pair: pair[0].value if pair[0].value is not None else -1.0)
-    return f"The highest AUC is that of {face(name).inline}, {best}; chance is 0.5"
 
 
 def _attacks(results: Mapping[str, Any], rocs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Section:
@@ -60,11 +53,14 @@ def _attacks(results: Mapping[str, Any], rocs: Mapping[str, tuple[np.ndarray, np
     if curves:
         figure = plots.roc_figure(curves, resolvable_fpr=1 / others, inches=(5.4, 4.6))
         picture = Figure(
-            plots.figure_to_data_uri(figure), f"ROC curves with logarithmic axes. {_finding(results)}.",
+            plots.figure_to_data_uri(figure),
+            f"ROC curves with logarithmic axes. {claims.lead_sentence(results['strongest'])}",
             "Members named against false alarms, both axes logarithmic.", "ROC",
         )
         blocks.append(Columns([picture]))
-    return Section("Attacks", _finding(results), blocks)
+    told = [claims.equals_sentence(results["strongest"]), claims.lead_rule(results["strongest"])]
+    blocks.append(Prose([sentence for sentence in told if sentence]))
+    return Section("Attacks", claims.lead_finding(results["strongest"]), blocks)
 
 
 def _limits(results: Mapping[str, Any]) -> Section:

@@ -10,7 +10,10 @@ import numpy as np
 
 from miajax.attacks.options import AttackOptions
 from miajax.attacks.registry import ATTACKS, run_attacks, why_not
+from miajax.campaign.made import versions
 from miajax.errors import UserError
+from miajax.metrics.accuracy import share_correct
+from miajax.metrics.claims import strongest
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import summarise
 from miajax.metrics.vulnerability import empirical_auc, exposure_at_pooled_fpr
@@ -93,9 +96,10 @@ def run_imported(
         **_accuracies(signals, found.member, valid),
         "attacks": figures,
         "attacks_not_run": skipped,
+        "strongest": strongest(scores, found.member, valid),
         "num_non_members": int((~found.member)[valid].sum()),
         "timing": {},
-        "versions": common.versions(),
+        "versions": versions(),
         "failed_models": [int(i) for i in np.flatnonzero(~valid)],
         "notes": [*notes, *common.attack_notes({}, {n: run[1] for n, run in runs.items()}), *remarks],
     }
@@ -126,13 +130,12 @@ def signals_of(found: ImportedSignals) -> tuple[Signals, np.ndarray]:
     return Signals(phi, correct, labels, logits), valid  # type: ignore[arg-type]
 
 
-def _accuracies(signals: Signals, member: np.ndarray, valid: np.ndarray) -> dict[str, float | None]:
+def _accuracies(signals: Signals, member: np.ndarray, valid: np.ndarray) -> dict[str, Any]:
     if signals.correct is None:
-        return {"train_accuracy": None, "test_accuracy": None, "generalization_gap": None}
-    correct, member = np.asarray(signals.correct)[valid], member[valid]
-    train = float((correct & member).sum() / member.sum())
-    test = float((correct & ~member).sum() / (~member).sum())
-    return {"train_accuracy": train, "test_accuracy": test, "generalization_gap": train - test}
+        nothing = ("train_accuracy", "test_accuracy", "generalization_gap")
+        return dict.fromkeys([*nothing, *(f"{name}_ci" for name in nothing)])
+    right, known = np.asarray(signals.correct), valid[:, None]
+    return common.accuracy_figures(*(share_correct(right, side & known) for side in (member, ~member)))
 
 
 def _write(

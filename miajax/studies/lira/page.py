@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup
 
-from miajax.report import numbers, palette, plots, privacy_words, provenance
+from miajax.report import claims, numbers, palette, plots, privacy_words, provenance
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import attack_table
 from miajax.report.blind_words import blind_banners, blind_sections
@@ -38,7 +38,7 @@ def render_lira_report(inputs: LiraReportInputs) -> str:
         kicker="Membership-inference audit",
         title=f"What {numbers.counted(evidence.num_models, 'model')} give away about their training data"
         if evidence.num_models != 1 else "What 1 model gives away about its training data",
-        subtitle=lira_words.rate_sentence(evidence.main_standing, evidence.pooled_non_members),
+        subtitle=lira_threat.headline(evidence),
         facts=_facts(evidence, fingerprint),
         banners=_banners(evidence),
         sections=[
@@ -73,7 +73,7 @@ def _facts(evidence: Evidence, fingerprint: str) -> list[tuple[str, str]]:
         ("Model", str(results.get("model") or "")),
         ("Shadow models", models if asked == evidence.num_models else f"{models} of {numbers.count(asked)}"),
         ("Examples", numbers.count(len(evidence.inputs.labels))),
-        ("Main attack", face(evidence.inputs.main_attack).inline),
+        ("Strongest attack", face(evidence.inputs.main_attack).inline),
         ("Fingerprint", fingerprint[:_SHORT]),
     ]
     return [(name, value) for name, value in facts if value]
@@ -96,15 +96,20 @@ def _banners(evidence: Evidence) -> list[str | Markup]:
 
 
 def _summary(evidence: Evidence) -> Section:
-    main, baseline = evidence.main_standing, evidence.baseline_standing
-    finding = lira_words.low_rate_finding(main, baseline)
-    low_rates = [lira_words.baseline_sentence(baseline), lira_words.auc_sentence(evidence.main)]
+    low_rates = [
+        lira_threat.headline(evidence), claims.equals_sentence(evidence.lead),
+        lira_words.baseline_sentence(evidence.baseline_standing), lira_words.auc_sentence(evidence.main),
+    ]  # fmt: skip
     overfitting = [
-        lira_words.beyond_gap_sentence(evidence.main, evidence.figures("gap")),
-        "All of this is a lower bound on leakage, not a proof of safety.",
+        claims.beyond_sentence(
+            evidence.lead, "gap", evidence.main.scalar("auc"), evidence.figures("gap").scalar("auc"),
+            "An attacker who only sees whether a prediction is right",
+        ),
+        claims.LOWER_BOUND,
     ]
     paragraphs = [" ".join(sentence for sentence in part if sentence) for part in (low_rates, overfitting)]
-    return Section("Summary", finding, [_cards(evidence), Prose(paragraphs)])
+    blocks = [_cards(evidence), Prose(paragraphs), *lira_threat.ranking_blocks(evidence)]
+    return Section("Summary", claims.lead_finding(evidence.lead), blocks)
 
 
 def _cards(evidence: Evidence) -> Cards:
@@ -119,13 +124,15 @@ def _cards(evidence: Evidence) -> Cards:
                     f"Members found by {standing.label} at {numbers.level(standing.fpr)} FPR",
                     numbers.percent(standing.rate),
                     numbers.percent_interval(standing.tpr.interval),
-                    f"{numbers.times(standing.ratio)} chance",
+                    numbers.times(standing.ratio, "chance"),
                 )
             )
     train, test = evidence.accuracy
     if train is not None and test is not None:
         detail = f"right on {numbers.percent(train)} of members, {numbers.percent(test)} of others"
-        cards.append(Card("Generalisation gap", numbers.points(train - test), "", detail))
+        interval = evidence.gap.interval
+        ends = "" if interval is None else f"{numbers.points(interval[0])} to {numbers.points(interval[1])}"
+        cards.append(Card("Generalisation gap", numbers.points(train - test), ends, detail))
     return Cards(cards)
 
 
@@ -149,7 +156,7 @@ def _attacks(evidence: Evidence) -> Section:
     ]
     return Section(
         "Attacks",
-        lira_words.ranking_finding(evidence.attacks, evidence.fpr),
+        lira_words.spread_of_attacks(evidence.attacks, evidence.fpr),
         [table, Columns([*_roc(evidence), Prose([paragraph for paragraph in text if paragraph])])],
         [_ZERO_FALSE_ALARMS, _POOLED] if several else [_ZERO_FALSE_ALARMS],
     )
@@ -158,7 +165,7 @@ def _attacks(evidence: Evidence) -> Section:
 def _roc(evidence: Evidence) -> list[Figure]:
     if not evidence.inputs.rocs:
         return []
-    meaning = lira_words.rate_sentence(evidence.main_standing, evidence.pooled_non_members)
+    meaning = lira_threat.headline(evidence)
     return [
         Figure(
             plots.figure_to_data_uri(_roc_figure(evidence)),
@@ -219,7 +226,7 @@ def _overfitting(evidence: Evidence) -> Section:
     train, test = inputs.train_accuracies[inputs.valid], inputs.test_accuracies[inputs.valid]
     figure = plots.gap_figure(train, test)
     subject = "The target is" if len(evidence.targets) == 1 else "The models are"
-    finding = lira_words.gap_finding(*evidence.accuracy, subject=subject)
+    finding = lira_words.gap_finding(*evidence.accuracy, evidence.gap, subject=subject)
     official = numbers.finite(inputs.results.get("official_test_accuracy"))
     text = [
         "A model that fits its members better than the rest overfits, and that alone gives some of them away.",

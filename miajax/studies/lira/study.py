@@ -12,7 +12,7 @@ from miajax.attacks.options import AttackOptions, LiraMode
 from miajax.attacks.registry import why_not
 from miajax.campaign.config import Setup
 from miajax.campaign.progress import Reporter, Silent
-from miajax.campaign.run import Campaign, run_campaign
+from miajax.campaign.run import Campaign, run_campaign, training_seconds
 from miajax.errors import UserError
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.runs.tables import write_table
@@ -73,6 +73,7 @@ def run_lira(
 
     with called.timed("attack"):
         scores, figures, skipped, notes = _attack(campaign, options)
+        strongest = common.strongest_attack(campaign, scores, None if options.target is None else [options.target])
     with called.timed("blind"):
         blind = common.blind_checks(campaign)
     results = {
@@ -80,11 +81,12 @@ def run_lira(
         "lira_mode": options.lira_mode,
         "attacks": figures,
         "attacks_not_run": skipped,
+        "strongest": strongest,
         **blind,
         "notes": [*common.campaign_notes(campaign), *notes],
     }
     results["published"] = beside_published(setup, results)
-    seconds = campaign.timing.train_s / campaign.trained if campaign.trained else None
+    seconds = training_seconds(campaign.folder, len(campaign.valid))
     results["notes"] += published_notes(results["published"], results, seconds)
     with called.reporting(path, results, [campaign.timing]):
         common.store_scores(path, scores)
@@ -128,7 +130,7 @@ def _write_report(
         scores,
         rocs,
         exposed,
-        main_attack=next(name for name in ("lira_online", "lira_offline", "global_threshold") if name in scores),
+        main_attack="global_threshold" if results["strongest"] is None else results["strongest"]["attack"],
         show_records=options.show_records,
         command=command,
     )

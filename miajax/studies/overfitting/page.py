@@ -14,6 +14,7 @@ from miajax.studies.overfitting.words import (
     RULES,
     growth_finding,
     growth_sentence,
+    loss_sentence,
     stopping_finding,
     stopping_sentences,
 )
@@ -86,19 +87,9 @@ def curves_figure(results: Json) -> "MatplotlibFigure":
 def _accuracy(results: Json) -> Section:
     accuracy, gap = results["accuracy"], results["gap"]
     loss = results["loss"]
-    traces = [
-        curves.Trace("members", np.asarray(loss["member"]), None, palette.MEMBER),
-        curves.Trace("non-members", np.asarray(loss["non_member"]), None, palette.NON_MEMBER),
-    ]
-    if loss["validation"] is not None:
-        traces.append(curves.Trace("validation", np.asarray(loss["validation"]), None, palette.GREEN, "--"))
-    lowest = int(np.argmin(loss["non_member"])) + 1
-    finding = (
-        f"The gap between members and non-members grows to {numbers.points(gap[-1])} "
-        f"[{numbers.points(results['gap_ci'][-1][0])}, {numbers.points(results['gap_ci'][-1][1])}]"
-    )
-    if lowest < len(gap):
-        finding += f"; loss on non-members is lowest after epoch {lowest} of {len(gap)}"
+    finding = f"The gap between members and non-members ends at {numbers.points(gap[-1], results['gap_ci'][-1])}"
+    if rise := loss_sentence(results):
+        finding += f"; {rise}"
     alt = (
         f"Accuracy over epochs: members end at {accuracy['member'][-1]:.4f}, non-members at "
         f"{accuracy['non_member'][-1]:.4f}."
@@ -109,9 +100,9 @@ def _accuracy(results: Json) -> Section:
             "Accuracy after every epoch. Bands are 95 % intervals that let models and examples vary.", "Accuracy",
         ),
         Figure(
-            _picture(traces, "mean loss, nats", _marks(results)),
+            _picture(_side_traces(loss), "mean loss, nats", _marks(results)),
             f"Loss over epochs: members end at {loss['member'][-1]:.3f}, non-members at {loss['non_member'][-1]:.3f}.",
-            "Mean cross-entropy after every epoch.", "Loss",
+            "Mean cross-entropy after every epoch. Bands are 95 % intervals.", "Loss",
         ),
     ])  # fmt: skip
     limits = ["The validation part was set aside before any split: it holds no member and no non-member of any model."]
@@ -159,8 +150,9 @@ def _vulnerability(results: Json) -> Section:
     ]
     if threshold is not None and results["main_attack"] != "global_threshold":
         text.append(
-            f"After the last epoch {face(results['main_attack']).label} has AUC {main['auc'][-1]:.3f}, one threshold "
-            f"{threshold['auc'][-1]:.3f}."
+            f"After the last epoch {face(results['main_attack']).label} has AUC "
+            f"{numbers.estimate(main['auc'][-1], main['auc_ci'][-1], decimals=3)}, one threshold "
+            f"{numbers.estimate(threshold['auc'][-1], threshold['auc_ci'][-1], decimals=3)}."
         )
     details = Details("Figures at chosen epochs", [Table(columns, rows, "Brackets are 95 % intervals.")])
     return Section("Vulnerability", growth_finding(results), [pictures, advantage, Prose(text), details])
@@ -269,7 +261,8 @@ def _cards(results: Json) -> Cards:
     cards = [
         Card("Accuracy on non-members", numbers.percent(accuracy["non_member"][last]),
              numbers.percent_interval(accuracy["non_member_ci"][last]), "after the last epoch"),
-        Card("Generalisation gap", numbers.points(gap[last]), "", "members minus non-members"),
+        Card("Generalisation gap", numbers.points(gap[last]), " to ".join(map(numbers.points, results["gap_ci"][last])),
+             "members minus non-members"),
     ]  # fmt: skip
     for epoch in (results["histograms"]["epochs"][0], last + 1):
         entry = results["attacks"][results["main_attack"]]
@@ -283,15 +276,21 @@ def _cards(results: Json) -> Cards:
 
 
 def _accuracy_traces(results: Json) -> list[curves.Trace]:
-    accuracy = results["accuracy"]
+    return _side_traces(results["accuracy"])
+
+
+def _side_traces(figure: Json) -> list[curves.Trace]:
+    """Of accuracy or loss: members, non-members and, where there is one, the validation part."""
     traces = [
-        curves.Trace(label, np.asarray(accuracy[side]), np.asarray(accuracy[f"{side}_ci"]), colour)
+        curves.Trace(label, np.asarray(figure[side]), np.asarray(figure[f"{side}_ci"]), colour)
         for side, label, colour in (
             ("member", "members", palette.MEMBER), ("non_member", "non-members", palette.NON_MEMBER),
         )
     ]  # fmt: skip
-    if accuracy["validation"] is not None:
-        traces.append(curves.Trace("validation", np.asarray(accuracy["validation"]), None, palette.GREEN, "--"))
+    if figure["validation"] is not None:
+        around = figure["validation_ci"]
+        band = None if None in around else np.asarray(around)
+        traces.append(curves.Trace("validation", np.asarray(figure["validation"]), band, palette.GREEN, "--"))
     return traces
 
 

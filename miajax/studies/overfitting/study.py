@@ -5,10 +5,11 @@ writes ``<run>/overfitting/results.json``, ``report.html`` and ``curves.png``. `
 study and, with E epochs counted from 1,
 
     epochs                  [E]
-    accuracy                {member, member_ci, non_member, non_member_ci, validation}: [E] each; intervals [E][2];
-                            validation is null where no part of the pool was set aside
+    accuracy                {member, non_member, validation} and each with _ci: [E]; intervals [E][2]; validation is
+                            null where no part of the pool was set aside, and its intervals let models vary alone
     gap, gap_ci             [E], [E][2]: accuracy on members minus accuracy on non-members
-    loss                    {member, non_member, validation}: [E] each, in nats
+    loss                    as accuracy, in nats; rise: {epoch, value, ci}, what the loss on non-members rises from its
+                            lowest epoch to the last, paired, by an interval that counts all epochs
     attacks.<name>          {auc, auc_ci, advantage, advantage_ci}: [E]; {tpr_at_fpr, tpr_at_fpr_ci}.<fpr>: [E]
     histograms              {epochs, edges, member, non_member}: densities of the scaled logit, [chosen epochs][bins]
     main_attack, fpr        what sentences speak of
@@ -36,8 +37,9 @@ from miajax.campaign.epochs import EpochTraces
 from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Campaign, kept, run_campaign
 from miajax.errors import UserError
-from miajax.metrics.accuracy import share_correct
-from miajax.metrics.paired import Influence, influences, mean_difference, mean_rate
+from miajax.metrics.accuracy import interval_over_models, mean_of_cells, share_correct
+from miajax.metrics.intervals import CONFIDENCE
+from miajax.metrics.paired import Influence, influences, mean_difference, mean_rate, mean_value
 from miajax.metrics.pooled import Figure
 from miajax.metrics.summary import fpr_key, summarise
 from miajax.runs.atomic import atomic_file, write_text
@@ -165,16 +167,29 @@ class _Study:
         }
         validation = {rule: self._validation(rule) for rule in _RULES}
         mean = {rule: None if of is None else of[self.valid].mean(0).tolist() for rule, of in validation.items()}
+        around = {
+            rule: None if of is None else [interval_over_models(column) for column in of[self.valid].T]
+            for rule, of in validation.items()
+        }
+        losses = {
+            f"{side}{suffix}": [getattr(each["loss"][side], field) for each in by_epoch]
+            for side in ("member", "non_member")
+            for suffix, field in (("", "value"), ("_ci", "ci"))
+        }
         if self.campaign.setup.config.queries > 1:
             self.notes.append("Epochs are judged by the unmodified view of each example alone.")
         return {
             "epochs": list(epochs),
-            "accuracy": {**accuracy, "validation": mean["validation_accuracy"]},
+            "accuracy": {
+                **accuracy, "validation": mean["validation_accuracy"], "validation_ci": around["validation_accuracy"],
+            },
             "gap": [each["gap"].value for each in by_epoch],
             "gap_ci": [each["gap"].ci for each in by_epoch],
             "loss": {
-                **{side: [each["loss"][side] for each in by_epoch] for side in ("member", "non_member")},
+                **losses,
                 "validation": mean["validation_loss"],
+                "validation_ci": around["validation_loss"],
+                "rise": self._rise(losses["non_member"]),
             },
             "attacks": {name: _by_epoch([each["attacks"][name] for each in by_epoch]) for name in self.names},
             "histograms": self._histograms(shown),
@@ -204,7 +219,7 @@ class _Study:
     def _figures(self, moment: _Moment) -> dict[str, Any]:
         """Accuracy, gap, losses and every attack's entry at one moment."""
         inside, outside = (share_correct(moment.correct, side) for side in (self.inside, self.outside))
-        losses = np.logaddexp(0.0, -moment.phi)
+        losses = [self._loss(moment, side) for side in (self.inside, self.outside)]
         entries = {}
         for name, scores in moment.scores.items():
             entries[name], notes = summarise(scores, self.member, self.valid, fprs=FPRS, each_target=False)
@@ -213,9 +228,23 @@ class _Study:
             "accuracy": {"member": mean_rate([inside]), "non_member": mean_rate([outside])},
             "gap": mean_difference([(inside, outside)]),
             "influence": (inside, outside),
-            "loss": {"member": float(losses[self.inside].mean()), "non_member": float(losses[self.outside].mean())},
+            "loss": {side: mean_value([of]) for side, of in zip(("member", "non_member"), losses, strict=True)},
             "attacks": entries,
         }
+
+    @staticmethod
+    def _loss(moment: _Moment, cells: np.ndarray) -> Influence:
+        """Mean cross-entropy over some cells, in nats."""
+        return mean_of_cells(np.logaddexp(0.0, -moment.phi.astype(np.float64)), cells)
+
+    def _rise(self, by_epoch: Sequence[float]) -> dict[str, Any] | None:
+        """What the loss on non-members rises from its lowest epoch to the last; None where the last is the lowest."""
+        lowest = int(np.argmin(by_epoch))
+        if lowest == len(by_epoch) - 1:
+            return None
+        pair = (self._loss(self.last, self.outside), self._loss(self._moment(lowest + 1, ATTACKS), self.outside))
+        figure = mean_difference([pair], 1 - (1 - CONFIDENCE) / (len(by_epoch) - 1))
+        return {"epoch": lowest + 1, **_figure(figure)}
 
     def _validation(self, rule: str) -> np.ndarray | None:
         if self.campaign.setup.dataset.validation_labels is None:

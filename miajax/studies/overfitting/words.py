@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from miajax.metrics.claims import against
 from miajax.report import numbers
 from miajax.report.attack_faces import face
 
@@ -14,13 +15,13 @@ def growth_finding(results: Json) -> str:
     """Whether vulnerability grows once accuracy stands, in one line."""
     growth, name = results["growth"], face(results["main_attack"]).label
     if growth is None:
-        return "Accuracy is not shown to stand before the last epoch: leakage cannot be told from learning"
+        return "Accuracy is not shown to stand before the last epoch: leakage is not separated from learning"
     auc = growth["change"]["attacks"][results["main_attack"]]["auc"]
     return (
         _verb(auc, f"{name} finds more once accuracy stands",
               f"{name} finds less once accuracy stands",
-              f"{name} finds no measurably different share once accuracy stands")
-        + f": AUC {_change(auc)} from epoch {growth['from_epoch']} to {growth['to_epoch']}"
+              f"{name} is not shown to find more or less once accuracy stands")
+        + f": AUC {_auc_change(auc)} from epoch {growth['from_epoch']} to {growth['to_epoch']}"
     )  # fmt: skip
 
 
@@ -35,7 +36,7 @@ def growth_sentence(results: Json) -> str:
     sentence = (
         f"From epoch {first} on, the 95 % interval of what accuracy on non-members still rises lies below "
         f"{100 * growth['margin']:g} points. From epoch {first} to {last} it changes by {_change(accuracy)}, the AUC "
-        f"of {name} from {auc[first - 1]:.3f} to {auc[last - 1]:.3f} ({_change(of['auc'])})"
+        f"of {name} from {auc[first - 1]:.3f} to {auc[last - 1]:.3f} ({_auc_change(of['auc'])})"
     )
     tpr = of["tpr_at_fpr"][_key(results)]
     if tpr is None:
@@ -55,7 +56,7 @@ def stopping_finding(results: Json) -> str:
     change = stopping["rules"]["validation_loss"]["change"]
     auc = change["attacks"][results["main_attack"]]["auc"]
     does = _verb(auc, "raises", "lowers", "does not measurably change")
-    return f"Stopping at the lowest validation loss {does} what {name} finds: AUC {_change(auc)}"
+    return f"Stopping at the lowest validation loss {does} what {name} finds: AUC {_auc_change(auc)}"
 
 
 def stopping_sentences(results: Json) -> list[str]:
@@ -75,7 +76,7 @@ def stopping_sentences(results: Json) -> list[str]:
         said.append(
             f"Taken at its own {RULES[rule]} (epoch {found['epoch_mean']:.1f} on average), a model's accuracy on "
             f"non-members changes by {_change(change['non_member_accuracy'])} and the AUC of "
-            f"{face(results['main_attack']).label} by {_change(of['auc'])}, to {left['auc']:.3f}{power}."
+            f"{face(results['main_attack']).label} by {_auc_change(of['auc'])}, to {left['auc']:.3f}{power}."
         )
     return said
 
@@ -84,12 +85,27 @@ def _key(results: Json) -> str:
     return f"{results['fpr']:g}"
 
 
+def loss_sentence(results: Json) -> str:
+    """Whether the loss on non-members is shown to rise after its lowest epoch; empty where the last is the lowest."""
+    rise = results["loss"]["rise"]
+    if rise is None:
+        return ""
+    moved = numbers.difference(rise["value"], rise["ci"])
+    at = f"after epoch {rise['epoch']} of {len(results['epochs'])}"
+    if against(rise["ci"], 0.0) == "above":
+        return f"loss on non-members is lowest {at} and rises from there by {moved} nats"
+    return f"loss on non-members is lowest {at}, but not shown to rise from there ({moved} nats)"
+
+
 def _verb(figure: Json, up: str, down: str, neither: str) -> str:
-    low, high = figure["ci"]
-    return up if low > 0 else down if high < 0 else neither
+    return {"above": up, "below": down, "not shown": neither}[against(figure["ci"], 0.0)]
 
 
 def _change(figure: Json) -> str:
-    low, high = figure["ci"]
-    signed = lambda value: f"{100 * value:+.2f}".replace("-", "−")  # noqa: E731
-    return f"{signed(figure['value'])} points [{signed(low)}, {signed(high)}]"
+    """Of an accuracy or a rate, in percentage points."""
+    return numbers.points(figure["value"], figure["ci"], signed=True)
+
+
+def _auc_change(figure: Json) -> str:
+    """Of an AUC, in its own unit: an AUC is no per cent."""
+    return numbers.difference(figure["value"], figure["ci"])

@@ -105,7 +105,7 @@ def _overview(campaigns: Json) -> Table:
     ]  # fmt: skip
     columns = [
         Column("Campaign"), Column("Part"), Column("Stands for"), Column("Models", "count"), Column("Status"),
-        Column("Time", "seconds"),
+        Column("Time", "seconds", "of the call that finished it"),
     ]  # fmt: skip
     return Table(columns, rows)
 

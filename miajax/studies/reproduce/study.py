@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 from miajax.campaign.config import CampaignConfig, Setup, plain
 from miajax.campaign.interrupt import Stopped
+from miajax.campaign.made import versions
 from miajax.campaign.presets import preset
 from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Incomplete, file_sizes
@@ -28,7 +29,6 @@ from miajax.errors import UserError
 from miajax.models.registry import ModelOptions
 from miajax.runs.atomic import read_json, write_json, write_text
 from miajax.runs.folder import fingerprint
-from miajax.studies import common
 from miajax.studies.attacks.study import run_attacks_study
 from miajax.studies.defenses.catalogue import Strengths
 from miajax.studies.defenses.study import DefensesOptions, run_defenses
@@ -207,7 +207,7 @@ def _begun(path: Path, options: ReproduceOptions) -> dict[str, Any]:
                 raise UserError(
                     f"{file} has {flag} {before.get(flag)}", expected=f"{flag} {value}", remedy="Choose another --out"
                 )
-    return {**asked, "campaigns": before.get("campaigns", {}), "versions": common.versions()}
+    return {**asked, "campaigns": before.get("campaigns", {}), "versions": versions()}
 
 
 def _setup(name: str, config: CampaignConfig) -> Setup:

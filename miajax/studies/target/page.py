@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from miajax.report import attack_table, numbers, plots, provenance
+from miajax.report import attack_table, claims, numbers, plots, provenance
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import AttackFigures
 from miajax.report.blind_words import blind_banners, blind_sections
@@ -17,7 +17,7 @@ from miajax.report.page import Block, Card, Cards, Column, Details, Figure, Page
 
 NOT_COMPARABLE = "Not comparable"
 _SHORT = 12
-_PREFERRED = ("lira_online", "lira_online_fixed", "lira_offline", "label_ratio", "global_threshold", "gap")
+_DRAWN = ("lira_online", "lira_online_fixed", "lira_offline", "label_ratio", "global_threshold", "gap")
 _KINDS = {"logits": "Logits", "probabilities": "Probabilities", "labels": "Predicted classes only"}
 
 
@@ -46,10 +46,9 @@ class TargetReportInputs:
 
     @property
     def main(self) -> AttackFigures | None:
-        """The attack that the summary speaks of."""
-        by_name = {each.attack: each for each in self.attacks}
-        found = [by_name[name] for name in (*_PREFERRED, *by_name) if name in by_name]
-        return found[0] if found else None
+        """The attack that the summary speaks of: the strongest."""
+        lead = self.results["strongest"]
+        return None if lead is None else next(each for each in self.attacks if each.attack == lead["attack"])
 
     def labelled(self, text: str) -> str:
         """The text, with the warning before it where the target is not comparable."""
@@ -63,7 +62,7 @@ def render_target_report(inputs: TargetReportInputs) -> str:
     return Page(
         kicker="Membership-inference audit of one model",
         title=f"What {results['target']} gives away about its training data",
-        subtitle=inputs.labelled(_auc_sentence(inputs)),
+        subtitle=inputs.labelled(_sentence(inputs)),
         facts=[
             ("Data set", str(results["dataset"])),
             ("Target answers", _KINDS[results["answers"]["kind"]]),
@@ -90,7 +89,10 @@ def _banners(results: Mapping[str, Any]) -> list[str]:
     banners = []
     if not results["comparable"]:
         why = " ".join(results["not_comparable"])
-        banners.append(f"{NOT_COMPARABLE}: no figure here says what this target leaks. {why}")
+        banners.append(
+            f"{NOT_COMPARABLE} with the shadow models: {why[:1].lower()}{why[1:]} Its own figures stay lower bounds on "
+            "what it leaks; shadow models like it may find more, and these ones' averages say nothing about it."
+        )
     differences = results["recipe_differences"]
     if differences:
         named = ", ".join(f"{d['name']} ({_value(d['target'])} there, {_value(d['run'])} here)" for d in differences)
@@ -104,14 +106,14 @@ def _value(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _auc_sentence(inputs: TargetReportInputs) -> str:
+def _sentence(inputs: TargetReportInputs) -> str:
     main = inputs.main
     if main is None:
         return "No attack could be run on it."
-    auc = main.scalar("auc")
     shadows = _shadow_auc(inputs, main.attack)
-    beside = f"; shadow models have {shadows}" if shadows.value is not None else ""
-    return f"An attacker with {face(main.attack).inline} ranks its members with an AUC of {auc}{beside}; chance is 0.5."
+    told = claims.lead_sentence(inputs.results["strongest"])
+    beside = f" Its AUC is {main.scalar('auc')}; shadow models have {shadows}."
+    return told + (beside if shadows.value is not None else "")
 
 
 def _shadow_auc(inputs: TargetReportInputs, attack: str) -> Estimate:
@@ -131,15 +133,18 @@ def _summary(inputs: TargetReportInputs) -> Section:
         cards.append(Card(inputs.labelled(f"AUC of {name}"), auc.number, auc.interval_text, "this target"))
         if shadows.value is not None:
             cards.append(Card(f"AUC of {name}", shadows.number, shadows.interval_text, "mean of the shadow models"))
-    gap = numbers.points(results["generalization_gap"])
+    interval = results["generalization_gap_ci"]
+    gap, ends = numbers.points(results["generalization_gap"]), " to ".join(map(numbers.points, interval))
     accuracy = f"right on {numbers.percent(results['train_accuracy'])} of members"
-    cards.append(Card(inputs.labelled("Generalisation gap"), gap, "", f"this target, {accuracy}"))
+    cards.append(Card(inputs.labelled("Generalisation gap"), gap, ends, f"this target, {accuracy}"))
+    told = [_sentence(inputs), claims.equals_sentence(results["strongest"]), claims.lead_rule(results["strongest"])]
     text = [
+        " ".join(sentence for sentence in told if sentence),
         "The target's own figures stand beside averages over the shadow models; they are never mixed. Its intervals "
         "let the examples vary: one model says nothing about how models vary.",
-        "All of this is a lower bound on leakage, not a proof of safety.",
+        claims.LOWER_BOUND,
     ]
-    return Section("Summary", inputs.labelled(_auc_sentence(inputs).rstrip(".")), [Cards(cards), Prose(text)])
+    return Section("Summary", inputs.labelled(claims.lead_finding(results["strongest"])), [Cards(cards), Prose(text)])
 
 
 def _comparison(inputs: TargetReportInputs) -> Section:
@@ -170,8 +175,8 @@ def _comparison(inputs: TargetReportInputs) -> Section:
     if undeclared:
         blocks.append(Details("Not declared", [Prose([undeclared + "."])]))
     finding = (
-        "On non-members the target behaves like the shadow models"
-        if results["comparable"] else "The target does not behave like the shadow models"
+        "On non-members no measured figure of the target lies outside the shadow models' range"
+        if results["comparable"] else "On non-members the target does not behave like the shadow models"
     )
     limits = ["Shadow models of another recipe tell members of this target worse: its figures are then too low."]
     return Section("Comparable", finding, blocks, limits)
@@ -199,29 +204,36 @@ def _attacks(inputs: TargetReportInputs) -> Section:
     title = inputs.labelled("The target beside the shadow models, each of them a target in turn.")
     beside = Table(columns, rows, title)
     return Section(
-        "Attacks", inputs.labelled(_best_sentence(attacks)),
+        "Attacks", inputs.labelled(_beside_finding(inputs)),
         [attack_table.attack_table(attacks, caption=caption), beside, *_roc(inputs)],
         ["The TPR at no false alarm falls as non-members are added: compare it between equal numbers only."],
     )
 
 
-def _best_sentence(attacks: list[AttackFigures]) -> str:
-    known = [(each.scalar("auc").value, each) for each in attacks]
-    value, best = max(((v, e) for v, e in known if v is not None), key=lambda pair: pair[0])
-    return f"The highest AUC is that of {face(best.attack).inline}, {value:.3f}"
+def _beside_finding(inputs: TargetReportInputs) -> str:
+    """Where the target's AUC under the strongest attack lies among the shadow models' own."""
+    main = inputs.main
+    shadows = None if main is None else inputs.results["shadows"].get(main.attack)
+    if main is None or shadows is None or shadows["auc_range"][0] is None:
+        return "The target under every attack that its answers allow"
+    low, high = shadows["auc_range"]
+    return (
+        f"By {face(main.attack).inline} the target has an AUC of {main.scalar('auc')}, its shadow models {low:.3f} to "
+        f"{high:.3f}"
+    )
 
 
 def _roc(inputs: TargetReportInputs) -> list[Figure]:
     curves = [
         plots.Curve(face(name).label, *inputs.rocs[name], face(name).colour, face(name).dash)
-        for name in _PREFERRED if name in inputs.rocs
+        for name in _DRAWN if name in inputs.rocs
     ]
     if not curves:
         return []
     figure = plots.roc_figure(curves, resolvable_fpr=1 / inputs.results["num_non_members"], inches=(9.2, 4.4))
     return [
         Figure(
-            plots.figure_to_data_uri(figure), f"ROC curves with logarithmic axes. {_auc_sentence(inputs)}",
+            plots.figure_to_data_uri(figure), f"ROC curves with logarithmic axes. {_sentence(inputs)}",
             inputs.labelled("Members named against false alarms, both axes logarithmic."), "ROC of this target",
         )
     ]
@@ -276,8 +288,8 @@ def _run(inputs: TargetReportInputs) -> Section:
         "How it was run", f"One target attacked with {numbers.counted(results['num_valid'], 'shadow model')}",
         [
             provenance.timing_table(results["timing"]),
-            Prose([inputs.command] if inputs.command else []),
-            Details("Versions", [table(results["versions"])]),
+            Prose([*provenance.made_sentences(results), *([inputs.command] if inputs.command else [])]),
+            Details("Versions of this command", [table(results["versions"])]),
             Details("Configuration of the shadow models", [table(inputs.config)]),
             Details("Manifest of the run", [table(inputs.manifest)]),
         ],

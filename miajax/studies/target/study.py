@@ -10,11 +10,14 @@ import numpy as np
 from miajax.attacks.options import RMIA_PRESETS, AttackOptions, RmiaOptions
 from miajax.attacks.registry import ATTACKS
 from miajax.campaign.config import Setup
+from miajax.campaign.made import versions
 from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Campaign, run_campaign
 from miajax.campaign.stored import stored_config
 from miajax.errors import UserError
+from miajax.metrics.accuracy import share_correct
 from miajax.metrics.blind import blind_baseline, near_duplicates
+from miajax.metrics.claims import strongest
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import summarise
 from miajax.runs.atomic import write_npy, write_text
@@ -96,6 +99,8 @@ def run_audit_target(
             figures[name], about = summarise(own[None], target.member[None], np.ones(1, bool))
             unresolved |= {remark.replace(" pooled over targets", ""): None for remark in about if "pooled" in remark}
             shadows[name] = shadow_figures(attacked.shadow_scores.get(name), figures[name]["auc"], stacked)
+        own = {name: scores[None] for name, scores in attacked.scores.items()}
+        lead = strongest(own, target.member[None], np.ones(1, bool))
         phi = stacked.signals.scaled_logit
         losses = None if phi is None else np.logaddexp(0.0, -np.asarray(phi[:, :, 0], np.float64))
         checks = behaviour(stacked.correct, losses, stacked.member, stacked.valid)
@@ -111,6 +116,7 @@ def run_audit_target(
     about_channel = _channel_notes(channel, results["answers"])
     results |= {
         "attacks": {name: entry | {"comparable": comparable} for name, entry in figures.items()},
+        "strongest": lead,
         "shadows": shadows,
         "attacks_not_run": attacked.skipped,
         "blind": blind,
@@ -147,7 +153,7 @@ def _results(
     setup, config = campaign.setup, campaign.setup.config
     phi, correct = stacked.signals.scaled_logit, stacked.correct[-1]
     saturated = np.zeros(len(target.ids), bool) if phi is None else channel.saturated(np.asarray(phi)[-1, :, 0])
-    inside, outside = float(correct[target.member].mean()), float(correct[~target.member].mean())
+    inside, outside = (share_correct(correct[None], side[None]) for side in (target.member, ~target.member))
     why = reasons(checks) if checks else ["Fewer than 2 shadow models can be compared with the target."]
     return {
         "target": file.name,
@@ -159,9 +165,7 @@ def _results(
         "num_examples": len(target.ids),
         "num_members": int(target.member.sum()),
         "num_non_members": int((~target.member).sum()),
-        "train_accuracy": inside,
-        "test_accuracy": outside,
-        "generalization_gap": inside - outside,
+        **common.accuracy_figures(inside, outside),
         "shadow_train_accuracy": float(np.nanmean(campaign.train_accuracy)),
         "shadow_test_accuracy": float(np.nanmean(campaign.test_accuracy)),
         "answers": {
@@ -179,7 +183,8 @@ def _results(
         "recipe_differences": recipe_differences(recipe, declared),
         "recipe_undeclared": [name for name in recipe if name not in declared],
         "device": campaign.folder.manifest["device"],
-        "versions": common.versions(),
+        "versions": versions(),
+        "made": common.made_by([campaign]),
         "failed_models": [int(i) for i in np.flatnonzero(~campaign.valid)],
     }
 

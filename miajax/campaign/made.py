@@ -1,0 +1,91 @@
+"""How a run's models came about: seconds, devices, versions and calls, summed over every command that made them.
+
+A run grows over several commands and workers, and studies come back to it later. What one process measured of itself
+says nothing of the models that were there before, so every group of models keeps its own record, and reports sum those.
+"""
+
+import datetime
+import importlib.metadata
+import platform
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import miajax
+from miajax.runs.folder import RunFolder
+
+if TYPE_CHECKING:
+    from miajax.campaign.run import Campaign
+
+_PARTS = ("compile_s", "train_s", "query_s")
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides results, of this process."""
+    packages = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "scipy", "scikit-learn")
+    found = {name: importlib.metadata.version(name) for name in packages}
+    return {"miajax": miajax.__version__, "python": platform.python_version(), **found}
+
+
+def group_record(device: str, *, compile_s: float, train_s: float, query_s: float) -> dict[str, Any]:
+    """``made`` of a group's own record: when, on what and with what it was made.
+
+    Args:
+      device: the machine.
+      compile_s: compiling since the process stored its last group.
+      train_s: training and what was recorded between epochs, processes before an interruption included.
+      query_s: asking the models about the pool.
+    """
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    return {
+        "at": now, "device": device, "versions": versions(),
+        "compile_s": compile_s, "train_s": train_s, "query_s": query_s,
+    }  # fmt: skip
+
+
+def made(campaigns: Sequence["Campaign"], device: str) -> dict[str, Any]:
+    """``made`` of ``results.json``: what all commands together spent on the models of some campaigns.
+
+    Args:
+      campaigns: whose models the results rest on.
+      device: this process's machine.
+
+    Returns:
+      ``{models, models_here, models_timed, compile_s, train_s, query_s, groups, groups_without_record, first, last,
+      devices[], versions[], plans, device_here}``. Seconds are sums over groups, those of workers side by side added
+      up; a group that holds more models than the results rest on counts whole, ``models_timed`` says how many stand
+      behind the seconds. None where no group has a record.
+    """
+    records, timed, groups, plans = [], 0, 0, []
+    for campaign in campaigns:
+        for models in _used(campaign.folder, len(campaign.valid)):
+            facts, groups = campaign.folder.group_facts(models), groups + 1
+            plans.append(facts.get("plan"))
+            if (record := facts.get("made")) is not None:
+                records.append(record)
+                timed += len(models)
+    return {
+        "models": sum(len(campaign.valid) for campaign in campaigns),
+        "models_here": sum(campaign.trained for campaign in campaigns),
+        "models_timed": timed,
+        **{part: sum(record[part] for record in records) if records else None for part in _PARTS},
+        "groups": groups,
+        "groups_without_record": groups - len(records),
+        "first": min((record["at"] for record in records), default=None),
+        "last": max((record["at"] for record in records), default=None),
+        "devices": _unique(record["device"] for record in records),
+        "versions": _unique(record["versions"] for record in records),
+        "plans": len(_unique(plans)),
+        "device_here": device,
+    }
+
+
+def _used(folder: RunFolder, num_models: int) -> list[range]:
+    return [models for models in folder.done() if models.start < num_models]
+
+
+def _unique(values: Iterable[Any]) -> list[Any]:
+    found: list[Any] = []
+    for value in values:
+        if value not in found:
+            found.append(value)
+    return found

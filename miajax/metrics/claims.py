@@ -1,0 +1,145 @@
+"""What figures allow to say: of one figure against a level, and of the strongest of several attacks.
+
+Sentences of reports that compare go through these functions, so that one rule holds everywhere: docs/methods.md, "What
+reports may say".
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.special import ndtri
+
+from miajax.metrics.intervals import CONFIDENCE
+from miajax.metrics.paired import Influence, influences, mean_difference, mean_rate
+from miajax.metrics.summary import fpr_key
+
+Standing = Literal["above", "not shown", "below"]
+"""Where an interval lies: wholly above a level, not wholly on one side of it, wholly below."""
+
+LEAD_FPRS = (1e-3, 1e-2)
+"""False-positive rates at which attacks are ranked: the first that every attack resolves."""
+_ROOM = 1 << 30  # bytes of influences that are kept between the two passes over attacks
+
+
+def against(interval: Sequence[float] | None, level: float) -> Standing:
+    """Where an interval lies; without one nothing is shown.
+
+    Args:
+      interval: ``[low, high]`` of a figure.
+      level: what it is held against: of a TPR the rate that chance attains, of an AUC .5, of a difference 0.
+    """
+    if interval is None:
+        return "not shown"
+    low, high = interval
+    return "above" if low > level else "below" if high < level else "not shown"
+
+
+def chance_of_tpr(fpr: float, attainable: float | None = None) -> float:
+    """The TPR that chance attains at a false-positive rate, a fraction.
+
+    Args:
+      fpr: at which the TPR is taken.
+      attainable: what a score without information attains there with the non-members at hand, where that is more than
+        the rate itself (ranks that coincide over targets).
+    """
+    return fpr if attainable is None else max(fpr, attainable)
+
+
+def difference_of_separate(
+    one: float, one_ci: Sequence[float], other: float, other_ci: Sequence[float], comparisons: int = 1
+) -> list[float]:
+    """An interval for ``one - other`` where the two rest on different examples, from their own 95 % intervals.
+
+    The distances to the ends are added in squares (Zou and Donner 2008, MOVER); of positively related figures, such as
+    those of groups under the same models, the interval is too wide rather than too narrow. Figures on the same examples
+    are to be compared by ``paired``.
+
+    Args:
+      one, other: the figures.
+      one_ci, other_ci: their 95 % intervals.
+      comparisons: among how many differences this one was chosen; the reach grows by the normal factor (Bonferroni).
+    """
+    wider = float(ndtri(1 - 0.025 / comparisons) / ndtri(0.975))
+    down = float(np.hypot(one - one_ci[0], other_ci[1] - other))
+    up = float(np.hypot(one_ci[1] - one, other - other_ci[0]))
+    return [one - other - wider * down, one - other + wider * up]
+
+
+def strongest(
+    scores: Mapping[str, Float[np.ndarray, "models examples"]],
+    member: Bool[np.ndarray, "models examples"],
+    valid: Bool[np.ndarray, " models"],
+    *,
+    attainable: Mapping[str, float] | None = None,
+    each: Callable[..., Any] = map,
+) -> dict[str, Any] | None:
+    """Which of several attacks on the same models leads, by a rule that accounts for choosing among them.
+
+    Every attack's figure gets an interval at the confidence 1 - .05 / k for k attacks (Bonferroni): with probability
+    .95 all of them hold at once, so that one may be chosen by them afterwards. The attack with the highest lower end
+    leads; of equals, the one with the higher figure. The figure is the TPR at the first of ``LEAD_FPRS`` that every
+    attack resolves, else the AUC. Whether another attack is weaker is judged by the paired difference, at the
+    confidence 1 - .05 / (k (k - 1) / 2), since any pair might have been the one to look at.
+
+    Args:
+      scores: of each attack, higher = member; NaN cells are left out.
+      member: True where the model trained on the example.
+      valid: models that are targets.
+      attainable: of an attack, what chance attains at the FPR where that is more than the rate itself.
+      each: ``map``, or that of an executor.
+
+    Returns:
+      JSON: ``{attack, by, fpr, chance, value, ci, standing, confidence, highest, intervals{attack: {value, ci}},
+      differences{attack: {value, ci, auc, auc_ci}}, not_told_apart[]}``; ``ci`` are the wide intervals, ``differences``
+      those of the leading attack minus the other, ``fpr`` is None by AUC. None where no attack has scores of members
+      and of non-members.
+    """
+    able = {}
+    for name, array in scores.items():
+        known = np.isfinite(array) & valid[:, None]
+        if (known & member).any() and (known & ~member).any():
+            able[name] = int((known & ~member).sum())
+    if not able:
+        return None
+    fpr = next((rate for rate in LEAD_FPRS if min(able.values()) * rate >= 1 - 1e-9), None)
+    names = list(able)
+    confidence = 1 - (1 - CONFIDENCE) / len(names)
+    keep = 2 * 8 * member.size * len(names) <= _ROOM
+
+    def found(name: str) -> tuple[Influence, Influence]:
+        both = influences(scores[name], member, valid, fpr or LEAD_FPRS[-1])
+        return (both.auc if fpr is None or both.tpr is None else both.tpr), both.auc
+
+    def measured(name: str):
+        both = found(name)
+        return mean_rate([both[0]], confidence), both if keep else None
+
+    figures = dict(zip(names, each(measured, names), strict=True))
+    lead = max(names, key=lambda name: (figures[name][0].ci[0], figures[name][0].value))
+    level = 1 - (1 - CONFIDENCE) / max(1, len(names) * (len(names) - 1) // 2)
+    best = figures[lead][1] or found(lead)
+
+    def behind(name: str) -> dict[str, Any]:
+        other = figures[name][1] or found(name)
+        figure, auc = (mean_difference([pair], level) for pair in zip(best, other, strict=True))
+        return {"value": figure.value, "ci": figure.ci, "auc": auc.value, "auc_ci": auc.ci}
+
+    others = [name for name in names if name != lead]
+    differences = dict(zip(others, each(behind, others), strict=True))
+    chance = 0.5 if fpr is None else chance_of_tpr(fpr, (attainable or {}).get(lead))
+    leader = figures[lead][0]
+    return {
+        "attack": lead,
+        "by": "auc" if fpr is None else "tpr_at_fpr",
+        "fpr": None if fpr is None else fpr_key(fpr),
+        "chance": chance,
+        "value": leader.value,
+        "ci": leader.ci,
+        "standing": against(leader.ci, chance),
+        "confidence": confidence,
+        "intervals": {name: {"value": figure.value, "ci": figure.ci} for name, (figure, _) in figures.items()},
+        "differences": differences,
+        "not_told_apart": [name for name, of in differences.items() if against(of["ci"], 0.0) == "not shown"],
+    }

@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+
+from miajax.metrics.claims import against, chance_of_tpr, difference_of_separate, strongest
+
+
+@pytest.mark.parametrize(
+    ("interval", "level", "standing"),
+    [
+        (None, 0.0, "not shown"), ([0.0, 0.0], 0.0, "not shown"), ([0.001, 0.2], 0.001, "not shown"),
+        ([0.0011, 0.2], 0.001, "above"), ([-3.0, -1e-9], 0.0, "below"), ([1e9, 2e9], 0.5, "above"),
+        ([-1e9, 1e9], 0.5, "not shown"), ([float("nan"), float("nan")], 0.5, "not shown"),
+    ],
+)  # fmt: skip
+def test_an_interval_shows_what_lies_wholly_on_one_side(interval, level, standing):
+    assert against(interval, level) == standing
+
+
+def test_chance_is_the_rate_unless_more_is_attainable():
+    assert chance_of_tpr(0.001) == 0.001
+    assert chance_of_tpr(0.001, 0.0024) == 0.0024
+    assert chance_of_tpr(0.01, 0.0) == 0.01
+
+
+def test_a_difference_of_separate_figures_covers_at_its_level():
+    rng = np.random.default_rng(0)
+    missed = {1: 0, 20: 0}
+    for _ in range(2000):
+        one, other = rng.normal(0.3, 0.02), rng.normal(0.1, 0.05)
+        ends = [(one - 1.96 * 0.02, one + 1.96 * 0.02), (other - 1.96 * 0.05, other + 1.96 * 0.05)]
+        for comparisons in missed:
+            low, high = difference_of_separate(one, ends[0], other, ends[1], comparisons)
+            missed[comparisons] += not low <= 0.2 <= high
+    assert 60 <= missed[1] <= 140  # 100 of 2,000 are expected
+    assert missed[20] <= 15  # 5 are
+
+
+def _campaign(shift, models=24, examples=300, seed=0):
+    rng = np.random.default_rng(seed)
+    member = rng.random((models, examples)) < 0.5
+    noise = rng.normal(size=(models, examples))
+    return {name: noise + by * member + 0.3 * rng.normal(size=noise.shape) for name, by in shift.items()}, member
+
+
+def test_the_attack_that_finds_more_leads_whatever_the_order():
+    for shift in ({"weak": 0.2, "strong": 2.0}, {"strong": 2.0, "weak": 0.2}):
+        scores, member = _campaign(shift)
+        lead = strongest(scores, member, np.ones(len(member), bool))
+        assert (lead["attack"], lead["standing"], lead["by"], lead["fpr"]) == ("strong", "above", "tpr_at_fpr", "0.001")
+        assert lead["not_told_apart"] == []
+        assert lead["confidence"] == 0.975
+
+
+def test_equals_are_not_told_apart_by_the_paired_difference():
+    scores, member = _campaign({"one": 1.0, "other": 1.0})
+    lead = strongest(scores, member, np.ones(len(member), bool))
+    assert lead["not_told_apart"] == [({"one", "other"} - {lead["attack"]}).pop()]
+
+
+def test_a_run_too_small_for_rates_is_ranked_by_auc_and_one_without_scores_by_nothing():
+    scores, member = _campaign({"one": 3.0}, models=4, examples=10)
+    lead = strongest(scores, member, np.ones(4, bool))
+    assert (lead["by"], lead["fpr"], lead["chance"], lead["differences"]) == ("auc", None, 0.5, {})
+    nothing = {"one": np.full(member.shape, np.nan)}
+    assert strongest(nothing, member, np.ones(4, bool)) is None
+    assert strongest({}, member, np.ones(4, bool)) is None
+    assert strongest(scores, member, np.zeros(4, bool)) is None
+
+
+def test_among_many_attacks_without_power_few_runs_name_one_as_above_chance():
+    false = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        member = rng.random((16, 200)) < 0.5
+        scores = {str(k): rng.normal(size=member.shape) for k in range(12)}
+        lead = strongest(scores, member, np.ones(16, bool))
+        false += lead["standing"] == "above"
+    assert false <= 8  # 3 of 60 are expected at most; 9 or more has probability .004
+
+
+def test_what_chance_attains_is_held_against_the_leading_attack():
+    scores, member = _campaign({"one": 1.0})
+    valid = np.ones(len(member), bool)
+    assert strongest(scores, member, valid)["standing"] == "above"
+    raised = strongest(scores, member, valid, attainable={"one": 0.9})
+    assert (raised["standing"], raised["chance"]) == ("below", 0.9)
