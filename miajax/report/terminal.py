@@ -1,182 +1,174 @@
-"""Results as a table on a terminal."""
+"""What the tables of all studies share on a terminal: figures with intervals, tables that never cut, grouped notes.
 
-from collections.abc import Mapping
-from typing import Any
+A terminal narrower than a table gets it in blocks of columns, each with the rows' names; one too narrow for a name and
+a figure beside each other gets a list. What is piped gets one row a line, whatever its length.
+"""
+
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
-_WIDTH = 128  # of the widest table: a narrow terminal wraps, nothing is cut
+MISSING = "-"
+_GAP = 2
+_TITLE = 12  # columns that a wrapped title may take beyond its longest word and the figures below it
+_LISTED = 4  # names in front of a note, before they are counted
+_NUMBER = re.compile(r"(?<![\w.-])\d+(?:\.\d+)?(?:e-?\d+)?(?!\w)(?!\.\d)")
+Groups = Mapping[str, Sequence[str]]
 
 
-def _with_interval(value: float | None, interval: list[float] | None, digits: int = 3) -> str:
+def figure(value: float | None, interval: Sequence[float | None] | None = None, digits: int = 3) -> str:
+    """A figure, with its interval where it has one."""
     if value is None:
-        return "-"
+        return MISSING
     text = f"{value:.{digits}f}"
-    return text if not interval else f"{text} [{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]"
+    if not interval or interval[0] is None or interval[1] is None:
+        return text
+    return f"{text} [{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]"
 
 
-def print_lira_table(results: Mapping[str, Any], console: Console | None = None) -> None:
-    """Prints what the models were and how each attack did, with 95 % intervals; notes follow."""
-    console = console or Console(highlight=False)
-    console.width = max(console.width, _WIDTH)
-    who = "every model a target" if results["target"] is None else f"target: model {results['target']}"
-    console.print(
-        f"{results['dataset']}, {results['model']}: {results['num_valid']} of {results['num_shadows']} models, {who}; "
-        f"{results['num_non_members']} non-members pooled; accuracy on members {results['train_accuracy']:.4f}, "
-        f"on non-members {results['test_accuracy']:.4f}, gap {results['generalization_gap']:.4f}",
-        soft_wrap=True,
-    )
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("attack", no_wrap=True)
-    for title in ("AUC", "balanced accuracy", "TPR at FPR 0.1 %", "TPR at FPR 1 %"):
-        table.add_column(title, justify="right", no_wrap=True)
-    for name, entry in results["attacks"].items():
-        rates, intervals = entry["tpr_at_fpr"], entry["tpr_at_fpr_ci"]
-        table.add_row(
-            name,
-            _with_interval(entry["auc"], entry["auc_ci"]),
-            _with_interval(entry["balanced_accuracy"], entry["balanced_accuracy_ci"]),
-            *(_with_interval(rates[fpr], intervals[fpr], 4) for fpr in ("0.001", "0.01")),
-        )
-    console.print(table, soft_wrap=True)
-    for note in results["notes"]:
-        console.print(f"note: {note}", soft_wrap=True, markup=False)
+def say(console: Console, line: str, style: str | None = None) -> None:
+    """A sentence: wrapped between words on a terminal, one line where it is piped."""
+    if not console.is_terminal:
+        console.print(Text(line), soft_wrap=True)
+        return
+    for part in textwrap.wrap(line, console.width, break_long_words=False, break_on_hyphens=False):
+        console.print(Text(part, style or ""), soft_wrap=True)
 
 
-def print_attacks_tables(results: Mapping[str, Any], console: Console | None = None) -> None:
-    """Prints the attacks side by side: figures with intervals, then what calls are worth and what they cost."""
-    console = console or Console(highlight=False)
-    print_lira_table({**results, "notes": []}, console)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("attack", no_wrap=True)
-    for title in (
-        "advantage", "TPR at 0 FP", "at .01 %", "PPV, prior 1 %", "10 %", "50 %", "calibrated to FPR 1 %: FPR", "TPR",
-        "seconds",
-    ):
-        table.add_column(title, justify="right")
-    for name, entry in results["attacks"].items():
-        reached = entry["shadow_calibrated"]["0.01"] or {"fpr": None, "tpr": None}
-        table.add_row(
-            name,
-            _with_interval(entry["advantage"], None),
-            _with_interval(entry["tpr_at_zero_fp"], None, 4),
-            _with_interval(entry["tpr_at_fpr"]["0.0001"], None, 4),
-            *(_with_interval(value, None) for value in entry["ppv_at_fpr"]["0.01"].values()),
-            *(_with_interval(reached[rate], None, 4) for rate in ("fpr", "tpr")),
-            f"{entry['seconds']:.2f}",
-        )
-    console.print()
-    console.print(table, soft_wrap=True)
-    console.print("PPV at FPR 1 %; seconds with compiling, shared within a family", soft_wrap=True)
-    for note in results["notes"]:
-        console.print(f"note: {note}", soft_wrap=True, markup=False)
+def print_table(console: Console, name: str, columns: Groups, rows: Sequence[Sequence[str]]) -> None:
+    """A table whose first column names its rows; nothing in it is ever cut.
+
+    Args:
+      console: to print to.
+      name: title of the first column.
+      columns: titles of the others, in groups that stay side by side where the terminal is wide enough for a group;
+        a title is its group's name and its own, apart by a blank.
+      rows: cells as text, the name first.
+    """
+    titles = [f"{group} {title}".strip() for group, within in columns.items() for title in within]
+    cells = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(len(titles) + 1)]
+    width = console.width if console.is_terminal else None
+    names = max(map(len, [name, *cells[0]]))
+    one_line = [max(map(len, [title, *column])) for title, column in zip(titles, cells[1:], strict=True)]
+    if width is None or names + sum(one_line) + _GAP * len(titles) <= width:
+        _print_block(console, name, titles, cells, one_line, range(len(titles)))
+        return
+    narrow = [
+        min(whole, max([_TITLE, *map(len, title.split()), *map(len, column)]))
+        for whole, title, column in zip(one_line, titles, cells[1:], strict=True)
+    ]
+    if names + _GAP + max(narrow, default=0) > width:
+        _print_list(console, titles, rows)
+        return
+    for place, block in enumerate(_blocks(columns, narrow, width - names)):
+        if place:
+            console.print()
+        _print_block(console, name, titles, cells, narrow, block)
 
 
-def print_budget_table(results: Mapping[str, Any], console: Console | None = None) -> None:
-    """Prints every attack's TPR at every budget, and which attack each budget is best spent on."""
-    console = console or Console(highlight=False)
-    console.width = max(console.width, _WIDTH)
-    budgets = [str(budget) for budget in results["budgets"]]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(f"TPR at FPR {results['fpr']:g}", no_wrap=True)
-    for budget in budgets:
-        table.add_column(f"{budget} models", justify="right", no_wrap=True)
-    for name, entry in results["attacks"].items():
-        found = [entry["budgets"].get(budget) for budget in budgets]
-        rates = [each and next(iter(each["tpr_at_fpr"].values())) for each in found]
-        table.add_row(name, *(_with_interval(rate, None, 4) for rate in rates))
-    console.print(table, soft_wrap=True)
-    for budget, each in results["recommended"].items():
-        equal = ", ".join(each["not_told_apart"])
-        told = f"; not told apart from it: {equal}" if equal else ""
-        console.print(f"{budget} models: {each['attack'] or 'none'} finds the most{told}", soft_wrap=True, markup=False)
-    for note in results["notes"]:
-        console.print(f"note: {note}", soft_wrap=True, markup=False)
+def _blocks(columns: Groups, widths: Sequence[int], room: int) -> list[list[int]]:
+    """Numbers of the columns that stand side by side: whole groups, and parts of one that is wider than the room."""
+    ends = iter(range(len(widths)))
+    groups = [[next(ends) for _ in within] for within in columns.values()]
+
+    def taken(block: Sequence[int]) -> int:
+        return sum(_GAP + widths[k] for k in block)
+
+    blocks: list[list[int]] = [[]]
+    for group in groups:
+        for part in [group] if taken(group) <= room else [[k] for k in group]:
+            if blocks[-1] and taken([*blocks[-1], *part]) > room:
+                blocks.append([])
+            blocks[-1] += part
+    return blocks
 
 
-def print_overfitting_table(results: Mapping[str, Any], console: Console | None = None) -> None:
-    """Prints accuracy and every attack's power at a few epochs, and at each model's best validation epoch."""
-    console = console or Console(highlight=False)
-    console.width = max(console.width, _WIDTH)
-    names, key = list(results["attacks"]), f"{results['fpr']:g}"
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("epoch", no_wrap=True)
-    for title in ("members", "non-members", "gap", *(f"AUC {name}" for name in names), f"TPR {results['main_attack']}"):
-        table.add_column(title, justify="right", no_wrap=title.startswith("TPR"))
-    accuracy, attacks, main = results["accuracy"], results["attacks"], results["main_attack"]
-    for epoch in results["histograms"]["epochs"]:
-        at = epoch - 1
-        table.add_row(
-            str(epoch),
-            _with_interval(accuracy["member"][at], None, 4),
-            _with_interval(accuracy["non_member"][at], None, 4),
-            _with_interval(results["gap"][at], None, 4),
-            *(_with_interval(attacks[name]["auc"][at], None) for name in names),
-            _with_interval(attacks[main]["tpr_at_fpr"][key][at], attacks[main]["tpr_at_fpr_ci"][key][at], 4),
-        )
-    for rule, found in ((results["early_stopping"] or {}).get("rules") or {}).items():
-        entry = found["attacks"][main]
-        table.add_row(
-            f"best {rule.replace('_', ' ')}: {found['epoch_mean']:.1f}",
-            *(_with_interval(found["accuracy"][side]["value"], None, 4) for side in ("member", "non_member")),
-            _with_interval(found["gap"]["value"], None, 4),
-            *(_with_interval(found["attacks"][name]["auc"], None) for name in names),
-            _with_interval(entry["tpr_at_fpr"][key], entry["tpr_at_fpr_ci"][key], 4),
-        )
-    console.print(table, soft_wrap=True)
-    console.print(f"TPR at FPR {key}", soft_wrap=True)
-    for note in results["notes"]:
-        console.print(f"note: {note}", soft_wrap=True, markup=False)
+def _print_block(
+    console: Console, name: str, titles: Sequence[str], cells: Sequence[Sequence[str]], widths: Sequence[int],
+    block: Sequence[int],
+) -> None:  # fmt: skip
+    names = max(map(len, [name, *cells[0]]))
+    wrapped = [textwrap.wrap(titles[k], widths[k], break_long_words=False, break_on_hyphens=False) for k in block]
+    height = max(map(len, wrapped), default=1)
+    heads = [[""] * (height - len(lines)) + lines for lines in wrapped]
+    first = [""] * (height - 1) + [name]
+    gap = " " * _GAP
+    for line in range(height):
+        parts = [heads[at][line].rjust(widths[k]) for at, k in enumerate(block)]
+        console.print(Text(gap.join([first[line].ljust(names), *parts]).rstrip(), "bold"), soft_wrap=True)
+    for row, title in enumerate(cells[0]):
+        parts = [cells[k + 1][row].rjust(widths[k]) for k in block]
+        console.print(Text(gap.join([title.ljust(names), *parts])), soft_wrap=True)
 
 
-def print_outliers_table(results: Mapping[str, Any], console: Console | None = None) -> None:
-    """Prints every outlier metric against vulnerability, best rank correlation first, and which are best."""
-    console = console or Console(highlight=False)
-    console.width = max(console.width, _WIDTH)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("metric", no_wrap=True)
-    figures = {"spearman": "Spearman", "precision_at_1pct": "precision at 1 %", "auc_top_1pct": "AUC, top 1 %"}
-    for title in (*figures.values(), "Spearman: easy", "hard", "same models"):
-        table.add_column(title, justify="right", no_wrap=True)
-    metrics = {**results["metrics"], "(other half's vulnerability)": results["ceiling"]}
-    for name, entry in sorted(metrics.items(), key=lambda each: -(each[1]["spearman"] or 0.0)):
-        beside = (entry.get(part, {}).get("spearman") for part in ("easy", "hard", "same_models"))
-        table.add_row(
-            name,
-            *(_with_interval(entry[figure], entry[f"{figure}_ci"]) for figure in figures),
-            *(_with_interval(value, None) for value in beside),
-        )
-    console.print(table, soft_wrap=True)
-    for figure, of in results["best"]["all"].items():
-        equal = ", ".join(of["not_told_apart"])
-        told = f"; not told apart from it: {equal}" if equal else ""
-        console.print(f"{figures[figure]}: {of['metric']} is best{told}", soft_wrap=True, markup=False)
-    for note in results["notes"]:
-        console.print(f"note: {note}", soft_wrap=True, markup=False)
+def _print_list(console: Console, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Each row by itself, a figure a line."""
+    for name, *cells in rows:
+        console.print(Text(name, "bold"), soft_wrap=True)
+        for title, cell in zip(titles, cells, strict=True):
+            for line in textwrap.wrap(
+                f"{title}: {cell}", console.width, initial_indent="  ", subsequent_indent="    ",
+                break_long_words=False, break_on_hyphens=False,
+            ):  # fmt: skip
+                console.print(Text(line), soft_wrap=True)
 
 
-def print_dpsgd_table(results: Mapping[str, Any], console: Console | None = None) -> None:
-    """Prints what every budget costs and keeps, and the lower bounds on epsilon under it."""
-    console = console or Console(highlight=False)
-    console.width = max(console.width, _WIDTH)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("epsilon", no_wrap=True)
-    for title in ("PLD", "RDP", "accuracy on non-members", "LiRA TPR at FPR 0.1 %", "AUC", *results["bounds"]):
-        table.add_column(title.replace("_", " "), justify="right")
-    named = zip(results["epsilons"], results["points"], strict=True)
-    for name, point in [("no privacy", results["non_private"]), *named]:
-        spent = point["epsilon_by_accountant"]
-        table.add_row(
-            name,
-            *(_with_interval(spent[accountant], None, 2) for accountant in ("pld", "rdp")),
-            _with_interval(point["test_accuracy"], point["test_accuracy_ci"], 4),
-            _with_interval(point["lira_tpr_at_fpr"].get("0.001"), point["lira_tpr_at_fpr_ci"].get("0.001"), 4),
-            _with_interval(point["auc"], point["auc_ci"]),
-            *(_with_interval(point["epsilon_lower"][bound], None, 2) for bound in results["bounds"]),
-        )
-    console.print(table, soft_wrap=True)
-    levels = f"delta {results['delta']:g}; lower bounds at significance {results['significance']:g}"
-    console.print(levels, soft_wrap=True)
-    for note in results["notes"]:
-        console.print(f"note: {note}", soft_wrap=True, markup=False)
+def print_notes(console: Console, notes: Sequence[str]) -> None:
+    """Notes, grouped as ``grouped`` does."""
+    for note in grouped(notes):
+        say(console, f"note: {note}")
+
+
+def grouped(notes: Sequence[str]) -> list[str]:
+    """Notes for reading: those that differ in their attacks and numbers alone are one, and so are all on null figures.
+
+    ``results.json`` holds each by itself.
+    """
+    alike: dict[str, list[tuple[str, str]]] = {}
+    for note in notes:
+        names, text = _named(note)
+        alike.setdefault(_NUMBER.sub("#", text), []).append((names, text))
+    merged, null, without = [], [], []
+    for each in alike.values():
+        names = list(dict.fromkeys(name for named, _ in each for name in named.split(", ") if name))
+        text = _ranged([text for _, text in each])
+        if " is null" in text or " are null" in text:
+            null.append(text)
+            without += names
+        else:
+            merged.append(_prefixed(names, text))
+    return merged + ([_prefixed(list(dict.fromkeys(without)), " ".join(null))] if null else [])
+
+
+def _named(note: str) -> tuple[str, str]:
+    """The names in front of a note, and the rest."""
+    found = re.match(r"((?:\w+, )*\w+|all attacks)(?:: | (?=(?:was|did) not ))", note)
+    return (found[1], note[found.end() :]) if found else ("", note)
+
+
+def _prefixed(names: Sequence[str], text: str) -> str:
+    if "all attacks" in names:
+        names = ["all attacks"]
+    if len(names) > _LISTED:
+        names = [names[0], f"{names[1]} and {len(names) - 2} more"]
+    if not names:
+        return text
+    apart = " " if re.match(r"(was|did) not ", text) else ": "
+    if apart == " " and len(names) > 1:
+        text = text.replace("was not", "were not", 1)
+    return f"{', '.join(names)}{apart}{text}"
+
+
+def _ranged(texts: Sequence[str]) -> str:
+    """Sentences that differ in numbers alone as one: up to three numbers side by side, more as a range."""
+    numbers = zip(*(_NUMBER.findall(text) for text in texts), strict=True)
+    spans = iter([_span(list(dict.fromkeys(each))) for each in numbers])
+    return _NUMBER.sub(lambda _: next(spans), texts[0])
+
+
+def _span(numbers: list[str]) -> str:
+    ascending = sorted(numbers, key=float)
+    return ", ".join(ascending) if len(ascending) <= 3 else f"{ascending[0]} to {ascending[-1]}"
