@@ -4,6 +4,7 @@ import ast
 import collections.abc
 import dataclasses
 import difflib
+import functools
 import inspect
 import re
 import textwrap
@@ -209,6 +210,7 @@ def _built(kind: type[Kind], default: Kind | None, given: Mapping[str, Any]) -> 
     return dataclasses.replace(typing.cast(Any, default), **changes) if changes else default
 
 
+@functools.cache
 def _field_help(kind: type) -> dict[str, str]:
     """What the strings below a dataclass's fields, or its ``Attributes:``, say of each."""
     try:

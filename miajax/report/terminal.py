@@ -13,9 +13,12 @@ from rich.text import Text
 
 MISSING = "-"
 _GAP = 2
-_TITLE = 12  # columns that a wrapped title may take beyond its longest word and the figures below it
+_HARD = "\u00a0"  # a blank that no line ends at
+_TITLES = (12, 10, 8, 0)  # columns that a wrapped title may take where words and figures need less; the first that fits
 _LISTED = 4  # names in front of a note, before they are counted
 _NUMBER = re.compile(r"(?<![\w.-])\d+(?:\.\d+)?(?:e-?\d+)?(?!\w)(?!\.\d)")
+_NAME = r"[\w.]+(?: [\w.]+)?"  # lira_online, all attacks, epsilon 8
+_NAMES = re.compile(rf"({_NAME}(?:, {_NAME})*)(?:: | (?=(?:was|did) not ))")
 Groups = Mapping[str, Sequence[str]]
 
 
@@ -34,7 +37,7 @@ def say(console: Console, line: str, style: str | None = None) -> None:
     if not console.is_terminal:
         console.print(Text(line), soft_wrap=True)
         return
-    for part in textwrap.wrap(line, console.width, break_long_words=False, break_on_hyphens=False):
+    for part in _wrap(line, console.width):
         console.print(Text(part, style or ""), soft_wrap=True)
 
 
@@ -48,25 +51,39 @@ def print_table(console: Console, name: str, columns: Groups, rows: Sequence[Seq
         a title is its group's name and its own, apart by a blank.
       rows: cells as text, the name first.
     """
-    titles = [f"{group} {title}".strip() for group, within in columns.items() for title in within]
+    titles = [(group, title) for group, within in columns.items() for title in within]
     cells = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(len(titles) + 1)]
-    width = console.width if console.is_terminal else None
-    names = max(map(len, [name, *cells[0]]))
-    one_line = [max(map(len, [title, *column])) for title, column in zip(titles, cells[1:], strict=True)]
-    if width is None or names + sum(one_line) + _GAP * len(titles) <= width:
-        _print_block(console, name, titles, cells, one_line, range(len(titles)))
+    named = (name, cells[0])
+    below = [max(map(len, column), default=0) for column in cells[1:]]
+    whole = [[" ".join(filter(None, title))] for title in titles]
+    room = console.width - max(map(len, [name, *cells[0]]))
+    layouts = [whole, *([_wrapped(title, max(own, most)) for title, own in zip(titles, below, strict=True)]
+                        for most in _TITLES)]  # fmt: skip
+    for heads in layouts:
+        widths = [max([own, *map(len, head)]) for head, own in zip(heads, below, strict=True)]
+        if not console.is_terminal or sum(widths) + _GAP * len(widths) <= room:
+            _print_block(console, named, heads, cells[1:], widths)
+            return
+    heads = layouts[1]
+    widths = [max([own, *map(len, head)]) for head, own in zip(heads, below, strict=True)]
+    if _GAP + max(widths, default=0) > room:
+        _print_list(console, [head for (head,) in whole], rows)
         return
-    narrow = [
-        min(whole, max([_TITLE, *map(len, title.split()), *map(len, column)]))
-        for whole, title, column in zip(one_line, titles, cells[1:], strict=True)
-    ]
-    if names + _GAP + max(narrow, default=0) > width:
-        _print_list(console, titles, rows)
-        return
-    for place, block in enumerate(_blocks(columns, narrow, width - names)):
+    for place, block in enumerate(_blocks(columns, widths, room)):
         if place:
             console.print()
-        _print_block(console, name, titles, cells, narrow, block)
+        _print_block(console, named, *([of[k] for k in block] for of in (heads, cells[1:], widths)))
+
+
+def _wrapped(title: tuple[str, str], width: int) -> list[str]:
+    """A title in lines, its group's name first; a number keeps its unit."""
+    return [line.replace(_HARD, " ") for part in title for line in _wrap(part.replace(" %", f"{_HARD}%"), width)]
+
+
+def _wrap(text: str, width: int, first: str = "", later: str = "") -> list[str]:
+    return textwrap.wrap(
+        text, width, initial_indent=first, subsequent_indent=later, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _blocks(columns: Groups, widths: Sequence[int], room: int) -> list[list[int]]:
@@ -87,21 +104,21 @@ def _blocks(columns: Groups, widths: Sequence[int], room: int) -> list[list[int]
 
 
 def _print_block(
-    console: Console, name: str, titles: Sequence[str], cells: Sequence[Sequence[str]], widths: Sequence[int],
-    block: Sequence[int],
-) -> None:  # fmt: skip
-    names = max(map(len, [name, *cells[0]]))
-    wrapped = [textwrap.wrap(titles[k], widths[k], break_long_words=False, break_on_hyphens=False) for k in block]
-    height = max(map(len, wrapped), default=1)
-    heads = [[""] * (height - len(lines)) + lines for lines in wrapped]
-    first = [""] * (height - 1) + [name]
-    gap = " " * _GAP
-    for line in range(height):
-        parts = [heads[at][line].rjust(widths[k]) for at, k in enumerate(block)]
-        console.print(Text(gap.join([first[line].ljust(names), *parts]).rstrip(), "bold"), soft_wrap=True)
-    for row, title in enumerate(cells[0]):
-        parts = [cells[k + 1][row].rjust(widths[k]) for k in block]
-        console.print(Text(gap.join([title.ljust(names), *parts])), soft_wrap=True)
+    console: Console,
+    named: tuple[str, Sequence[str]],
+    heads: Sequence[Sequence[str]],
+    columns: Sequence[Sequence[str]],
+    widths: Sequence[int],
+) -> None:
+    """Columns side by side, titles at the bottom of their lines; ``named`` is the title and the names of the rows."""
+    name, names = named
+    first, gap, height = max(map(len, [name, *names])), " " * _GAP, max(map(len, heads), default=1)
+    raised = [[""] * (height - len(head)) + list(head) for head in ([name], *heads)]
+    for parts in zip(*raised, strict=True):
+        line = gap.join([parts[0].ljust(first), *map(str.rjust, parts[1:], widths)])
+        console.print(Text(line.rstrip(), "bold"), soft_wrap=True)
+    for row, *parts in zip(names, *columns, strict=True):
+        console.print(Text(gap.join([row.ljust(first), *map(str.rjust, parts, widths)])), soft_wrap=True)
 
 
 def _print_list(console: Console, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -109,11 +126,9 @@ def _print_list(console: Console, titles: Sequence[str], rows: Sequence[Sequence
     for name, *cells in rows:
         console.print(Text(name, "bold"), soft_wrap=True)
         for title, cell in zip(titles, cells, strict=True):
-            for line in textwrap.wrap(
-                f"{title}: {cell}", console.width, initial_indent="  ", subsequent_indent="    ",
-                break_long_words=False, break_on_hyphens=False,
-            ):  # fmt: skip
-                console.print(Text(line), soft_wrap=True)
+            whole = cell.replace(" ", _HARD) if len(cell) <= console.width - 4 else cell
+            for line in _wrap(f"{title}: {whole}", console.width, "  ", "    "):
+                console.print(Text(line.replace(_HARD, " ")), soft_wrap=True)
 
 
 def print_notes(console: Console, notes: Sequence[str]) -> None:
@@ -131,21 +146,23 @@ def grouped(notes: Sequence[str]) -> list[str]:
     for note in notes:
         names, text = _named(note)
         alike.setdefault(_NUMBER.sub("#", text), []).append((names, text))
-    merged, null, without = [], [], []
+    merged: list[str] = []
+    null: list[tuple[list[str], str]] = []
     for each in alike.values():
         names = list(dict.fromkeys(name for named, _ in each for name in named.split(", ") if name))
         text = _ranged([text for _, text in each])
         if " is null" in text or " are null" in text:
-            null.append(text)
-            without += names
+            null.append((names, text))
         else:
             merged.append(_prefixed(names, text))
-    return merged + ([_prefixed(list(dict.fromkeys(without)), " ".join(null))] if null else [])
+    if null and all(set(names) == set(null[0][0]) for names, _ in null):
+        return [*merged, _prefixed(null[0][0], " ".join(text for _, text in null))]
+    return merged + ([" ".join(_prefixed(*each) for each in null)] if null else [])
 
 
 def _named(note: str) -> tuple[str, str]:
     """The names in front of a note, and the rest."""
-    found = re.match(r"((?:\w+, )*\w+|all attacks)(?:: | (?=(?:was|did) not ))", note)
+    found = _NAMES.match(note)
     return (found[1], note[found.end() :]) if found else ("", note)
 
 
@@ -158,7 +175,7 @@ def _prefixed(names: Sequence[str], text: str) -> str:
         return text
     apart = " " if re.match(r"(was|did) not ", text) else ": "
     if apart == " " and len(names) > 1:
-        text = text.replace("was not", "were not", 1)
+        text = text.replace("was not", "were not", 1).replace(": it ", ": each ", 1)
     return f"{', '.join(names)}{apart}{text}"
 
 
