@@ -14,7 +14,7 @@ from rich.text import Text
 MISSING = "-"
 _GAP = 2
 _HARD = "\u00a0"  # a blank that no line ends at
-_TITLES = (12, 10, 8, 0)  # columns that a wrapped title may take where words and figures need less; the first that fits
+_TITLES = (12, 10, 8, 1)  # columns that a wrapped title may take where words and figures need less; the first that fits
 _LISTED = 4  # names in front of a note, before they are counted
 _NUMBER = re.compile(r"(?<![\w.-])\d+(?:\.\d+)?(?:e-?\d+)?(?!\w)(?!\.\d)")
 _NAME = r"[\w.]+(?: [\w.]+)?"  # lira_online, all attacks, epsilon 8
