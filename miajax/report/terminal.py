@@ -72,7 +72,8 @@ def print_table(console: Console, name: str, columns: Groups, rows: Sequence[Seq
     for place, block in enumerate(_blocks(columns, widths, room)):
         if place:
             console.print()
-        _print_block(console, named, *([of[k] for k in block] for of in (heads, cells[1:], widths)))
+        figures = [cells[k + 1] for k in block]
+        _print_block(console, named, [heads[k] for k in block], figures, [widths[k] for k in block])
 
 
 def _wrapped(title: tuple[str, str], width: int) -> list[str]:
