@@ -79,6 +79,7 @@ def topology_devices(chip: Chip) -> tuple[jax.Device, ...]:
       RuntimeError: libtpu is not installed, or does not know the topology.
     """
     os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")  # nobody is asked which TPU this is: there is none
+    os.environ.setdefault("ALLOW_MULTIPLE_LIBTPU_LOAD", "1")  # no chip is used: several may compile at a time
     from jax.experimental import topologies
 
     try:

@@ -1,1 +1,1 @@
-"""One command a file: flags, call the study, print."""
+"""``python -m experiments.NAME``: the same as ``miajax NAME``."""

@@ -1,17 +1,6 @@
-"""Why examples leak: outlier metrics, memorisation and training dynamics against what LiRA finds of each example.
+"""``python -m experiments.outliers`` is ``miajax outliers``."""
 
-python -m experiments.outliers --run runs/lira-digits-1a2b3c4d
-"""
-
-import time
-
-_BEGUN = time.perf_counter()  # before the heavy imports: they count
-
-from experiments import _command  # noqa: E402
-from miajax.report.terminal import print_outliers_table  # noqa: E402
-from miajax.studies.outliers.study import OutliersOptions, run_outliers  # noqa: E402
-
-run = _command.study("outliers", __doc__, _BEGUN, OutliersOptions(), run_outliers, print_outliers_table)
+from miajax.cli.outliers import run
 
 if __name__ == "__main__":
-    _command.main(run)
+    run.main("python -m experiments.outliers")

@@ -13,5 +13,5 @@ class UserError(Exception):
             parts.append(f"expected {expected}".rstrip("."))
         line = "; ".join(parts) + "."
         if remedy:
-            line += f" {remedy.rstrip('.')}."
+            line += f" {remedy}" if remedy.endswith("?") else f" {remedy.rstrip('.')}."
         super().__init__(" ".join(line.split()))

@@ -11,6 +11,9 @@ if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
     _CACHE = os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="miajax-tests-")
     atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+# Tests are written for CPU devices. Where libtpu is installed, jax would else load it here and hold its lock, and the
+# processes of ``pytest -m tpu`` could not compile.
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import jax
 import pytest

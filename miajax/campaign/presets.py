@@ -1,6 +1,6 @@
 """Named campaigns: what each reproduces, its time on named hardware and its result.
 
-``python -m experiments.lira --preset NAME`` runs one. Where nothing is measured it says so. What a preset cannot take
+``miajax lira --preset NAME`` runs one. Where nothing is measured it says so. What a preset cannot take
 over from its source stands in ``departures``.
 """
 
@@ -23,7 +23,7 @@ class Preset:
     Attributes:
       campaign: the settings.
       source: where they come from.
-      measured: time, hardware and result of ``python -m experiments.lira --preset NAME``, or "not measured".
+      measured: time, hardware and result of ``miajax lira --preset NAME``, or "not measured".
       departures: how it differs from its source.
     """
 

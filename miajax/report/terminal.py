@@ -1,192 +1,192 @@
-"""Results as a table on a terminal."""
+"""What the tables of all studies share on a terminal: figures with intervals, tables that never cut, grouped notes.
 
-from collections.abc import Mapping
-from typing import Any
+A terminal narrower than a table gets it in blocks of columns, each with the rows' names; one too narrow for a name and
+a figure beside each other gets a list. What is piped gets one row a line, whatever its length.
+"""
+
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
-from miajax.report import claims
+MISSING = "-"
+_GAP = 2
+_HARD = "\u00a0"  # a blank that no line ends at
+_TITLES = (12, 10, 8, 1)  # columns that a wrapped title may take where words and figures need less; the first that fits
+_LISTED = 4  # names in front of a note, before they are counted
+_NUMBER = re.compile(r"(?<![\w.-])\d+(?:\.\d+)?(?:e-?\d+)?(?!\w)(?!\.\d)")
+_NAME = r"[\w.]+(?: [\w.]+)?"  # lira_online, all attacks, epsilon 8
+_NAMES = re.compile(rf"({_NAME}(?:, {_NAME})*)(?:: | (?=(?:was|did) not ))")
+Groups = Mapping[str, Sequence[str]]
 
-_WIDTH = 128  # of the widest table: a narrow terminal wraps, nothing is cut
 
-
-def _with_interval(value: float | None, interval: list[float] | None, digits: int = 3) -> str:
+def figure(value: float | None, interval: Sequence[float | None] | None = None, digits: int = 3) -> str:
+    """A figure, with its interval where it has one."""
     if value is None:
-        return "-"
+        return MISSING
     text = f"{value:.{digits}f}"
-    return text if not interval else f"{text} [{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]"
+    if not interval or interval[0] is None or interval[1] is None:
+        return text
+    return f"{text} [{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]"
 
 
-def _accuracy(results: Mapping[str, Any], name: str) -> str:
-    return _with_interval(results[name], results.get(f"{name}_ci"), 4)
+def say(console: Console, line: str, style: str | None = None) -> None:
+    """A sentence: wrapped between words on a terminal, one line where it is piped."""
+    if not console.is_terminal:
+        console.print(Text(line), soft_wrap=True)
+        return
+    for part in _wrap(line, console.width):
+        console.print(Text(part, style or ""), soft_wrap=True)
 
 
-def print_lira_table(results: Mapping[str, Any], console: Console | None = None) -> None:
-    """Prints what the models were and how each attack did, with 95 % intervals; notes follow."""
-    console = console or Console(highlight=False)
-    console.width = max(console.width, _WIDTH)
-    who = "every model a target" if results["target"] is None else f"target: model {results['target']}"
-    console.print(
-        f"{results['dataset']}, {results['model']}: {results['num_valid']} of {results['num_shadows']} models, {who}; "
-        f"{results['num_non_members']} non-members pooled; accuracy on members {_accuracy(results, 'train_accuracy')}, "
-        f"on non-members {_accuracy(results, 'test_accuracy')}, gap {_accuracy(results, 'generalization_gap')}",
-        soft_wrap=True,
+def print_table(console: Console, name: str, columns: Groups, rows: Sequence[Sequence[str]]) -> None:
+    """A table whose first column names its rows; nothing in it is ever cut.
+
+    Args:
+      console: to print to.
+      name: title of the first column.
+      columns: titles of the others, in groups that stay side by side where the terminal is wide enough for a group;
+        a title is its group's name and its own, apart by a blank.
+      rows: cells as text, the name first.
+    """
+    titles = [(group, title) for group, within in columns.items() for title in within]
+    cells = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(len(titles) + 1)]
+    named = (name, cells[0])
+    below = [max(map(len, column), default=0) for column in cells[1:]]
+    whole = [[" ".join(filter(None, title))] for title in titles]
+    room = console.width - max(map(len, [name, *cells[0]]))
+    layouts = [whole, *([_wrapped(title, max(own, most)) for title, own in zip(titles, below, strict=True)]
+                        for most in _TITLES)]  # fmt: skip
+    for heads in layouts:
+        widths = [max([own, *map(len, head)]) for head, own in zip(heads, below, strict=True)]
+        if not console.is_terminal or sum(widths) + _GAP * len(widths) <= room:
+            _print_block(console, named, heads, cells[1:], widths)
+            return
+    heads = layouts[1]
+    widths = [max([own, *map(len, head)]) for head, own in zip(heads, below, strict=True)]
+    if _GAP + max(widths, default=0) > room:
+        _print_list(console, [head for (head,) in whole], rows)
+        return
+    for place, block in enumerate(_blocks(columns, widths, room)):
+        if place:
+            console.print()
+        figures = [cells[k + 1] for k in block]
+        _print_block(console, named, [heads[k] for k in block], figures, [widths[k] for k in block])
+
+
+def _wrapped(title: tuple[str, str], width: int) -> list[str]:
+    """A title in lines, its group's name first; a number keeps its unit."""
+    return [line.replace(_HARD, " ") for part in title for line in _wrap(part.replace(" %", f"{_HARD}%"), width)]
+
+
+def _wrap(text: str, width: int, first: str = "", later: str = "") -> list[str]:
+    return textwrap.wrap(
+        text, width, initial_indent=first, subsequent_indent=later, break_long_words=False, break_on_hyphens=False
     )
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("attack", no_wrap=True)
-    for title in ("AUC", "balanced accuracy", "TPR at FPR 0.1 %", "TPR at FPR 1 %"):
-        table.add_column(title, justify="right", no_wrap=True)
-    for name, entry in results["attacks"].items():
-        rates, intervals = entry["tpr_at_fpr"], entry["tpr_at_fpr_ci"]
-        table.add_row(
-            name,
-            _with_interval(entry["auc"], entry["auc_ci"]),
-            _with_interval(entry["balanced_accuracy"], entry["balanced_accuracy_ci"]),
-            *(_with_interval(rates[fpr], intervals[fpr], 4) for fpr in ("0.001", "0.01")),
-        )
-    console.print(table, soft_wrap=True)
-    if results.get("strongest") is not None:
-        told = f"{claims.lead_sentence(results['strongest'])} {claims.equals_sentence(results['strongest'])}"
-        console.print(told.replace("\u00a0", " ").strip(), soft_wrap=True, markup=False)
-    for note in results["notes"]:
-        console.print(f"note: {note}", soft_wrap=True, markup=False)
 
 
-def print_attacks_tables(results: Mapping[str, Any], console: Console | None = None) -> None:
-    """Prints the attacks side by side: figures with intervals, then what calls are worth and what they cost."""
-    console = console or Console(highlight=False)
-    print_lira_table({**results, "notes": []}, console)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("attack", no_wrap=True)
-    for title in (
-        "advantage", "TPR at 0 FP", "at .01 %", "PPV, prior 1 %", "10 %", "50 %", "calibrated to FPR 1 %: FPR", "TPR",
-        "seconds",
-    ):
-        table.add_column(title, justify="right")
-    for name, entry in results["attacks"].items():
-        reached = entry["shadow_calibrated"]["0.01"] or {"fpr": None, "tpr": None}
-        table.add_row(
-            name,
-            _with_interval(entry["advantage"], None),
-            _with_interval(entry["tpr_at_zero_fp"], None, 4),
-            _with_interval(entry["tpr_at_fpr"]["0.0001"], None, 4),
-            *(_with_interval(value, None) for value in entry["ppv_at_fpr"]["0.01"].values()),
-            *(_with_interval(reached[rate], None, 4) for rate in ("fpr", "tpr")),
-            f"{entry['seconds']:.2f}",
-        )
-    console.print()
-    console.print(table, soft_wrap=True)
-    console.print("PPV at FPR 1 %; seconds with compiling, shared within a family", soft_wrap=True)
-    for note in results["notes"]:
-        console.print(f"note: {note}", soft_wrap=True, markup=False)
+def _blocks(columns: Groups, widths: Sequence[int], room: int) -> list[list[int]]:
+    """Numbers of the columns that stand side by side: whole groups, and parts of one that is wider than the room."""
+    ends = iter(range(len(widths)))
+    groups = [[next(ends) for _ in within] for within in columns.values()]
+
+    def taken(block: Sequence[int]) -> int:
+        return sum(_GAP + widths[k] for k in block)
+
+    blocks: list[list[int]] = [[]]
+    for group in groups:
+        for part in [group] if taken(group) <= room else [[k] for k in group]:
+            if blocks[-1] and taken([*blocks[-1], *part]) > room:
+                blocks.append([])
+            blocks[-1] += part
+    return blocks
 
 
-def print_budget_table(results: Mapping[str, Any], console: Console | None = None) -> None:
-    """Prints every attack's TPR at every budget, and which attack each budget is best spent on."""
-    console = console or Console(highlight=False)
-    console.width = max(console.width, _WIDTH)
-    budgets = [str(budget) for budget in results["budgets"]]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(f"TPR at FPR {results['fpr']:g}", no_wrap=True)
-    for budget in budgets:
-        table.add_column(f"{budget} models", justify="right", no_wrap=True)
-    for name, entry in results["attacks"].items():
-        found = [entry["budgets"].get(budget) for budget in budgets]
-        rates = [each and next(iter(each["tpr_at_fpr"].values())) for each in found]
-        table.add_row(name, *(_with_interval(rate, None, 4) for rate in rates))
-    console.print(table, soft_wrap=True)
-    for budget, each in results["recommended"].items():
-        equal = ", ".join(each["not_told_apart"])
-        told = f"; not told apart from it: {equal}" if equal else ""
-        console.print(f"{budget} models: {each['attack'] or 'none'} finds the most{told}", soft_wrap=True, markup=False)
-    for note in results["notes"]:
-        console.print(f"note: {note}", soft_wrap=True, markup=False)
+def _print_block(
+    console: Console,
+    named: tuple[str, Sequence[str]],
+    heads: Sequence[Sequence[str]],
+    columns: Sequence[Sequence[str]],
+    widths: Sequence[int],
+) -> None:
+    """Columns side by side, titles at the bottom of their lines; ``named`` is the title and the names of the rows."""
+    name, names = named
+    first, gap, height = max(map(len, [name, *names])), " " * _GAP, max(map(len, heads), default=1)
+    raised = [[""] * (height - len(head)) + list(head) for head in ([name], *heads)]
+    for parts in zip(*raised, strict=True):
+        line = gap.join([parts[0].ljust(first), *map(str.rjust, parts[1:], widths)])
+        console.print(Text(line.rstrip(), "bold"), soft_wrap=True)
+    for row, *parts in zip(names, *columns, strict=True):
+        console.print(Text(gap.join([row.ljust(first), *map(str.rjust, parts, widths)])), soft_wrap=True)
 
 
-def print_overfitting_table(results: Mapping[str, Any], console: Console | None = None) -> None:
-    """Prints accuracy and every attack's power at a few epochs, and at each model's best validation epoch."""
-    console = console or Console(highlight=False)
-    console.width = max(console.width, _WIDTH)
-    names, key = list(results["attacks"]), f"{results['fpr']:g}"
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("epoch", no_wrap=True)
-    for title in ("members", "non-members", "gap", *(f"AUC {name}" for name in names), f"TPR {results['main_attack']}"):
-        table.add_column(title, justify="right", no_wrap=title.startswith("TPR"))
-    accuracy, attacks, main = results["accuracy"], results["attacks"], results["main_attack"]
-    for epoch in results["histograms"]["epochs"]:
-        at = epoch - 1
-        table.add_row(
-            str(epoch),
-            *(_with_interval(accuracy[side][at], accuracy[f"{side}_ci"][at]) for side in ("member", "non_member")),
-            _with_interval(results["gap"][at], results["gap_ci"][at]),
-            *(_with_interval(attacks[name]["auc"][at], None) for name in names),
-            _with_interval(attacks[main]["tpr_at_fpr"][key][at], attacks[main]["tpr_at_fpr_ci"][key][at], 4),
-        )
-    for rule, found in ((results["early_stopping"] or {}).get("rules") or {}).items():
-        entry = found["attacks"][main]
-        table.add_row(
-            f"best {rule.replace('_', ' ')}: {found['epoch_mean']:.1f}",
-            *(_with_interval(figure["value"], figure["ci"])
-              for figure in (*(found["accuracy"][side] for side in ("member", "non_member")), found["gap"])),
-            *(_with_interval(found["attacks"][name]["auc"], None) for name in names),
-            _with_interval(entry["tpr_at_fpr"][key], entry["tpr_at_fpr_ci"][key], 4),
-        )
-    console.print(table, soft_wrap=True)
-    console.print(f"TPR at FPR {key}", soft_wrap=True)
-    for note in results["notes"]:
-        console.print(f"note: {note}", soft_wrap=True, markup=False)
+def _print_list(console: Console, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Each row by itself, a figure a line."""
+    for name, *cells in rows:
+        console.print(Text(name, "bold"), soft_wrap=True)
+        for title, cell in zip(titles, cells, strict=True):
+            whole = cell.replace(" ", _HARD) if len(cell) <= console.width - 4 else cell
+            for line in _wrap(f"{title}: {whole}", console.width, "  ", "    "):
+                console.print(Text(line.replace(_HARD, " ")), soft_wrap=True)
 
 
-def print_outliers_table(results: Mapping[str, Any], console: Console | None = None) -> None:
-    """Prints every outlier metric against vulnerability, best rank correlation first, and which are best."""
-    console = console or Console(highlight=False)
-    console.width = max(console.width, _WIDTH)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("metric", no_wrap=True)
-    figures = {"spearman": "Spearman", "precision_at_1pct": "precision at 1 %", "auc_top_1pct": "AUC, top 1 %"}
-    for title in (*figures.values(), "Spearman: easy", "hard", "same models"):
-        table.add_column(title, justify="right", no_wrap=True)
-    metrics = {**results["metrics"], "(other half's vulnerability)": results["ceiling"]}
-    for name, entry in sorted(metrics.items(), key=lambda each: -(each[1]["spearman"] or 0.0)):
-        beside = (entry.get(part, {}).get("spearman") for part in ("easy", "hard", "same_models"))
-        table.add_row(
-            name,
-            *(_with_interval(entry[figure], entry[f"{figure}_ci"]) for figure in figures),
-            *(_with_interval(value, None) for value in beside),
-        )
-    console.print(table, soft_wrap=True)
-    for figure, of in results["best"]["all"].items():
-        equal = ", ".join(of["not_told_apart"])
-        told = f"; not told apart from it: {equal}" if equal else ""
-        console.print(f"{figures[figure]}: {of['metric']} is best{told}", soft_wrap=True, markup=False)
-    for note in results["notes"]:
-        console.print(f"note: {note}", soft_wrap=True, markup=False)
+def print_notes(console: Console, notes: Sequence[str]) -> None:
+    """Notes, grouped as ``grouped`` does."""
+    for note in grouped(notes):
+        say(console, f"note: {note}")
 
 
-def print_dpsgd_table(results: Mapping[str, Any], console: Console | None = None) -> None:
-    """Prints what every budget costs and keeps, and the lower bounds on epsilon under it."""
-    console = console or Console(highlight=False)
-    console.width = max(console.width, _WIDTH)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("epsilon", no_wrap=True)
-    for title in ("PLD", "RDP", "accuracy on non-members", "LiRA TPR at FPR 0.1 %", "AUC", *results["bounds"]):
-        table.add_column(title.replace("_", " "), justify="right")
-    named = zip(results["epsilons"], results["points"], strict=True)
-    for name, point in [("no privacy", results["non_private"]), *named]:
-        spent = point["epsilon_by_accountant"]
-        table.add_row(
-            name,
-            *(_with_interval(spent[accountant], None, 2) for accountant in ("pld", "rdp")),
-            _with_interval(point["test_accuracy"], point["test_accuracy_ci"], 4),
-            _with_interval(point["lira_tpr_at_fpr"].get("0.001"), point["lira_tpr_at_fpr_ci"].get("0.001"), 4),
-            _with_interval(point["auc"], point["auc_ci"]),
-            *(_with_interval(point["epsilon_lower"][bound], None, 2) for bound in results["bounds"]),
-        )
-    console.print(table, soft_wrap=True)
-    ceilings = [most for point in results["points"] for most in point["largest_possible"].values()]
-    levels = f"delta {results['delta']:g}; lower bounds at significance {results['significance']:g}"
-    levels += f"; so many models can show at most epsilon {max(ceilings):.2f}" if ceilings else ""
-    console.print(levels, soft_wrap=True)
-    for note in results["notes"]:
-        console.print(f"note: {note}", soft_wrap=True, markup=False)
+def grouped(notes: Sequence[str]) -> list[str]:
+    """Notes for reading: those that differ in their attacks and numbers alone are one, and so are all on null figures.
+
+    ``results.json`` holds each by itself.
+    """
+    alike: dict[str, list[tuple[str, str]]] = {}
+    for note in notes:
+        names, text = _named(note)
+        alike.setdefault(_NUMBER.sub("#", text), []).append((names, text))
+    merged: list[str] = []
+    null: list[tuple[list[str], str]] = []
+    for each in alike.values():
+        names = list(dict.fromkeys(name for named, _ in each for name in named.split(", ") if name))
+        text = _ranged([text for _, text in each])
+        if " is null" in text or " are null" in text:
+            null.append((names, text))
+        else:
+            merged.append(_prefixed(names, text))
+    if null and all(set(names) == set(null[0][0]) for names, _ in null):
+        return [*merged, _prefixed(null[0][0], " ".join(text for _, text in null))]
+    return merged + ([" ".join(_prefixed(*each) for each in null)] if null else [])
+
+
+def _named(note: str) -> tuple[str, str]:
+    """The names in front of a note, and the rest."""
+    found = _NAMES.match(note)
+    return (found[1], note[found.end() :]) if found else ("", note)
+
+
+def _prefixed(names: Sequence[str], text: str) -> str:
+    if "all attacks" in names:
+        names = ["all attacks"]
+    if len(names) > _LISTED:
+        names = [names[0], f"{names[1]} and {len(names) - 2} more"]
+    if not names:
+        return text
+    apart = " " if re.match(r"(was|did) not ", text) else ": "
+    if apart == " " and len(names) > 1:
+        text = text.replace("was not", "were not", 1).replace(": it ", ": each ", 1)
+    return f"{', '.join(names)}{apart}{text}"
+
+
+def _ranged(texts: Sequence[str]) -> str:
+    """Sentences that differ in numbers alone as one: up to three numbers side by side, more as a range."""
+    numbers = zip(*(_NUMBER.findall(text) for text in texts), strict=True)
+    spans = iter([_span(list(dict.fromkeys(each))) for each in numbers])
+    return _NUMBER.sub(lambda _: next(spans), texts[0])
+
+
+def _span(numbers: list[str]) -> str:
+    ascending = sorted(numbers, key=float)
+    return ", ".join(ascending) if len(ascending) <= 3 else f"{ascending[0]} to {ascending[-1]}"

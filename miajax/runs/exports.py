@@ -53,7 +53,7 @@ class StoredSignals:
                 raise UserError(
                     f"{path} holds no {name}.npy",
                     expected="a finished run",
-                    remedy=f"Finish it with: python -m experiments.lira --run {path}",
+                    remedy=f"Finish it with: miajax lira --run {path}",
                 )
             arrays[name] = np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False)
         signals = arrays["signals"]
@@ -169,7 +169,7 @@ def _sklearn(stored: StoredSignals, out: Path) -> dict[str, Any]:
         raise UserError(
             f"{stored.folder.path} holds no scores",
             expected="scores/<attack>.npy",
-            remedy=f"Make them with: python -m experiments.lira --run {stored.folder.path}",
+            remedy=f"Make them with: miajax lira --run {stored.folder.path}",
         )
     for file in files:
         scores = np.load(file, mmap_mode="r", allow_pickle=False)

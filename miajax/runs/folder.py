@@ -71,7 +71,7 @@ class RunFolder:
             raise UserError(
                 f"{path} is not a run folder",
                 expected="a folder with a manifest.json that miajax wrote",
-                remedy="Make one with: python -m experiments.lira --out DIR",
+                remedy="Make one with: miajax lira --out DIR",
             )
         if folder.manifest.get("format") != FORMAT:
             raise UserError(f"{path}/manifest.json has format {folder.manifest.get('format')}", expected=str(FORMAT))

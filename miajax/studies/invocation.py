@@ -22,11 +22,13 @@ class Invocation:
       command: how to reproduce it, for the report.
       import_s: seconds that imports took, for the record.
       begun: ``time.perf_counter()`` when the work began.
+      typed: names of the flags that were typed; none from code.
     """
 
     command: str = ""
     import_s: float = 0.0
     begun: float = dataclasses.field(default_factory=time.perf_counter)
+    typed: frozenset[str] = frozenset()
     _spent: dict[str, float] = dataclasses.field(default_factory=dict)
 
     @contextlib.contextmanager

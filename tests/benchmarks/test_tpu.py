@@ -35,5 +35,23 @@ def test_the_ensemble_step_compiles_fits_and_holds_no_collective(name, tmp_path)
         assert 0 < next(v for n, v in mine.items() if n.startswith("share of")) < 1
 
 
+def test_the_test_process_leaves_the_compiler_to_those_it_starts():
+    env = {name: value for name, value in os.environ.items() if name != "JAX_PLATFORMS"}
+    code = "import tests.conftest, os, jax; print(os.environ['JAX_PLATFORMS'], jax.config.jax_platforms)"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["cpu", "cpu"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("libtpu") is not None, reason="libtpu is installed")
+def test_without_the_compiler_the_tests_are_skipped_and_say_why():
+    env = {name: value for name, value in os.environ.items() if name != "JAX_PLATFORMS"}
+    command = [sys.executable, "-m", "pytest", "-m", "tpu", "-q", "-p", "no:cacheprovider", __file__]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], env=env, capture_output=True, text=True)
+    assert done.returncode == 0 and f"SKIPPED [{len(tpu.NETWORKS)}]" in done.stdout, done.stdout
+    assert "libtpu is not installed (pip install 'miajax[tpu-aot]')" in done.stdout
+
+
 def test_every_network_of_the_suite_is_asked_about():
     assert set(tpu.NETWORKS) == set(SUITES["cpu"])

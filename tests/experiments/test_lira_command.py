@@ -139,26 +139,26 @@ def test_the_printed_table_names_every_attack_and_the_report(finished):
 def test_help_explains_every_flag_with_its_default():
     process = command("--help")
     assert process.returncode == 0
-    text = " ".join(re.sub(r"[│╭╮╰╯─]", " ", process.stdout).split())
+    text = " ".join(process.stdout.split())
     for flag in (
         "dataset",
-        "data-path",
+        "data_path",
         "model",
-        "num-shadows",
+        "num_shadows",
         "epochs",
-        "batch-size",
+        "batch_size",
         "seed",
-        "member-fraction",
+        "member_fraction",
         "parallel",
         "out",
         "run",
         "preset",
         "target",
-        "lira-mode",
+        "lira_mode",
         "split",
         "keep",
         "models",
-        "show-records",
+        "show_records",
     ):
         assert f"--{flag}" in text, flag
     assert "default: 256" in text and "shadow models; each is also a target" in text

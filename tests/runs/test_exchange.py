@@ -150,7 +150,7 @@ def test_an_export_never_lands_in_a_folder_that_holds_something(tmp_path):
 def test_an_unfinished_run_says_how_to_finish_it(tmp_path):
     simulated_run(tmp_path / "run")
     (tmp_path / "run" / "signals.npy").unlink()
-    with pytest.raises(UserError, match=r"no signals.npy.*experiments.lira --run"):
+    with pytest.raises(UserError, match=r"no signals.npy.*miajax lira --run"):
         export_run(tmp_path / "run", "tf_privacy", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

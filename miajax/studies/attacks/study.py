@@ -8,7 +8,7 @@ Beside the run that it scores, the study writes
                                    shadow_calibrated, per_example and slices
     <run>/attacks/report.html, roc.png
 
-so that what ``experiments.lira`` left in ``<run>/results.json`` stays.
+so that what ``miajax lira`` left in ``<run>/results.json`` stays.
 """
 
 import dataclasses

@@ -1,0 +1,77 @@
+"""``miajax COMMAND``: every study and tool of miajax from the command line.
+
+Nothing heavy is imported before a command is known: ``miajax --help`` answers at once.
+"""
+
+import difflib
+import importlib
+import sys
+from collections.abc import Sequence
+
+from miajax import __version__
+
+COMMANDS: dict[str, dict[str, str]] = {
+    "Train shadow models and attack them": {
+        "lira": "the main job: shadow models, each attacked by LiRA",
+        "attacks": "every other attack, side by side, by class and by group",
+        "low_budget": "which attack for how few shadow models",
+        "audit_target": "one model trained elsewhere, attacked with a run's models",
+    },
+    "Why examples leak": {
+        "overfitting": "how vulnerability grows with every epoch",
+        "outliers": "which outlier metric tells who is vulnerable",
+        "saliency": "where models look, having seen an example or not",
+    },
+    "What protects": {
+        "defenses": "what each defence costs, and what it stops",
+        "dpsgd": "utility against privacy over a list of epsilons",
+        "epsilon": "the epsilon of a noise, or the noise of an epsilon",
+        "audit": "whether training keeps the epsilon it promises",
+    },
+    "All of it, and other tools": {
+        "reproduce": "all figures and tables of the paper",
+        "export": "a run in the files of other tools",
+        "import_signals": "signals computed elsewhere, attacked here",
+    },
+}
+NAMES = tuple(name for group in COMMANDS.values() for name in group)
+
+
+def main(argv: Sequence[str] | None = None, prog: str = "miajax") -> None:
+    """Runs ``prog COMMAND --flag value ...``.
+
+    Args:
+      argv: what was typed after ``prog``; the process's arguments if None.
+      prog: what was typed to get here.
+
+    Raises:
+      SystemExit: 2 where there is no such command; else as the command ends.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if not argv or argv[0] in ("--help", "-h", "help"):
+        print(overview(prog))
+        return
+    if argv[0] == "--version":
+        print(f"miajax {__version__}")
+        return
+    name = argv[0].replace("-", "_")
+    if name not in NAMES:
+        near = difflib.get_close_matches(name, NAMES, n=3)
+        meant = f"Did you mean {' or '.join(near)}?" if near else f"{prog} --help lists all."
+        what = "stands where a command is expected" if argv[0].startswith("-") else "is no command"
+        print(f"error: {argv[0]} {what}. {meant}", file=sys.stderr)
+        raise SystemExit(2)
+    command = importlib.import_module(f"miajax.cli.{name}").run
+    command.main(f"{prog} {argv[0]}", argv[1:])
+
+
+def overview(prog: str) -> str:
+    """All commands, a line each."""
+    width = max(map(len, NAMES)) + 4
+    groups = [
+        "\n".join([title, *(f"  {name:<{width}}{what}" for name, what in group.items())])
+        for title, group in COMMANDS.items()
+    ]
+    last = f"{prog} COMMAND --help   the flags of a command\n{prog} --version        which miajax this is"
+    first = f"usage: {prog} COMMAND [--flag value ...]\n\nWhat a trained classifier gives away about its training data."
+    return "\n\n".join([first, *groups, f"Example\n  {prog} lira --num_shadows 256", last])

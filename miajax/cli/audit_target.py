@@ -1,0 +1,54 @@
+"""One model trained elsewhere, attacked with the shadow models of a run.
+
+miajax audit_target --run runs/lira-digits-1a2b3c4d --target target.npz --target_config target.json
+"""
+
+import time
+
+_BEGUN = time.perf_counter()  # before the heavy imports: they count
+
+import dataclasses  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+from miajax.attacks.registry import ATTACKS  # noqa: E402
+from miajax.campaign.progress import Terminal  # noqa: E402
+from miajax.cli import command  # noqa: E402
+from miajax.runs.content_checks import RowKind  # noqa: E402
+from miajax.studies.invocation import Invocation  # noqa: E402
+from miajax.studies.target.study import TargetAudit, run_audit_target  # noqa: E402
+from miajax.studies.target.terminal import print_target_table  # noqa: E402
+
+
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    run: Path
+    """run folder whose shadow models attack the target"""
+    target: Path
+    """npz archive: membership bool[N] and one of logits [N, C], probabilities [N, C], labels [N] (predicted); ids [N]
+    where only some examples of the pool were audited"""
+    target_config: Path | None = None
+    """JSON object of the target's recipe (optimizer, epochs, learning_rate, flip, query_mode, ...), compared with the
+    run's"""
+    out: Path | None = None
+    """folder to write; <run>/targets/<name of the target's file> when not given"""
+    signal_kind: RowKind | None = None
+    """what the rows over classes hold, where their name says wrong or content leaves doubt"""
+    attacks: tuple[str, ...] | None = None
+    """attacks to run; all that the target's answers allow when not given"""
+
+
+def audit(flags: Flags, called: Invocation) -> TargetAudit:
+    """Attacks the target and prints what was found."""
+    found = run_audit_target(
+        flags.run, flags.target, flags.target_config, flags.out, flags.attacks, reporter=Terminal(), invocation=called,
+        signal_kind=flags.signal_kind,
+    )
+    print_target_table(found.results)
+    print(f"report: {found.folder / 'report.html'}")
+    return found
+
+
+run = command.Command(
+    "audit_target", __doc__, Flags, audit, _BEGUN, choices={"attacks": tuple(ATTACKS)},
+    why_not="Data, network and training are those of --run; miajax lira makes a run with others",
+)  # fmt: skip

@@ -1,0 +1,271 @@
+"""What all commands share: defaults from a preset or a run, the record of a call, errors in one line."""
+
+import dataclasses
+import re
+import shlex
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Generic, NoReturn, TypeVar
+
+import jax
+
+from miajax.attacks.registry import ATTACKS
+from miajax.campaign.config import CampaignConfig, Setup
+from miajax.campaign.interrupt import Stopped
+from miajax.campaign.presets import PRESETS, preset
+from miajax.campaign.progress import Reporter, Terminal
+from miajax.campaign.run import Incomplete
+from miajax.campaign.stored import stored_config
+from miajax.cli import flags, help
+from miajax.data.registry import DATASETS
+from miajax.errors import UserError
+from miajax.models.mlp import ACTIVATIONS
+from miajax.models.registry import MODELS
+from miajax.runs.folder import fingerprint
+from miajax.studies.invocation import Invocation
+from miajax.studies.results import StudyResult
+from miajax.training.devices import use_compilation_cache, use_cpu_cores_as_devices
+from miajax.warned import collected_warnings
+
+Flags = TypeVar("Flags")
+Options = TypeVar("Options")
+Result = TypeVar("Result")
+Study = TypeVar("Study", bound=StudyResult)
+NONE: Mapping[str, Any] = MappingProxyType({})
+CHOICES: Mapping[str, Sequence[str]] = {
+    "preset": tuple(PRESETS),
+    "dataset": DATASETS,
+    "model": (*MODELS, "path/to/file.py:name"),
+    "activation": tuple(ACTIVATIONS),
+    "lowering": ("cpu", "grouped", "patches", "unrolled"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where a command starts from and where it writes."""
+
+    preset: str | None = None
+    """named campaign whose settings are the defaults of all other flags"""
+    run: Path | None = None
+    """an existing run folder: its settings are the defaults, its models are used"""
+    out: Path | None = None
+    """run folder to write; runs/<command>-<dataset>-<fingerprint> when not given"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Command(Generic[Flags, Result]):
+    """A command: call it with what was typed after its name.
+
+    Attributes:
+      name: after ``miajax``.
+      about: what ``--help`` says: a paragraph, a blank line, examples.
+      kind: dataclass of its flags.
+      act: does what the flags say, and prints it.
+      begun: ``time.perf_counter()`` before the imports, which count.
+      default: the flags that what was typed starts from; None where the dataclass's own defaults stand.
+      choices: names that a flag takes, for ``--help``.
+      why_not: why it takes none of the main job's flags, where it does not.
+      import_s: seconds that imports took.
+    """
+
+    name: str
+    about: str | None
+    kind: type[Flags]
+    act: Callable[[Flags, Invocation], Result]
+    begun: float = dataclasses.field(default_factory=time.perf_counter)
+    default: Callable[[Sequence[str]], Flags | None] = lambda argv: None
+    choices: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+    why_not: str = ""
+    import_s: float = dataclasses.field(init=False)
+
+    def __post_init__(self):
+        object.__setattr__(self, "import_s", time.perf_counter() - self.begun)
+
+    def parse(self, argv: Sequence[str], prog: str | None = None) -> Flags:
+        """The flags that were typed; ``--help`` prints and leaves.
+
+        Raises:
+          UserError: whatever is wrong with them.
+        """
+        refuse_urls(argv)
+        prog, default = prog or f"miajax {self.name}", self.default(argv)
+        if "--help" in argv or "-h" in argv:
+            known = flags.flags_of(self.kind, default)
+            about = (self.about or "").replace(f"miajax {self.name}", prog)
+            print(help.command_help(prog, about, known, {**CHOICES, **self.choices}))
+            raise SystemExit(0)
+        try:
+            return flags.parse(self.kind, argv, default)
+        except flags.UnknownFlag as error:
+            self._refuse(error, prog)
+
+    def _refuse(self, unknown: flags.UnknownFlag, prog: str) -> NoReturn:
+        """An unknown flag, or one that has no meaning here."""
+        elsewhere = flags.flags_of(Place) | flags.flags_of(CampaignConfig)
+        if self.why_not and unknown.name.removeprefix("no_") in elsewhere:
+            raise UserError(f"--{unknown.name} has no meaning for {prog}", remedy=self.why_not) from None
+        remedy = unknown.near or f"{prog} --help lists them"
+        raise UserError(f"--{unknown.name} is no flag of {prog}", remedy=remedy) from None
+
+    def __call__(self, argv: Sequence[str], prog: str | None = None) -> Result:
+        prog = prog or f"miajax {self.name}"
+        typed = frozenset(name.replace("-", "_") for name, _ in flags.split(argv))
+        called = Invocation(command_line(prog, argv), self.import_s, self.begun, typed)
+        return self.act(self.parse(argv, prog), called)
+
+    def main(self, prog: str, argv: Sequence[str] | None = None) -> None:
+        """Runs it as a process; see ``main``."""
+        main(lambda typed: self(typed, prog), argv)
+
+
+def refuse_urls(argv: Sequence[str]) -> None:
+    """No flag takes a URL, and a path that looks like one would become a local folder of that name.
+
+    Raises:
+      UserError: one was given.
+    """
+    flag = ""
+    for word in argv:
+        name, joined, value = word.partition("=") if word.startswith("--") else ("", "", word)
+        flag = name or flag
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", value if joined or not name else ""):
+            raise UserError(
+                f"{flag} {value} is a URL", expected="a path on this machine",
+                remedy="Copy files from there before, and results to there afterwards",
+            )
+
+
+def _refuse_debugging_of_nan() -> None:
+    """JAX's checks would stop at the first model that has no loss yet or score that cannot be given.
+
+    Raises:
+      UserError: ``JAX_DEBUG_NANS`` or ``JAX_DEBUG_INFS`` is on.
+    """
+    for name in ("jax_debug_nans", "jax_debug_infs"):
+        if getattr(jax.config, name):
+            raise UserError(
+                f"{name.upper()} is on, and NaN and infinity mark here what has no value (epochs to come, models that "
+                "diverged, examples without a score)",
+                expected="it to be off",
+                remedy=f"Unset {name.upper()}: models that diverge are found and named without it",
+            )
+
+
+def defaults_from(argv: Sequence[str], wishes: Mapping[str, Any] = NONE, start: str = "digits") -> CampaignConfig:
+    """The campaign that ``--run`` or ``--preset`` names, else the one for digits; ``--dataset`` alone keeps its recipe.
+
+    Args:
+      argv: what was typed.
+      wishes: fields that an experiment sets otherwise where no run is given.
+      start: preset to start from where neither is named.
+
+    Raises:
+      UserError: an unknown preset, or no run in that folder.
+    """
+    run = _named("run", argv)
+    if run is not None:
+        return stored_config(Path(run))
+    return dataclasses.replace(preset(_named("preset", argv) or start), **wishes)
+
+
+def _named(name: str, argv: Sequence[str]) -> str | None:
+    """``--preset`` or ``--run``, which give the defaults of all other flags; what is wrong with it is told later."""
+    texts = dict(flags.split(argv)).get(name, [])
+    return texts[0] if len(texts) == 1 and texts != ["None"] else None
+
+
+def folder_of(place: Place, experiment: str, dataset: str, identity: Mapping[str, Any]) -> Path:
+    """Where this run lies: what was named, or a folder of its own for all that its models depend on."""
+    if place.out is not None and place.run is not None and place.out != place.run:
+        raise UserError(
+            f"--out {place.out} and --run {place.run} name two folders",
+            expected="one of them",
+            remedy="--run continues and scores a run in its own folder",
+        )
+    named = place.out or place.run
+    return named or Path("runs") / f"{experiment}-{dataset.replace(':', '-')}-{fingerprint(identity)[:8]}"
+
+
+def command_line(prog: str, argv: Sequence[str]) -> str:
+    """What was typed, to be typed again."""
+    return shlex.join([*prog.split(), *argv])
+
+
+def study(
+    name: str,
+    about: str | None,
+    begun: float,
+    options: Options,
+    run: Callable[[Setup, Path, Options, Reporter, Invocation], Study],
+    show: Callable[[Mapping[str, Any]], None],
+    wishes: Mapping[str, Any] = NONE,
+    start: str = "digits",
+    identity: Callable[[Setup, Options], Mapping[str, Any]] = lambda setup, _: setup.identity(),
+    stored: Callable[[Path], tuple[CampaignConfig, Options]] | None = None,
+    choices: Mapping[str, Sequence[str]] = NONE,
+) -> Command[Any, Study]:
+    """The command of a study that starts from a shadow campaign; made when everything is imported.
+
+    Args:
+      name: of the command.
+      about: what ``--help`` says first.
+      begun: ``time.perf_counter()`` before the imports, which count.
+      options: the study's own flags, with their defaults.
+      run: the study.
+      show: prints its results.
+      wishes: fields of the campaign whose defaults are the experiment's own, where no run is given.
+      start: preset that gives the defaults where none is named.
+      identity: JSON of all that the study's models depend on; that of the campaign when not given.
+      stored: reads ``--run`` where a study's folder is no run folder but holds several.
+      choices: names that the study's own flags take, for ``--help``.
+    """
+    fields = [("place", Place), (name, type(options)), ("campaign", CampaignConfig)]
+    flags_of = dataclasses.make_dataclass("Flags", fields, frozen=True)
+
+    def default(argv: Sequence[str]) -> Any:
+        run_folder = _named("run", argv)
+        if stored is not None and run_folder is not None:
+            campaign, own = stored(Path(run_folder))
+        else:
+            campaign, own = defaults_from(argv, wishes, start), options
+        return flags_of(Place(), own, campaign)
+
+    def act(typed: Any, called: Invocation) -> Study:
+        setup, own = Setup.of(typed.campaign, fit_batch="batch_size" not in called.typed), getattr(typed, name)
+        folder = folder_of(typed.place, name, setup.dataset.name, identity(setup, own))
+        result = run(setup, folder, own, Terminal(), called)
+        show(result.results)
+        print_end(result.results["timing"], result.folder)
+        return result
+
+    return Command(name, about, flags_of, act, begun, default, {"attacks": tuple(ATTACKS), **choices})
+
+
+def print_end(timing: Mapping[str, float], folder: Path) -> None:
+    """Where the seconds went and where the report lies, on standard output."""
+    print("seconds: " + ", ".join(f"{part.removesuffix('_s')} {seconds:.1f}" for part, seconds in timing.items()))
+    print(f"report: {folder / 'report.html'}")
+
+
+def main(run: Callable[[Sequence[str]], Any], argv: Sequence[str] | None = None) -> None:
+    """Runs a command: ``UserError`` prints one line and exits with 2, an interruption with 130."""
+    use_cpu_cores_as_devices()
+    use_compilation_cache()
+    try:
+        _refuse_debugging_of_nan()
+        with collected_warnings():  # of reading data and setting up, too
+            run(list(sys.argv[1:] if argv is None else argv))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except Incomplete as news:
+        print(news, file=sys.stderr)
+    except (Stopped, KeyboardInterrupt):
+        print("\nStopped; what was finished is kept. The same command continues from there.", file=sys.stderr)
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        raise SystemExit(1) from None

@@ -1,0 +1,38 @@
+"""What the models were and how each attack did, on a terminal."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+
+from miajax.report import claims
+from miajax.report.terminal import figure, print_table, say
+
+
+def print_attack_figures(results: Mapping[str, Any], console: Console) -> None:
+    """Prints a line on the models, then every attack's figures with 95 % intervals."""
+    who = "every model a target" if results["target"] is None else f"target: model {results['target']}"
+    say(
+        console,
+        f"{results['dataset']}, {results['model']}: {results['num_valid']} of {results['num_shadows']} models, {who}; "
+        f"{results['num_non_members']} non-members pooled; accuracy on members {_accuracy(results, 'train_accuracy')}, "
+        f"on non-members {_accuracy(results, 'test_accuracy')}, gap {_accuracy(results, 'generalization_gap')}",
+    )
+    rows = []
+    for name, entry in results["attacks"].items():
+        rates, intervals = entry["tpr_at_fpr"], entry["tpr_at_fpr_ci"]
+        rows.append([
+            name,
+            figure(entry["auc"], entry["auc_ci"]),
+            figure(entry["balanced_accuracy"], entry["balanced_accuracy_ci"]),
+            *(figure(rates[fpr], intervals[fpr], 4) for fpr in ("0.001", "0.01")),
+        ])  # fmt: skip
+    columns = {"AUC": [""], "balanced accuracy": [""], "TPR at FPR": ["0.1 %", "1 %"]}
+    print_table(console, "attack", columns, rows)
+    if results.get("strongest") is not None:
+        told = f"{claims.lead_sentence(results['strongest'])} {claims.equals_sentence(results['strongest'])}"
+        say(console, told.replace("\u00a0", " ").strip())
+
+
+def _accuracy(results: Mapping[str, Any], name: str) -> str:
+    return figure(results[name], results.get(f"{name}_ci"), 4)

@@ -1,0 +1,128 @@
+"""Every flag and every command line that README.md and docs/ write is one that the command takes."""
+
+import dataclasses
+import functools
+import importlib
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from miajax.campaign.config import CampaignConfig
+from miajax.campaign.presets import preset
+from miajax.cli import NAMES
+from miajax.cli.command import Place
+from miajax.cli.flags import flags_of
+from miajax.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
+OTHERS = r"\b(pip|pytest|tfds|venv)\b|benchmarks\.|--xla_|benchmarks/"  # flags of other programs
+COMMAND = re.compile(r"(?:\bmiajax|python -m experiments\.|python -m miajax) ?(" + "|".join(NAMES) + r")\b(.*)")
+OF_ALL = {"--quick", "--help", "--version"}  # --quick: of a benchmark, in a sentence about it
+FLAG = re.compile(r"(?<![\w-])--[a-z]\w*")
+PLACEHOLDER = r"\b[A-Z]{2,}\b|\b[QPWnN]\b|\.\.\.|path/to"  # a value to be chosen: the flag's name is checked
+PLACES = {"--preset NAME": "--preset digits", "FIRST:END": "0:1", "EPSILON": "1", "NAME": "x"}
+
+
+def code(page: str) -> list[str]:
+    """Code blocks, line by line, and spans of code; comments and continuations resolved."""
+    text = (ROOT / page).read_text()
+    fenced = re.findall(r"^```\w*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    rest = re.sub(r"^```\w*\n.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    indented = re.findall(r"^    \S.*$", rest, re.MULTILINE)
+    lines = [line for block in [*fenced, "\n".join(indented)] for line in block.replace("\\\n", " ").splitlines()]
+    parts = [part.strip() for line in lines for part in re.sub(r"(^| )# .*| {3,}# ?.*", "", line).split("&&")]
+    spans = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", rest)]
+    return [part for part in [*parts, *spans] if part]
+
+
+def command_lines(page: str) -> list[tuple[str, str]]:
+    """``(command, its flags as written)`` of all command lines of a page."""
+    found = [COMMAND.search(part) for part in code(page) if not re.search(OTHERS, part)]
+    return [(match[1], match[2].strip()) for match in found if match]
+
+
+def spans_of_flags(page: str) -> list[str]:
+    """Flags without a command before them, with the values beside them."""
+    return [part for part in code(page) if re.match(r"--\w", part) and not re.search(OTHERS, part)]
+
+
+@functools.cache
+def command(name: str):
+    return importlib.import_module(f"miajax.cli.{name}").run
+
+
+@pytest.fixture
+def any_run(monkeypatch):
+    """``--run DIR`` is a run of the preset digits."""
+    monkeypatch.setattr("miajax.cli.command.stored_config", lambda path: preset("digits"))
+
+
+def parsed(name: str, written: str):
+    for placeholder, value in PLACES.items():
+        written = written.replace(placeholder, value)
+    return command(name).parse(shlex.split(written))
+
+
+LINES = [(page, name, written) for page in PAGES for name, written in command_lines(page)]
+WITH_FLAGS = [line for line in LINES if line[2] and line[2] not in ("--help", "--version")]
+SPANS = [(page, written) for page in PAGES for written in spans_of_flags(page)]
+
+
+def test_all_flags_of_all_pages_stand_in_code_that_is_checked():
+    assert {name for page, name, _ in LINES if page == "README.md"} == set(NAMES)
+    assert len({page for page, _, _ in WITH_FLAGS}) > 9 and len(WITH_FLAGS) > 30
+    assert len({flag for _, written in SPANS for flag in FLAG.findall(written)}) > 60
+    for page in PAGES:
+        text = re.sub(r"<code>.*?</code>", "", (ROOT / page).read_text())  # of benchmarks
+        assert set(FLAG.findall(text)) <= {flag for part in code(page) for flag in FLAG.findall(part)}, page
+
+
+@pytest.mark.parametrize(("page", "name", "written"), WITH_FLAGS, ids=[" ".join(line)[:80] for line in WITH_FLAGS])
+def test_every_command_line_parses(page, name, written, any_run):
+    for flag in flags_of(command(name).kind).values():
+        if flag.default is dataclasses.MISSING and f"--{flag.name}" not in written:  # sentences may leave it out
+            written += f" --{flag.name} {(*flag.choices, '1')[0]}"
+    parsed(name, written)
+
+
+@pytest.mark.parametrize(("page", "written"), SPANS, ids=[" ".join(span)[:80] for span in SPANS])
+def test_every_flag_is_taken_by_a_command_of_its_page(page, written, any_run):
+    if set(FLAG.findall(written)) <= OF_ALL:
+        return
+    here = {name for of, name, _ in LINES if of == page} | {"lira"}
+    takers = [name for name in sorted(here) if {flag[2:] for flag in FLAG.findall(written)} <= switched(name)]
+    assert takers, f"{written} of {page} is taken by none of {sorted(here)}"
+    if re.search(r"--\w+ [^-]", written) and not re.search(PLACEHOLDER, written):
+        told = [refusal(name, written) for name in takers]
+        assert None in told, told
+
+
+def switched(name: str) -> set[str]:
+    """Flags of a command, and the opposites of its switches."""
+    known = flags_of(command(name).kind)
+    return {*known, *(f"no_{flag.name}" for flag in known.values() if flag.is_switch)}
+
+
+def refusal(name: str, written: str) -> str | None:
+    """What a command says against flags with their values."""
+    try:
+        parsed(name, written)
+    except UserError as error:
+        return str(error)
+    return None
+
+
+def test_the_readme_names_exactly_the_commands_without_the_main_jobs_flags():
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    sentence = re.search(r"Every command takes the main job's flags .*?; but (.*?) take their own flags only\.", readme)
+    assert sentence, "the sentence was rewritten: so must this test"
+    named = set(re.findall(r"`(\w+)`", sentence[1]))
+    shared = set(flags_of(Place)) | set(flags_of(CampaignConfig))
+    without = {name for name in NAMES if not shared <= set(flags_of(command(name).kind))}
+    assert named == without
+    assert all(command(name).why_not for name in without) and not any(
+        command(name).why_not for name in set(NAMES) - without
+    )

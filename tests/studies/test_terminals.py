@@ -1,0 +1,227 @@
+"""Every study's table at every width: each of its numbers is there, whole."""
+
+import importlib
+import re
+from collections import Counter
+
+import pytest
+
+from tests.report.test_terminal import rendered
+
+ATTACKS = ("global_threshold", "lira_online", "lira_offline_fixed", "input_gradient_norm")
+
+
+class Figures:
+    """Numbers that are all different, and stay so with two decimals."""
+
+    def __init__(self):
+        self.given: list[float] = []
+
+    def one(self) -> float:
+        self.given.append(1.01 + 0.01 * len(self.given))
+        return self.given[-1]
+
+    def pair(self) -> list[float]:
+        return [self.one(), self.one()]
+
+
+def attack_entries(f: Figures) -> dict:
+    return {
+        name: {
+            "auc": f.one(), "auc_ci": f.pair(), "balanced_accuracy": f.one(), "balanced_accuracy_ci": f.pair(),
+            "tpr_at_fpr": {"0.001": f.one(), "0.01": f.one()}, "tpr_at_fpr_ci": {"0.001": f.pair(), "0.01": f.pair()},
+        }
+        for name in ATTACKS
+    }  # fmt: skip
+
+
+def lira(f: Figures) -> dict:
+    return {
+        "dataset": "digits", "model": "mlp", "target": None, "num_valid": 8, "num_shadows": 8, "num_non_members": 413,
+        "train_accuracy": f.one(), "test_accuracy": f.one(), "generalization_gap": f.one(),
+        "attacks": attack_entries(f), "notes": ["one", "two"],
+    }  # fmt: skip
+
+
+def attacks(f: Figures) -> dict:
+    results = lira(f)
+    for entry in results["attacks"].values():
+        entry["tpr_at_fpr"]["0.0001"] = f.one()
+        entry |= {
+            "advantage": f.one(), "tpr_at_zero_fp": f.one(), "seconds": f.one(),
+            "ppv_at_fpr": {"0.01": {prior: f.one() for prior in ("0.01", "0.1", "0.5")}},
+            "shadow_calibrated": {"0.01": {"fpr": f.one(), "tpr": f.one()}},
+        }  # fmt: skip
+    results["attacks"]["lira_online"]["shadow_calibrated"] = {"0.01": None}
+    f.given = [value for value in f.given if str(value) in str(results)]
+    return results
+
+
+def low_budget(f: Figures) -> dict:
+    budgets = [2, 4, 8, 16, 32]
+    return {
+        "budgets": budgets, "fpr": 0.001, "notes": [],
+        "attacks": {
+            name: {"budgets": {str(b): {"tpr_at_fpr": {"0.001": f.one()}} for b in budgets}} for name in ATTACKS
+        },
+        "recommended": {"2": {"attack": "lira_online", "not_told_apart": ["gap"]}},
+    }  # fmt: skip
+
+
+def overfitting(f: Figures) -> dict:
+    names = ("global_threshold", "lira_online_fixed")
+
+    def at(shape):
+        return [shape() for _ in range(2)]
+
+    def entry():
+        return {"auc": at(f.one), "tpr_at_fpr": {"0.01": [None, None]}, "tpr_at_fpr_ci": {"0.01": [None, None]}}
+
+    results = {
+        "attacks": {name: entry() for name in names}, "fpr": 0.01, "main_attack": names[1], "gap": at(f.one),
+        "accuracy": {"member": at(f.one), "non_member": at(f.one)}, "histograms": {"epochs": [1, 2]}, "notes": [],
+        "early_stopping": {"rules": {"validation_loss": {
+            "epoch_mean": 1.8, "gap": {"value": f.one()},
+            "accuracy": {side: {"value": f.one()} for side in ("member", "non_member")},
+            "attacks": {
+                name: {"auc": f.one(), "tpr_at_fpr": {"0.01": None}, "tpr_at_fpr_ci": {"0.01": None}} for name in names
+            },
+        }}},
+    }  # fmt: skip
+    results["attacks"][names[1]] |= {"tpr_at_fpr": {"0.01": at(f.one)}, "tpr_at_fpr_ci": {"0.01": at(f.pair)}}
+    return results
+
+
+def outliers(f: Figures) -> dict:
+    kinds = ("spearman", "precision_at_1pct", "auc_top_1pct")
+
+    def entry():
+        return {kind: f.one() for kind in kinds} | {f"{kind}_ci": f.pair() for kind in kinds} | {
+            part: {"spearman": f.one()} for part in ("easy", "hard", "same_models")
+        }  # fmt: skip
+
+    return {
+        "metrics": {name: entry() for name in ("input_local_outlier_factor", "el2n")}, "ceiling": entry(), "notes": [],
+        "best": {"all": {"spearman": {"metric": "el2n", "not_told_apart": []}}},
+    }  # fmt: skip
+
+
+def dpsgd(f: Figures) -> dict:
+    bounds = ["clopper_pearson", "gdp", "one_run", "one_run_gdp", "pooled_clopper_pearson", "pooled_gdp"]
+
+    def point():
+        return {
+            "epsilon_by_accountant": {"pld": f.one(), "rdp": f.one()}, "test_accuracy": f.one(),
+            "test_accuracy_ci": f.pair(), "lira_tpr_at_fpr": {"0.001": f.one()}, "auc": f.one(), "auc_ci": f.pair(),
+            "lira_tpr_at_fpr_ci": {"0.001": f.pair()}, "epsilon_lower": {bound: f.one() for bound in bounds},
+        }  # fmt: skip
+
+    return {
+        "epsilons": ["inf", "8"], "points": [point(), point()], "non_private": point(), "bounds": bounds, "delta": 1e-5,
+        "significance": 0.05, "notes": [],
+    }  # fmt: skip
+
+
+def defenses(f: Figures) -> dict:
+    def row(title, top):
+        return {
+            "title": title, "runtime_s": f.one(), "lira_naive": {"auc": f.one()},
+            **{name: f.one() for name in ("train_accuracy", "test_accuracy", "threshold_auc", "threshold_advantage",
+                                          "gap_accuracy")},
+            "lira_adaptive": {"auc": f.one(), "tpr_at_fpr": {"0.001": f.one()}, "top_1pct": top},
+        }  # fmt: skip
+
+    rows = [row("Original", {"auc": f.one(), "named": {"0.01": f.one()}}), row("Logit reweighting 0.1", None)]
+    return {"rows": rows, "not_run": {"dp_sgd": "it needs 64 members."}, "notes": []}
+
+
+def saliency(f: Figures) -> dict:
+    def compared():
+        return {name: value for kind in ("vulnerable", "safe", "difference", "spearman")
+                for name, value in ((kind, f.one()), (f"{kind}_ci", f.pair()))}  # fmt: skip
+
+    results = {
+        "methods": {
+            "integrated_gradients": {"background": {**compared(), "excess": compared()}, "deletion": compared()},
+            "grad_cam": {"background": None, "deletion": compared()},
+        },
+        "counterfactual": {"gradient": compared()}, "notes": [],
+    }  # fmt: skip
+    f.given = []  # more than the table shows
+    return results
+
+
+def audit(f: Figures) -> dict:
+    def bound(assumes):
+        return {
+            "epsilon_lower": f.one(),
+            "confidence": 0.975,
+            "assumes": assumes,
+            "in_verdict": True,
+            "jax_privacy": f.one(),
+        }
+
+    return {
+        "bounds": {
+            "one_run": bound("nothing of the mechanism"), "many_models_gdp": bound("Gaussian differential privacy"),
+        },
+        "verdict": "No epsilon promised, lower bound found 1.00 at confidence 95 %.", "notes": [],
+    }  # fmt: skip
+
+
+def target(f: Figures) -> dict:
+    return {
+        "target": "bank.npz", "comparable": False, "not_comparable": ["accuracy differs"], "notes": [],
+        "recipe_differences": [{"name": "epochs", "target": 3, "run": 30}], "num_members": 50, "num_non_members": 50,
+        **{f"{of}{side}_accuracy": f.one() for of in ("", "shadow_") for side in ("train", "test")},
+        "attacks": {name: {"auc": f.one(), "auc_ci": f.pair()} for name in ATTACKS},
+        "shadows": {**dict.fromkeys(ATTACKS), "gap": None,
+                    "lira_online": {"per_target": {"auc": f.one()}, "auc_range": f.pair()}},
+        "blind": {"classifiers": {"linear": {"auc": f.one(), "auc_ci": f.pair()}}, "leaves_half": True},
+    }  # fmt: skip
+
+
+def imported(f: Figures) -> dict:
+    return {"num_valid": 8, "num_shadows": 8, "num_examples": 40, "attacks": attack_entries(Figures()) | {
+        "lira_online": {"auc": f.one(), "auc_ci": f.pair()}}, "notes": []}  # fmt: skip
+
+
+def reproduce(f: Figures) -> dict:
+    done = {"status": "done", "finding": f"AUC {f.one():.3f}"}
+    return {"campaigns": {"digits": {"parts": {"lira": done, "attacks": {"status": "failed", "reason": "no file"}}}}}
+
+
+STUDIES = {
+    lira: "print_lira_table", attacks: "print_attacks_tables", low_budget: "print_budget_table",
+    overfitting: "print_overfitting_table", outliers: "print_outliers_table", dpsgd: "print_dpsgd_table",
+    defenses: "print_defenses_table", saliency: "print_saliency_table", audit: "print_audit_table",
+    target: "print_target_table", imported: "print_imported_table", reproduce: "print_parts",
+}  # fmt: skip
+
+
+def numbers(text: str) -> Counter:
+    return Counter(re.findall(r"(?<![\w.])\d+\.\d+(?![\w.])", text))
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=[study.__name__ for study in STUDIES])
+@pytest.mark.parametrize("width", [40, 60, 80, 128])
+def test_every_number_of_every_study_is_there_whole(study, width):
+    show = getattr(importlib.import_module(f"miajax.studies.{study.__name__}.terminal"), STUDIES[study])
+    figures = Figures()
+    results = study(figures)
+    piped = rendered(lambda console: show(results, console), None)
+    for value in figures.given:
+        assert any(numbers(piped)[f"{value:.{digits}f}"] for digits in (2, 3, 4)), f"{value} is not shown"
+    text = rendered(lambda console: show(results, console), width)
+    assert not numbers(piped) - numbers(text), "cut"
+    assert max(map(len, text.splitlines())) <= width and "…" not in text
+    assert "\x1b" not in piped
+
+
+def test_every_room_with_a_report_has_a_terminal_here():
+    from miajax.cli import NAMES
+
+    rooms = {study.__name__ for study in STUDIES}
+    assert rooms >= {{"audit_target": "target", "import_signals": "imported"}.get(name, name) for name in NAMES} - {
+        "epsilon", "export"
+    }  # fmt: skip
