@@ -2,10 +2,10 @@
 
 Brännvall 2026 (arXiv 2603.11799): on each side the scaled logits of an example are Gaussian with a normal-inverse-gamma
 prior on mean and variance. The score is the log ratio of the predictive densities: Student's t (``bavaria_t``), or a
-Gaussian with the same centre and scale (``bavaria_n``). The prior is estimated from all examples, target and partner left
-out: its mean and variance from their pooled values, its strengths by the method of moments from how much the means and
-the variances of the examples differ beyond what so few models explain. Without models a side falls back to its prior;
-with many, both scores become online LiRA's.
+Gaussian with the same centre and scale (``bavaria_n``). The prior is estimated from all examples, target and partner
+left out: its mean and variance from their pooled values, its strengths by the method of moments from how much the means
+and the variances of the examples differ beyond what so few models explain. Without models a side falls back to its
+prior; with many, both scores become online LiRA's.
 """
 
 from typing import NamedTuple

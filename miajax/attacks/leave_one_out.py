@@ -20,7 +20,7 @@ class LeaveOneOut(NamedTuple):
 
     Attributes:
       count: ``[M, ...]``, how many models stand behind the moments; shaped like the side, not like the values.
-      mean: ``[M, ...]``; the mean of nothing is the side's mean or 0.
+      mean: ``[M, ...]``; the mean of nothing is the side's mean or 0, and 0 where models have partners.
       sum_squares: ``[M, ...]``, the sum of squared deviations from that mean.
     """
 
@@ -66,7 +66,10 @@ def leave_one_out(
     _, before = lax.scan(forwards, nothing, (values, weight))
     _, others = lax.scan(backwards, nothing, (values, weight, before), reverse=True)
     count, mean, sum_squares = (without_partners(moment, side, partners) for moment in others)
-    return LeaveOneOut(count, mean + centre, sum_squares)
+    mean = mean + centre
+    if partners is not None:  # the centre of a side of one model is that model, which may be the one to leave out
+        mean = jnp.where(count > 0, mean, 0)
+    return LeaveOneOut(count, mean, sum_squares)
 
 
 def _add(moments: _Moments, value: Array, weight: Array) -> _Moments:
