@@ -4,9 +4,12 @@ import dataclasses
 from collections.abc import Callable, Mapping
 
 import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int
 
 from miajax.attacks.options import AttackOptions
+from miajax.data.pairs import complementary_partners
 from miajax.signals.bundle import AnyArray, Signals
 
 SHADOWS = "shadow models"
@@ -15,8 +18,11 @@ WITHOUT = f"{SHADOWS} without the example"
 REFERENCES = "reference examples"
 NOTHING = f"no {SHADOWS}"
 
+Partners = Int[AnyArray, " models"] | None
+"""Each model's complementary partner, its own index where it has none; None where no model has one."""
+
 FamilyScores = Callable[
-    [tuple[str, ...], Signals, Bool[AnyArray, "models examples"], Bool[AnyArray, " models"], AttackOptions],
+    [tuple[str, ...], Signals, Bool[AnyArray, "models examples"], Bool[AnyArray, " models"], AttackOptions, Partners],
     Mapping[str, Float[AnyArray, "models examples"]],
 ]
 
@@ -28,11 +34,12 @@ class Attack:
     Attributes:
       name: what results, files and flags call it.
       label: what tables and legends call it.
-      family_scores: ``(names, signals, member, valid, options) -> {name: float32[M, N]}`` for any names of its family
-        in one pass. Higher means member. Each model's row uses the other valid models as shadow models, never itself.
+      family_scores: ``(names, signals, member, valid, options, partners) -> {name: float32[M, N]}`` for any names of
+        its family in one pass. Higher means member. Each model's row uses the other valid models as shadow models,
+        never itself and never its complementary partner.
       family: attacks that share work.
       needs: the fields of ``Signals`` that it reads.
-      min_in, min_out: the least shadow models, the target left out, with and without an example to score it.
+      min_in, min_out: the least shadow models, target and partner left out, with and without an example to score it.
       requires: what the attacker must have beside the target's answers, in a few words, for tables.
       knowledge: what the attacker must have, whole, to end a sentence.
       source: paper or code that the formula comes from.
@@ -68,25 +75,66 @@ class Attack:
         member: Bool[AnyArray, "models examples"],
         valid: Bool[AnyArray, " models"],
         options: AttackOptions,
+        partners: Partners = None,
     ) -> Float[Array, "models examples"]:
-        """Scores ``[M, N]``, higher = member; NaN for failed models and where too few shadow models are left."""
-        scores = self.family_scores((self.name,), signals, member, valid, options)[self.name]
-        return jnp.where(self.scorable(jnp.asarray(member), jnp.asarray(valid)), scores, jnp.nan)
+        """Scores ``[M, N]``, higher = member; NaN for failed models and where too few shadow models are left.
+
+        Partners are looked for in ``member`` where they are not given; inside a JAX transformation, where nothing can
+        be looked for, they have to be given.
+        """
+        partners = partners_in(member) if partners is None else partners
+        scores = self.family_scores((self.name,), signals, member, valid, options, partners)[self.name]
+        return jnp.where(self.scorable(jnp.asarray(member), jnp.asarray(valid), partners), scores, jnp.nan)
 
     def scorable(
-        self, member: Bool[AnyArray, "models examples"], valid: Bool[AnyArray, " models"]
+        self,
+        member: Bool[AnyArray, "models examples"],
+        valid: Bool[AnyArray, " models"],
+        partners: Partners = None,
     ) -> Bool[AnyArray, "models examples"]:
-        """Whether the target is valid and enough shadow models stand behind the cell."""
-        num_in, num_out = shadow_counts(member, valid)
+        """Whether the target is valid and enough shadow models stand behind the cell; partners as in ``score``."""
+        num_in, num_out = shadow_counts(member, valid, partners)
         return (num_in >= self.min_in) & (num_out >= self.min_out) & valid[:, None]
 
 
+def partners_in(member: Bool[AnyArray, "models examples"]) -> Partners:
+    """See ``complementary_partners``; None inside a JAX transformation, where ``member`` cannot be read."""
+    return None if isinstance(member, Tracer) else complementary_partners(np.asarray(member, bool))
+
+
 def shadow_counts(
-    member: Bool[AnyArray, "models examples"], valid: Bool[AnyArray, " models"]
+    member: Bool[AnyArray, "models examples"], valid: Bool[AnyArray, " models"], partners: Partners = None
 ) -> tuple[Int[AnyArray, "models examples"], Int[AnyArray, "models examples"]]:
-    """How many other valid models have, and have not, each target's example."""
-    is_in, is_out = member & valid[:, None], ~member & valid[:, None]
-    return is_in.sum(0) - is_in, is_out.sum(0) - is_out
+    """How many valid models, target and partner left out, have, and have not, each target's example.
+
+    Partners are looked for in ``member`` where they are not given.
+    """
+    partners = partners_in(member) if partners is None else partners
+    both = member & valid[:, None], ~member & valid[:, None]
+    num_in, num_out = (side.sum(0) - left_out(side, partners) for side in both)
+    return num_in, num_out
+
+
+def left_out(side: Bool[AnyArray, "models ..."], partners: Partners) -> Bool[AnyArray, "models ..."]:
+    """Whether leaving out each target and its partner takes a model from the side; it never takes two."""
+    return side if partners is None else side | side[partners]
+
+
+def without_partners(
+    without: Float[Array, "models ..."], side: Bool[Array, "models ..."], partners: Partners
+) -> Float[Array, "models ..."]:
+    """Statistics of a side without each target, turned into those without each target and its partner.
+
+    Of a pair one model is on the side of an example, the other on the other side: leaving out both is leaving out the
+    one that is there.
+
+    Args:
+      without: ``[M, ...]``, of the models of a side, each of them left out in turn; for a model that is not on the
+        side, of the whole side.
+      side: the models of the side, broadcastable against ``without``.
+      partners: see ``Partners``.
+    """
+    return without if partners is None else jnp.where(side, without, without[partners])
 
 
 def sides(

@@ -14,19 +14,19 @@ from miajax.attacks.likelihood import log_likelihood, others_log_mean
 
 
 @functools.partial(jax.jit, static_argnames=("names", "options"))
-def _cells(logits, labels, member, valid, *, names, options):
+def _cells(logits, labels, member, valid, partners, *, names, options):
     """``{name: [M, block]}``."""
     log_p = jnp.swapaxes(log_likelihood(logits, labels[:, None], options), 1, 2)
     _, is_out = sides(member, valid)
     models = {"base_online": valid[:, None], "base_offline": is_out}
-    return {name: (log_p - others_log_mean(log_p, models[name][:, None, :])).mean(1) for name in names}
+    return {name: (log_p - others_log_mean(log_p, models[name][:, None, :], partners)).mean(1) for name in names}
 
 
-def _family_scores(names, signals, member, valid, options):
+def _family_scores(names, signals, member, valid, options, partners):
     num_models, _, queries, classes = signals.logits.shape
     kernel = functools.partial(_cells, names=names, options=options.rmia)
-    arrays = (signals.logits, signals.labels, member, valid)
-    return map_examples(kernel, arrays, (1, 0, 1, None), block_width(num_models * queries * classes))
+    arrays = (signals.logits, signals.labels, member, valid, partners)
+    return map_examples(kernel, arrays, (1, 0, 1, None, None), block_width(num_models * queries * classes))
 
 
 _SOURCE = "Lassila et al. 2025 (arXiv 2505.24089)"

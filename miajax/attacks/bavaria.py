@@ -2,10 +2,10 @@
 
 Brännvall 2026 (arXiv 2603.11799): on each side the scaled logits of an example are Gaussian with a normal-inverse-gamma
 prior on mean and variance. The score is the log ratio of the predictive densities: Student's t (``bavaria_t``), or a
-Gaussian with the same centre and scale (``bavaria_n``). The prior is estimated from all examples, the target left out:
-its mean and variance from their pooled values, its strengths by the method of moments from how much the means and the
-variances of the examples differ beyond what so few models explain. Without models a side falls back to its prior; with
-many, both scores become online LiRA's.
+Gaussian with the same centre and scale (``bavaria_n``). The prior is estimated from all examples, target and partner
+left out: its mean and variance from their pooled values, its strengths by the method of moments from how much the means
+and the variances of the examples differ beyond what so few models explain. Without models a side falls back to its
+prior; with many, both scores become online LiRA's.
 """
 
 from typing import NamedTuple
@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from miajax.attacks.attack import WITH_AND_WITHOUT, Attack, sides
+from miajax.attacks.attack import WITH_AND_WITHOUT, Attack, Partners, sides
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.leave_one_out import LeaveOneOut, leave_one_out
 
@@ -71,15 +71,15 @@ def _log_gamma_step(a: Array) -> Array:
     return jnp.where(a < 8, exact, series)
 
 
-def _both_sides(scaled_logit, member, valid) -> tuple[Array, LeaveOneOut]:
+def _both_sides(scaled_logit, member, valid, partners: Partners) -> tuple[Array, LeaveOneOut]:
     phi = jnp.swapaxes(scaled_logit, 1, 2)
-    return phi, jax.vmap(leave_one_out, (None, 0))(phi, sides(member, valid)[:, :, None, :])
+    return phi, jax.vmap(leave_one_out, (None, 0, None))(phi, sides(member, valid)[:, :, None, :], partners)
 
 
 @jax.jit
-def _cells(scaled_logit, member, valid):
+def _cells(scaled_logit, member, valid, partners):
     """What one example says of the prior, ``[2, M, block]`` each."""
-    _, others = _both_sides(scaled_logit, member, valid)
+    _, others = _both_sides(scaled_logit, member, valid, partners)
     count = others.count[:, :, 0]
     variance = others.sum_squares / jnp.maximum(others.count - 1, 1)
     return {
@@ -114,23 +114,23 @@ def _prior(cells: dict[str, Array]) -> NormalInverseGamma:
 
 
 @jax.jit
-def _score(scaled_logit, member, valid, prior: NormalInverseGamma):
-    phi, others = _both_sides(scaled_logit, member, valid)
+def _score(scaled_logit, member, valid, partners, prior: NormalInverseGamma):
+    phi, others = _both_sides(scaled_logit, member, valid, partners)
     posterior = NormalInverseGamma(*(field[:, :, None, None] for field in prior)).updated(others)
     student, normal = posterior.log_student_t(phi), posterior.log_normal(phi)
     return {"bavaria_t": (student[0] - student[1]).mean(1), "bavaria_n": (normal[0] - normal[1]).mean(1)}
 
 
-def _family_scores(names, signals, member, valid, options):
-    arrays = (signals.scaled_logit, member, valid)
+def _family_scores(names, signals, member, valid, options, partners):
+    arrays = (signals.scaled_logit, member, valid, partners)
     width = block_width(signals.scaled_logit.shape[0] * signals.scaled_logit.shape[2])
-    prior = _prior(map_examples(_cells, arrays, (1, 1, None), width))
+    prior = _prior(map_examples(_cells, arrays, (1, 1, None, None), width))
     if options.bavaria.mean_strength is not None:
         prior = prior._replace(kappa=jnp.full_like(prior.kappa, options.bavaria.mean_strength))
     if options.bavaria.variance_strength is not None:
         alpha = options.bavaria.variance_strength
         prior = prior._replace(alpha=jnp.full_like(prior.alpha, alpha), beta=prior.beta / prior.alpha * alpha)
-    scores = map_examples(_score, (*arrays, prior), (1, 1, None, None), width)
+    scores = map_examples(_score, (*arrays, prior), (1, 1, *[None] * 3), width)
     return {name: scores[name] for name in names}
 
 

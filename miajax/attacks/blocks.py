@@ -35,7 +35,7 @@ def map_examples(
     Args:
       kernel: compiled function of one block of every array; its results have examples as their last axis and no
         example's result depends on another example. The last block is filled up with copies of its last example.
-      arrays: NumPy arrays, memory maps, JAX arrays or tracers.
+      arrays: NumPy arrays, memory maps, JAX arrays or tracers; None stays None.
       axes: where each array has its examples; None for an array, not the first, that every block sees whole.
       width: examples a block.
 
@@ -43,7 +43,7 @@ def map_examples(
       The kernel's tuple or dict, of NumPy arrays; of tracers if an array is one.
     """
     if any(isinstance(array, Tracer) for array in arrays):
-        return kernel(*map(jnp.asarray, arrays))
+        return kernel(*(array if array is None else jnp.asarray(array) for array in arrays))
     num_examples = arrays[0].shape[axes[0]]
     width = min(width, num_examples)
 

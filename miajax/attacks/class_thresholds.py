@@ -10,18 +10,18 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from miajax.attacks.attack import sides
+from miajax.attacks.attack import Partners, partners_in, sides
 from miajax.signals.bundle import AnyArray
 
 _CANDIDATES = 256
 
 
-@functools.partial(jax.jit, static_argnames="num_classes")
 def less_class_thresholds(
     scores: Float[AnyArray, "models examples"],
     labels: Int[AnyArray, " examples"],
     member: Bool[AnyArray, "models examples"],
     valid: Bool[AnyArray, " models"],
+    partners: Partners = None,
     *,
     num_classes: int,
 ) -> Float[Array, "models examples"]:
@@ -34,11 +34,18 @@ def less_class_thresholds(
       labels: ``int32[N]`` in ``0..num_classes-1``.
       member: ``bool[M, N]``.
       valid: ``bool[M]``.
+      partners: see ``Attack.score``; a target's partner is not among the other models.
       num_classes: C.
 
     Returns:
       ``float[M, N]``; NaN for classes without a member or a non-member among the other models.
     """
+    partners = partners_in(member) if partners is None else partners
+    return _less_thresholds(scores, labels, member, valid, partners, num_classes=num_classes)
+
+
+@functools.partial(jax.jit, static_argnames="num_classes")
+def _less_thresholds(scores, labels, member, valid, partners: Partners, *, num_classes: int) -> Array:
     scores = jnp.asarray(scores)
     candidates = thresholds_to_try(scores, valid)
     bins = jnp.searchsorted(candidates, scores, side="right")  # how many candidates a score reaches
@@ -53,7 +60,10 @@ def less_class_thresholds(
             return jnp.cumsum(by_class[:, ::-1], 1)[:, ::-1]
 
         reached = jax.vmap(of_model)(bins, side)
-        return reached.sum(0) - reached
+        if partners is None:
+            return reached.sum(0) - reached
+        alone = (partners == jnp.arange(len(scores)))[:, None, None]
+        return reached.sum(0) - reached - jnp.where(alone, 0, reached[partners])
 
     inside, outside = (counts(side) for side in sides(jnp.asarray(member), jnp.asarray(valid)))
     advantage = inside[..., 1:] / inside[..., :1] - outside[..., 1:] / outside[..., :1]

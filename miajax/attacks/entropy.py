@@ -21,14 +21,14 @@ def _mean_modified_entropy(logits, labels):
 _KERNELS = {"entropy": _mean_entropy, "modified_entropy": _mean_modified_entropy}
 
 
-def _family_scores(names, signals, member, valid, options):
+def _family_scores(names, signals, member, valid, options, partners):
     num_models, _, queries, classes = signals.logits.shape
     width = block_width(num_models * queries * classes)
     scores = {name: map_examples(_KERNELS[name], (signals.logits, signals.labels), (1, 0), width) for name in names}
     if not options.class_thresholds:
         return scores
     return {
-        name: less_class_thresholds(value, signals.labels, member, valid, num_classes=classes)
+        name: less_class_thresholds(value, signals.labels, member, valid, partners, num_classes=classes)
         for name, value in scores.items()
     }
 

@@ -29,7 +29,8 @@ def attack_from(
 
     Args:
       score: ``(signals, member, valid) -> float[M, N]``, higher = member. Row m is model m as the target: it may use
-        the other valid models as shadow models, never row m of ``member``.
+        the other valid models as shadow models, never row m of ``member``, and under
+        complementary pairs never its partner (``miajax.attacks.attack.partners_in``).
       name: what results call it; the function's name if None.
       label: what tables call it; the name in words if None.
       needs: fields of ``Signals`` that it reads.
@@ -52,7 +53,7 @@ def attack_from(
     """
     chosen = name or score.__name__
 
-    def family_scores(names, signals, member, valid, options):
+    def family_scores(names, signals, member, valid, options, partners):
         return {chosen: score(signals, member, valid)}
 
     return Attack(

@@ -8,26 +8,33 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from miajax.attacks.attack import sides
+from miajax.attacks.attack import Partners, left_out, partners_in, sides
 from miajax.signals.bundle import AnyArray
 
 
-@jax.jit
 def label_ratio_scores(
     correct: Bool[AnyArray, "models examples"],
     member: Bool[AnyArray, "models examples"],
     valid: Bool[AnyArray, " models"],
+    partners: Partners = None,
 ) -> Float[Array, "models examples"]:
-    """The log ratio of the two shares for every model as target, the target left out; higher = member.
+    """The log ratio of the two shares for every model as target, it and its partner left out; higher = member.
 
     Args:
       correct: whether each model classifies each example as its label.
       member: who trained on what.
       valid: failed models score NaN and enter no share.
+      partners: see ``Attack.score``.
     """
+    return _scores(correct, member, valid, partners_in(member) if partners is None else partners)
+
+
+@jax.jit
+def _scores(correct: Array, member: Array, valid: Array, partners: Partners) -> Array:
     both = sides(member, valid)
-    right = (both & correct).sum(1)[:, None] - (both & correct)
-    count = both.sum(1)[:, None] - both
+    removed = jax.vmap(lambda side: left_out(side, partners))
+    right = (both & correct).sum(1)[:, None] - removed(both & correct)
+    count = both.sum(1)[:, None] - removed(both)
     alike = jnp.where(correct, right, count - right)
     share = jnp.log((alike + 0.5) / (count + 1))
     return jnp.where(valid[:, None], share[0] - share[1], jnp.nan)

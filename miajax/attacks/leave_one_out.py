@@ -12,13 +12,15 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
+from miajax.attacks.attack import Partners, without_partners
+
 
 class LeaveOneOut(NamedTuple):
-    """Moments of one side for each target, the target left out.
+    """Moments of one side for each target, the target and its partner left out.
 
     Attributes:
       count: ``[M, ...]``, how many models stand behind the moments; shaped like the side, not like the values.
-      mean: ``[M, ...]``; the mean of nothing is the side's mean or 0.
+      mean: ``[M, ...]``; the mean of nothing is the side's mean or 0, and 0 where models have partners.
       sum_squares: ``[M, ...]``, the sum of squared deviations from that mean.
     """
 
@@ -33,15 +35,19 @@ class _Moments(NamedTuple):
     sum_squares: Array
 
 
-def leave_one_out(values: Float[Array, "models ..."], side: Bool[Array, "models ..."]) -> LeaveOneOut:
-    """Moments over the models of one side, leaving out each model in turn.
+def leave_one_out(
+    values: Float[Array, "models ..."], side: Bool[Array, "models ..."], partners: Partners = None
+) -> LeaveOneOut:
+    """Moments over the models of one side, leaving out each model and its complementary partner in turn.
 
     Args:
       values: ``[M, ...]``; NaN is allowed where ``side`` is False.
-      side: the models that count, ``[M, ...]``, broadcastable against ``values``.
+      side: the models that count, ``[M, ...]``, broadcastable against ``values``; never both of a pair.
+      partners: see ``Partners``.
 
     Returns:
-      For target t the moments over ``{i : side[i], i != t}``: for a target on the other side those of the whole side.
+      For target t the moments over ``{i : side[i], i != t, i != partner of t}``: for a target on the other side and
+      without a partner those of the whole side.
       The values are centred by their side's mean first, so IN and OUT may lie any distance apart.
     """
     weight = side.astype(values.dtype)
@@ -59,7 +65,11 @@ def leave_one_out(values: Float[Array, "models ..."], side: Bool[Array, "models 
 
     _, before = lax.scan(forwards, nothing, (values, weight))
     _, others = lax.scan(backwards, nothing, (values, weight, before), reverse=True)
-    return LeaveOneOut(others.count, others.mean + centre, others.sum_squares)
+    count, mean, sum_squares = (without_partners(moment, side, partners) for moment in others)
+    mean = mean + centre
+    if partners is not None:  # the centre of a side of one model is that model, which may be the one to leave out
+        mean = jnp.where(count > 0, mean, 0)
+    return LeaveOneOut(count, mean, sum_squares)
 
 
 def _add(moments: _Moments, value: Array, weight: Array) -> _Moments:

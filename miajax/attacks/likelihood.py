@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
+from miajax.attacks.attack import Partners
 from miajax.attacks.options import RmiaOptions
 from miajax.signals.scaled_logit import scaled_logit
 
@@ -41,20 +42,30 @@ def _taylor_exp(x: Array, order: int) -> Array:
 
 
 def others_log_mean(
-    log_values: Float[Array, "models ..."], side: Bool[Array, "models ..."]
+    log_values: Float[Array, "models ..."], side: Bool[Array, "models ..."], partners: Partners = None
 ) -> Float[Array, "models ..."]:
-    """``log mean exp`` over the models of one side, leaving out each model in turn; -inf where none is left.
+    """``log mean exp`` over some models, leaving out each with its complementary partner; -inf where none is left.
 
     A forward and a backward sweep, as in ``leave_one_out``: a model that towers over the others takes nothing away
     from what is left without it.
 
     Args:
       log_values: ``[M, ...]``; anything where ``side`` is False.
-      side: the models that count, broadcastable against ``log_values``.
+      side: the models that count, broadcastable against ``log_values``; both of a pair may.
+      partners: see ``Partners``.
     """
     side = jnp.asarray(side)
     weight = side.astype(log_values.dtype)
     entries = jnp.where(side, log_values, -jnp.inf)
+    removed = weight
+    first = None
+    if partners is not None:  # the sweeps take a pair for one entry, where its first model stands
+        models = jnp.arange(len(side))
+        alone = (partners == models).reshape(-1, *[1] * (side.ndim - 1))
+        first = jnp.minimum(partners, models)
+        removed = weight + jnp.where(alone, 0, weight[partners])
+        joined = jnp.logaddexp(entries, jnp.where(alone, -jnp.inf, entries[partners]))
+        entries = jnp.where((first == models).reshape(alone.shape), joined, -jnp.inf)
     nothing = jnp.full_like(entries[0], -jnp.inf)
 
     def forwards(before, value):
@@ -66,4 +77,5 @@ def others_log_mean(
 
     _, before = lax.scan(forwards, nothing, entries)
     _, others = lax.scan(backwards, nothing, (entries, before), reverse=True)
-    return others - jnp.log(jnp.maximum(weight.sum(0) - weight, 1))
+    others = others if first is None else others[first]
+    return others - jnp.log(jnp.maximum(weight.sum(0) - removed, 1))

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from miajax.attacks.attack import WITH_AND_WITHOUT, WITHOUT, Attack, sides
+from miajax.attacks.attack import WITH_AND_WITHOUT, WITHOUT, Attack, Partners, partners_in, sides
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.leave_one_out import leave_one_out
 from miajax.attacks.lira_official import official_scores
@@ -33,10 +33,12 @@ def lira_scores(
     mode: LiraMode = "default",
     *,
     targets: Float[AnyArray, "models examples queries"] | None = None,
+    partners: Partners = None,
 ) -> dict[str, Float[Array, "models examples"]]:
     """Scores of every model as the target under all four variants, higher = member.
 
-    With mean and variance of each side's scaled logits over the shadow models, the target left out (divisor n; where
+    With mean and variance of each side's scaled logits over the shadow models, the target and its complementary partner
+    left out (divisor n; where
     fixed, the residuals of all examples and queries, divisor their degrees of freedom), averaged over queries:
 
     * ``lira_online``, ``lira_online_fixed``: log N(phi; in) - log N(phi; out)
@@ -49,27 +51,31 @@ def lira_scores(
       mode: ``default``, or ``official`` for the published script's numbers.
       targets: what the targets say, where that is not what they say as shadow models (a defence that the attacker
         does not know of); row t has the members of row t, and shadow model t is still left out.
+      partners: see ``Attack.score``.
 
     Returns:
       ``{variant: float32[M, N]}``; NaN where a side has no variance. ``Attack.score`` also blanks the cells with too
       few shadow models, which are noise here.
     """
+    partners = partners_in(member) if partners is None else partners
     if mode == "official":
         if targets is not None:
             raise ValueError("the published script has no targets besides its shadow models")
-        return official_scores(scaled_logit, member, valid)
+        return official_scores(scaled_logit, member, valid, partners)
     width = block_width(scaled_logit.shape[0] * scaled_logit.shape[2])
-    others = () if targets is None else (targets,)
-    cells = map_examples(_cells, (scaled_logit, member, valid, *others), (1, 1, None, *[1] * len(others)), width)
+    arrays = (scaled_logit, member, valid, partners, targets)
+    cells = map_examples(_cells, arrays, (1, 1, None, None, None if targets is None else 1), width)
     return _finish(cells)
 
 
 @jax.jit
-def _cells(scaled_logit: Array, member: Array, valid: Array, targets: Array | None = None) -> dict[str, Array]:
+def _cells(
+    scaled_logit: Array, member: Array, valid: Array, partners: Partners, targets: Array | None
+) -> dict[str, Array]:
     """Everything that one example says on its own, ``[M, block]`` each."""
     phi = jnp.swapaxes(scaled_logit, 1, 2)  # examples last: contiguous, and aligned with the mask
     both = sides(member, valid)[:, :, None, :]
-    others = jax.vmap(leave_one_out, (None, 0))(phi, both)
+    others = jax.vmap(leave_one_out, (None, 0, None))(phi, both, partners)
     deviation = (phi if targets is None else jnp.swapaxes(targets, 1, 2)) - others.mean
     squared = deviation * deviation
     variance = others.sum_squares / others.count
@@ -99,8 +105,8 @@ def _finish(cells: dict[str, Array]) -> dict[str, Array]:
     }
 
 
-def _family_scores(names, signals, member, valid, options):
-    scores = lira_scores(signals.scaled_logit, member, valid, options.lira_mode)
+def _family_scores(names, signals, member, valid, options, partners):
+    scores = lira_scores(signals.scaled_logit, member, valid, options.lira_mode, partners=partners)
     return {name: scores[name] for name in names}
 
 

@@ -10,27 +10,27 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from miajax.attacks.attack import WITH_AND_WITHOUT, Attack, sides
+from miajax.attacks.attack import WITH_AND_WITHOUT, Attack, Partners, sides, without_partners
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.leave_one_out import leave_one_out
 
 
 @functools.partial(jax.jit, static_argnames="shrinkage")
-def _kernel(scaled_logit, member, valid, *, shrinkage: float):
+def _kernel(scaled_logit, member, valid, partners, *, shrinkage: float):
     phi = jnp.swapaxes(scaled_logit, 1, 2)
     both = sides(member, valid)[:, :, None, :]
-    log_density = jax.vmap(lambda side: _log_density(phi, side, shrinkage))(both)
+    log_density = jax.vmap(lambda side: _log_density(phi, side, partners, shrinkage))(both)
     return log_density[0] - log_density[1]
 
 
-def _log_density(phi: Float[Array, "models queries block"], side: Array, shrinkage: float) -> Array:
+def _log_density(phi: Float[Array, "models queries block"], side: Array, partners: Partners, shrinkage: float) -> Array:
     """Of every model under the Gaussian of the side's other models, without the constant, ``[M, block]``."""
-    others = leave_one_out(phi, side)
+    others = leave_one_out(phi, side, partners)
     count = side.sum(0)
     centred = jnp.where(side, phi - jnp.where(side, phi, 0).sum(0) / jnp.maximum(count, 1), 0)
     scatter = (centred[:, :, None] * centred[:, None, :]).sum(0)[:, :, None]
-    # without a model of the side: a rank-one downdate, which is zero for models of the other side
-    own = jnp.sqrt(count / jnp.maximum(count - 1, 1)) * jnp.swapaxes(centred, 0, 1)
+    # without a model of the side: a rank-one downdate, which is zero where none is left out
+    own = jnp.sqrt(count / jnp.maximum(count - 1, 1)) * jnp.swapaxes(without_partners(centred, side, partners), 0, 1)
     covariance = (scatter - own[:, None] * own[None, :]) / others.count[:, 0]
     # the diagonal comes without the cancellation of a downdate
     variance = jnp.swapaxes(others.sum_squares / others.count, 0, 1)
@@ -59,11 +59,12 @@ def _log_det_and_distance(matrix: Float[Array, "n n ..."], vector: Float[Array, 
     return log_det, distance
 
 
-def _family_scores(names, signals, member, valid, options):
+def _family_scores(names, signals, member, valid, options, partners):
     num_models, _, queries = signals.scaled_logit.shape
     kernel = functools.partial(_kernel, shrinkage=options.covariance_shrinkage)
     width = block_width(2 * num_models * queries**2)
-    return {"lira_online_fullcov": map_examples(kernel, (signals.scaled_logit, member, valid), (1, 1, None), width)}
+    arrays = (signals.scaled_logit, member, valid, partners)
+    return {"lira_online_fullcov": map_examples(kernel, arrays, (1, 1, None, None), width)}
 
 
 ATTACKS = (

@@ -6,16 +6,16 @@ list of any example; a fixed deviation is that of all listed values, means not r
 IN one for both sides; the offline score has two sides. Its 1e-30 beside a deviation of zero has no meaning in float32:
 such a score is NaN here.
 
-The script has one target. With K the shortest list over all models, a target's lists have K entries, or K - 1 if it is
-itself on a shortest list. A list without a target that is on it is the longer prefix less that target; so three
-prefixes, each with every model left out in turn, give the lists of all targets.
+The script has one target. With K the shortest list over all models, a target's lists have K entries, or K - 1 if it
+(or its complementary partner, left out with it) is itself on a shortest list. A list without a model that is on it is
+the longer prefix less that model; so three prefixes, each with every model left out in turn, give all lists.
 """
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from miajax.attacks.attack import sides
+from miajax.attacks.attack import Partners, left_out, sides
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.leave_one_out import leave_one_out
 from miajax.attacks.order_statistics import medians
@@ -26,6 +26,7 @@ def official_scores(
     scaled_logit: Float[AnyArray, "models examples queries"],
     member: Bool[AnyArray, "models examples"],
     valid: Bool[AnyArray, " models"],
+    partners: Partners = None,
 ) -> dict[str, Float[Array, "models examples"]]:
     """All four LiRA variants as published, higher = member (the script's sign is the opposite one).
 
@@ -33,39 +34,42 @@ def official_scores(
       scaled_logit: ``float32[M, N, Q]``; rows of failed models are NaN.
       member: ``bool[M, N]``.
       valid: ``bool[M]``.
+      partners: see ``Partners``.
 
     Returns:
       ``{variant: float32[M, N]}``; NaN where a deviation is zero or a list empty.
     """
-    lengths = _list_lengths(member, valid)
+    lengths = _list_lengths(member, valid, partners)
     width = block_width(scaled_logit.shape[0] * scaled_logit.shape[2])
-    cells = map_examples(_cells, (scaled_logit, member, valid, lengths), (1, 1, None, None), width)
+    cells = map_examples(_cells, (scaled_logit, member, valid, lengths, partners), (1, 1, *[None] * 3), width)
     return _finish(cells)
 
 
 @jax.jit
-def _list_lengths(member: Array, valid: Array) -> Array:
+def _list_lengths(member: Array, valid: Array, partners: Partners) -> Array:
     """How many models every list of each target has: ``int32[2, M]``, IN and OUT."""
     both = sides(member, valid)
-    return (both.sum(1, keepdims=True) - both).min(2)
+    removed = jax.vmap(lambda side: left_out(side, partners))(both)
+    return (both.sum(1, keepdims=True) - removed).min(2)
 
 
 @jax.jit
-def _cells(scaled_logit: Array, member: Array, valid: Array, lengths: Array) -> dict[str, Array]:
+def _cells(scaled_logit: Array, member: Array, valid: Array, lengths: Array, partners: Partners) -> dict[str, Array]:
     phi = jnp.swapaxes(scaled_logit, 1, 2)
     both = sides(member, valid)
     rank = jnp.cumsum(both, 1) - both
     shortest = lengths.min(1)[:, None, None]
     prefixes = jnp.stack([both & (rank < shortest + extra) for extra in range(3)])[:, :, :, None, :]
 
-    moments = jax.vmap(jax.vmap(lambda side: leave_one_out(phi, side)))(prefixes)
-    without = jax.vmap(jax.vmap(lambda side: medians(phi, side).without))(prefixes)
+    moments = jax.vmap(jax.vmap(lambda side: leave_one_out(phi, side, partners)))(prefixes)
+    without = jax.vmap(jax.vmap(lambda side: medians(phi, side, partners).without))(prefixes)
+    listed = jax.vmap(jax.vmap(lambda side: left_out(side, partners)))(prefixes)
     longer = (lengths - lengths.min(1, keepdims=True) == 1)[:, :, None, None]
 
     def of_lists(statistic: Array) -> Array:
         """``[2, M, Q, block]`` from the statistic of the three prefixes."""
-        short = jnp.where(prefixes[1], statistic[1], statistic[0])
-        long = jnp.where(prefixes[2], statistic[2], statistic[1])
+        short = jnp.where(listed[1], statistic[1], statistic[0])
+        long = jnp.where(listed[2], statistic[2], statistic[1])
         return jnp.where(longer, long, short)
 
     centre, mean, sum_squares = map(of_lists, (without, moments.mean, moments.sum_squares))

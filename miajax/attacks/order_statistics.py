@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
+from miajax.attacks.attack import Partners, without_partners
 from miajax.signals.bundle import AnyArray
 
 
@@ -19,7 +20,7 @@ class Medians(NamedTuple):
 
     Attributes:
       whole: ``[...]``, the median of the set.
-      without: ``[M, ...]``, for a model of the set the median of the rest of it, for any other model ``whole``.
+      without: ``[M, ...]``, the median of the set without each model and its complementary partner.
       An even number of values has the mean of the middle two as its median, no value has NaN.
     """
 
@@ -27,12 +28,15 @@ class Medians(NamedTuple):
     without: Float[Array, "models ..."]
 
 
-def medians(values: Float[AnyArray, "models ..."], side: Bool[AnyArray, "models ..."]) -> Medians:
-    """Medians over the models of one side, and over it without each of its models.
+def medians(
+    values: Float[AnyArray, "models ..."], side: Bool[AnyArray, "models ..."], partners: Partners = None
+) -> Medians:
+    """Medians over the models of one side, and over it without each model and its complementary partner.
 
     Args:
       values: ``float32[M, ...]`` or ``float64``; NaN is allowed where ``side`` is False.
-      side: the models that count, ``[M, ...]``, broadcastable against ``values``.
+      side: the models that count, ``[M, ...]``, broadcastable against ``values``; never both of a pair.
+      partners: see ``Partners``.
     """
     values = jnp.asarray(values)
     side = jnp.broadcast_to(side, values.shape)
@@ -45,7 +49,8 @@ def medians(values: Float[AnyArray, "models ..."], side: Bool[AnyArray, "models 
     odd_rest = (jnp.where(values <= low, mid, low) + jnp.where(values <= mid, high, mid)) / 2
     without = jnp.where(side, jnp.where(odd, odd_rest, even_rest), whole)
     empty = jnp.where(side, count <= 1, count == 0)
-    return Medians(jnp.where(count == 0, jnp.nan, whole), jnp.where(empty, jnp.nan, without))
+    without = jnp.where(empty, jnp.nan, without)
+    return Medians(jnp.where(count == 0, jnp.nan, whole), without_partners(without, side, partners))
 
 
 def nanquantile(values: Float[AnyArray, "n ..."], level: float) -> Float[Array, "..."]:

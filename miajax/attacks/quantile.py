@@ -132,7 +132,7 @@ def quantile_scores(
     return scores
 
 
-def _family_scores(names, signals, member, valid, options):
+def _family_scores(names, signals, member, valid, options, partners):
     margins = np.asarray(hinge(jnp.asarray(signals.logits[:, :, 0]), signals.labels))
     scores = np.full(margins.shape, np.nan, np.float32)
     scores[valid] = quantile_scores(margins[valid], signals.features, member[valid], options.quantile)

@@ -5,13 +5,14 @@ models that did not train on it, and calibrated difficulty subtracts those.
 """
 
 import functools
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array
+from jaxtyping import Array, Bool
 
-from miajax.attacks.attack import REFERENCES, WITHOUT, Attack, sides
+from miajax.attacks.attack import REFERENCES, WITHOUT, Attack, Partners, sides
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.leave_one_out import leave_one_out
 from miajax.attacks.options import CalibrationOptions
@@ -46,7 +47,7 @@ def _attack_p_in_pool(values, ids, member):
     return (count_below(values, values[:, ids], usable[:, ids], ties="below") - own) / (total - own)
 
 
-def _attack_p_scores(names, signals, member, valid, options):
+def _attack_p_scores(names, signals, member, valid, options, partners):
     """One minus the share of the population with a lower loss, compared by scaled logits, which keep more digits."""
     values = map_examples(_mean, (signals.scaled_logit,), (1,), _width(signals))
     if signals.population_logits is not None:
@@ -56,42 +57,63 @@ def _attack_p_scores(names, signals, member, valid, options):
 
 
 @jax.jit
-def _attack_r(scaled_logit, member, valid):
+def _attack_r(scaled_logit, member, valid, partners):
     """One minus the level at which the example's loss is a quantile of its OUT losses with both end points."""
     losses = jnp.minimum(loss(scaled_logit).mean(-1), _GREATEST_LOSS)
     _, is_out = sides(member, valid)
 
     def of_target(target):
-        own, index = target
-        others = is_out & (jnp.arange(len(losses)) != index)[:, None]
+        own, *pair = target
+        others = is_out & ~_among(pair, len(losses))
         lower = others & (losses <= own)
         below = jnp.where(lower, losses, 0).max(0)
         above = jnp.where(others & ~lower, losses, _GREATEST_LOSS).min(0)
         step = jnp.where(above > below, (own - below) / (above - below), 0)
         return 1 - (lower.sum(0) + step) / (others.sum(0) + 1)
 
-    return lax.map(of_target, (losses, jnp.arange(len(losses))))
+    return lax.map(of_target, (losses, *_pairs(len(losses), partners)))
 
 
-def _attack_r_scores(names, signals, member, valid, options):
-    arrays = (signals.scaled_logit, member, valid)
-    return {"attack_r": map_examples(_attack_r, arrays, (1, 1, None), _width(signals))}
+def _pairs(num_models: int, partners: Partners) -> tuple[Array, ...]:
+    """The models to leave out for each target: itself, and its partner where models have one."""
+    itself = jnp.arange(num_models)
+    return (itself,) if partners is None else (itself, jnp.asarray(partners))
+
+
+def _among(models: Sequence[Array], num_models: int) -> Bool[Array, "models 1"]:
+    return functools.reduce(jnp.logical_or, (jnp.arange(num_models) == model for model in models))[:, None]
+
+
+def _attack_r_scores(names, signals, member, valid, options, partners):
+    arrays = (signals.scaled_logit, member, valid, partners)
+    return {"attack_r": map_examples(_attack_r, arrays, (1, 1, None, None), _width(signals))}
 
 
 @functools.partial(jax.jit, static_argnames="options")
-def _calibrated(scaled_logit, member, valid, *, options: CalibrationOptions) -> Array:
+def _calibrated(scaled_logit, member, valid, partners, *, options: CalibrationOptions) -> Array:
     values = -loss(scaled_logit).mean(-1)
     is_in, is_out = sides(member, valid)
     models = {"out": is_out, "in": is_in, "both": is_in | is_out}[options.models]
+    if partners is not None and options.models == "both":  # both of a pair are there, for every example
+        return values - lax.map(
+            lambda pair: _centre(values, models & ~_among(pair, len(values)), options), _pairs(len(values), partners)
+        )
     if options.centre == "median":
-        return values - medians(values, models).without
-    others = leave_one_out(values, models)
+        return values - medians(values, models, partners).without
+    others = leave_one_out(values, models, partners)
     return values - jnp.where(others.count > 0, others.mean, jnp.nan)
 
 
-def _calibrated_scores(names, signals, member, valid, options):
+def _centre(values: Array, models: Array, options: CalibrationOptions) -> Array:
+    if options.centre == "median":
+        return medians(values, models).whole
+    return jnp.where(models, values, 0).sum(0) / models.sum(0)
+
+
+def _calibrated_scores(names, signals, member, valid, options, partners):
     kernel = functools.partial(_calibrated, options=options.calibration)
-    return {"calibrated": map_examples(kernel, (signals.scaled_logit, member, valid), (1, 1, None), _width(signals))}
+    arrays = (signals.scaled_logit, member, valid, partners)
+    return {"calibrated": map_examples(kernel, arrays, (1, 1, None, None), _width(signals))}
 
 
 ATTACKS = (

@@ -18,7 +18,7 @@ from miajax.attacks import (
     threshold,
     training_signals,
 )
-from miajax.attacks.attack import Attack, shadow_counts
+from miajax.attacks.attack import Attack, Partners, partners_in, shadow_counts
 from miajax.attacks.from_function import PlainScores, attack_from
 from miajax.attacks.options import AttackOptions
 from miajax.errors import UserError
@@ -98,6 +98,7 @@ def run_attacks(
     member: np.ndarray,
     valid: np.ndarray,
     options: AttackOptions | None = None,
+    partners: Partners = None,
 ) -> dict[str, tuple[np.ndarray, AttackReport]]:
     """Scores every model as the target under several attacks; attacks of a family share their work.
 
@@ -107,6 +108,8 @@ def run_attacks(
       member: ``bool[M, N]``.
       valid: ``bool[M]``; failed models score NaN and enter no statistic.
       options: defaults if None.
+      partners: each model's complementary partner, its own index where it has none; looked for in ``member`` if None.
+        It is left out together with the target.
 
     Returns:
       ``{name: (scores float32[M, N], report)}``, higher = member, NaN where there is no score.
@@ -117,8 +120,9 @@ def run_attacks(
     """
     options = AttackOptions() if options is None else options
     member, valid = np.asarray(member, bool), np.asarray(valid, bool)
+    partners = partners_in(member) if partners is None else partners
     for name in names:
-        reason = why_not(name, signals, member, valid)
+        reason = why_not(name, signals, member, valid, partners)
         if reason:
             raise UserError(f"attack {name}: {reason}")
     _check_finite({field for name in names for field in ATTACKS[name].needs}, signals, valid)
@@ -128,12 +132,16 @@ def run_attacks(
         if name not in raw:
             attack = ATTACKS[name]
             together = tuple(n for n in names if ATTACKS[n].family_scores is attack.family_scores)
-            raw.update(attack.family_scores(together, signals, member, valid, options))
-    return {name: _masked(ATTACKS[name], np.asarray(raw[name]), member, valid) for name in names}
+            raw.update(attack.family_scores(together, signals, member, valid, options, partners))
+    return {name: _masked(ATTACKS[name], np.asarray(raw[name]), member, valid, partners) for name in names}
 
 
-def why_not(name: str, signals: Signals, member: np.ndarray, valid: np.ndarray) -> str | None:
+def why_not(
+    name: str, signals: Signals, member: np.ndarray, valid: np.ndarray, partners: Partners = None
+) -> str | None:
     """Why an attack cannot run on these signals and models, in words that end a sentence; None if it can.
+
+    Partners are looked for in ``member`` where they are not given.
 
     Raises:
       UserError: an unknown name.
@@ -144,10 +152,13 @@ def why_not(name: str, signals: Signals, member: np.ndarray, valid: np.ndarray) 
     missing = [field for field in attack.needs if getattr(signals, field) is None]
     if missing:
         return f"needs {' and '.join(missing)}, which were not recorded"
-    if not attack.scorable(member, valid).any():
-        num_in, num_out = (int(counts[valid].max(initial=0)) for counts in shadow_counts(member, valid))
+    partners = partners_in(member) if partners is None else partners
+    if not attack.scorable(member, valid, partners).any():
+        counts = shadow_counts(member, valid, partners)
+        num_in, num_out = (int(count[valid].max(initial=0)) for count in counts)
+        beside = "the target" if partners is None else "the target and its complementary partner"
         return (
-            f"needs {attack.min_in} shadow models with and {attack.min_out} without an example beside the target; "
+            f"needs {attack.min_in} shadow models with and {attack.min_out} without an example beside {beside}; "
             f"the {int(valid.sum())} valid models leave at most {num_in} and {num_out}, never both enough"
         )
     return None
@@ -168,9 +179,9 @@ def _check_finite(fields: set[str], signals: Signals, valid: np.ndarray) -> None
 
 
 def _masked(
-    attack: Attack, scores: np.ndarray, member: np.ndarray, valid: np.ndarray
+    attack: Attack, scores: np.ndarray, member: np.ndarray, valid: np.ndarray, partners: Partners
 ) -> tuple[np.ndarray, AttackReport]:
-    scorable = attack.scorable(member, valid)
+    scorable = attack.scorable(member, valid, partners)
     scores = np.where(scorable, scores, np.float32(np.nan)).astype(np.float32, copy=False)
     scored = int(np.isfinite(scores).sum())
     if not scored:

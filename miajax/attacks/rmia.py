@@ -2,7 +2,7 @@
 
 Zarifzadeh et al. 2024 (arXiv 2312.03262). With r(x) = p_target(x) / p(x), the score is the share of the population with
 r(x) / r(z) > gamma, written as log r(z) < log r(x) - log gamma: in floats the three forms can differ, and this one is
-the definition here. p(x) is the mean over all other models online, and offline ((1 + a) p_out(x) + 1 - a) / 2.
+the definition here. p(x) is the mean over all shadow models online, and offline ((1 + a) p_out(x) + 1 - a) / 2.
 """
 
 import functools
@@ -13,7 +13,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from miajax.attacks.attack import REFERENCES, WITH_AND_WITHOUT, WITHOUT, Attack, sides
+from miajax.attacks.attack import (
+    REFERENCES,
+    WITH_AND_WITHOUT,
+    WITHOUT,
+    Attack,
+    Partners,
+    partners_in,
+    shadow_counts,
+    sides,
+)
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.likelihood import log_likelihood, others_log_mean
 from miajax.attacks.options import AttackOptions
@@ -26,7 +35,7 @@ _OFFLINE_A_GRID = tuple(round(0.1 * step, 1) for step in range(11))
 
 
 @functools.partial(jax.jit, static_argnames=("online", "options"))
-def _log_ratios(logits, labels, member, valid, offline_a, *, online, options):
+def _log_ratios(logits, labels, member, valid, partners, offline_a, *, online, options):
     """Two log r(x), ``[M, block]`` each: of the unmodified view, and the one that decides a majority of the views.
 
     More than half of the views beat a threshold exactly if the view of rank ceil(Q/2) - 1 from below does.
@@ -34,7 +43,7 @@ def _log_ratios(logits, labels, member, valid, offline_a, *, online, options):
     log_p = jnp.moveaxis(log_likelihood(logits, labels[:, None], options), 2, 0)
     _, is_out = sides(member, valid)
     models = jnp.broadcast_to(valid[:, None], is_out.shape) if online else is_out
-    log_mean = jax.vmap(others_log_mean, (0, None))(log_p, models)
+    log_mean = jax.vmap(others_log_mean, (0, None, None))(log_p, models, partners)
     if not online:
         a = offline_a[:, None]
         log_mean = jnp.logaddexp(jnp.log1p(a) + log_mean, jnp.log1p(-a)) - math.log(2)
@@ -43,12 +52,13 @@ def _log_ratios(logits, labels, member, valid, offline_a, *, online, options):
     return ratios[0], order_statistic(ratios, (queries - 1) // 2) if queries > 1 else ratios[0]
 
 
-def _scores(signals: Signals, member, valid, offline_a, *, online: bool, options: AttackOptions) -> Array:
+def _scores(signals: Signals, member, valid, partners, offline_a, *, online: bool, options: AttackOptions) -> Array:
     kernel = functools.partial(_log_ratios, online=online, options=options.rmia)
 
     def ratios(logits, labels, is_member):
         width = block_width(logits.shape[0] * logits.shape[2] * logits.shape[3])
-        return map_examples(kernel, (logits, labels, is_member, valid, offline_a), (1, 0, 1, None, None), width)
+        arrays = (logits, labels, is_member, valid, partners, offline_a)
+        return map_examples(kernel, arrays, (1, 0, 1, *[None] * 3), width)
 
     plain, deciding = ratios(signals.logits, signals.labels, member)
     if signals.population_logits is not None:
@@ -83,44 +93,61 @@ def choose_offline_a(
     member: Bool[AnyArray, "models examples"],
     valid: Bool[AnyArray, " models"],
     options: AttackOptions,
+    partners: Partners = None,
 ) -> Float[Array, " models"]:
-    """The ``offline_a`` of each target: of 0, .1, ..., 1 the one with which its paired model is attacked best (AUC).
+    """The ``offline_a`` of each target: of 0, .1, ..., 1 the one with which its stand-in is attacked best (AUC).
 
-    Models 2k and 2k + 1 are a pair. A target's paired model is attacked with the models of its own parity only, so the
-    target has no part in the choice.
+    Models 2k and 2k + 1 stand in for each other. A target's stand-in is attacked with the models of its own parity
+    only, so the target has no part in the choice. Of complementary pairs whole pairs take turns instead of models: a
+    target's partner has no part in the choice either.
 
     Args:
       signals: with ``logits`` and ``labels``, and a population if there is one.
       member: ``bool[M, N]``, M at least 4.
-      valid: ``bool[M]``; the pair of a failed model takes the published default.
+      valid: ``bool[M]``; where the stand-in failed or has no shadow model, the published default is taken.
+      options: of RMIA.
+      partners: see ``Attack.score``.
 
     Returns:
       ``float[M]``.
     """
-    num_models = len(member)
-    best = []
-    for parity in (0, 1):
-        half = _every_other(signals, parity)
-        is_member, is_valid = member[parity::2], valid[parity::2]
-        aucs = []
-        for a in _OFFLINE_A_GRID:
-            offline_a = np.full(len(is_member), a, np.float32)
-            scores = _scores(half, is_member, is_valid, offline_a, online=False, options=options)
-            aucs.append(_aucs(scores, is_member))
-        winner = jnp.asarray(_OFFLINE_A_GRID)[jnp.argmax(jnp.stack(aucs), 0)]
-        best.append(jnp.where(jnp.asarray(is_valid), winner, _PUBLISHED_A))
-    targets = jnp.arange(num_models)
-    pair = jnp.minimum(targets // 2, num_models // 2 - 1)  # an odd number leaves the last model to share a pair
-    return jnp.where(targets % 2 == 0, best[1][pair], best[0][pair])
+    partners = partners_in(member) if partners is None else partners
+    places = np.arange(len(member))
+    if partners is None:
+        unit, order = 1, places
+        halves = [slice(turn, None, 2) for turn in (0, 1)]  # no copy of the signals
+    else:
+        first = jnp.minimum(jnp.asarray(partners), places)
+        unit, order = 2, jnp.lexsort((places, first, partners == places))  # pairs first, each side by side
+        halves = [order[places // unit % 2 == turn] for turn in (0, 1)]
+    best = [_best_offline_a(signals, member, valid, partners, rows, options) for rows in halves]
+    place = places // (2 * unit) * unit + places % unit  # in the other half; the last models may have to share one
+    of_first, of_second = (best[turn][jnp.minimum(place, len(best[turn]) - 1)] for turn in (1, 0))
+    chosen = jnp.where(places // unit % 2 == 0, of_first, of_second)
+    return chosen if partners is None else jnp.zeros_like(chosen).at[order].set(chosen)
 
 
-def _every_other(signals: Signals, parity: int) -> Signals:
-    """The signals of the models of one parity, as far as RMIA reads them."""
+def _best_offline_a(signals: Signals, member, valid, partners, rows, options: AttackOptions) -> Array:
+    """With which ``offline_a`` each of some models is attacked best by the others of them."""
     logits, population = signals.logits, signals.population_logits
-    return signals._replace(
-        logits=None if logits is None else logits[parity::2],
-        population_logits=None if population is None else population[parity::2],
+    some = signals._replace(
+        logits=None if logits is None else logits[rows],
+        population_logits=None if population is None else population[rows],
     )
+    member, valid = member[rows], jnp.asarray(valid)[rows]
+    if partners is not None:  # as places among the rows, which hold whole pairs
+        place = jnp.zeros(len(partners), jnp.int32).at[rows].set(jnp.arange(len(rows)))
+        partners = place[jnp.asarray(partners)[rows]]
+    aucs = []
+    for a in _OFFLINE_A_GRID:
+        offline_a = np.full(len(member), a, np.float32)
+        scores = _scores(some, member, valid, partners, offline_a, online=False, options=options)
+        aucs.append(_aucs(scores, member))
+    winner = jnp.asarray(_OFFLINE_A_GRID)[jnp.argmax(jnp.stack(aucs), 0)]
+    told = valid
+    if partners is not None:
+        told = valid & shadow_counts(member, valid, partners)[1].any(1)
+    return jnp.where(told, winner, _PUBLISHED_A)
 
 
 @jax.jit
@@ -130,7 +157,7 @@ def _aucs(scores: Array, member: Array) -> Array:
     return jnp.where(member, twice, 0).sum(1) / (2 * member.sum(1) * (~member).sum(1))
 
 
-def _family_scores(names, signals, member, valid, options):
+def _family_scores(names, signals, member, valid, options, partners):
     scores = {}
     fixed = options.rmia.offline_a
     for name in names:
@@ -138,8 +165,8 @@ def _family_scores(names, signals, member, valid, options):
         if online or fixed is not None:
             a = np.full(len(member), 0.0 if fixed is None else fixed, np.float32)
         else:
-            a = choose_offline_a(signals, member, valid, options)
-        scores[name] = _scores(signals, member, valid, a, online=online, options=options)
+            a = choose_offline_a(signals, member, valid, options, partners)
+        scores[name] = _scores(signals, member, valid, partners, a, online=online, options=options)
     return scores
 
 

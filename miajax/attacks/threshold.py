@@ -12,13 +12,13 @@ def _mean_over_queries(scaled_logit):
     return scaled_logit.mean(-1)
 
 
-def _global_threshold(names, signals, member, valid, options):
+def _global_threshold(names, signals, member, valid, options, partners):
     num_models, _, queries = signals.scaled_logit.shape
     width = block_width(num_models * queries)
     return {"global_threshold": map_examples(_mean_over_queries, (signals.scaled_logit,), (1,), width)}
 
 
-def _gap(names, signals, member, valid, options):
+def _gap(names, signals, member, valid, options, partners):
     return {"gap": jnp.asarray(signals.correct).astype(jnp.float32)}
 
 

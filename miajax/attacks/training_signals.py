@@ -20,13 +20,13 @@ def _interquartile_range(losses):
     return nanquantile(over_epochs, 0.75) - nanquantile(over_epochs, 0.25)
 
 
-def _loss_trace_scores(names, signals, member, valid, options):
+def _loss_trace_scores(names, signals, member, valid, options, partners):
     num_models, epochs, _ = signals.losses.shape
     width = block_width(num_models * epochs)
     return {"loss_trace_iqr": map_examples(_interquartile_range, (signals.losses,), (2,), width)}
 
 
-def _gradient_scores(names, signals, member, valid, options):
+def _gradient_scores(names, signals, member, valid, options, partners):
     return {name: -getattr(signals, name) for name in names}
 
 

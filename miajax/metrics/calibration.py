@@ -1,15 +1,17 @@
 """What a threshold that the attacker sets on other models really reaches on the target.
 
 Figures at a fixed FPR pick the threshold on the very scores that they count, which no attacker can. Here each target's
-threshold is the median of the other models' own thresholds, as in arXiv 2603.07567.
+threshold is the median of the other models' own thresholds, as in arXiv 2603.07567; a model trained on exactly the
+target's complement is not among them (see ``miajax.data.pairs``).
 """
 
 import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
+from miajax.data.pairs import complementary_partners
 from miajax.metrics.intervals import crossed_spread, rate_interval
 from miajax.metrics.pooled import Figure
 from miajax.metrics.roc import allowed_false_positives, ppv
@@ -55,19 +57,20 @@ def shadow_calibrated(
       priors: fractions of members among the records that the attacker asks about.
 
     Returns:
-      None with fewer than 2 targets, or where ``fpr`` is below 1 / (non-members of any target).
+      None with fewer than 2 targets (a pair counts as one), or where ``fpr`` is below 1 / (non-members of any target).
     """
     of_members, of_others = (~np.isnan(scores) & valid[:, None] & side for side in (member, ~member))
     usable = of_members.any(axis=1) & of_others.any(axis=1)
+    partners = _among(complementary_partners(member), np.asarray(usable))
     scores, of_members, of_others = scores[usable], of_members[usable], of_others[usable]
     num_others = of_others.sum(axis=1)
     allowed = np.array([allowed_false_positives(fpr, int(count)) for count in num_others])
-    if len(scores) < 2 or allowed.min() == 0:
+    if len(scores) < (2 if partners is None else 3) or allowed.min() == 0:
         return None
     ascending = np.sort(np.where(of_others, scores, -np.inf), axis=1)
     last = ascending.shape[1] - 1
     own = np.take_along_axis(ascending, np.maximum(last - allowed, 0)[:, None], axis=1)[:, 0]
-    thresholds = median_of_others(own)
+    thresholds = median_of_others(own, partners)
     passes = scores > thresholds[:, None]
     tpr, _ = _mean_rate(passes, of_members)
     reached, of_targets = _mean_rate(passes, of_others)
@@ -81,11 +84,25 @@ def shadow_calibrated(
     )
 
 
-def median_of_others(values: Float[np.ndarray, " models"]) -> Float[np.ndarray, " models"]:
-    """For each of 2 or more values, the median of the rest.
+def _among(
+    partners: Int[np.ndarray, " models"] | None, usable: Bool[np.ndarray, " models"]
+) -> Int[np.ndarray, " targets"] | None:
+    """Partners as places among the usable models; a model whose partner is not usable has none."""
+    if partners is None:
+        return None
+    place = np.cumsum(usable) - 1
+    return np.where(usable[partners], place[partners], place)[usable]
+
+
+def median_of_others(
+    values: Float[np.ndarray, " models"], partners: Int[np.ndarray, " models"] | None = None
+) -> Float[np.ndarray, " models"]:
+    """For each of 2 or more values, the median of the rest, its partner's left out too where there are partners.
 
     Without its own value a model of rank r sees the sorted values shifted by one from r on.
     """
+    if partners is not None:
+        return np.array([np.median(np.delete(values, [i, j])) for i, j in enumerate(partners)])
     order = np.argsort(values, kind="stable")
     ascending = values[order]
     ranks = np.arange(len(values))

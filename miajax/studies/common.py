@@ -17,6 +17,7 @@ from miajax.campaign.made import made, versions
 from miajax.campaign.privacy import privacy_note, privacy_record
 from miajax.campaign.run import Campaign
 from miajax.data.dataset import Dataset
+from miajax.data.pairs import complementary_partners, equal_counts
 from miajax.errors import UserError
 from miajax.metrics.accuracy import interval_over_models, share_by_model
 from miajax.metrics.claims import strongest
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from miajax.studies.attacked.evidence import LiraReportInputs
 
 EXPOSURE_FPR = 0.01  # pooled false-positive rate at which single examples are called exposed
+# By models, the AUC of lira_online and lira_online_fixed on noise where every example is in exactly half of the models,
+# but not by pairs: simulated, docs/methods.md, "Splits".
+_EQUAL_COUNTS_AUC = {4: (None, 0.412), 8: (0.434, 0.473), 16: (0.490, 0.493), 64: (0.501, 0.499)}
 
 Scores = Mapping[str, Float[np.ndarray, "models examples"]]
 Rocs = Mapping[str, tuple[Float[np.ndarray, " points"], Float[np.ndarray, " points"]]]
@@ -196,18 +200,38 @@ def campaign_privacy(campaign: Campaign, target: int | None = None) -> dict[str,
 
 def campaign_notes(campaign: Campaign) -> list[str]:
     """What a reader of any figure of this campaign should know."""
-    setup, config = campaign.setup, campaign.setup.config
+    setup = campaign.setup
     notes = list(campaign.notes)
     if (privacy := campaign_privacy(campaign)) is not None:
         notes.append(privacy_note(privacy))
-    if config.split == "balanced" and config.num_shadows < 64:
-        notes.append(
-            "Complementary pairs leak through their counts when models are few: with pure noise as signal, online "
-            "attacks have AUC .433 at 8 models and .49 at 16. Use --split fixed_size, or 64 models and more."
-        )
+    notes += design_notes(campaign.member)
     if setup.dataset.synthetic:
         notes.append(f"{setup.dataset.name} is synthetic: its figures say nothing about real people.")
     return notes
+
+
+def design_notes(member: Bool[np.ndarray, "models examples"]) -> list[str]:
+    """What the way in which members were drawn means for attacks: shadow models left out, or counts that tell."""
+    partners = complementary_partners(member)
+    if partners is not None:
+        pairs = int((partners != np.arange(len(partners))).sum()) // 2
+        return [
+            f"{pairs} pairs of models trained on complementary halves. Nobody who attacks a target has a model of "
+            "exactly its non-members, so every attack leaves the target's partner out as well: a pair shadows others, "
+            f"not itself, and of {len(member)} models {len(member) - 2} are left as shadow models."
+        ]
+    if (count := equal_counts(member)) is None:
+        return []
+    num_models = len(member)
+    known = min(_EQUAL_COUNTS_AUC, key=lambda models: abs(np.log(models / num_models)))
+    online, fixed = _EQUAL_COUNTS_AUC[known]
+    found = f"lira_online_fixed has an AUC of {fixed:.3f}" + (f" and lira_online of {online:.3f}" if online else "")
+    return [
+        f"Every example is in exactly {count} of the {num_models} models, and they are no complementary pairs: the "
+        "other models' members give the target's away, and attacks see it in how many models each side has. With noise "
+        f"as signal and {known} models of which half hold each example, {found}, where 0.5 is true (docs/methods.md "
+        "has all attacks and sizes). No choice of shadow models mends it; independent draws or complementary pairs do."
+    ]
 
 
 def store_scores(path: Path, scores: Scores) -> None:

@@ -36,6 +36,24 @@ def ensemble(models=23, examples=31, queries=2, classes=4, gap=2.0, split="fixed
     ), member
 
 
+def uninformative(kind, models, examples, split="balanced", seed=0):
+    """Signals that know nothing of membership: ``noise``, ``constant``, ``tied`` or a function of the ``example``."""
+    plain, member = ensemble(models, examples, queries=1, gap=0.0, split=split, seed=seed)
+    logits = {
+        "noise": plain.logits,
+        "constant": np.zeros_like(plain.logits),
+        "tied": np.round(plain.logits),
+        "example": np.repeat(plain.logits[:1], models, 0),
+    }[kind]
+    phi = np.asarray(signals.scaled_logit(logits, plain.labels[:, None]))
+    loss = np.asarray(signals.loss(phi[..., 0]))
+    return plain._replace(
+        logits=logits, scaled_logit=phi, correct=np.asarray(signals.correct(logits[:, :, 0], plain.labels)),
+        losses=loss[:, None] * np.linspace(2, 1, 6, dtype=np.float32)[:, None],
+        gradient_norm=loss, input_gradient_norm=2 * loss,
+    ), member
+
+
 def take(signals: Signals, models=slice(None), examples=slice(None)) -> Signals:
     """The signals of some models on some examples, in that order."""
     return Signals(

@@ -1,22 +1,25 @@
 """Thresholds per class, learnt on the other models."""
 
 import numpy as np
+import pytest
 from sklearn.metrics import roc_auc_score
 
 from miajax.attacks.class_thresholds import less_class_thresholds
 from miajax.data.splits import membership
+from tests.oracles.attacks import pair
 
 
-def test_thresholds_equal_a_search_over_the_other_models_cells():
+@pytest.mark.parametrize("split", ["fixed_size", "balanced"])
+def test_thresholds_equal_a_search_over_the_other_models_cells(split):
     rng = np.random.default_rng(2)
     labels = rng.integers(0, 2, 40).astype(np.int32)
-    member = membership(3, 40, 5)
-    scores = (rng.normal(size=(5, 40)) + member + labels).round(2).astype(np.float32)
-    valid = np.array([True, True, False, True, True])
+    member = membership(3, 40, 6, split)
+    scores = (rng.normal(size=(6, 40)) + member + labels).round(2).astype(np.float32)
+    valid = np.array([True, True, False, True, True, True])
     got = scores - np.asarray(less_class_thresholds(scores, labels, member, valid, num_classes=2))
     candidates = np.quantile(scores[valid], (np.arange(256) + 0.5) / 256)
     for target in np.flatnonzero(valid):
-        others = valid & (np.arange(5) != target)
+        others = valid & ~np.isin(np.arange(6), pair(member, target))
         for label in (0, 1):
             cells = scores[others][:, labels == label]
             inside = member[others][:, labels == label]

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from miajax.attacks.label_only import label_ratio_scores
+from miajax.data.splits import membership
+from tests.oracles.attacks import pair
 
 
 def oracle(correct: np.ndarray, member: np.ndarray, valid: np.ndarray) -> np.ndarray:
@@ -11,7 +13,7 @@ def oracle(correct: np.ndarray, member: np.ndarray, valid: np.ndarray) -> np.nda
     scores = np.full(member.shape, np.nan)
     for t in np.flatnonzero(valid):
         for x in range(member.shape[1]):
-            others = [m for m in np.flatnonzero(valid) if m != t]
+            others = [m for m in np.flatnonzero(valid) if m not in pair(member, t)]
             shares = []
             for side in (True, False):
                 alike = [correct[m, x] == correct[t, x] for m in others if member[m, x] == side]
@@ -25,6 +27,14 @@ def test_scores_are_those_of_the_naive_loop(models, examples):
     rng = np.random.default_rng(models)
     correct, member = rng.random((2, models, examples)) < 0.6
     valid = np.arange(models) != 4
+    np.testing.assert_allclose(
+        label_ratio_scores(correct, member, valid), oracle(correct, member, valid), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_a_partner_enters_no_share():
+    correct, member = np.random.default_rng(3).random((10, 40)) < 0.6, membership(1, 40, 10, "balanced")
+    valid = np.arange(10) != 4
     np.testing.assert_allclose(
         label_ratio_scores(correct, member, valid), oracle(correct, member, valid), rtol=1e-5, atol=1e-6
     )

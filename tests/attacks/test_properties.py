@@ -180,6 +180,29 @@ def test_chosen_offline_a_attacks_the_paired_model_best_and_the_target_has_no_pa
         np.testing.assert_array_equal(tuned[t], run_attack("rmia_offline", signals, member, valid, fixed[t])[0][t])
 
 
+def test_among_pairs_neither_target_nor_partner_has_a_part_in_its_offline_a():
+    signals, member = ensemble(models=16, examples=40, queries=1, gap=1.0, split="balanced")
+    valid, options = np.ones(16, bool), AttackOptions(rmia=RmiaOptions(gamma=1.0, offline_a=None))
+    chosen = np.asarray(choose_offline_a(signals, member, valid, options))
+    for target, partner, stand_in in ((4, 5, 6), (7, 6, 5), (12, 13, 14)):
+        own = [m for m in range(16) if m // 2 % 2 == stand_in // 2 % 2]  # the pairs that take turns with the target's
+        half = signals._replace(logits=signals.logits[own])
+
+        def auc(a, half=half, own=own, stand_in=stand_in):
+            scores = oracle.rmia(half, member[own], valid[own], offline=True, a=a, gamma=1.0)
+            return roc_auc_score(member[stand_in], scores[own.index(stand_in)])
+
+        assert auc(float(chosen[target])) == max(auc(a) for a in np.arange(11) / 10)
+        logits = signals.logits.copy()
+        logits[[target, partner]] *= -3
+        assert choose_offline_a(signals._replace(logits=logits), member, valid, options)[target] == chosen[target]
+    shuffled = np.random.default_rng(0).permutation(16)
+    again = choose_offline_a(signals._replace(logits=signals.logits[shuffled]), member[shuffled], valid, options)
+    assert set(np.asarray(again).round(1)) <= set((np.arange(11) / 10).astype(np.float32).round(1))
+    few = choose_offline_a(signals._replace(logits=signals.logits[:4]), member[:4], valid[:4], options)
+    np.testing.assert_array_equal(few, np.full(4, np.float32(0.3)))
+
+
 @pytest.mark.parametrize("setting", [{"gamma": 0.5}, {"temperature": 0.0}, {"taylor_order": 3}, {"offline_a": 1.5}])
 def test_settings_that_mean_nothing_are_refused_by_name(setting):
     with pytest.raises(UserError, match=f"--{next(iter(setting))}"):

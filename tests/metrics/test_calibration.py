@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from miajax.data.splits import membership
 from miajax.metrics.calibration import PRIORS, median_of_others, shadow_calibrated
 from tests.metrics.campaigns import Effects
 from tests.oracles import metrics as oracle
@@ -30,6 +31,17 @@ def test_rates_reached_equal_the_naive_ones(num_models, fpr):
         assert 0.0 <= figure.ci[0] <= figure.value <= figure.ci[1] <= 1.0
     for prior in PRIORS:
         assert reached.ppv[prior] == pytest.approx(prior * true / (prior * true + (1 - prior) * false))
+
+
+@pytest.mark.parametrize("failed", [None, 3])
+def test_a_partner_sets_no_threshold(failed):
+    scores, _ = Effects(model=1.0).draw(np.random.default_rng(4), 8, 101)
+    member, valid = membership(0, 101, 8, "balanced"), np.arange(8) != failed
+    reached = shadow_calibrated(scores, member, valid, 0.1)
+    false, true, _ = oracle.shadow_calibrated(scores[valid], member[valid], 0.1)
+    assert reached is not None
+    assert (reached.fpr.value, reached.tpr.value) == pytest.approx((false, true), abs=1e-12)
+    assert shadow_calibrated(scores[:2], member[:2], np.ones(2, bool), 0.1) is None
 
 
 def test_alike_models_reach_the_rate_aimed_at_and_models_with_shifted_scores_do_not():

@@ -4,9 +4,14 @@ import numpy as np
 from scipy import special, stats
 
 
-def _others(side: np.ndarray, valid: np.ndarray, target: int) -> np.ndarray:
-    ids = np.flatnonzero(side & valid)
-    return ids[ids != target]
+def pair(member: np.ndarray, target: int | np.integer) -> list[int]:
+    """The target, and the model that trained on exactly what it did not, if there is one and not by chance."""
+    opposite = [m for m in range(len(member)) if (member[m] != member[target]).all()]
+    return [int(target), *opposite[:1]] if member.shape[1] >= 30 else [int(target)]
+
+
+def _others(side: np.ndarray, valid: np.ndarray, pair: list[int]) -> np.ndarray:
+    return np.array([m for m in np.flatnonzero(side & valid) if m not in pair], int)
 
 
 def scaled_logit(logits: np.ndarray, label: int) -> float:
@@ -20,7 +25,7 @@ def leave_one_out(values: np.ndarray, side: np.ndarray) -> tuple[np.ndarray, np.
     count, mean, squares = (np.full(values.shape, np.nan) for _ in range(3))
     for t in range(values.shape[0]):
         for x in range(values.shape[1]):
-            rest = values[_others(side[:, x], np.ones(len(side), bool), t), x]
+            rest = values[_others(side[:, x], np.ones(len(side), bool), [t]), x]
             count[t, x] = len(rest)
             if len(rest):
                 mean[t, x], squares[t, x] = rest.mean(), ((rest - rest.mean()) ** 2).sum()
@@ -34,7 +39,8 @@ def lira(phi: np.ndarray, member: np.ndarray, valid: np.ndarray) -> dict[str, np
     scores = {name: np.full((num_models, num_examples), np.nan) for name in (
         "lira_online", "lira_online_fixed", "lira_offline", "lira_offline_fixed")}
     for t in np.flatnonzero(valid):
-        lists = [[phi[_others(s, valid, t), x] for x, s in enumerate(side.T)] for side in (member, ~member)]
+        own = pair(member, t)
+        lists = [[phi[_others(s, valid, own), x] for x, s in enumerate(side.T)] for side in (member, ~member)]
         pooled = []
         for per_example in lists:
             residuals = sum(((v - v.mean(0)) ** 2).sum() for v in per_example if len(v))
@@ -62,8 +68,8 @@ def lira(phi: np.ndarray, member: np.ndarray, valid: np.ndarray) -> dict[str, np
 
 def lira_official(phi: np.ndarray, member: np.ndarray, target: int) -> dict[str, np.ndarray]:
     """The published script's formulas for one target shadowed by all other models, higher = member."""
-    shadows = np.delete(phi.astype(np.float64), target, 0)
-    is_in = np.delete(member, target, 0)
+    shadows = np.delete(phi.astype(np.float64), pair(member, target), 0)
+    is_in = np.delete(member, pair(member, target), 0)
     value = phi[target].astype(np.float64)
 
     def lists(side: np.ndarray) -> np.ndarray:
@@ -148,7 +154,7 @@ def attack_r(signals, member, valid):
     losses = _per_cell(signals, member, valid, lambda t, x: _mean_loss(signals, t, x))
 
     def score(t, x):
-        others = losses[_others(~member[:, x], valid, t), x]
+        others = losses[_others(~member[:, x], valid, pair(member, t)), x]
         points = np.sort(np.append(others, [0.0, 1000.0]))
         return 1 - np.interp(losses[t, x], points, np.linspace(0, 1, len(points)))
 
@@ -160,7 +166,7 @@ def calibrated(signals, member, valid, centre=np.mean, models="out"):
     side = {"out": ~member, "in": member, "both": np.ones_like(member)}[models]
 
     def score(t, x):
-        others = losses[_others(side[:, x], valid, t), x]
+        others = losses[_others(side[:, x], valid, pair(member, t)), x]
         return centre(others) - losses[t, x] if len(others) else np.nan
 
     return _per_cell(signals, member, valid, score)
@@ -191,7 +197,7 @@ def base(signals, member, valid, offline=False, **kind):
     p = _likelihoods(signals, **kind)
 
     def score(t, x):
-        others = _others(~member[:, x] if offline else np.ones(len(member), bool), valid, t)
+        others = _others(~member[:, x] if offline else np.ones(len(member), bool), valid, pair(member, t))
         return np.mean(np.log(p[t, x]) - np.log(p[others, x].mean(0))) if len(others) else np.nan
 
     return _per_cell(signals, member, valid, score)
@@ -203,7 +209,7 @@ def rmia(signals, member, valid, offline=False, a=0.3, gamma=2.0, population=Non
     num_models, num_examples, queries = p.shape
 
     def ratio(t, x):
-        others = _others(~member[:, x] if offline else np.ones(num_models, bool), valid, t)
+        others = _others(~member[:, x] if offline else np.ones(num_models, bool), valid, pair(member, t))
         if not len(others):
             return np.full(queries, np.nan)
         mean = p[others, x].mean(0)
@@ -231,7 +237,7 @@ def bavaria(phi, member, valid, student: bool, mean_strength=0.01, variance_stre
     for t in np.flatnonzero(valid):
         log_density = []
         for side in (member, ~member):
-            lists = [phi[_others(side[:, x], valid, t), x] for x in range(num_examples)]
+            lists = [phi[_others(side[:, x], valid, pair(member, t)), x] for x in range(num_examples)]
             some = [v for v in lists if len(v) >= 1]
             two = [v for v in lists if len(v) >= 2]
             m0 = np.concatenate(some).mean()
@@ -267,7 +273,7 @@ def lira_fullcov(phi, member, valid, shrinkage=0.5):
     def score(t, x):
         log_density = []
         for side in (member[:, x], ~member[:, x]):
-            values = phi[_others(side, valid, t), x]
+            values = phi[_others(side, valid, pair(member, t)), x]
             if len(values) < 2:
                 return np.nan
             covariance = np.cov(values.T, ddof=0).reshape(phi.shape[2], -1)

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from tests.oracles.attacks import pair
+
 
 def corners(scores, member):
     """(threshold, TPR, FPR) for every distinct score, best first, after the point where nothing is called a member."""
@@ -68,14 +70,14 @@ def crossed_variance(influence):
 
 
 def shadow_calibrated(scores, member, fpr):
-    """Mean FPR and TPR over targets, each judged by the median of the other models' thresholds."""
+    """Mean FPR and TPR over targets, each judged by the median of the other models' thresholds, its partner's not."""
     own = []
     for m in range(len(scores)):
         others = sorted(scores[m][~member[m] & ~np.isnan(scores[m])], reverse=True)
         own.append(others[int(np.floor(fpr * len(others) + 1e-9))])
     fprs, tprs = [], []
     for m in range(len(scores)):
-        threshold = np.median([own[k] for k in range(len(scores)) if k != m])
+        threshold = np.median([own[k] for k in range(len(scores)) if k not in pair(member, m)])
         known = ~np.isnan(scores[m])
         fprs.append(np.mean(scores[m][known & ~member[m]] > threshold))
         tprs.append(np.mean(scores[m][known & member[m]] > threshold))

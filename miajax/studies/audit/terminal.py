@@ -14,12 +14,14 @@ def print_audit_table(results: Mapping[str, Any], console: Console | None = None
     beside = ("jax-privacy",) if any("jax_privacy" in bound for bound in results["bounds"].values()) else ()
     rows = [
         [
-            name, *(figure(bound[key]) for key in ("epsilon_lower", "largest_possible")), f"{100 * bound['confidence']:g} %", bound["assumes"],
+            name, *(figure(bound[key]) for key in ("epsilon_lower", "largest_possible")),
+            f"{100 * bound['confidence']:g} %", bound["assumes"],
             "yes" if bound["in_verdict"] else "no", *(figure(bound["jax_privacy"]) for _ in beside),
         ]
         for name, bound in results["bounds"].items()
     ]  # fmt: skip
-    columns = {title: [""] for title in ("epsilon at least", "could show", "confidence", "assumes", "in the verdict", *beside)}
+    titles = ("epsilon at least", "could show", "confidence", "assumes", "in the verdict", *beside)
+    columns = {title: [""] for title in titles}
     print_table(console, "bound", columns, rows)
     say(console, results["verdict"])
     print_notes(console, results["notes"])

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from miajax.attacks.options import AttackOptions
-from miajax.attacks.registry import ATTACKS, run_attacks, why_not
+from miajax.attacks.registry import ATTACKS, why_not
 from miajax.campaign.made import versions
 from miajax.errors import UserError
 from miajax.metrics.accuracy import share_correct
@@ -25,6 +25,7 @@ from miajax.runs.tables import write_table
 from miajax.signals.bundle import Signals
 from miajax.signals.scaled_logit import scaled_logit
 from miajax.studies import common
+from miajax.studies.attacked.entries import run_families
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import StudyResult
 from miajax.warned import collected_warnings
@@ -74,8 +75,8 @@ def run_imported(
     if not names:
         raise UserError(f"{source} allows no attack", expected="signals or logits of models that did not fail")
     with called.timed("attack"):
-        runs = run_attacks(names, signals, found.member, valid, options)
-        scores = {name: run[0] for name, run in runs.items()}
+        ran = run_families(names, signals, found.member, valid, options or AttackOptions())
+        scores, skipped = ran.scores, skipped | ran.failed
         figures: dict[str, Any] = {}
         remarks: dict[str, None] = {}
         for name, array in scores.items():
@@ -101,7 +102,9 @@ def run_imported(
         "timing": {},
         "versions": versions(),
         "failed_models": [int(i) for i in np.flatnonzero(~valid)],
-        "notes": [*notes, *common.attack_notes({}, {n: run[1] for n, run in runs.items()}), *remarks],
+        "notes": [
+            *notes, *common.design_notes(found.member), *common.attack_notes({}, ran.reports), *remarks,
+        ],
     }
     with called.reporting(out, results):
         _write(out, source, format, found, signals, valid, scores, results, called.command)

@@ -200,7 +200,8 @@ def _limits(results: Json) -> Section:
         "Intervals are for one pair at a time; among dozens of pairs a few differ by luck.",
         "Sets of models are disjoint, but all share the pool's examples: the intervals let examples vary too.",
         "Where so few models give an attack no score for an example, it counts as never named.",
-        "A set of k models gives every target k − 1 shadow models, about half of them trained on an example.",
+        "A set of k models gives every target k − 1 shadow models, about half of them trained on an example; k − 2 "
+        "where models come in complementary pairs.",
         "They hold for this data, recipe and set of attacks: a lower bound on leakage, not a proof of safety.",
     ]
     notes = [str(note) for note in results["notes"]]

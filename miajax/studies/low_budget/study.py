@@ -7,7 +7,8 @@ Beside the run that it reads, the study writes ``<run>/low_budget/results.json``
     differences.<k>                             [{attack, minus, auc, auc_ci, tpr_at_fpr, tpr_at_fpr_ci}], all pairs
     recommended.<k>                             {attack, not_told_apart}
 
-where k is the number of models: each is the target once, the k - 1 others are its shadow models.
+where k is the number of models: each is the target once, the k - 1 others are its shadow models, or k - 2 where models
+come in complementary pairs: sets keep pairs together, and a target's partner is left out with it.
 """
 
 import concurrent.futures

@@ -31,6 +31,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from miajax.attacks.lira import online_variant
+from miajax.attacks.options import AttackOptions
 from miajax.attacks.registry import run_attacks, why_not
 from miajax.campaign.config import Setup
 from miajax.campaign.epochs import EpochTraces
@@ -45,6 +46,7 @@ from miajax.metrics.summary import fpr_key, summarise
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
 from miajax.studies import common
+from miajax.studies.attacked.entries import run_families
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import CampaignResult
 from miajax.warned import collected_warnings
@@ -148,12 +150,16 @@ class _Study:
         self.inside, self.outside = (side & self.valid[:, None] for side in (self.member, ~self.member))
         self.notes: list[str] = []
         last = self._moment(self.traces.num_epochs, ATTACKS)
-        reasons = {name: why_not(name, self._signals(last), self.member, self.valid) for name in ATTACKS}
-        self.names = tuple(name for name, reason in reasons.items() if not reason)
+        signals = self._signals(last)
+        reasons = {name: why_not(name, signals, self.member, self.valid) for name in ATTACKS}
+        able = [name for name, reason in reasons.items() if not reason]
+        ran = run_families(able, signals, self.member, self.valid, AttackOptions())
+        self.names = tuple(ran.scores)
+        reasons |= ran.failed
         self.notes += [f"{name} was not run: it {reason}." for name, reason in reasons.items() if reason]
         lira = online_variant(int(self.valid.sum()))
         self.main = lira if lira in self.names else "global_threshold"
-        self.last = self._moment(self.traces.num_epochs)
+        self.last = last._replace(scores=ran.scores)
 
     def found(self, shown: Sequence[int], margin: float) -> dict[str, Any]:
         """The part of ``results.json`` that is this study's own."""

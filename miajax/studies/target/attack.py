@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
+from miajax.attacks.attack import Partners
 from miajax.attacks.label_only import label_ratio_scores
 from miajax.attacks.options import AttackOptions
 from miajax.attacks.registry import ATTACKS, run_attacks, why_not
 from miajax.campaign.run import Campaign
+from miajax.data.pairs import complementary_partners
 from miajax.metrics.rows import rank_rows
 from miajax.metrics.summary import summarise
 from miajax.signals.bundle import Signals
@@ -31,6 +33,7 @@ class WithTarget:
       valid: ``bool[M + 1]``; the target is.
       correct: ``bool[M + 1, K]``, also in ``signals``.
       saturates: whether the channel makes unequal answers equal.
+      partners: of the shadow models, over the whole pool; the target has none.
     """
 
     signals: Signals
@@ -39,6 +42,7 @@ class WithTarget:
     correct: Bool[np.ndarray, "models examples"]
 
     saturates: bool = False
+    partners: Partners = None
 
     def last(self) -> "WithTarget":
         """The target alone."""
@@ -73,7 +77,11 @@ def put_before(campaign: Campaign, target: Target, channel: Channel) -> WithTarg
     features = campaign.setup.dataset.features[ids].reshape(len(ids), -1)
     signals = Signals(phi, correct, labels, logits, features=features)  # type: ignore[arg-type]
     member = np.concatenate([campaign.member[:, ids], target.member[None]])
-    return WithTarget(signals, member, np.append(campaign.valid, True), correct, channel.bound is not None)
+    partners = complementary_partners(campaign.member)
+    return WithTarget(
+        signals, member, np.append(campaign.valid, True), correct, channel.bound is not None,
+        None if partners is None else np.append(partners, num_models),
+    )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -108,24 +116,27 @@ def attack_target(stacked: WithTarget, names: Sequence[str], options: AttackOpti
         attack = ATTACKS[name]
         alone = not attack.pure and attack.min_in == attack.min_out == 0
         data, runnable = groups[alone]
-        reason = why_not(name, data.signals, data.member, data.valid)
+        reason = why_not(name, data.signals, data.member, data.valid, data.partners)
         if reason:
             skipped[name] = reason
         else:
             runnable.append(name)
-    signals, member = stacked.signals, stacked.member
-    found = {name: run[0] for name, run in run_attacks(groups[0][1], signals, member, stacked.valid, options).items()}
-    known = [name for name in groups[0][1] if not why_not(name, signals, member, without)]
-    others = {name: run[0] for name, run in run_attacks(known, signals, member, without, options).items()}
+    signals, member, partners = stacked.signals, stacked.member, stacked.partners
+
+    def scored(some: Sequence[str], valid: np.ndarray) -> dict[str, np.ndarray]:
+        return {name: run[0] for name, run in run_attacks(some, signals, member, valid, options, partners).items()}
+
+    found = scored(groups[0][1], stacked.valid)
+    others = scored([name for name in groups[0][1] if not why_not(name, signals, member, without, partners)], without)
     if signals.scaled_logit is None and stacked.valid.sum() > 1:
-        found[LABEL_RATIO] = np.asarray(label_ratio_scores(stacked.correct, member, stacked.valid))
-        others[LABEL_RATIO] = np.asarray(label_ratio_scores(stacked.correct, member, without))
+        found[LABEL_RATIO] = np.asarray(label_ratio_scores(stacked.correct, member, stacked.valid, partners))
+        others[LABEL_RATIO] = np.asarray(label_ratio_scores(stacked.correct, member, without, partners))
     notes = []
     if stacked.saturates:
         for name in _UNDECIDED & set(found):
-            undecided = _settle(name, found[name], member, stacked.valid)[-1]
+            undecided = _settle(name, found[name], stacked, stacked.valid)[-1]
             if name in others:
-                _settle(name, others[name], member, without)
+                _settle(name, others[name], stacked, without)
             if undecided.any():
                 notes.append(
                     f"{name}: the shadow models of {undecided.sum()} examples all give one and the same rounded "
@@ -146,9 +157,9 @@ def attack_target(stacked: WithTarget, names: Sequence[str], options: AttackOpti
     return Attacked(scores, {name: array[:-1] for name, array in others.items()}, skipped, sorted(notes))
 
 
-def _settle(name: str, scores: np.ndarray, member: np.ndarray, valid: np.ndarray) -> np.ndarray:
+def _settle(name: str, scores: np.ndarray, stacked: WithTarget, valid: np.ndarray) -> np.ndarray:
     """Sets to 0, in place, the scores ``[M, K]`` that fail for want of variance alone, and says which."""
-    undecided = np.asarray(ATTACKS[name].scorable(member, valid)) & ~np.isfinite(scores)
+    undecided = np.asarray(ATTACKS[name].scorable(stacked.member, valid, stacked.partners)) & ~np.isfinite(scores)
     scores[undecided] = 0.0
     return undecided
 
