@@ -8,7 +8,7 @@ from markupsafe import Markup
 from miajax.attacks.registry import ATTACKS
 from miajax.report import lira_examples, lira_threat, lira_words, numbers, plots, privacy_words, provenance
 from miajax.report.attack_faces import face
-from miajax.report.attack_table import AttackFigures, attack_table, reported_fprs
+from miajax.report.attack_table import AttackFigures, attack_table, chance_remark, reported_fprs
 from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.lira_evidence import Evidence, LiraReportInputs
 from miajax.report.numbers import Estimate
@@ -147,7 +147,7 @@ def _attacks(evidence: Evidence) -> Section:
         blocks.append(Columns([picture, Prose(text)]))
     if evidence.attacks_per_target:
         single = numbers.counted(evidence.non_members_per_target, "non-member")
-        caption = f"Means over targets, at least {single} each."
+        caption = f"Means over targets, at least {single} each.{chance_remark(evidence.attacks_per_target)}"
         blocks.append(Details("Each target by itself", [attack_table(evidence.attacks_per_target, caption=caption)]))
     return Section("Attacks", _ahead(evidence), blocks)
 

@@ -6,7 +6,7 @@ from typing import Any
 from miajax.report import numbers, plots, provenance
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Column, Columns, Figure, Page, Points, Prose, Section, Table
-from miajax.report.privacy_plot import BOUND_NAMES, FPR, budget_name, privacy_figure
+from miajax.report.privacy_plot import BOUND_NAMES, FPR, budget_name, chance, privacy_figure
 from miajax.report.privacy_words import epsilon_text, mechanism_rows, sentences
 
 __all__ = ["privacy_figure", "render_dpsgd_report"]
@@ -86,19 +86,19 @@ def _sentence(results: Json) -> str:
 def _at_chance(point: Json) -> bool | None:
     """Whether chance lies within the interval of what LiRA finds."""
     ends = point["lira_tpr_at_fpr_ci"].get(FPR)
-    return None if ends is None else ends[0] <= float(FPR)
+    return None if ends is None else ends[0] <= chance(point)
 
 
 def _finding(results: Json) -> str:
     private = [point for point in results["points"] if point["epsilon"] is not None]
-    chance = [point for point in private if _at_chance(point)]
+    at_chance = [point for point in private if _at_chance(point)]
     if not private:
         return "No budget adds noise: nothing is promised"
-    if not chance:
+    if not at_chance:
         return "LiRA finds more than chance under every budget"
-    if len(chance) == len(private):
+    if len(at_chance) == len(private):
         return "Under every budget with noise LiRA finds no more members than chance does"
-    largest = max(chance, key=lambda point: point["epsilon_target"])
+    largest = max(at_chance, key=lambda point: point["epsilon_target"])
     return f"LiRA finds no more than chance under epsilon {budget_name(largest)}, and more under some budgets"
 
 
@@ -174,9 +174,10 @@ def _table(results: Json) -> Table:
                 Estimate(_best(results, point), decimals=2),
             ]
         )
+    at_chance = max(map(chance, results["points"]))
     caption = (
-        "Brackets are 95 % intervals. Chance: TPR 0.001, AUC 0.5. Refuted: the best lower bound that holds for any "
-        "mechanism."
+        f"Brackets are 95 % intervals. Chance: TPR {at_chance:.2g}, AUC 0.5. Refuted: the best "
+        "lower bound that holds for any mechanism."
     )
     return Table(columns, rows, caption)
 

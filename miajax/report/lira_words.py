@@ -23,13 +23,21 @@ class Standing:
 
     Attributes:
       label: the attack's name.
-      fpr: false-positive rate; chance gives the same true-positive rate.
+      fpr: false-positive rate.
       tpr: the rate it reaches; its value is never None.
+      attainable: what an attack without power shows there on average, which exceeds the false-positive rate where
+        non-members are few; None for the false-positive rate itself.
     """
 
     label: str
     fpr: float
     tpr: Estimate
+    attainable: float | None = None
+
+    @property
+    def chance(self) -> float:
+        """The true-positive rate of an attack without power."""
+        return self.fpr if self.attainable is None else self.attainable
 
     @property
     def rate(self) -> float:
@@ -39,13 +47,13 @@ class Standing:
     @property
     def ratio(self) -> float:
         """True-positive rate over that of chance."""
-        return self.rate / self.fpr
+        return self.rate / self.chance
 
     @property
     def level(self) -> Level:
         """``chance`` unless the interval lies above chance; ``clearly`` from twice chance on."""
         low = self.tpr.interval[0] if self.tpr.interval else self.rate / 1.5
-        if low <= self.fpr:
+        if low <= self.chance:
             return "chance"
         return "clearly" if self.ratio >= 2 else "slightly"
 
@@ -53,7 +61,9 @@ class Standing:
 def standing(figures: AttackFigures, fpr: float | None) -> Standing | None:
     """The attack's standing, or None where it was not computed or the rate cannot be resolved."""
     estimate = figures.tpr(fpr) if fpr is not None else Estimate(None)
-    return None if fpr is None or estimate.value is None else Standing(face(figures.attack).inline, fpr, estimate)
+    if fpr is None or estimate.value is None:
+        return None
+    return Standing(face(figures.attack).inline, fpr, estimate, figures.chance(fpr))
 
 
 def speaking_fpr(main: AttackFigures) -> float | None:
@@ -123,7 +133,7 @@ def baseline_sentence(baseline: Standing | None) -> str:
 
 def precision_sentence(main: Standing | None, prior: float = 0.01) -> str:
     """How often the attack would be right if members were rare; empty where no rate is resolved."""
-    precision = ppv(main.rate, main.fpr, prior) if main else None
+    precision = ppv(main.rate, main.chance, prior) if main else None
     if main is None or precision is None:
         return ""
     return (

@@ -167,7 +167,8 @@ def _attacked(models: Models) -> tuple[dict[str, Any], list[str]]:
     signals = Signals(scaled_logit=models.signals, correct=models.correct, labels=models.labels)
     if reason := why_not(ATTACK, signals, models.member, models.valid):
         nothing = dict.fromkeys(("auc", "auc_ci"))
-        return {**nothing, "lira_tpr_at_fpr": {}, "lira_tpr_at_fpr_ci": {}}, [f"{ATTACK} was not run: it {reason}."]
+        rates = {key: {} for key in ("lira_tpr_at_fpr", "lira_tpr_at_fpr_ci", "lira_chance_tpr_at_fpr")}
+        return {**nothing, **rates}, [f"{ATTACK} was not run: it {reason}."]
     scores = run_attacks((ATTACK,), signals, models.member, models.valid, AttackOptions())[ATTACK][0]
     entry, notes = summarise(scores, models.member, models.valid, each_target=False)
     return {
@@ -175,6 +176,7 @@ def _attacked(models: Models) -> tuple[dict[str, Any], list[str]]:
         "auc_ci": entry["auc_ci"],
         "lira_tpr_at_fpr": entry["tpr_at_fpr"],
         "lira_tpr_at_fpr_ci": entry["tpr_at_fpr_ci"],
+        "lira_chance_tpr_at_fpr": entry["chance_tpr_at_fpr"],
     }, notes
 
 
