@@ -148,8 +148,11 @@ def _tpr(roc: roc_.Roc, scores: np.ndarray, member: np.ndarray, allowed: int) ->
         Hits(int(roc.true_positives[k]), design, exponent**2 * log_fpr_variance(false))
         for k, false in ((corner, allowed), (max(around[1], corner), max(window[1], allowed)))
     )
+    level = (scores >= roc.thresholds[beyond]) & ~(scores >= roc.thresholds[corner])
     passes = is_other & (scores >= roc.thresholds[corner])
-    chance = chance_tpr(passes.sum(axis=1), (false & ~passes).sum(axis=1), is_member.sum(axis=1), is_other.sum(axis=1))
+    chance = chance_tpr(
+        *(cells.sum(axis=1) for cells in (passes, is_other & level, is_member & level, is_member, is_other))
+    )
     return Influence(tpr, by_model, by_example, cells, roc.num_members, unseen, hits, chance)
 
 

@@ -96,6 +96,7 @@ def leverage(called: Int[np.ndarray, " clusters"]) -> Float[np.ndarray, " cluste
 def chance_tpr(
     called: Int[np.ndarray, " models"],
     refused: Int[np.ndarray, " models"],
+    tied: Int[np.ndarray, " models"],
     members: Int[np.ndarray, " models"],
     others: Int[np.ndarray, " models"],
 ) -> float:
@@ -105,19 +106,20 @@ def chance_tpr(
     (k + 1) / (n + 1): it may rank among the called ones or in the gap behind them. All targets together have one gap
     where scores of different targets are unlike. Where they coincide, as ranks within a target do, one value refuses a
     non-member of every target at once, and each target has a gap of its own. Targets whose first refused non-member is
-    among those that the next lower value would call count as having one; the result is exact for either case without
-    other ties, and not too low where members share that value.
+    among those that the next lower value would call count as having one, unless members share that value: what they
+    all tie at is no gap.
 
     Args:
       called: non-members of each target that pass the threshold.
       refused: non-members of each target that the next lower value with non-members would add.
+      tied: members of each target with that value.
       members: members of each target with a score.
       others: non-members of each target with a score.
 
     Returns:
       The mean over members, within [0, 1].
     """
-    by_target = (called + (refused > 0)) / (others + 1)
+    by_target = np.where(tied > 0, called / np.maximum(others, 1), (called + (refused > 0)) / (others + 1))
     one_gap = (int(called.sum()) + 1) / (int(others.sum()) + 1)
     return min(max(float(by_target @ members) / int(members.sum()), one_gap), 1.0)
 
@@ -183,13 +185,12 @@ class _Cells:
 
     def chance_tpr(self, called: int, called_others: int) -> float:
         """What an attack without power shows where the threshold calls so many cells and the next value so many."""
-        false_model, _ = self._count(self._others(0, called))
-        refused_model, _ = self._count(self._others(called, called_others))
-        return chance_tpr(false_model, refused_model, self.members_by_model, self.others_by_model)
-
-    def _others(self, start: int, stop: int) -> Int[np.ndarray, " cells"]:
-        cells = self.order[start:stop]
-        return cells[~self.member[cells]]
+        passing, level = self.order[:called], self.order[called:called_others]
+        false, refused, tied = (
+            self._count(cells)[0]
+            for cells in (passing[~self.member[passing]], level[~self.member[level]], level[self.member[level]])
+        )
+        return chance_tpr(false, refused, tied, self.members_by_model, self.others_by_model)
 
     def auc_spread(self, roc: roc_.Roc, auc: float) -> Spread:
         """Spread of the AUC: a member's influence is the share of non-members below it, and the other way round."""
