@@ -60,12 +60,12 @@ def print_rows(title: str, rows: Sequence[Row]) -> None:
 
 def write_json(path: Path, rows: Sequence[Row]) -> None:
     """Writes ``{machine, command, rows[{name, unit, ours, rivals{name: value}, ratio_best, repeats}]}`` of medians."""
-    content = {
-        "machine": machine(),
-        "command": _command(),
-        "rows": [_as_json(row) for row in rows],
-    }
-    path.write_text(json.dumps(content, indent=1) + "\n")
+    write_content(path, {"rows": [_as_json(row) for row in rows]})
+
+
+def write_content(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes what was measured beside the machine and the command."""
+    path.write_text(json.dumps({"machine": machine(), "command": _command(), **content}, indent=1) + "\n")
 
 
 def replace_part(path: Path, part: str, rows: Sequence[Row], order: Sequence[str]) -> None:

@@ -25,6 +25,9 @@ KNOWN = {
     "gpu": ("A GPU: checks, and a study from data to report", "python -m benchmarks.gpu"),
     "tpu_aot": ("TPU: estimates of its compiler", "python -m benchmarks.shadow_training --suite tpu"),
     "shadow_training": ("256 MLPs on digits against PyTorch, at length", "python -m benchmarks.shadow_training"),
+    "coverage": ("Do 95 % intervals hold the truth in 95 % of campaigns?", "python -m benchmarks.coverage"),
+    "chance": ("Does noise look like a leak?", "python -m benchmarks.chance"),
+    "per_record": ("Bias of figures of single examples", "python -m benchmarks.per_record"),
     "tuner": ("The search for an execution plan", "python -m benchmarks.tuner"),
 }
 INTRO = """# Benchmarks
@@ -46,8 +49,17 @@ def page(results: Path = RESULTS) -> str:
             parts.append(f"Not measured. `{command}` measures it.\n")
             continue
         parts += [f"{line}\n" for line in _provenance(found[name])]
-        parts += _suite(name, found[name]) if "parts" in found[name] else [_table(found[name]["rows"])]
+        parts += _body(name, found[name])
     return "\n".join(parts)
+
+
+def _body(name: str, content: Mapping[str, Any]) -> list[str]:
+    if "parts" in content:
+        return _suite(name, content)
+    if "table" in content:  # a study that is no comparison brings its own
+        head, *lines = content["table"]
+        return ["\n".join([_line(head), _rule(len(head)), *(_line(line) for line in lines)]) + "\n"]
+    return [_table(content["rows"])]
 
 
 def _provenance(content: Mapping[str, Any]) -> Iterator[str]:

@@ -72,7 +72,6 @@ def strongest(
     member: Bool[np.ndarray, "models examples"],
     valid: Bool[np.ndarray, " models"],
     *,
-    attainable: Mapping[str, float] | None = None,
     each: Callable[..., Any] = map,
 ) -> dict[str, Any] | None:
     """Which of several attacks on the same models leads, by a rule that accounts for choosing among them.
@@ -87,7 +86,6 @@ def strongest(
       scores: of each attack, higher = member; NaN cells are left out.
       member: True where the model trained on the example.
       valid: models that are targets.
-      attainable: of an attack, what chance attains at the FPR where that is more than the rate itself.
       each: ``map``, or that of an executor.
 
     Returns:
@@ -128,8 +126,8 @@ def strongest(
 
     others = [name for name in names if name != lead]
     differences = dict(zip(others, each(behind, others), strict=True))
-    chance = 0.5 if fpr is None else chance_of_tpr(fpr, (attainable or {}).get(lead))
     leader = figures[lead][0]
+    chance = 0.5 if fpr is None else chance_of_tpr(fpr, leader.chance)
     return {
         "attack": lead,
         "by": "auc" if fpr is None else "tpr_at_fpr",

@@ -14,11 +14,12 @@ at 0.001, 300 examples, example effect 1.5) and .75 (TPR at 0.01, 8 models, mode
 of equally large campaigns it stays at .895 or more.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import betaincinv, expit, logit, stdtrit
+from scipy.special import betaincinv, expit, gammaincinv, logit, stdtrit
 
 CONFIDENCE = 0.95
 
@@ -108,6 +109,68 @@ def rate_interval(rate: float, spread: Spread, trials: int, confidence: float = 
     reach = critical_value(spread.degrees_of_freedom, confidence) * np.sqrt(variance) / (inner * (1.0 - inner))
     low, high = expit(logit(inner) - reach), expit(logit(inner) + reach)
     return [0.0 if rate == 0.0 else float(min(low, rate)), 1.0 if rate == 1.0 else float(max(high, rate))]
+
+
+_FEW = 15.0  # independent hits; from there on their spread is told well enough by the data
+
+
+class Hits(NamedTuple):
+    """Members that pass a threshold chosen on the same scores, and what makes their number vary.
+
+    Attributes:
+      count: how many pass; of a mean over sets or targets, all together.
+      design_effect: variance of the count over that of independent members, at least 1: an example that every model
+        gives away passes many times.
+      threshold_variance: of the log of the expected count, through the threshold's own wandering.
+    """
+
+    count: float
+    design_effect: float
+    threshold_variance: float
+
+
+def design_effect(rate: float, trials: int, variance: float) -> float:
+    """Variance of a rate over that of independent trials, at least 1; 1 where no rate was seen to vary."""
+    independent = rate * (1.0 - rate) / trials
+    return max(variance / independent, 1.0) if independent > 0.0 else 1.0
+
+
+def few_hits_interval(
+    rate: float, spread: Spread, trials: int, hits: Sequence[Hits], confidence: float = CONFIDENCE
+) -> list[float]:
+    """``rate_interval`` whose upper end also holds where few members, or none, pass the threshold.
+
+    A spread estimated from a handful of hits is near 0 where the handful is small by bad luck, so that the interval
+    ends too low just when the rate came out too low. The upper end here is at least that of Clopper and Pearson with a
+    negative binomial in the binomial's place: hits that come in clusters, at a threshold that wanders. For independent
+    scores it is exact. Where the design effect leaves many hits, nothing changes.
+
+    Args:
+      rate: the figure, in [0, 1].
+      spread: its variance and degrees of freedom.
+      trials: members behind the rate.
+      hits: those that pass the threshold, then those that pass lower ones: their rate is no smaller, and more false
+        positives tell it better.
+      confidence: nominal coverage.
+
+    Returns:
+      ``[low, high]``.
+    """
+    low, high = rate_interval(rate, spread, trials, confidence)
+    if hits[0].count >= _FEW * hits[0].design_effect:
+        return [low, high]
+    most = min(_most_expected(each, (1.0 + confidence) / 2.0) for each in hits)
+    return [low, min(max(high, most / trials), 1.0)]
+
+
+def _most_expected(hits: Hits, confidence: float) -> float:
+    """The largest expected count under which so few hits, or fewer, are seen with probability 1 - confidence."""
+    clusters = hits.count / hits.design_effect + 1.0
+    if hits.threshold_variance < 1e-6:
+        return hits.design_effect * float(gammaincinv(clusters, confidence))
+    size = 1.0 / hits.threshold_variance
+    share = max(float(betaincinv(size, clusters, 1.0 - confidence)), 1e-300)
+    return hits.design_effect * size * (1.0 - share) / share
 
 
 # The one-sided 97.5 % point of the largest excess of one empirical distribution over another, sqrt(log(40) / 2), over

@@ -13,8 +13,25 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from miajax.metrics import roc as roc_
-from miajax.metrics.intervals import CONFIDENCE, Spread, critical_value, crossed_spread, rate_interval
-from miajax.metrics.pooled import Figure, elasticity, elasticity_window, leverage, threshold_noise
+from miajax.metrics.intervals import (
+    CONFIDENCE,
+    Hits,
+    Spread,
+    critical_value,
+    crossed_spread,
+    design_effect,
+    few_hits_interval,
+    rate_interval,
+)
+from miajax.metrics.pooled import (
+    Figure,
+    chance_tpr,
+    elasticity,
+    elasticity_window,
+    leverage,
+    log_fpr_variance,
+    threshold_noise,
+)
 
 FEWEST_SETS = 4  # below, models are the sample: a variance from so few sets would say nothing
 
@@ -29,6 +46,8 @@ class Influence(NamedTuple):
       cells: ``float64[M, N]``, of every cell; 0 where there is no score. None where they were not to be kept.
       trials: members behind the figure.
       beyond: variance that the influences do not show.
+      hits: of a TPR at a low FPR, the members that pass its threshold, and a lower one.
+      chance: of such a TPR, what an attack without power shows on average.
     """
 
     value: float
@@ -37,6 +56,8 @@ class Influence(NamedTuple):
     cells: Float[np.ndarray, "models examples"] | None
     trials: int
     beyond: float = 0.0
+    hits: tuple[Hits, ...] = ()
+    chance: float | None = None
 
     def minus(self, other: "Influence") -> "Influence":
         """The influence on the difference of two figures of the same models and examples."""
@@ -108,7 +129,8 @@ def _tpr(roc: roc_.Roc, scores: np.ndarray, member: np.ndarray, allowed: int) ->
     beyond = min(corner + 1, len(roc.thresholds) - 1)
     tpr, fpr = float(roc.tpr[corner]), float(roc.fpr[beyond])
     window = elasticity_window(allowed, roc.num_non_members)
-    low, high = (float(roc.tpr[roc_.corner_at(roc, count)]) for count in window)
+    around = [roc_.corner_at(roc, count) for count in window]
+    low, high = (float(roc.tpr[k]) for k in around)
     exponent = elasticity(low, high, window, 0.5 / roc.num_members)
     scored = ~np.isnan(scores)
     is_member, is_other = member & scored, ~member & scored
@@ -122,7 +144,28 @@ def _tpr(roc: roc_.Roc, scores: np.ndarray, member: np.ndarray, allowed: int) ->
     if tpr in (0.0, 1.0):  # no spread to be seen: half a success of a binomial stands in
         unseen += 0.5 / (roc.num_members + 1) / roc.num_members
     by_model, by_example = (cells.sum(axis) / (1.0 - leverage(called.sum(axis))) for axis in (1, 0))
-    return Influence(tpr, by_model, by_example, cells, roc.num_members, unseen)
+    design = design_effect(high, roc.num_members, _hit_variance(scores >= roc.thresholds[around[1]], is_member))
+    hits = tuple(
+        Hits(int(roc.true_positives[k]), design, exponent**2 * log_fpr_variance(false))
+        for k, false in ((corner, allowed), (max(around[1], corner), max(window[1], allowed)))
+    )
+    level = (scores >= roc.thresholds[beyond]) & ~(scores >= roc.thresholds[corner])
+    passes = is_other & (scores >= roc.thresholds[corner])
+    chance = chance_tpr(
+        *(cells.sum(axis=1) for cells in (passes, is_other & level, is_member & level, is_member, is_other))
+    )
+    return Influence(tpr, by_model, by_example, cells, roc.num_members, unseen, hits, chance)
+
+
+def _hit_variance(passes: np.ndarray, is_member: np.ndarray) -> float:
+    """Variance of the TPR at a fixed threshold."""
+    hit = passes & is_member
+    count = int(is_member.sum())
+    rate = hit.sum() / count
+    by_model, by_example = (
+        (hit.sum(axis) - rate * is_member.sum(axis)) / count / (1.0 - leverage(hit.sum(axis))) for axis in (1, 0)
+    )
+    return crossed_spread(by_model, by_example, float(rate * (1.0 - rate) / count)).variance
 
 
 def _mean(sets: Sequence[Influence]) -> tuple[float, Spread]:
@@ -143,7 +186,20 @@ def _mean(sets: Sequence[Influence]) -> tuple[float, Spread]:
 def mean_rate(sets: Sequence[Influence], confidence: float = CONFIDENCE) -> Figure:
     """The mean of a rate over disjoint sets of models, with its interval within [0, 1]."""
     mean, spread = _mean(sets)
-    return Figure(mean, rate_interval(mean, spread, sum(each.trials for each in sets), confidence))
+    trials, count = sum(each.trials for each in sets), len(sets)
+    if not all(each.hits for each in sets):
+        return Figure(mean, rate_interval(mean, spread, trials, confidence))
+    together = [
+        Hits(
+            sum(each.count for each in hits),
+            sum(each.design_effect for each in hits) / count,
+            sum(each.threshold_variance for each in hits) / count**2,
+        )
+        for hits in zip(*(each.hits for each in sets), strict=True)
+    ]
+    chances = [each.chance for each in sets if each.chance is not None]
+    chance = sum(chances) / count if len(chances) == count else None
+    return Figure(mean, few_hits_interval(mean, spread, trials, together, confidence), chance)
 
 
 def mean_value(sets: Sequence[Influence], confidence: float = CONFIDENCE) -> Figure:

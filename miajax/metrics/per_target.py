@@ -7,8 +7,23 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from miajax.errors import UserError
-from miajax.metrics.intervals import Spread, critical_value, crossed_spread, rate_interval
-from miajax.metrics.pooled import Figure, Figures, elasticity, elasticity_window
+from miajax.metrics.intervals import (
+    Hits,
+    Spread,
+    critical_value,
+    crossed_spread,
+    design_effect,
+    few_hits_interval,
+    rate_interval,
+)
+from miajax.metrics.pooled import (
+    Figure,
+    Figures,
+    chance_advantage,
+    elasticity,
+    elasticity_window,
+    log_fpr_variance,
+)
 from miajax.metrics.roc import allowed_false_positives
 from miajax.metrics.rows import rank_rows
 
@@ -109,7 +124,9 @@ def per_target_figures(
     The variance of a mean is that between targets, which holds the models' effects and every cell's own noise, plus
     what the examples add that all targets share. The interval is for the figure that a target with as many examples
     shows on average: a maximum over thresholds (the advantage) or TPR at a handful of false positives differs from
-    its limit for ever more examples.
+    its limit for ever more examples. So does chance, which each figure carries: (j + 1) / (m + 1) for the TPR with j
+    false positives among m non-members, and the mean of the largest excess of one empirical distribution over another
+    for the advantage.
 
     Args:
       scores: higher = more likely a member; NaN cells are left out.
@@ -139,14 +156,21 @@ def per_target_figures(
         for fpr, counts in resolved.items():
             rates[fpr].append(_rates(block, counts[rows], windows[fpr]))
 
-    num_members = int(np.count_nonzero(member & ~np.isnan(scores)))
+    member_counts = np.count_nonzero(member & ~np.isnan(scores), axis=1)
+    num_members = int(member_counts.sum())
     auc, auc_spread = _mean(areas)
     advantage, advantage_spread = _mean(advantages)
     reach = critical_value(advantage_spread.degrees_of_freedom) * float(np.sqrt(advantage_spread.variance))
-    tprs = {fpr: _tpr_figure(found, windows[fpr], num_members) for fpr, found in rates.items()}
+    tprs = {
+        fpr: _tpr_figure(found, windows[fpr], num_members, resolved[fpr], num_others) for fpr, found in rates.items()
+    }
     return Figures(
         auc=Figure(auc, rate_interval(auc, auc_spread, min(num_members, int(num_others.sum())))),
-        advantage=Figure(advantage, [max(0.0, advantage - reach), min(1.0, advantage + reach)]),
+        advantage=Figure(
+            advantage,
+            [max(0.0, advantage - reach), min(1.0, advantage + reach)],
+            float(chance_advantage(member_counts, num_others).mean()),
+        ),
         absolute_advantage=float(np.concatenate(absolute).mean()),
         tpr_at_fpr={fpr: tprs.get(fpr) for fpr in fprs},
         tpr_at_zero_fp=tprs[_ZERO],
@@ -168,13 +192,20 @@ def _mean(parts: Sequence[_Part]) -> tuple[float, Spread]:
     return mean, crossed_spread((values - mean) / len(values), by_example, squares)
 
 
-def _tpr_figure(rates: Sequence[_Rates], window: tuple[int, int], num_members: int) -> Figure:
+def _tpr_figure(
+    rates: Sequence[_Rates],
+    window: tuple[int, int],
+    num_members: int,
+    allowed: Int[np.ndarray, " targets"],
+    num_others: Int[np.ndarray, " targets"],
+) -> Figure:
     """Mean TPR at a number of false positives, letting each target's threshold wander along the mean ROC."""
     tpr, fpr, low, high = (
         float(np.concatenate(values).mean())
         for values in zip(*((r.tpr.values, r.fpr.values, r.low_tpr, r.high_tpr) for r in rates), strict=True)
     )
-    slope = elasticity(low, high, window, 0.5 / num_members) * tpr / fpr
+    exponent = elasticity(low, high, window, 0.5 / num_members)
+    slope = exponent * tpr / fpr
     joined = [
         _Part(
             r.tpr.values,
@@ -183,4 +214,8 @@ def _tpr_figure(rates: Sequence[_Rates], window: tuple[int, int], num_members: i
         )
         for r in rates
     ]
-    return Figure(tpr, rate_interval(tpr, _mean(joined)[1], num_members))
+    design = design_effect(tpr, num_members, _mean([r.tpr for r in rates])[1].variance)
+    wandering = exponent**2 * log_fpr_variance(int(allowed.min())) / len(allowed)
+    hits = Hits(tpr * num_members, design, wandering)
+    interval = few_hits_interval(tpr, _mean(joined)[1], num_members, [hits])
+    return Figure(tpr, interval, float(((allowed + 1) / (num_others + 1)).mean()))

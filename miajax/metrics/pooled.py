@@ -8,15 +8,30 @@ from jaxtyping import Bool, Float, Int
 from scipy.special import polygamma
 
 from miajax.metrics import roc as roc_
-from miajax.metrics.intervals import Spread, advantage_interval, crossed_spread, rate_interval
+from miajax.metrics.intervals import (
+    Hits,
+    Spread,
+    advantage_interval,
+    crossed_spread,
+    design_effect,
+    few_hits_interval,
+    rate_interval,
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """A figure of merit with its 95 % interval ``[low, high]``."""
+    """A figure of merit with its 95 % interval ``[low, high]``.
+
+    Attributes:
+      value: the figure.
+      ci: its interval.
+      chance: what an attack without power shows on average in so small a sample; None where it was not worked out.
+    """
 
     value: float
     ci: list[float]
+    chance: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,13 +70,18 @@ def elasticity(low_tpr: float, high_tpr: float, window: tuple[int, int], resolut
     return float(np.clip(rise / np.log((window[1] + 1) / (window[0] + 1)), 0.0, 1.0))
 
 
-def threshold_noise(allowed: int) -> float:
-    """Variance of log FPR at the threshold, less the 1 / (allowed + 1) that linearisation finds.
+def log_fpr_variance(allowed: int) -> float:
+    """Variance of log FPR at the threshold.
 
     The threshold is the (allowed + 1)-th best non-member, so its FPR is a Gamma(allowed + 1) variable over the number
-    of non-members; this matters for a handful of false positives and vanishes for many.
+    of non-members.
     """
-    return float(polygamma(1, allowed + 1)) - 1.0 / (allowed + 1)
+    return float(polygamma(1, allowed + 1))
+
+
+def threshold_noise(allowed: int) -> float:
+    """That variance less the 1 / (allowed + 1) that linearisation finds; it matters for few false positives."""
+    return log_fpr_variance(allowed) - 1.0 / (allowed + 1)
 
 
 def leverage(called: Int[np.ndarray, " clusters"]) -> Float[np.ndarray, " clusters"]:
@@ -71,6 +91,49 @@ def leverage(called: Int[np.ndarray, " clusters"]) -> Float[np.ndarray, " cluste
     examples can hold most of the called cells, and a first-order influence then understates them.
     """
     return np.minimum(np.maximum(called - 1, 0) / max(int(called.sum()), 1), 0.8)
+
+
+def chance_tpr(
+    called: Int[np.ndarray, " models"],
+    refused: Int[np.ndarray, " models"],
+    tied: Int[np.ndarray, " models"],
+    members: Int[np.ndarray, " models"],
+    others: Int[np.ndarray, " models"],
+) -> float:
+    """TPR that an attack without power shows on average at a threshold chosen on the non-members it is counted on.
+
+    With k of n exchangeable non-members called and the next one refused, a member passes with probability
+    (k + 1) / (n + 1): it may rank among the called ones or in the gap behind them. All targets together have one gap
+    where scores of different targets are unlike. Where they coincide, as ranks within a target do, one value refuses a
+    non-member of every target at once, and each target has a gap of its own. Targets whose first refused non-member is
+    among those that the next lower value would call count as having one, unless members share that value: what they
+    all tie at is no gap.
+
+    Args:
+      called: non-members of each target that pass the threshold.
+      refused: non-members of each target that the next lower value with non-members would add.
+      tied: members of each target with that value.
+      members: members of each target with a score.
+      others: non-members of each target with a score.
+
+    Returns:
+      The mean over members, within [0, 1].
+    """
+    by_target = np.where(tied > 0, called / np.maximum(others, 1), (called + (refused > 0)) / (others + 1))
+    one_gap = (int(called.sum()) + 1) / (int(others.sum()) + 1)
+    return min(max(float(by_target @ members) / int(members.sum()), one_gap), 1.0)
+
+
+def chance_advantage(
+    members: Int[np.ndarray, " targets"], others: Int[np.ndarray, " targets"]
+) -> Float[np.ndarray, " targets"]:
+    """Mean of max(TPR - FPR) where members and non-members are alike.
+
+    The mean of the one-sided Kolmogorov-Smirnov statistic, sqrt(pi s / 8) with s = 1/members + 1/non-members, less s/4
+    for the steps of the curve; within 3 % of the exact mean from 30 members and non-members on.
+    """
+    spacing = 1.0 / members + 1.0 / others
+    return np.sqrt(np.pi * spacing / 8.0) - spacing / 4.0
 
 
 class _Cells:
@@ -120,6 +183,15 @@ class _Cells:
             float(tpr * (1.0 - tpr) / num_members + slope**2 * fpr * (1.0 - fpr) / num_others),
         )
 
+    def chance_tpr(self, called: int, called_others: int) -> float:
+        """What an attack without power shows where the threshold calls so many cells and the next value so many."""
+        passing, level = self.order[:called], self.order[called:called_others]
+        false, refused, tied = (
+            self._count(cells)[0]
+            for cells in (passing[~self.member[passing]], level[~self.member[level]], level[self.member[level]])
+        )
+        return chance_tpr(false, refused, tied, self.members_by_model, self.others_by_model)
+
     def auc_spread(self, roc: roc_.Roc, auc: float) -> Spread:
         """Spread of the AUC: a member's influence is the share of non-members below it, and the other way round."""
         group = np.diff(roc.true_positives + roc.false_positives)
@@ -163,7 +235,12 @@ def pooled_figures(
     advantage_spread = cells.rate_spread(int(roc.true_positives[best]), called, called, slope=1.0)
     return Figures(
         auc=Figure(auc, rate_interval(auc, cells.auc_spread(roc, auc), fewest)),
-        advantage=Figure(advantage, advantage_interval(advantage, advantage_spread)),
+        advantage=Figure(
+            advantage,
+            advantage_interval(advantage, advantage_spread),
+            # Pooled targets share examples, and no closed form is known for their common best threshold.
+            float(chance_advantage(cells.members_by_model, cells.others_by_model)[0]) if len(scores) == 1 else None,
+        ),
         absolute_advantage=roc_.absolute_advantage(roc),
         tpr_at_fpr={fpr: _tpr_figure(roc, cells, fpr) for fpr in fprs},
         tpr_at_zero_fp=_tpr_with(roc, cells, 0),
@@ -180,11 +257,29 @@ def _tpr_with(roc: roc_.Roc, cells: _Cells, allowed: int) -> Figure:
     corner = roc_.corner_at(roc, allowed)
     tpr = float(roc.tpr[corner])
     window = elasticity_window(allowed, roc.num_non_members)
-    low, high = (float(roc.tpr[roc_.corner_at(roc, count)]) for count in window)
+    around = [roc_.corner_at(roc, count) for count in window]
+    low, high = (float(roc.tpr[k]) for k in around)
     exponent = elasticity(low, high, window, 0.5 / roc.num_members)
     beyond = min(corner + 1, len(roc.thresholds) - 1)  # the corner that holds the first non-member too many
     fpr = roc.false_positives[beyond] / roc.num_non_members
-    called, called_others = (int(roc.true_positives[k] + roc.false_positives[k]) for k in (corner, beyond))
-    spread = cells.rate_spread(int(roc.true_positives[corner]), called, called_others, slope=exponent * tpr / fpr)
+    called, called_others, called_around = (
+        int(roc.true_positives[k] + roc.false_positives[k]) for k in (corner, beyond, around[1])
+    )
+    count, count_around = int(roc.true_positives[corner]), int(roc.true_positives[around[1]])
+    spread = cells.rate_spread(count, called, called_others, slope=exponent * tpr / fpr)
     variance = spread.variance + (exponent * tpr) ** 2 * threshold_noise(allowed)
-    return Figure(tpr, rate_interval(tpr, Spread(variance, spread.degrees_of_freedom), roc.num_members))
+    clustered = cells.rate_spread(count_around, called_around, called_around, slope=0.0).variance  # more hits to see it
+    design = design_effect(high, roc.num_members, clustered)
+    return Figure(
+        tpr,
+        few_hits_interval(
+            tpr,
+            Spread(variance, spread.degrees_of_freedom),
+            roc.num_members,
+            [
+                Hits(hits, design, exponent**2 * log_fpr_variance(false))
+                for hits, false in ((count, allowed), (max(count_around, count), max(window[1], allowed)))
+            ],
+        ),
+        cells.chance_tpr(called, called_others),
+    )

@@ -12,6 +12,7 @@ from miajax.metrics.per_target import per_target_figures
 from miajax.metrics.pooled import Figures, pooled_figures
 
 FPRS = (1e-4, 1e-3, 1e-2)
+_NOTEWORTHY = 1.25  # times the FPR, from which on a note says what chance reaches
 
 
 def fpr_key(fpr: float) -> str:
@@ -33,7 +34,9 @@ def summarise(
 
     Top-level figures pool the scores of all targets; ``per_target`` holds means over targets of each target's own
     figures. Both intervals let models and examples vary. A TPR is None where its FPR is below
-    1 / (non-members it rests on); a note gives the reason.
+    1 / (non-members it rests on); a note gives the reason. ``chance_tpr_at_fpr`` and ``chance_tpr_at_zero_fp`` are what
+    an attack without power shows on average in a sample of this size: more than the FPR where non-members are few.
+    ``chance_advantage`` is the same for a single target's best threshold, and None where targets are pooled.
 
     Args:
       scores: higher = more likely a member; NaN where the attack had no score to give.
@@ -77,6 +80,7 @@ def summarise(
     num_members = int(np.count_nonzero(scored & member))
     non_members = np.count_nonzero(scored & ~member, axis=1)
     notes += _unresolved(pooled, "pooled over targets", int(non_members.sum()))
+    notes += _raised_chance(pooled)
     if own is not None:
         notes += _unresolved(own, "of a single target", int(non_members.min()))
     entry = _entry(pooled) | {
@@ -97,12 +101,26 @@ def _entry(figures: Figures) -> dict[str, Any]:
         "balanced_accuracy_ci": [(1.0 + low) / 2.0, (1.0 + high) / 2.0],
         "advantage": figures.advantage.value,
         "advantage_ci": figures.advantage.ci,
+        "chance_advantage": figures.advantage.chance,
         "absolute_advantage": figures.absolute_advantage,
         "tpr_at_fpr": {fpr_key(fpr): tpr.value if tpr else None for fpr, tpr in figures.tpr_at_fpr.items()},
         "tpr_at_fpr_ci": {fpr_key(fpr): tpr.ci if tpr else None for fpr, tpr in figures.tpr_at_fpr.items()},
+        "chance_tpr_at_fpr": {fpr_key(fpr): tpr.chance if tpr else None for fpr, tpr in figures.tpr_at_fpr.items()},
         "tpr_at_zero_fp": figures.tpr_at_zero_fp.value,
         "tpr_at_zero_fp_ci": figures.tpr_at_zero_fp.ci,
+        "chance_tpr_at_zero_fp": figures.tpr_at_zero_fp.chance,
     }
+
+
+def _raised_chance(figures: Figures) -> list[str]:
+    chances = {fpr_key(fpr): tpr.chance / fpr for fpr, tpr in figures.tpr_at_fpr.items() if tpr and tpr.chance}
+    raised = [f"{key} is {times:.1f} times" for key, times in chances.items() if times >= _NOTEWORTHY]
+    if not raised:
+        return []
+    return [
+        f"By chance alone the pooled TPR at FPR {' and '.join(raised)} that rate: non-members are few, or ranks "
+        "coincide over targets."
+    ]
 
 
 def _missing(invalid: np.ndarray, one_sided: np.ndarray, inside: np.ndarray, scored: np.ndarray) -> list[str]:

@@ -45,6 +45,11 @@ class AttackFigures:
             _at(self.entry.get("tpr_at_fpr"), fpr), _at(self.entry.get("tpr_at_fpr_ci"), fpr), reason
         )
 
+    def chance(self, fpr: float) -> float:
+        """The true-positive rate that an attack without power shows there; the FPR itself in older results."""
+        found = _at(self.entry.get("chance_tpr_at_fpr"), fpr)
+        return fpr if found is None else float(found)
+
     def _not_computed(self) -> str:
         named = re.compile(rf"\b{re.escape(self.attack)}\b")
         return next((note for note in self.notes if named.search(note)), "Not computed in this run.")
@@ -65,6 +70,20 @@ def per_target(attack: str, results: Mapping[str, Any], non_members: int) -> Att
 def reported_fprs(figures: Sequence[AttackFigures]) -> tuple[float, ...]:
     """Every false-positive rate that any of the attacks reports on, ascending."""
     return tuple(sorted({float(fpr) for each in figures for fpr in each.entry.get("tpr_at_fpr") or ()}))
+
+
+def chance_remark(figures: Sequence[AttackFigures]) -> str:
+    """Where attacks without power show more than the false-positive rate, so that readers do not call it a leak."""
+    raised: dict[str, list[str]] = {}
+    for each in figures:
+        known = [fpr for fpr in reported_fprs(figures) if each.tpr(fpr).value is not None]
+        above = [f"{each.chance(fpr):.2g} at FPR {fpr:g}" for fpr in known if each.chance(fpr) > 1.1 * fpr]
+        if above:
+            raised.setdefault(", ".join(above), []).append(face(each.attack).label)
+    if not raised:
+        return ""
+    parts = [f"{rates} ({'every attack' if len(n) == len(figures) else ', '.join(n)})" for rates, n in raised.items()]
+    return f" With so few non-members, chance reaches a TPR of {'; '.join(parts)}."
 
 
 def attack_table(figures: Sequence[AttackFigures], *, caption: str, emphasis: Sequence[int] = ()) -> Table:

@@ -271,22 +271,32 @@ def gap_figure(
 
 @styled
 def budget_figure(
-    lines: Sequence[Line], *, xlabel: str, ylabel: str, chance: float, inches: tuple[float, float] = _INCHES
+    lines: Sequence[Line],
+    *,
+    xlabel: str,
+    ylabel: str,
+    chance: Sequence[tuple[float, float]],
+    inches: tuple[float, float] = _INCHES,
 ) -> "Figure":
     """Rates against powers of two, both axes logarithmic, with bars for intervals and a line where chance lies.
 
     Args:
       lines: drawn in order; points without a value are gaps.
       xlabel, ylabel: names of the axes.
-      chance: the rate of an attack without any power.
+      chance: budgets, and the rate of an attack without any power at each.
       inches: width and height.
     """
     figure, axes = blank_axes(inches)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
-    axes.axhline(chance, color=palette.MUTED, linewidth=0.9, linestyle=(0, (1, 2)), label="chance")
+    dotted = {"color": palette.MUTED, "linewidth": 0.9, "linestyle": (0, (1, 2)), "label": "chance"}
+    if len(chance) == 1:
+        axes.axhline(chance[0][1], **dotted)
+    else:
+        axes.plot(*zip(*chance, strict=True), **dotted)
     seen = [point for line in lines for point in line.points if point[1] > 0]
-    floor = min([chance, *(point[1] for point in seen)]) / 2
+    rates = [*(rate for _, rate in chance), *(point[1] for point in seen)]
+    floor = min(rates) / 2
     for index, line in enumerate([line for line in lines if line.points]):
         x, y, low, high = np.asarray(line.points, np.float64).T
         beside = x * 2 ** (0.03 * (index - (len(lines) - 1) / 2))  # bars at one budget would hide each other
@@ -297,7 +307,7 @@ def budget_figure(
     budgets = sorted({int(point[0]) for line in lines for point in line.points})
     axes.xaxis.set_ticks(budgets, [f"{budget}" for budget in budgets])
     axes.xaxis.set_ticks([], minor=True)
-    top = max([chance, *(point[1] for point in seen)]) * (2 + len(lines))  # the legend needs room
+    top = max(rates) * (2 + len(lines))  # the legend needs room
     powers = range(math.ceil(math.log10(floor)), math.floor(math.log10(top)) + 1)
     axes.set_ylim(floor, top)
     axes.yaxis.set_ticks([10.0**power for power in powers], [_power(power) for power in powers])

@@ -21,6 +21,7 @@ from miajax.data.pairs import complementary_partners, equal_counts
 from miajax.errors import UserError
 from miajax.metrics.accuracy import interval_over_models, share_by_model
 from miajax.metrics.claims import strongest
+from miajax.metrics.new_data import NewData, on_new_data
 from miajax.metrics.paired import Influence, mean_difference, mean_rate
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import summarise
@@ -248,11 +249,20 @@ def exposures(campaign: Campaign, scores: Scores) -> dict[str, Exposure]:
     }
 
 
-def example_columns(campaign: Campaign, exposed: Mapping[str, Exposure]) -> dict[str, np.ndarray]:
-    """Columns of ``per_example.parquet``: what models say of each example, then its TPR and FPR under every attack."""
+def example_columns(
+    campaign: Campaign, exposed: Mapping[str, Exposure]
+) -> tuple[dict[str, np.ndarray], dict[str, Any] | None]:
+    """What is known of single examples.
+
+    Returns:
+      Columns of ``per_example.parquet`` (what models say of each example, then its TPR and FPR under every attack), and
+      ``new_data`` of ``results.json`` as ``new_data_entry`` gives it.
+    """
     is_in = campaign.member & campaign.valid[:, None]
     is_out = ~campaign.member & campaign.valid[:, None]
     phi = np.where(campaign.valid[:, None], campaign.signals.mean(-1), np.nan)
+    auc = empirical_auc(phi, campaign.member, campaign.valid)
+    fresh = on_new_data(auc, phi, campaign.member, campaign.valid)
     columns = {
         "id": np.arange(campaign.setup.dataset.num_examples, dtype=np.int32),
         "label": campaign.setup.dataset.labels,
@@ -262,12 +272,34 @@ def example_columns(campaign: Campaign, exposed: Mapping[str, Exposure]) -> dict
         "accuracy_out": _mean(campaign.correct, is_out),
         "mean_scaled_logit_in": _mean(phi, is_in),
         "mean_scaled_logit_out": _mean(phi, is_out),
-        "auc": empirical_auc(phi, campaign.member, campaign.valid),
+        "auc": auc,
         "auc_gaussian": gaussian_vulnerability(phi, campaign.member, campaign.valid).auc,
+        "auc_new_data": fresh.auc,
+        "auc_new_data_low": fresh.auc_low,
     }
     for name, exposure in exposed.items():
         columns[f"vulnerability_{name}"], columns[f"fpr_{name}"] = exposure.tpr, exposure.fpr
-    return columns
+    return columns, new_data_entry(auc, fresh)
+
+
+def new_data_entry(auc: np.ndarray, fresh: NewData) -> dict[str, Any] | None:
+    """How much lower per-example AUCs are on data drawn anew; None where no example has one.
+
+    Returns:
+      ``{data_share, data_share_error, mean_auc, mean_auc_new_data, mean_auc_new_data_low}``, means over the examples
+      that have an AUC; ``mean_auc_new_data`` is None where the share is too uncertain.
+    """
+    known = np.isfinite(auc) & np.isfinite(fresh.auc_low)
+    if not known.any():
+        return None
+    corrected = fresh.auc[known]
+    return {
+        "data_share": fresh.share,
+        "data_share_error": fresh.share_error,
+        "mean_auc": float(auc[known].mean()),
+        "mean_auc_new_data": float(corrected.mean()) if np.isfinite(corrected).all() else None,
+        "mean_auc_new_data_low": float(fresh.auc_low[known].mean()),
+    }
 
 
 def _mean(values: np.ndarray, where: np.ndarray) -> np.ndarray:

@@ -126,6 +126,11 @@ def test_one_row_an_example(finished):
     assert {"id", "label", "n_in", "n_out", *(f"vulnerability_{name}" for name in ATTACKS)} <= set(table.column_names)
     member = np.load(folder / "membership.npy")
     np.testing.assert_array_equal(table["n_in"].to_numpy(), member.sum(0))
+    low, auc = table["auc_new_data_low"].to_numpy(), table["auc"].to_numpy()
+    known = np.isfinite(low)
+    assert known.any() and (np.abs(low - 0.5) <= np.abs(auc - 0.5) + 1e-12)[known].all()
+    said = json.loads((folder / "results.json").read_text())["new_data"]
+    assert said["mean_auc_new_data_low"] == pytest.approx(low[known].mean())
 
 
 def test_the_printed_table_names_every_attack_and_the_report(finished):

@@ -2,7 +2,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from miajax.metrics.intervals import Spread, advantage_interval, clopper_pearson, crossed_spread, rate_interval
+from miajax.metrics.intervals import (
+    Hits,
+    Spread,
+    advantage_interval,
+    clopper_pearson,
+    crossed_spread,
+    design_effect,
+    few_hits_interval,
+    rate_interval,
+)
 from tests.oracles import metrics as oracle
 
 
@@ -82,3 +91,39 @@ def test_advantage_interval_reaches_further_down_than_up():
 def test_clopper_pearson_equals_the_exact_binomial_test(successes, trials):
     exact = stats.binomtest(successes, trials).proportion_ci(0.95, method="exact")
     assert clopper_pearson(successes, trials) == pytest.approx([exact.low, exact.high], abs=1e-9)
+
+
+def test_no_hit_of_independent_members_ends_where_the_poisson_does():
+    low, high = few_hits_interval(0.0, Spread(0.0, np.inf), 10_000, [Hits(0, 1.0, 0.0)])
+    assert low == 0.0
+    assert high >= -np.log(0.025) / 10_000  # Clopper and Pearson's, 3.69 / n, or the logit's, if that is wider
+    assert high < 1e-3
+
+
+@pytest.mark.parametrize("allowed, count", [(1, 0), (2, 1), (4, 3), (9, 6)])
+def test_upper_end_of_few_hits_is_that_of_the_negative_binomial(allowed, count):
+    """Of independent scores, hits above the (j + 1)-th non-member are negative binomial of that size."""
+    hits = Hits(count, 1.0, 1.0 / (allowed + 1))
+    _, high = few_hits_interval(count / 5000, Spread(1e-12, np.inf), 5000, [hits])
+    mean = high * 5000
+    assert stats.nbinom.cdf(count, allowed + 1, (allowed + 1) / (allowed + 1 + mean)) == pytest.approx(0.025, rel=1e-6)
+
+
+def test_clustered_hits_end_higher_and_many_hits_as_before():
+    spread = Spread(1e-12, np.inf)
+    ends = [few_hits_interval(2 / 5000, spread, 5000, [Hits(2, design, 0.2)])[1] for design in (1.0, 2.0, 5.0)]
+    assert ends[0] < ends[1] < ends[2]
+    assert few_hits_interval(0.1, spread, 5000, [Hits(500, 5.0, 0.2)]) == rate_interval(0.1, spread, 5000)
+
+
+def test_a_lower_threshold_bounds_the_rate_above_it():
+    spread = Spread(0.0, np.inf)
+    alone = few_hits_interval(0.0, spread, 5000, [Hits(0, 1.0, 1.6)])[1]
+    both = few_hits_interval(0.0, spread, 5000, [Hits(0, 1.0, 1.6), Hits(10, 1.0, 0.12)])[1]
+    assert both < 0.5 * alone
+
+
+def test_design_effect_is_the_variance_over_that_of_independent_members():
+    assert design_effect(0.1, 100, 0.0036) == pytest.approx(4.0)
+    assert design_effect(0.1, 100, 0.0001) == 1.0
+    assert design_effect(0.0, 100, 0.0036) == 1.0

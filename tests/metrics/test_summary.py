@@ -62,7 +62,8 @@ def test_entry_is_plain_json_with_the_contract_names():
     assert json.loads(json.dumps(entry, allow_nan=False)) == entry
     figures = {
         "auc", "auc_ci", "balanced_accuracy", "balanced_accuracy_ci", "advantage", "advantage_ci", "absolute_advantage",
-        "tpr_at_fpr", "tpr_at_fpr_ci", "tpr_at_zero_fp", "tpr_at_zero_fp_ci",
+        "tpr_at_fpr", "tpr_at_fpr_ci", "tpr_at_zero_fp", "tpr_at_zero_fp_ci", "chance_tpr_at_fpr",
+        "chance_tpr_at_zero_fp", "chance_advantage",
     }  # fmt: skip
     assert set(entry) == figures | {"num_members", "num_non_members", "num_scores_missing", "per_target"}
     assert set(entry["per_target"]) == figures | {"num_targets"}

@@ -73,3 +73,13 @@ def test_exposed_examples_are_counted_in_words():
     )
     assert lira_words.exposed_finding(1, 90, 0.6).startswith("1 of 90 examples stands out")
     assert lira_words.exposed_finding(7, 90, 0.6).startswith("7 of 90 examples stand out")
+
+
+def test_an_attack_is_measured_against_what_chance_reaches_in_so_few_non_members():
+    estimate = Estimate(0.0024, (0.00185, 0.00307))
+    attainable = Standing("Attack-P", 1e-3, estimate, attainable=0.0019)
+    assert "times chance" in lira_words.baseline_sentence(Standing("Attack-P", 1e-3, estimate))
+    assert "not measurably more than chance" in lira_words.baseline_sentence(attainable)
+    assert attainable.ratio == pytest.approx(0.0024 / 0.0019)
+    chance = lira_words.precision_sentence(Standing("Attack-P", 1e-3, Estimate(0.0019), attainable=0.0019), prior=0.5)
+    assert "50" in chance.replace("\u00a0", " ").split("members,")[1]

@@ -22,7 +22,9 @@ from miajax.signals.bundle import Signals
 from miajax.studies import common
 
 _FAR = 3.0  # times the FPR aimed at, from which on a note says that the aim was missed
-_IN_A_SLICE = ("auc", "auc_ci", "advantage", "tpr_at_fpr", "tpr_at_fpr_ci", "num_members", "num_non_members")
+_IN_A_SLICE = (
+    "auc", "auc_ci", "advantage", "tpr_at_fpr", "tpr_at_fpr_ci", "chance_tpr_at_fpr", "num_members", "num_non_members",
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,7 +129,10 @@ def attack_entries(
         name: {
             **figures[name],
             "seconds": ran.seconds[name],
-            "ppv_at_fpr": {key: _ppv(tpr, float(key)) for key, tpr in figures[name]["tpr_at_fpr"].items()},
+            "ppv_at_fpr": {
+                key: _ppv(tpr, figures[name]["chance_tpr_at_fpr"][key])
+                for key, tpr in figures[name]["tpr_at_fpr"].items()
+            },
             "shadow_calibrated": thresholds[name],
             "per_example": {
                 "pooled_fpr": common.EXPOSURE_FPR,
@@ -162,8 +167,9 @@ def _unkept_aims(thresholds: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return notes
 
 
-def _ppv(tpr: float | None, fpr: float) -> dict[str, float | None]:
-    return {fpr_key(prior): None if tpr is None else ppv(tpr, fpr, prior) for prior in PRIORS}
+def _ppv(tpr: float | None, chance: float | None) -> dict[str, float | None]:
+    """Precision where false positives are as frequent as true ones are by chance: without power it is the prior."""
+    return {fpr_key(prior): None if tpr is None or chance is None else ppv(tpr, chance, prior) for prior in PRIORS}
 
 
 def _reached(found: Reached | None) -> dict[str, Any] | None:

@@ -90,6 +90,7 @@ def _limits(evidence: Evidence, measured: int) -> list[str]:
     limits = [
         f"A single example's AUC is uncertain by about ±{reach:.2f} (two standard errors), and the extremes are "
         "partly extreme by chance: measured again, they would lie closer to the middle.",
+        *_on_new_data(evidence),
         "An example that does not stand out is not thereby safe: more models, or a stronger attack, may expose it.",
     ]
     missing = len(evidence.inputs.vulnerability) - measured
@@ -97,6 +98,23 @@ def _limits(evidence: Evidence, measured: int) -> list[str]:
         has = "example has" if missing == 1 else "examples have"
         limits.append(f"{numbers.count(missing)} {has} too few models with or without them and are left out.")
     return limits
+
+
+def _on_new_data(evidence: Evidence) -> list[str]:
+    """How much lower the AUCs are for training sets that do not come from one pool."""
+    found = evidence.inputs.results.get("new_data")
+    if not found:
+        return []
+    mean, low, corrected = (
+        found["mean_auc"], found["mean_auc_new_data_low"], found["mean_auc_new_data"],
+    )  # fmt: skip
+    lead = (
+        "These AUCs are of models trained on parts of one pool, which vary less than models trained on new data. With "
+        "every training set drawn anew, the mean over examples"
+    )
+    if corrected is None:
+        return [f"{lead} would lie between {low:.3f} and the {mean:.3f} found here."]
+    return [f"{lead} would be about {corrected:.3f} instead of {mean:.3f} (at least {low:.3f})."]
 
 
 def _vulnerability_figure(evidence: Evidence) -> Figure:

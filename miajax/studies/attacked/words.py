@@ -23,13 +23,21 @@ class Standing:
 
     Attributes:
       label: the attack's name.
-      fpr: false-positive rate; chance gives the same true-positive rate.
+      fpr: false-positive rate.
       tpr: the rate it reaches; its value is never None.
+      attainable: what an attack without power shows there on average, which exceeds the false-positive rate where
+        non-members are few; None for the false-positive rate itself.
     """
 
     label: str
     fpr: float
     tpr: Estimate
+    attainable: float | None = None
+
+    @property
+    def chance(self) -> float:
+        """The true-positive rate of an attack without power."""
+        return chance_of_tpr(self.fpr, self.attainable)
 
     @property
     def rate(self) -> float:
@@ -39,13 +47,15 @@ class Standing:
     @property
     def ratio(self) -> float:
         """True-positive rate over that of chance."""
-        return self.rate / self.fpr
+        return self.rate / self.chance
 
 
 def standing(figures: AttackFigures, fpr: float | None) -> Standing | None:
     """The attack's standing, or None where it was not computed or the rate cannot be resolved."""
     estimate = figures.tpr(fpr) if fpr is not None else Estimate(None)
-    return None if fpr is None or estimate.value is None else Standing(face(figures.attack).inline, fpr, estimate)
+    if fpr is None or estimate.value is None:
+        return None
+    return Standing(face(figures.attack).inline, fpr, estimate, figures.chance(fpr))
 
 
 def speaking_fpr(main: AttackFigures) -> float | None:
@@ -72,14 +82,14 @@ def baseline_sentence(baseline: Standing | None) -> str:
 
 def _to_chance(one: Standing) -> str:
     """How many times chance, or that it is not shown to be more."""
-    if against(one.tpr.interval, chance_of_tpr(one.fpr)) == "above":
+    if against(one.tpr.interval, one.chance) == "above":
         return numbers.times(one.ratio, "chance")
-    return against_chance(one.tpr.interval, chance_of_tpr(one.fpr))
+    return against_chance(one.tpr.interval, one.chance)
 
 
 def precision_sentence(main: Standing | None, prior: float = 0.01) -> str:
     """How often the attack would be right if members were rare; empty where no rate is resolved."""
-    precision = ppv(main.rate, main.fpr, prior) if main else None
+    precision = ppv(main.rate, main.chance, prior) if main else None
     if main is None or precision is None:
         return ""
     return (

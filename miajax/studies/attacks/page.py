@@ -9,7 +9,7 @@ from miajax.attacks.registry import ATTACKS
 from miajax.metrics.claims import against, difference_of_separate
 from miajax.report import claims, numbers, plots, privacy_words, provenance
 from miajax.report.attack_faces import face
-from miajax.report.attack_table import attack_table, reported_fprs
+from miajax.report.attack_table import attack_table, chance_remark, reported_fprs
 from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Column, Columns, Details, Figure, Page, Prose, Section, Table
@@ -150,7 +150,7 @@ def _attacks(evidence: Evidence) -> Section:
         blocks.append(Columns([picture, Prose(text)]))
     if evidence.attacks_per_target:
         single = numbers.counted(evidence.non_members_per_target, "non-member")
-        caption = f"Means over targets, at least {single} each."
+        caption = f"Means over targets, at least {single} each.{chance_remark(evidence.attacks_per_target)}"
         blocks.append(Details("Each target by itself", [attack_table(evidence.attacks_per_target, caption=caption)]))
     return Section("Attacks", _ahead(evidence), blocks)
 

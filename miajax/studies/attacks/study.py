@@ -140,7 +140,7 @@ def run_attacks_study(
     }
     with called.reporting(path / "attacks", results, [campaign.timing]):
         common.store_scores(path, ran.scores)
-        table = common.example_columns(campaign, exposed)
+        table, results["new_data"] = common.example_columns(campaign, exposed)
         join_examples(path / "per_example.parquet", table)
         _write_report(campaign, options, ran.scores, table["auc"], results, called.command)
     return AttackedResult(path / "attacks", results, campaign, ran.scores)

@@ -128,7 +128,7 @@ def _summary(
         scores, member, attacks.valid, fprs=FPRS, targets=np.flatnonzero(targets).tolist(), where=where,
         each_target=False,
     )  # fmt: skip
-    kept = ("auc", "auc_ci", "advantage", "advantage_ci", "tpr_at_fpr", "tpr_at_fpr_ci")
+    kept = ("auc", "auc_ci", "advantage", "advantage_ci", "tpr_at_fpr", "tpr_at_fpr_ci", "chance_tpr_at_fpr")
     return {name: entry[name] for name in kept} | {"num_examples": int(among.sum())}
 
 

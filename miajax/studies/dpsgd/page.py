@@ -9,7 +9,7 @@ from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Column, Columns, Figure, Page, Points, Prose, Section, Table
 from miajax.report.privacy_words import epsilon_text, mechanism_rows, sentences
-from miajax.studies.dpsgd.plot import BOUND_NAMES, FPR, budget_name, privacy_figure
+from miajax.studies.dpsgd.plot import BOUND_NAMES, FPR, budget_name, chance, privacy_figure
 
 __all__ = ["privacy_figure", "render_dpsgd_report"]
 
@@ -194,9 +194,10 @@ def _table(results: Json) -> Table:
                 Estimate(_best(results, point), decimals=2),
             ]
         )
+    at_chance = max(map(chance, results["points"]))
     caption = (
-        "Brackets are 95 % intervals. Chance: TPR 0.001, AUC 0.5. Refuted: the best lower bound that holds for any "
-        "mechanism."
+        f"Brackets are 95 % intervals. Chance: TPR {at_chance:.2g}, AUC 0.5. Refuted: the best "
+        "lower bound that holds for any mechanism."
     )
     return Table(columns, rows, caption)
 

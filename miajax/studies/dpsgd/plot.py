@@ -75,12 +75,18 @@ def _accuracy(axes: "Axes", columns: Sequence[Mapping[str, Any]]) -> None:
     axes.legend(loc="lower left", ncols=2)
 
 
+def chance(point: Mapping[str, Any]) -> float:
+    """The true-positive rate at ``FPR`` of an attack without power; ``FPR`` itself in older results."""
+    return point.get("lira_chance_tpr_at_fpr", {}).get(FPR) or float(FPR)
+
+
 def _found(axes: "Axes", columns: Sequence[Mapping[str, Any]]) -> None:
     rates = [column["lira_tpr_at_fpr"].get(FPR) for column in columns]
     ends = [column["lira_tpr_at_fpr_ci"].get(FPR) for column in columns]
     _dots(axes, rates, ends, fmt="o", color=palette.BLUE, markersize=4, label="LiRA, every model a target")
-    axes.axhline(float(FPR), color=palette.MUTED, linewidth=0.9, linestyle=(0, (1, 2)), label="chance")
-    axes.set_ylim(0, 1.3 * max([float(FPR), *(end[1] for end in ends if end)]))  # the legend needs room
+    line = max(chance(column) for column in columns)
+    axes.axhline(line, color=palette.MUTED, linewidth=0.9, linestyle=(0, (1, 2)), label="chance")
+    axes.set_ylim(0, 1.3 * max([line, *(end[1] for end in ends if end)]))  # the legend needs room
     axes.set_ylabel(f"TPR at FPR {FPR}")
     axes.legend(loc="upper right")
 

@@ -169,18 +169,20 @@ def _attacked(models: Models, budgets: int) -> tuple[dict[str, Any], list[str]]:
     signals = Signals(scaled_logit=models.signals, correct=models.correct, labels=models.labels)
     if reason := why_not(ATTACK, signals, models.member, models.valid):
         nothing = dict.fromkeys(("auc", "auc_ci", "above_chance"))
-        return {**nothing, "lira_tpr_at_fpr": {}, "lira_tpr_at_fpr_ci": {}}, [f"{ATTACK} was not run: it {reason}."]
+        rates = {key: {} for key in ("lira_tpr_at_fpr", "lira_tpr_at_fpr_ci", "lira_chance_tpr_at_fpr")}
+        return {**nothing, **rates}, [f"{ATTACK} was not run: it {reason}."]
     scores = run_attacks((ATTACK,), signals, models.member, models.valid, AttackOptions())[ATTACK][0]
     entry, notes = summarise(scores, models.member, models.valid, each_target=False)
     found = influences(np.asarray(scores), models.member, models.valid, FPR)
     level = 1 - (1 - CONFIDENCE) / (2 * budgets)
-    held = [(found.auc, 0.5), *([] if found.tpr is None else [(found.tpr, chance_of_tpr(FPR))])]
+    held = [(found.auc, 0.5), *([] if found.tpr is None else [(found.tpr, chance_of_tpr(FPR, found.tpr.chance))])]
     return {
         "above_chance": any(against(mean_rate([one], level).ci, chance) == "above" for one, chance in held),
         "auc": entry["auc"],
         "auc_ci": entry["auc_ci"],
         "lira_tpr_at_fpr": entry["tpr_at_fpr"],
         "lira_tpr_at_fpr_ci": entry["tpr_at_fpr_ci"],
+        "lira_chance_tpr_at_fpr": entry["chance_tpr_at_fpr"],
     }, notes
 
 

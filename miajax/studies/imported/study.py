@@ -14,6 +14,7 @@ from miajax.campaign.made import versions
 from miajax.errors import UserError
 from miajax.metrics.accuracy import share_correct
 from miajax.metrics.claims import strongest
+from miajax.metrics.new_data import on_new_data
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import summarise
 from miajax.metrics.vulnerability import empirical_auc, exposure_at_pooled_fpr
@@ -161,11 +162,16 @@ def _write(
         write_npy(out / "labels.npy", found.labels)
     common.store_scores(out, scores)
     is_in = found.member & valid[:, None]
+    phi = np.asarray(signals.scaled_logit).mean(-1)
+    auc = empirical_auc(phi, found.member, valid)
+    fresh = on_new_data(auc, phi, found.member, valid)
     columns: dict[str, Any] = {
         "id": np.arange(found.member.shape[1], dtype=np.int32),
         "n_in": is_in.sum(0).astype(np.int32),
         "n_out": (valid.sum() - is_in.sum(0)).astype(np.int32),
-        "auc": empirical_auc(np.asarray(signals.scaled_logit).mean(-1), found.member, valid),
+        "auc": auc,
+        "auc_new_data": fresh.auc,
+        "auc_new_data_low": fresh.auc_low,
     }
     if found.labels is not None:
         columns["label"] = found.labels

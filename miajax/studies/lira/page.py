@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from miajax.report import claims, numbers, palette, plots, privacy_words, provenance
 from miajax.report.attack_faces import face
-from miajax.report.attack_table import attack_table
+from miajax.report.attack_table import attack_table, chance_remark
 from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Column, Columns, Figure, Page, Prose, Section, Stack, Table
@@ -145,7 +145,8 @@ def _attacks(evidence: Evidence) -> Section:
     behind = numbers.counted(evidence.pooled_non_members, "non-member")
     table = attack_table(
         evidence.attacks,
-        caption=f"{targets}, {behind}. Rates are fractions, brackets 95 % intervals; higher is more leakage.",
+        caption=f"{targets}, {behind}. Rates are fractions, brackets 95 % intervals; higher is more leakage."
+        + chance_remark(evidence.attacks),
         emphasis=emphasis,
     )
     text = [
@@ -269,6 +270,7 @@ def _targets(evidence: Evidence) -> Section:
         targets = numbers.counted(len(evidence.targets), "target")
         non_members = numbers.counted(evidence.non_members_per_target, "non-member")
         caption = f"Means over {targets}, at least {non_members} each. Rates are fractions, brackets 95 % intervals."
+        caption += chance_remark(evidence.attacks_per_target)
         blocks.append(attack_table(evidence.attacks_per_target, caption=caption))
     else:
         own = "The figures above are the target's own." if len(aucs) == 1 else "No figures per target were computed."

@@ -90,7 +90,7 @@ def run_lira(
     results["notes"] += published_notes(results["published"], results, seconds)
     with called.reporting(path, results, [campaign.timing]):
         common.store_scores(path, scores)
-        columns = common.example_columns(campaign, common.exposures(campaign, scores))
+        columns, results["new_data"] = common.example_columns(campaign, common.exposures(campaign, scores))
         write_table(path / "per_example.parquet", columns)
         rocs = common.pooled_rocs(campaign, scores, options.target)
         _write_report(campaign, options, scores, columns["auc"], results, rocs, called.command)

@@ -1,5 +1,6 @@
 """The report on attack power against the number of shadow models: which attack for which budget."""
 
+import statistics
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -66,9 +67,19 @@ def power_figure(results: Json) -> "MatplotlibFigure":
         look = face(name)
         lines.append(plots.Line(look.label, points, look.colour, look.dash))
     return plots.budget_figure(
-        lines, xlabel="models: one target, the others its shadows", ylabel=f"TPR at FPR {fpr:g}", chance=fpr,
-        inches=(7.2, 5.0),
+        lines, xlabel="models: one target, the others its shadows", ylabel=f"TPR at FPR {fpr:g}",
+        chance=_chance(results), inches=(7.2, 5.0),
     )
+
+
+def _chance(results: Json) -> list[tuple[float, float]]:
+    """Of every budget, the rate that an attack without power shows; attacks whose ranks coincide show more."""
+    fpr, points = float(results["fpr"]), []
+    for budget in results["budgets"]:
+        found = [entry["budgets"].get(str(budget)) for entry in results["attacks"].values()]
+        known = [_rate(each.get("chance_tpr_at_fpr") or {"": None}) for each in found if each]
+        points.append((float(budget), statistics.median([rate for rate in known if rate is not None] or [fpr])))
+    return points
 
 
 def _rate(by_fpr: Json) -> Any:
@@ -130,7 +141,8 @@ def _power(results: Json) -> Section:
         Figure(
             plots.figure_to_data_uri(power_figure(results)),
             f"True-positive rate of every attack against the number of models. {_sentence(results)}",
-            "Means over disjoint sets of models; bars are 95 % intervals. Both axes are logarithmic.",
+            "Means over disjoint sets of models; bars are 95 % intervals. Both axes are logarithmic. Chance "
+            "lies above the false-positive rate where a set has few non-members.",
         )
     ]
     for figure, title in (("tpr_at_fpr", f"TPR at FPR {results['fpr']:g}, in per cent"), ("auc", "AUC")):

@@ -3,7 +3,8 @@
 Beside the run that it reads, the study writes ``<run>/low_budget/results.json``, ``report.html`` and ``power.png``.
 ``results.json`` holds the head of every study and
 
-    fpr, budgets, attacks.<name>.budgets.<k>    {num_sets, num_non_members, auc, auc_ci, tpr_at_fpr, tpr_at_fpr_ci}
+    fpr, budgets, attacks.<name>.budgets.<k>    {num_sets, num_non_members, auc, auc_ci, tpr_at_fpr, tpr_at_fpr_ci,
+                                              chance_tpr_at_fpr}
     differences.<k>                             [{attack, minus, auc, auc_ci, tpr_at_fpr, tpr_at_fpr_ci}], all pairs
     recommended.<k>                             {attack, not_told_apart}
 
@@ -241,6 +242,7 @@ def _entry(found: Sequence[Influences], fpr: float, campaign: Campaign, sets: Se
         "auc_ci": auc.ci,
         "tpr_at_fpr": {fpr_key(fpr): tpr and tpr.value},
         "tpr_at_fpr_ci": {fpr_key(fpr): tpr and tpr.ci},
+        "chance_tpr_at_fpr": {fpr_key(fpr): tpr and tpr.chance},
     }
 
 

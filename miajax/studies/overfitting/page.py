@@ -77,7 +77,7 @@ def curves_figure(results: Json) -> "MatplotlibFigure":
             ("accuracy", _accuracy_traces(results), None),
             ("AUC", _attack_traces(results, "auc"), (0.5, "chance")),
             ("advantage", _attack_traces(results, "advantage"), (0.0, "chance")),
-            (_tpr_name(results), _attack_traces(results, "tpr"), (results["fpr"], "chance")),
+            (_tpr_name(results), _attack_traces(results, "tpr"), (_chance(results), "chance")),
         ],
         marks=_marks(results),
         inches=(6.4, 9.4),
@@ -109,6 +109,12 @@ def _accuracy(results: Json) -> Section:
     return Section("Accuracy", finding, [pictures], limits if loss["validation"] is not None else ())
 
 
+def _chance(results: Json) -> float:
+    """The true-positive rate of an attack without power; the false-positive rate itself in older results."""
+    by_epoch = results["attacks"][results["main_attack"]].get("chance_tpr_at_fpr", {}).get(_key(results))
+    return results["fpr"] if not by_epoch or by_epoch[-1] is None else by_epoch[-1]
+
+
 def _vulnerability(results: Json) -> Section:
     pictures = Columns([
         Figure(
@@ -117,7 +123,7 @@ def _vulnerability(results: Json) -> Section:
             "All models attacked after every epoch, shadow models of the same epoch. Bands are 95 % intervals.", "AUC",
         ),
         Figure(
-            _picture(_attack_traces(results, "tpr"), _tpr_name(results), _marks(results), (results["fpr"], "chance")),
+            _picture(_attack_traces(results, "tpr"), _tpr_name(results), _marks(results), (_chance(results), "chance")),
             f"True-positive rate at a false-positive rate of {results['fpr']:g} over the epochs.",
             "The same at a low false-positive rate, where it matters.", "True-positive rate",
         ),

@@ -10,7 +10,8 @@ study and, with E epochs counted from 1,
     gap, gap_ci             [E], [E][2]: accuracy on members minus accuracy on non-members
     loss                    as accuracy, in nats; rise: {epoch, value, ci}, what the loss on non-members rises from its
                             lowest epoch to the last, paired, by an interval that counts all epochs
-    attacks.<name>          {auc, auc_ci, advantage, advantage_ci}: [E]; {tpr_at_fpr, tpr_at_fpr_ci}.<fpr>: [E]
+    attacks.<name>          {auc, auc_ci, advantage, advantage_ci}: [E]; {tpr_at_fpr, tpr_at_fpr_ci,
+                            chance_tpr_at_fpr}.<fpr>: [E]
     histograms              {epochs, edges, member, non_member}: densities of the scaled logit, [chosen epochs][bins]
     main_attack, fpr        what sentences speak of
     growth                  null, or {from_epoch, to_epoch, margin, change}: from the epoch where accuracy on
@@ -364,7 +365,7 @@ def _figure(figure: Figure) -> dict[str, Any]:
 def _by_epoch(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """One attack's entries of all epochs, as arrays."""
     plain = ("auc", "auc_ci", "advantage", "advantage_ci")
-    keyed = ("tpr_at_fpr", "tpr_at_fpr_ci")
+    keyed = ("tpr_at_fpr", "tpr_at_fpr_ci", "chance_tpr_at_fpr")
     return {
         **{field: [entry[field] for entry in entries] for field in plain},
         **{field: {key: [entry[field][key] for entry in entries] for key in entries[0][field]} for field in keyed},

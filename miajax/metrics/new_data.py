@@ -1,0 +1,142 @@
+"""How exposed single examples would be if every model drew its training data anew, rather than from one pool.
+
+Shadow models train on parts of one pool, so that any two share much of their data, and their signals of an example
+vary less than those of models trained on fresh draws of the same size: by the finite population correction 1 - f for
+whatever is linear in the data, f being the share of the pool that a model trains on. Smaller spread, same distance of
+IN from OUT: per-example AUCs of pool models are too high for anybody who asks about new data. What does not come of
+the draw of the data (initial weights, order of batches) varies as it would.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.special import ndtr, ndtri
+
+_MOST_EXAMPLES = 2000  # whose signals tell the share of the data: more hardly sharpen it
+_GROUPS = 8  # of models, left out in turn
+_FEWEST_MODELS = 16
+_SURE_ENOUGH = 0.2  # standard error of the share
+
+
+class NewData(NamedTuple):
+    """Per-example AUCs for training sets drawn anew.
+
+    Attributes:
+      auc: ``float64[N]``, under the share found; NaN where that is too uncertain.
+      auc_low: ``float64[N]``, the least it can be: all variation between models comes of their data.
+      share: of the variance between models that have (or have not) an example, what is linear in who else is a member;
+        within [0, 1], or None.
+      share_error: its standard error, by leaving out groups of models; None with too few models.
+    """
+
+    auc: Float[np.ndarray, " examples"]
+    auc_low: Float[np.ndarray, " examples"]
+    share: float | None
+    share_error: float | None
+
+
+def auc_on_new_data(
+    auc: Float[np.ndarray, " examples"], fraction: float, share: float
+) -> Float[np.ndarray, " examples"]:
+    """Phi(Phi^-1(AUC) / sqrt(1 + share f / (1 - f))): the spread of both sides grows, their distance stays.
+
+    Exact for normal signals whose dependence on the data is linear; 0 and 1 stay where they are.
+
+    Args:
+      auc: of models trained on parts of one pool.
+      fraction: of the pool that a model trains on.
+      share: of the variance between models that comes of the draw of that part.
+    """
+    return ndtr(ndtri(auc) / np.sqrt(1.0 + share * fraction / (1.0 - fraction)))
+
+
+def on_new_data(
+    auc: Float[np.ndarray, " examples"],
+    values: Float[np.ndarray, "models examples"],
+    member: Bool[np.ndarray, "models examples"],
+    valid: Bool[np.ndarray, " models"],
+) -> NewData:
+    """Corrects per-example AUCs for the pool that all models share.
+
+    Args:
+      auc: what ``empirical_auc`` says of ``values``.
+      values: signals, higher = more likely a member.
+      member: True where the model trained on the example; all of the pool, since its overlaps tell the share.
+      valid: False for models to leave out.
+    """
+    member, values = member[valid], values[valid]
+    fraction = float(member.mean()) if member.size else 0.5
+    if not 0.0 < fraction < 1.0:
+        nothing = np.full(len(auc), np.nan)
+        return NewData(nothing, nothing, None, None)
+    low = auc_on_new_data(auc, fraction, 1.0)
+    share, error = data_share(values, member)
+    if share is None or error is None or error > _SURE_ENOUGH:
+        return NewData(np.full(len(auc), np.nan), low, share, error)
+    return NewData(auc_on_new_data(auc, fraction, share), low, share, error)
+
+
+def data_share(
+    values: Float[np.ndarray, "models examples"], member: Bool[np.ndarray, "models examples"]
+) -> tuple[float | None, float | None]:
+    """Share of the variance between models that is linear in their membership, and its standard error.
+
+    Models with more members in common have more alike signals, as relatives have more alike traits: a Haseman-Elston
+    regression of products of residuals on overlaps, solved exactly for residuals about the means of each example's two
+    sides, each side in units of its own deviation, and averaged over examples.
+
+    Args:
+      values: signals; examples with a missing one are left out.
+      member: who trained on what.
+
+    Returns:
+      ``(share, error)``, the share within [0, 1]; None where models or examples are too few.
+    """
+    judged = np.flatnonzero(np.isfinite(values).all(axis=0))
+    if len(member) < _FEWEST_MODELS or judged.size == 0:
+        return None, None
+    judged = judged[np.unique(np.linspace(0, judged.size - 1, min(judged.size, _MOST_EXAMPLES)).astype(np.int64))]
+    rates = member.mean(axis=0)
+    centred = (member - rates).astype(np.float32)
+    overlap = (centred @ centred.T).astype(np.float64)
+    size = float(np.trace(overlap))
+    if size <= 0.0:
+        return None, None
+    overlap *= len(member) / size
+    whole = _share(values[:, judged], member[:, judged], overlap)
+    parts = []
+    for group in range(_GROUPS):
+        kept = np.arange(len(member)) % _GROUPS != group
+        parts.append(_share(values[np.ix_(kept, judged)], member[np.ix_(kept, judged)], overlap[np.ix_(kept, kept)]))
+    if whole is None or any(part is None for part in parts):
+        return None, None
+    error = float(np.sqrt((_GROUPS - 1) * np.var(np.array(parts, np.float64))))
+    return min(max(whole, 0.0), 1.0), error
+
+
+def _share(values: np.ndarray, member: np.ndarray, overlap: np.ndarray) -> float | None:
+    """With P the projection onto residuals and K the overlaps, E[y K y] = a tr(PKPK) + b tr(PK) and E[y y] = a tr(PK) +
+    b (M - 2); the share is a / (a + b), from the mean of y K y / y y over examples.
+    """
+    residuals, units = np.zeros(values.shape), []
+    usable = np.ones(values.shape[1], bool)
+    for side in (member, ~member):
+        count = side.sum(axis=0)
+        mean = np.where(side, values, 0.0).sum(axis=0) / np.maximum(count, 1)
+        residual = np.where(side, values - mean, 0.0)
+        variance = (residual**2).sum(axis=0) / np.maximum(count - 1, 1)
+        usable &= (count >= 2) & (variance > 0.0)
+        residuals += residual / np.sqrt(np.where(variance > 0.0, variance, 1.0))
+        units.append(side / np.sqrt(np.maximum(count, 1)))
+    if not usable.any():
+        return None
+    residuals, units = residuals[:, usable], [unit[:, usable] for unit in units]
+    through = [overlap @ unit for unit in units]
+    crossed = sum((a * b).sum(axis=0) ** 2 for a in units for b in through)
+    squared = float(np.vdot(overlap, overlap)) - 2.0 * sum((b * b).sum(axis=0) for b in through) + crossed
+    once = float(np.trace(overlap)) - sum((a * b).sum(axis=0) for a, b in zip(units, through, strict=True))
+    freedom = len(values) - 2.0
+    alike = (residuals * (overlap @ residuals)).sum(axis=0) / (residuals**2).sum(axis=0)
+    below = float((squared - once - alike * (once - freedom)).sum())
+    return float((freedom * alike - once).sum()) / below if below > 0.0 else None
