@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from miajax.data.bounds import FeatureBounds, bounded
 from miajax.data.canaries import CanaryKind, planted
 from miajax.data.cifar import load_cifar
 from miajax.data.dataset import Dataset
@@ -32,6 +33,8 @@ class DataOptions:
         many to draw.
       label_column: the column of a table to predict.
       drop_columns: columns of a table that are not read.
+      feature_bounds: public bounds that inputs are scaled by, instead of what is computed from the records: "LOW,HIGH",
+        or a CSV file with the header column,low,high and a row a column; see docs/privacy.md.
       data_seed: draws synthetic data; not the seed of the run, so that runs with several seeds attack the same data.
       canaries: how many examples of the pool are planted for an audit; 0 for none.
       canary_kind: ``mislabelled``, ``out_of_distribution``, or ``natural``, which changes nothing.
@@ -43,6 +46,7 @@ class DataOptions:
     max_examples: int | None = None
     label_column: str | None = None
     drop_columns: tuple[str, ...] = ()
+    feature_bounds: str | None = None
     data_seed: int = 0
     canaries: int = 0
     canary_kind: CanaryKind = "mislabelled"
@@ -57,7 +61,10 @@ class _Reader:
 
 
 def _table(options: DataOptions) -> Dataset:
-    return load_table(options.data_path or "", options.label_column or "", options.drop_columns, options.max_examples)
+    bounds = None if options.feature_bounds is None else FeatureBounds.read(options.feature_bounds)
+    return load_table(
+        options.data_path or "", options.label_column or "", options.drop_columns, options.max_examples, bounds
+    )
 
 
 def _purchase_like(options: DataOptions) -> Dataset:
@@ -94,6 +101,8 @@ def load_dataset(name: str, options: DataOptions = DataOptions()) -> Dataset:
     reader = _reader(name)
     _check_options(name, reader, options)
     dataset = reader.read(options)
+    if options.feature_bounds is not None and name != "table" and dataset.features.dtype != np.uint8:
+        dataset = bounded(dataset, FeatureBounds.read(options.feature_bounds))
     if options.pool == "all":
         dataset = _merge_test_into_pool(dataset)
     if options.max_examples is not None:

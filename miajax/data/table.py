@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from miajax.data.bounds import FeatureBounds
 from miajax.data.columns import encode_column, sorted_codes
 from miajax.data.dataset import Dataset
 from miajax.errors import UserError
@@ -21,6 +22,7 @@ def load_table(
     label_column: str,
     drop_columns: Sequence[str] = (),
     max_examples: int | None = None,
+    bounds: FeatureBounds | None = None,
 ) -> Dataset:
     """The rows of a CSV or Parquet file as one pool, without a test split.
 
@@ -35,6 +37,7 @@ def load_table(
       drop_columns: columns that are not read, such as identifiers.
       max_examples: at most this many rows, the first of the file; means and categories are those of these rows, of
         which a validation part may be carved afterwards.
+      bounds: public bounds that columns of numbers are scaled by, instead of by their means and deviations.
 
     Raises:
       UserError: an unreadable file, an unknown column, a row without class, a class column that holds no classes, a
@@ -49,10 +52,13 @@ def load_table(
     for column_name in table.column_names:
         if column_name == label_column or column_name in drop_columns:
             continue
-        values, value_names, record = encode_column(column_name, table.column(column_name).slice(0, rows), str(path))
+        cells = table.column(column_name).slice(0, rows)
+        values, value_names, record = encode_column(column_name, cells, str(path), bounds)
         features.append(values)
         names.extend(value_names)
         records.append(record)
+    if bounds is not None:
+        bounds.check_names([record["column"] for record in records if record["kind"] != "category"])
     if not names:
         raise UserError(f"{path} has no feature beside {label_column}", expected="at least one column with values")
     return Dataset(

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from miajax.data.bounds import FeatureBounds
 from miajax.data.dataset import Dataset
 from miajax.errors import UserError
 from miajax.models.model import Model
@@ -108,16 +109,23 @@ class InputScaling:
     """How a stored row becomes the network's input: float rows as they are, uint8 images standardised by channel.
 
     Attributes:
-      mean, std: per channel, of the pool, in units of 0..1; None for float rows.
+      mean, std: per channel, of the pool or of public bounds, in units of 0..1; None for float rows.
     """
 
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
 
     @classmethod
-    def of(cls, dataset: Dataset) -> "InputScaling":
+    def of(cls, dataset: Dataset, bounds: FeatureBounds | None = None) -> "InputScaling":
+        """Of the pool's pixels; where there are public ``bounds`` of these, by them alone: they become -1 and 1."""
         if dataset.features.dtype != np.uint8:
             return cls()
+        if bounds is not None:
+            pairs = bounds.of_channels(dataset.features.shape[-1] if dataset.features.ndim == 4 else 1)
+            return cls(
+                tuple((low + high) / 2 / 255 for low, high in pairs),
+                tuple((high - low) / 2 / 255 for low, high in pairs),
+            )
         channels = dataset.features.reshape(-1, dataset.features.shape[-1]) if dataset.features.ndim == 4 else None
         values = channels if channels is not None else dataset.features.reshape(-1, 1)
         # Sums of integers are exact, so the constants don't depend on the order of summation.
