@@ -100,7 +100,7 @@ def estimate(trainer: Trainer, chip: Chip, chunk: int, lowering: str) -> Estimat
     state, history = jax.eval_shape(jax.vmap(trainer.init), members)
     seen = shape((width, 1), jnp.float32)
     # The compiler has no estimate for a loop whose end it does not know: the step's number is a constant here.
-    first, end = jnp.int32(0), jnp.int32(1)
+    first, end = 0, 1
     program = OverModels(
         lambda model, members, data: trainer.advance(model[0], model[1], model[2], members, data, first, end),
         placement,
