@@ -25,7 +25,7 @@ from benchmarks._rows import Row, print_rows, replace_part
 from benchmarks._step_cost import StepCost, step_cost
 from benchmarks._workloads import SUITES
 from miajax.training.parallel import OverModels, Placement
-from miajax.training.trainer import Members, Trainer, TrainingData
+from miajax.training.trainer import Members, Partial, Trainer, TrainingData
 
 
 class Chip(NamedTuple):
@@ -98,13 +98,15 @@ def estimate(trainer: Trainer, chip: Chip, chunk: int, lowering: str) -> Estimat
     data = TrainingData(shape((pool, *trainer.example_shape), dtype), shape((pool,), jnp.int32))
     whole = shape((width,), jnp.int32)
     members = Members(whole, shape((width, trainer.capacity), jnp.int32), whole)
-    state = jax.eval_shape(jax.vmap(trainer.init), members)
-    # The compiler has no estimate for a loop whose end it does not know: the epoch's number is a constant here.
-    first, end = jnp.int32(0), jnp.int32(1)
+    state, history = jax.eval_shape(jax.vmap(trainer.init), members)
+    seen = shape((width, 1), jnp.float32)
+    # The compiler has no estimate for a loop whose end it does not know: the step's number is a constant here.
+    first, end = 0, 1
     program = OverModels(
-        lambda model, members, data: trainer.advance(model[0], model[1], members, data, first, end), placement
+        lambda model, members, data: trainer.advance(model[0], model[1], model[2], members, data, first, end),
+        placement,
     )
-    compiled = program.compile(state, members, data)
+    compiled = program.compile((state, history, Partial(seen, seen)), members, data)
     cost = compiled.cost_analysis()
     whole = math.floor(cost["optimal_seconds"])  # the compiler adds -1 for what it has no estimate for
     return Estimate(

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from miajax.campaign.privacy import PrivacyFlags, check_sweep
+from miajax.data.bounds import FeatureBounds, told_by_preparation
 from miajax.data.dataset import Dataset
 from miajax.data.registry import DataOptions, load_dataset
 from miajax.data.splits import Split, is_ragged, member_capacity, membership
@@ -179,7 +180,8 @@ class Setup:
                 expected=f"at most {fewest}",
                 remedy="Lower --batch_size, or raise --member_fraction",
             )
-        scaling = InputScaling.of(dataset)
+        asked = config.data.feature_bounds
+        scaling = InputScaling.of(dataset, None if asked is None else FeatureBounds.read(asked))
         spread = dataset.features[:: max(1, n // 5000)]
         images = lambda: np.asarray(scaling(jnp.asarray(spread)))  # noqa: E731
         if model is None:
@@ -234,6 +236,11 @@ class Setup:
         """``float32[N]``, of each example in the loss; None weighs all 1."""
         return None if self.treatment is None else self.treatment.weights
 
+    def told_by_preparation(self) -> list[str]:
+        """What was read off this campaign's records before training, which no guarantee covers, by name."""
+        whitened = self.trainer.model.name == "fast_cifar"
+        return told_by_preparation(self.dataset, self.config.data.feature_bounds, whitened)
+
     def identity(self) -> dict[str, Any]:
         """JSON of all that models and signals depend on; the number of models is left out, so that a run can grow."""
         config, dataset = self.config, self.dataset
@@ -258,6 +265,9 @@ class Setup:
                 {**plain(dataclasses.asdict(privacy)), "resolved_noise_multiplier": mechanism.step.noise_multiplier}
                 for privacy, mechanism in zip(self.privacies, self.mechanisms, strict=True)
             ]
+        if config.data.feature_bounds is not None:
+            # Tables hold the bounds in their content; pixels are scaled when they are read.
+            identity["scaling"] = {"mean": self.trainer.scaling.mean, "std": self.trainer.scaling.std}
         if self.treatment is not None:
             identity["treatment"] = self.treatment.identity()
         return identity

@@ -143,19 +143,22 @@ def private_facts(mechanisms: Sequence[Mechanism], step: PrivateStep | None) -> 
     return {"mechanisms": [mechanism.record() for mechanism in mechanisms], "clipping": step.plan.lines()}
 
 
-def privacy_record(mechanism: Mechanism, steps: Int[np.ndarray, " models"]) -> dict[str, Any]:
+def privacy_record(mechanism: Mechanism, steps: Int[np.ndarray, " models"], told: Sequence[str] = ()) -> dict[str, Any]:
     """``privacy`` of ``results.json``: the mechanism, what it guarantees of each model, and what they have spent.
 
     Args:
       mechanism: of all these models.
       steps: that each of them ran.
+      told: what was read off the records before training, and is not covered either.
     """
     spent = [mechanism.epsilon(int(ran)) for ran in steps]
+    record = mechanism.record()
     answered = mechanism.steps_to_answer_for(int(steps.max()))
     return {
         "epsilon": finite_or_none(mechanism.epsilon(answered)),
         "epsilon_by_accountant": mechanism.by_accountant(answered),
-        **mechanism.record(),
+        **record,
+        "not_covered": [*told, *record["not_covered"]],
         "private_steps": [int(ran) for ran in steps],
         "epsilon_per_model": [finite_or_none(epsilon) for epsilon in spent],
     }

@@ -34,6 +34,7 @@ from miajax.training.plan import ExecutionPlan, bytes_per_model
 _SMALL = 2 << 30  # what is kept without being asked for
 _EXAMPLES_TO_JUDGE = 1000  # whose answers tell logits from probabilities
 _CALL_SECONDS = 0.5  # how long one program call should take, so that progress and Ctrl-C stay lively
+_STEP_SECONDS = 5.0  # how long one step of a whole group may, which no call can be shorter than
 
 
 @dataclasses.dataclass
@@ -83,6 +84,14 @@ class Campaign:
 
 class _DoesNotFit(Exception):
     """The compiler says that a group needs more memory than the device has free."""
+
+
+class _TooSlow(Exception):
+    """A step of a group takes so many seconds that Ctrl-C and SIGTERM would wait for it."""
+
+    def __init__(self, models: int, seconds: float):
+        super().__init__(models, seconds)
+        self.models, self.seconds = models, seconds
 
 
 class Incomplete(Exception):
@@ -158,6 +167,7 @@ class _Runner:
         self.notes: list[str] = [*setup.notes]
         self.trained = 0
         self._programs: Programs | None = None
+        self._judged = False  # whether a step's time has been looked at
         self._finished = 0  # models that this process trained or found
         self._compiled = 0.0  # seconds of compiling that stored groups account for
         sizes = {k: v for k, v in file_sizes(setup).items() if k in (*self.keep, "signals")}
@@ -212,6 +222,14 @@ class _Runner:
             while missing := self.folder.missing(wanted, group):
                 try:
                     trained = self._train(missing, group, writer, stop)
+                except _TooSlow as slow:
+                    # The chunk decides bits and stays; the group does not.
+                    unit = self.plan.placement().width
+                    group = max(unit, int(slow.models * _STEP_SECONDS / slow.seconds) // unit * unit)
+                    self._programs, self.plan = None, dataclasses.replace(self.plan, group=group)
+                    self.folder.update_manifest(plan={**self.folder.manifest["plan"], "group": group})
+                    self.reporter.say(f"groups of {group}: a step of more takes {slow.seconds:.0f} seconds")
+                    continue
                 except (jax.errors.JaxRuntimeError, _DoesNotFit) as error:
                     unit = self.plan.placement().width
                     exhausted = isinstance(error, _DoesNotFit) or "RESOURCE_EXHAUSTED" in str(error)
@@ -305,34 +323,35 @@ class _Runner:
         ids, member = np.arange(models.start, models.stop), self.member[models.start : models.stop]
         records = programs.epochs.empty(len(ids))
         recorded = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), records)
-        abstract = (ensemble.abstract_snapshot(len(ids)), recorded)
+        whole = (ensemble.abstract_snapshot(len(ids)), recorded)
+        within = (*whole, ensemble.abstract_within_epoch(len(ids)))
         begin = stored = time.perf_counter()
         before = self.folder.progress_seconds(models)
-        if (progress := self.folder.load_progress(models, abstract)) is not None:
-            group = ensemble.resume(ids, member, progress[0], programs.width)
+        if (progress := self.folder.load_progress(models, whole, within)) is not None:
+            group = ensemble.resume(ids, member, progress[0], programs.width, *progress[2:])
             records = jax.tree.map(np.array, progress[1])
         else:
             group = ensemble.start(ids, member, programs.width)
-        per_call, training = 1, 0.0
+        steps, training = 1, 0.0
         while group.epoch < epochs:
-            called, first = time.perf_counter(), group.epoch
-            ensemble.advance(group, min(epochs, group.epoch + per_call))
+            called, first = time.perf_counter(), ensemble.steps_done(group)
+            ensemble.advance(group, *ensemble.next_cut(group, steps, one_epoch=bool(records)))
             self._report(models, group)
             took = time.perf_counter() - called
             training += took
-            if records:
+            self._cut_if_slow(ensemble.steps_done(group) - first, took, begun=progress is not None)
+            steps = max(1, int((ensemble.steps_done(group) - first) / took * _CALL_SECONDS))
+            if records and not group.step:
                 programs.epochs.record(group, records)
-            else:
-                speed = (group.epoch - first) / took
-                per_call = max(1, int(speed * _CALL_SECONDS))
             overdue = time.perf_counter() - stored >= 60 * self.config.checkpoint_minutes
             if group.epoch < epochs and (overdue or stop()):
                 spent = before + time.perf_counter() - begin
-                self.folder.save_progress(models, (ensemble.snapshot(group), records), spent)
+                within = (ensemble.within_epoch(group),) if group.step else ()
+                self.folder.save_progress(models, (ensemble.snapshot(group), records, *within), spent)
                 stored = time.perf_counter()
             if group.epoch < epochs and stop():
                 raise Stopped
-            if ensemble.stopped(group):
+            if not group.step and ensemble.stopped(group):
                 break
         train_s = time.perf_counter() - begin
         self.timing.train_s += train_s
@@ -348,13 +367,28 @@ class _Runner:
         }
         return functools.partial(self._store, models, finished, records, facts)
 
+    def _cut_if_slow(self, steps: int, seconds: float, begun: bool) -> None:
+        """Gives up the first step of a group too large to be interrupted, unless its size was asked for.
+
+        Nothing else is lost: a group that was ``begun`` by another process stays what it is.
+        """
+        judged, self._judged = self._judged, True
+        slow = steps == 1 and seconds > 2 * _STEP_SECONDS
+        width = 0 if self._programs is None else self._programs.width
+        if slow and width > self.plan.placement().width and not (judged or begun) and self.config.group is None:
+            raise _TooSlow(width, seconds)
+
     def _report(self, models: range, group: Group) -> None:
         epochs, total = self.config.recipe.epochs, max(self.config.num_shadows, self._finished + len(models))
-        seen = (group.history.loss, group.history.accuracy)
-        loss, accuracy = (np.asarray(a)[: group.size, group.epoch - 1] for a in seen)
+        if group.step:
+            loss, accuracy = (np.asarray(a)[: group.size, : group.step].mean(1) for a in group.so_far)
+        else:
+            seen = (group.history.loss, group.history.accuracy)
+            loss, accuracy = (np.asarray(a)[: group.size, group.epoch - 1] for a in seen)
         good = np.isfinite(loss)
+        done = group.epoch + group.step / self.setup.trainer.steps_per_epoch
         self.reporter.advance(
-            self._finished + len(models) * group.epoch / epochs,
+            self._finished + len(models) * done / epochs,
             total,
             float(loss[good].mean()) if good.any() else float("nan"),
             float(accuracy[good].mean()) if good.any() else 0.0,

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from miajax.data.bounds import FeatureBounds
 from miajax.errors import UserError
 
 if TYPE_CHECKING:
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
 MOST_CATEGORIES = 1000
 
 
-def encode_column(name: str, column: "pa.ChunkedArray", where: str) -> tuple[np.ndarray, list[str], dict[str, Any]]:
+def encode_column(
+    name: str, column: "pa.ChunkedArray", where: str, bounds: FeatureBounds | None = None
+) -> tuple[np.ndarray, list[str], dict[str, Any]]:
     """The features that one column makes, their names, and what was done, for the manifest.
 
     Numbers and booleans: minus their mean, over their standard deviation (ddof 0; a constant column becomes 0), both
@@ -23,10 +26,12 @@ def encode_column(name: str, column: "pa.ChunkedArray", where: str) -> tuple[np.
       name: of the column.
       column: its N values.
       where: the file, for messages.
+      bounds: numbers are scaled by these, which become -1 and 1, instead of their mean and deviation; missing ones get
+        the middle, so 0.
 
     Returns:
       features ``float32[N, F]``; F names; a record of ``column``, ``kind`` (number, category or empty), ``missing``
-      (how many), and ``mean`` and ``std``, or ``categories``.
+      (how many), and ``mean`` and ``std``, or ``bounds``, or ``categories``.
 
     Raises:
       UserError: infinite numbers, more than `MOST_CATEGORIES` categories, or a type that is neither.
@@ -35,10 +40,12 @@ def encode_column(name: str, column: "pa.ChunkedArray", where: str) -> tuple[np.
 
     kind = column.type
     is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    if bounds is not None and pa.types.is_boolean(kind) and name not in bounds.by_column:
+        bounds = FeatureBounds((0.0, 1.0), {}, bounds.source)
     if pa.types.is_null(kind):
         values, names, record, missing = _empty(column)
     elif is_number or pa.types.is_boolean(kind):
-        values, names, record, missing = _number(name, column, where)
+        values, names, record, missing = _number(name, column, where, bounds)
     elif pa.types.is_string(kind):
         values, names, record, missing = _category(name, column, where)
     else:
@@ -59,7 +66,7 @@ def _empty(column: "pa.ChunkedArray") -> _Encoded:
     return np.zeros((len(column), 0)), [], {"kind": "empty"}, np.ones(len(column), bool)
 
 
-def _number(name: str, column: "pa.ChunkedArray", where: str) -> _Encoded:
+def _number(name: str, column: "pa.ChunkedArray", where: str, bounds: FeatureBounds | None) -> _Encoded:
     import pyarrow as pa
 
     values = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)  # missing ones become NaN
@@ -72,6 +79,9 @@ def _number(name: str, column: "pa.ChunkedArray", where: str) -> _Encoded:
             f"{where}: column {name} is {values[row]} in row {row}", expected="finite numbers",
             remedy=f"Empty the cell, or add --drop_columns {name}",
         )
+    if bounds is not None:
+        scaled = np.where(missing, 0.0, bounds.scaled(values, name))
+        return scaled[:, None], [name], {"kind": "number", "bounds": list(bounds.of(name))}, missing
     unit = np.abs(values[~missing]).max() or 1.0  # in units of the largest, no square overflows
     mean, std = (values[~missing] / unit).mean(), (values[~missing] / unit).std()
     scaled = np.where(missing, 0.0, (values / unit - mean) / (std or 1.0))

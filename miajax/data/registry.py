@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from miajax.data.bounds import FeatureBounds, bounded
 from miajax.data.canaries import CanaryKind, planted
 from miajax.data.cifar import load_cifar
 from miajax.data.csv_text import Header
@@ -45,6 +46,8 @@ class DataOptions:
         otherwise are refused.
       pixel_scale: divides features of one's own, such as pixels up to 255; not given: 1, and inputs that look unscaled
         are refused.
+      feature_bounds: public bounds that inputs are scaled by, instead of what is computed from the records: "LOW,HIGH",
+        or a CSV file with the header column,low,high and a row a column; see docs/privacy.md.
       data_seed: draws synthetic data; not the seed of the run, so that runs with several seeds attack the same data.
       canaries: how many examples of the pool are planted for an audit; 0 for none.
       canary_kind: ``mislabelled``, ``out_of_distribution``, or ``natural``, which changes nothing.
@@ -63,6 +66,7 @@ class DataOptions:
     header: Header = "line"
     channels: Channels | None = None
     pixel_scale: float | None = None
+    feature_bounds: str | None = None
     data_seed: int = 0
     canaries: int = 0
     canary_kind: CanaryKind = "mislabelled"
@@ -81,7 +85,8 @@ _TABLE = ("drop_columns", "keep_columns", "stray_cells", "separator", "decimal",
 
 def _table(options: DataOptions) -> Dataset:
     settings = {field: getattr(options, field) for field in (*_TABLE, "max_examples")}
-    return load_table(options.data_path or "", options.label_column or "", **settings)
+    bounds = None if options.feature_bounds is None else FeatureBounds.read(options.feature_bounds)
+    return load_table(options.data_path or "", options.label_column or "", bounds=bounds, **settings)
 
 
 _PICTURES = ("channels", "pixel_scale")
@@ -125,6 +130,8 @@ def load_dataset(name: str, options: DataOptions = DataOptions()) -> Dataset:
     reader = _reader(name)
     _check_options(name, reader, options)
     dataset = reader.read(options)
+    if options.feature_bounds is not None and name != "table" and dataset.features.dtype != np.uint8:
+        dataset = bounded(dataset, FeatureBounds.read(options.feature_bounds))
     if options.pool == "all":
         dataset = _merge_test_into_pool(dataset)
     if options.max_examples is not None:

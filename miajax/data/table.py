@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from miajax.data.bounds import FeatureBounds
 from miajax.data.classes import classes_of
 from miajax.data.columns import encode_column
 from miajax.data.csv_text import Header, read_separated, tidied, tidied_cells
@@ -29,6 +30,7 @@ def load_table(
     separator: str = ",",
     decimal: str = ".",
     header: Header = "line",
+    bounds: FeatureBounds | None = None,
 ) -> Dataset:
     """The rows of a CSV or Parquet file as one pool, without a test split.
 
@@ -49,6 +51,7 @@ def load_table(
         they look like numbers.
       stray_cells: ``missing`` takes what is no number as missing, in columns most of whose cells are numbers.
       separator, decimal, header: how text is written (`read_separated`).
+      bounds: public bounds that columns of numbers are scaled by, instead of by their means and deviations.
 
     Raises:
       UserError: an unreadable file, an unknown column, a row without class, a class column that holds no classes, a
@@ -75,12 +78,14 @@ def load_table(
                 column = resolved(name, cells, str(path), decimal, stray_cells, declared=not is_text)
             refuse_identifier(name, column, str(path))
         column, cells = column.slice(0, rows), cells.slice(0, rows)
-        values, value_names, record = encode_column(name, column, str(path))
+        values, value_names, record = encode_column(name, column, str(path), bounds)
         if stray := column.null_count - cells.null_count:
             record["stray"] = stray
         features.append(values)
         feature_names.extend(value_names)
         records.append(record)
+    if bounds is not None:
+        bounds.check_names([record["column"] for record in records if record["kind"] != "category"])
     if not feature_names:
         raise UserError(f"{path} has no feature beside {label_column}", expected="at least one column with values")
     return Dataset(

@@ -227,9 +227,26 @@ class RunFolder:
         folder = self._in_progress(models)
         return folder.with_name(f"{folder.name}.json")
 
-    def load_progress(self, models: range, abstract: Any) -> Any | None:
-        """What ``save_progress`` stored last, or None."""
-        return load_tree(self._in_progress(models), abstract) if self._in_progress(models).is_dir() else None
+    def load_progress(self, models: range, *abstract: Any) -> Any | None:
+        """What ``save_progress`` stored last, or None.
+
+        Args:
+          models: the group's.
+          abstract: the forms that it may have, of different structure, the one to be reported of first.
+
+        Raises:
+          UserError: it has none of them, or is damaged.
+        """
+        if not self._in_progress(models).is_dir():
+            return None
+        failed: UserError | None = None
+        for form in abstract:
+            try:
+                return load_tree(self._in_progress(models), form)
+            except UserError as error:
+                failed = failed or error
+        assert failed is not None
+        raise failed
 
     def parts(self, kind: str, num_models: int) -> Iterator[tuple[range, np.ndarray]]:
         """An array of every finished group in order, read-only from disk: ``(models, array [G, ...])``.

@@ -196,7 +196,8 @@ def campaign_privacy(campaign: Campaign, target: int | None = None) -> dict[str,
     mechanism, *others = mechanisms
     if others:
         raise ValueError("the models of a sweep have no mechanism in common")
-    return privacy_record(mechanism, campaign.private_steps[rows_of(campaign, target)])
+    steps = campaign.private_steps[rows_of(campaign, target)]
+    return privacy_record(mechanism, steps, campaign.setup.told_by_preparation())
 
 
 def campaign_notes(campaign: Campaign) -> list[str]:

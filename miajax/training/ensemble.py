@@ -12,7 +12,7 @@ from miajax.data.dataset import Dataset
 from miajax.data.splits import member_ids
 from miajax.training.dp.step import PrivateInputs
 from miajax.training.parallel import OverModels, Placement
-from miajax.training.trainer import History, Leaf, Members, Trainer, TrainingData, TrainState
+from miajax.training.trainer import History, Leaf, Members, Partial, Trainer, TrainingData, TrainState
 
 
 @dataclasses.dataclass
@@ -23,14 +23,18 @@ class Group:
       model_ids: the real models' ids; the rows past them repeat the last one, so that every chunk is full.
       members: ``[G, ...]``.
       state, history: ``[G, ...]``, on the devices.
+      so_far: what was seen in the epoch that is under way.
       epoch: how many epochs are done.
+      step: how many steps of the next one are.
     """
 
     model_ids: np.ndarray
     members: Members
     state: TrainState
     history: History
+    so_far: Partial
     epoch: int = 0
+    step: int = 0
 
     @property
     def size(self) -> int:
@@ -43,6 +47,18 @@ class Snapshot(NamedTuple):
     state: TrainState
     history: History
     epoch: Leaf
+
+
+class WithinEpoch(NamedTuple):
+    """What a checkpoint holds besides a snapshot where an epoch is under way.
+
+    Attributes:
+      so_far: ``[G, ...]``.
+      step: how many of its steps are done.
+    """
+
+    so_far: Partial
+    step: Leaf
 
 
 class Ensemble:
@@ -74,7 +90,7 @@ class Ensemble:
         self._init = OverModels(lambda _, members, __: trainer.init(members), placement, runs_once=True)
         self._advance = OverModels(
             lambda model, members, shared: trainer.advance(
-                model[0], model[1], members, shared[0], shared[1], shared[2]
+                model[0], model[1], model[2], members, shared[0], shared[1], shared[2]
             ),
             placement,
         )
@@ -115,13 +131,34 @@ class Ensemble:
         """
         members = self._padded(model_ids, member, width)
         state, history = self._init((), members, ())
-        return Group(np.asarray(model_ids), members, state, history)
+        return Group(np.asarray(model_ids), members, state, history, self._nothing_seen(len(members.model_id)))
 
-    def advance(self, group: Group, until: int) -> None:
-        """Trains the group's epochs up to ``until`` in one program call; the old state's buffers are given up."""
-        shared = (self.data, *self.placement.share((np.int32(group.epoch), np.int32(until))))
-        group.state, group.history = self._advance((group.state, group.history), group.members, shared)
-        group.epoch = until
+    def _nothing_seen(self, size: int) -> Partial:
+        nothing = np.zeros((size, self.trainer.steps_per_epoch), np.float32)
+        return self.placement.split(Partial(nothing, nothing))
+
+    def advance(self, group: Group, until: int, steps: int = 0) -> None:
+        """Trains the group up to ``steps`` steps after epoch ``until``; the old state's buffers are given up."""
+        length = self.trainer.steps_per_epoch
+        bounds = np.int32(group.epoch * length + group.step), np.int32(until * length + steps)
+        shared = (self.data, *self.placement.share(bounds))
+        model = (group.state, group.history, group.so_far)
+        group.state, group.history, group.so_far = self._advance(model, group.members, shared)
+        group.epoch, group.step = divmod(int(bounds[1]), length)
+
+    def steps_done(self, group: Group) -> int:
+        """Steps that the group has trained, over all epochs."""
+        return group.epoch * self.trainer.steps_per_epoch + group.step
+
+    def next_cut(self, group: Group, steps: int, one_epoch: bool) -> tuple[int, int]:
+        """Where a call of about ``steps`` steps should end, as ``advance`` takes it.
+
+        At the end of an epoch if it can, where nothing is drawn twice; of the one under way if ``one_epoch``.
+        """
+        length, last = self.trainer.steps_per_epoch, self.trainer.recipe.epochs
+        if group.step + steps < length:
+            return group.epoch, group.step + steps
+        return min(last, group.epoch + (1 if one_epoch else (group.step + steps) // length)), 0
 
     def stopped(self, group: Group) -> bool:
         """Whether early stopping has ended the training of every model of the group."""
@@ -133,8 +170,12 @@ class Ensemble:
         members = self._abstract_members(width)
         self._init.compile((), members, ())
         state, history = jax.eval_shape(jax.vmap(self.trainer.init), members)
-        epoch = jax.ShapeDtypeStruct((), jnp.int32)
-        self._advance.compile((state, history), members, (self.data, epoch, epoch))
+        bound = jax.ShapeDtypeStruct((), jnp.int32)
+        self._advance.compile((state, history, self._abstract_seen(width)), members, (self.data, bound, bound))
+
+    def _abstract_seen(self, size: int) -> Partial:
+        seen = jax.ShapeDtypeStruct((size, self.trainer.steps_per_epoch), jnp.float32)
+        return Partial(seen, seen)
 
     def snapshot(self, group: Group) -> Snapshot:
         """The group's real models on the host."""
@@ -146,9 +187,29 @@ class Ensemble:
         state, history = jax.eval_shape(jax.vmap(self.trainer.init), self._abstract_members(size))
         return Snapshot(state, history, jax.ShapeDtypeStruct((), np.int32))
 
-    def resume(self, model_ids: np.ndarray, member: np.ndarray, snapshot: Snapshot, width: int | None = None) -> Group:
-        """Models as a snapshot left them."""
+    def within_epoch(self, group: Group) -> WithinEpoch:
+        """What a checkpoint needs besides the snapshot of a group in the midst of an epoch."""
+        return WithinEpoch(
+            jax.tree.map(lambda a: np.asarray(a)[: group.size], group.so_far), np.asarray(group.step, np.int32)
+        )
+
+    def abstract_within_epoch(self, size: int) -> WithinEpoch:
+        """Shapes and dtypes of ``within_epoch``."""
+        return WithinEpoch(self._abstract_seen(size), jax.ShapeDtypeStruct((), np.int32))
+
+    def resume(
+        self,
+        model_ids: np.ndarray,
+        member: np.ndarray,
+        snapshot: Snapshot,
+        width: int | None = None,
+        within: WithinEpoch | None = None,
+    ) -> Group:
+        """Models as a snapshot left them, and ``within`` an epoch where one was under way."""
         members = self._padded(model_ids, member, width)
         rows = np.minimum(np.arange(len(members.model_id)), len(model_ids) - 1)
         pad: Any = lambda tree: self.placement.split(jax.tree.map(lambda a: np.asarray(a)[rows], tree))  # noqa: E731
-        return Group(np.asarray(model_ids), members, pad(snapshot.state), pad(snapshot.history), int(snapshot.epoch))
+        so_far = self._nothing_seen(len(rows)) if within is None else pad(within.so_far)
+        step = 0 if within is None else int(within.step)
+        state, history = pad(snapshot.state), pad(snapshot.history)
+        return Group(np.asarray(model_ids), members, state, history, so_far, int(snapshot.epoch), step)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from miajax.data.bounds import FeatureBounds
 from miajax.data.dataset import Dataset
 from miajax.errors import UserError
 from miajax.models.model import Model
@@ -103,21 +104,39 @@ class History(NamedTuple):
     validation_loss: jax.Array | None = None
 
 
+class Partial(NamedTuple):
+    """What was seen in an epoch so far; every step overwrites its own entry, so that an epoch needs none to begin with.
+
+    Attributes:
+      loss, hit: ``float32[S]``, of each step's batch.
+    """
+
+    loss: Leaf
+    hit: Leaf
+
+
 @dataclasses.dataclass(frozen=True)
 class InputScaling:
     """How a stored row becomes the network's input: float rows as they are, uint8 images standardised by channel.
 
     Attributes:
-      mean, std: per channel, of the pool, in units of 0..1; None for float rows.
+      mean, std: per channel, of the pool or of public bounds, in units of 0..1; None for float rows.
     """
 
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
 
     @classmethod
-    def of(cls, dataset: Dataset) -> "InputScaling":
+    def of(cls, dataset: Dataset, bounds: FeatureBounds | None = None) -> "InputScaling":
+        """Of the pool's pixels; where there are public ``bounds`` of these, by them alone: they become -1 and 1."""
         if dataset.features.dtype != np.uint8:
             return cls()
+        if bounds is not None:
+            pairs = bounds.of_channels(dataset.features.shape[-1] if dataset.features.ndim == 4 else 1)
+            return cls(
+                tuple((low + high) / 2 / 255 for low, high in pairs),
+                tuple((high - low) / 2 / 255 for low, high in pairs),
+            )
         channels = dataset.features.reshape(-1, dataset.features.shape[-1]) if dataset.features.ndim == 4 else None
         values = channels if channels is not None else dataset.features.reshape(-1, 1)
         # Sums of integers are exact, so the constants don't depend on the order of summation.
@@ -213,31 +232,53 @@ class Trainer:
         self,
         state: TrainState,
         history: History,
+        so_far: Partial,
         members: Members,
         data: TrainingData,
         start: jax.Array,
         until: jax.Array,
-    ) -> tuple[TrainState, History]:
-        """Trains epochs ``start`` to ``until - 1`` (0-based scalars, the same for all models of an ensemble).
+    ) -> tuple[TrainState, History, Partial]:
+        """Trains steps ``start`` to ``until - 1``, counted over all epochs (scalars, the same for all models).
 
-        How a training is cut into calls does not change its bits.
+        How a training is cut into calls, between epochs or within one, does not change its bits. ``so_far`` is what the
+        call before returned, or anything where ``start`` begins an epoch.
         """
-        optimizer = self._optimizer(members.count)
+        optimizer, length = self._optimizer(members.count), self.steps_per_epoch
 
         def epoch(number, carry):
-            before, history = carry
+            before, history, so_far = carry
             order = None if self.private is not None else self._shuffle(members, number)
             keys = jax.random.fold_in(self.key(members.model_id, _STEP), number)
-            steps = jnp.arange(self.steps_per_epoch, dtype=jnp.int32)
-            step = partial(self._step, optimizer, data, members, number, keys)
-            state, (losses, hits) = jax.lax.scan(step, before, (steps, order))
-            ran = jnp.maximum(members.count // self.recipe.batch_size, 1) if self._cut_short else self.steps_per_epoch
-            seen = History(losses.sum() / ran, hits.sum() / ran)
-            if before.best is not None:
-                state, seen = self._validated(before, state, seen, data)
-            return state, jax.tree.map(lambda all_epochs, now: all_epochs.at[number].set(now), history, seen)
 
-        return jax.lax.fori_loop(start, until, epoch, (state, history))
+            def step(place, carry):
+                state, so_far = carry
+                batch = place, None if order is None else order[place]
+                state, (loss, hit) = self._step(optimizer, data, members, number, keys, state, batch)
+                return state, Partial(so_far.loss.at[place].set(loss), so_far.hit.at[place].set(hit))
+
+            first, last = jnp.maximum(start - number * length, 0), jnp.minimum(until - number * length, length)
+            state, so_far = jax.lax.fori_loop(first, last, step, (before, so_far))
+            ran = jnp.maximum(members.count // self.recipe.batch_size, 1) if self._cut_short else length
+            seen, done = History(so_far.loss.sum() / ran, so_far.hit.sum() / ran), last == length
+            if before.best is not None:
+                state, seen = jax.lax.cond(
+                    done,
+                    lambda before, after, seen: self._validated(before, after, seen, data),
+                    lambda before, after, seen: (self._held(before, after), seen._replace(validation_loss=seen.loss)),
+                    before,
+                    state,
+                    seen,
+                )
+            keep = lambda all_epochs, now: all_epochs.at[number].set(jnp.where(done, now, all_epochs[number]))  # noqa: E731
+            return state, jax.tree.map(keep, history, seen), so_far
+
+        return jax.lax.fori_loop(start // length, -(-until // length), epoch, (state, history, so_far))
+
+    def _held(self, before: TrainState, after: TrainState) -> TrainState:
+        """The state after steps, or before them for a model that early stopping had ended by then."""
+        assert before.best is not None
+        stopped = before.best.waited >= self.recipe.early_stopping
+        return jax.tree.map(lambda old, new: jnp.where(stopped, old, new), before, after)
 
     def _validated(self, before: TrainState, after: TrainState, seen: History, data: TrainingData):
         """Early stopping after an epoch: remember the best, and undo the epoch of a model that had stopped."""
@@ -253,8 +294,7 @@ class Trainer:
             keep(loss, before.best.loss),
             jnp.where(better, 0, before.best.waited + 1),
         )
-        after = after._replace(best=before.best)
-        after = jax.tree.map(lambda old, new: jnp.where(stopped, old, new), before, after)._replace(best=best)
+        after = self._held(before, after)._replace(best=best)
         seen = seen._replace(validation_loss=loss)
         return after, jax.tree.map(lambda value: jnp.where(stopped, jnp.nan, value), seen)
 

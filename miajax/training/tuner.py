@@ -16,7 +16,7 @@ from miajax.models.conv import LOWERINGS
 from miajax.training.devices import free_memory
 from miajax.training.ensemble import Ensemble
 from miajax.training.plan import ExecutionPlan
-from miajax.training.trainer import Members, Trainer
+from miajax.training.trainer import Members, Partial, Trainer
 
 BUDGET_SECONDS = 50.0
 _STEPS = 4  # of one timed epoch
@@ -194,7 +194,8 @@ class Measured:
                 return np.zeros(leaf.shape, leaf.dtype)
             return (0.01 + 0.01 * rng.random(leaf.shape, np.float32)).astype(leaf.dtype)
 
-        state = jax.tree.map(small, jax.eval_shape(jax.vmap(self._trainer.init), members))
+        nothing = np.zeros((width, steps), np.float32)
+        state = *jax.tree.map(small, jax.eval_shape(jax.vmap(self._trainer.init), members)), Partial(nothing, nothing)
         self._program.compile(state, members, (self._data, np.int32(0), np.int32(1)))
         self.compile_seconds, self.device_bytes = self._program.compile_seconds, self._program.device_bytes()
         self._members, self._state = self.placement.split(members), self.placement.split(state)
@@ -207,7 +208,8 @@ class Measured:
             if not self._last:
                 self.speed(1)
             epochs = max(1, round(_TIMED_SECONDS * self._last / self._steps))
-        shared = (self._data, *self.placement.share((np.int32(0), np.int32(epochs))))
+        end = epochs * self._trainer.steps_per_epoch
+        shared = (self._data, *self.placement.share((np.int32(0), np.int32(end))))
         begin = time.perf_counter()
         self._state = jax.block_until_ready(self._program(self._state, self._members, shared))
         self.seconds = time.perf_counter() - begin

@@ -20,6 +20,7 @@ from miajax.data.dataset import Dataset
 from miajax.errors import UserError
 from miajax.runs.checkpoints import load_tree
 from miajax.runs.folder import RunFolder
+from miajax.training.ensemble import Ensemble
 from tests.studies.helpers import ROOT, bits, small
 
 
@@ -117,6 +118,47 @@ def test_an_unfinished_group_goes_on_from_its_checkpoint(undisturbed, tmp_path, 
     resumed = run_campaign(small(), tmp_path / "r")
     np.testing.assert_array_equal(resumed.signals, undisturbed.signals)
     assert not list((tmp_path / "r" / "checkpoints").glob("in-progress-*"))
+
+
+@pytest.mark.parametrize("keep", [None, ("losses",)])
+def test_an_epoch_under_way_goes_on_from_its_checkpoint(undisturbed, tmp_path, monkeypatch, keep):
+    class StopAtOnce:
+        def __enter__(self):
+            return lambda: True
+
+        def __exit__(self, *_):
+            return False
+
+    def one_step(self, group, steps, one_epoch):
+        return divmod(self.steps_done(group) + 1, self.trainer.steps_per_epoch)
+
+    stops, wanted = 0, small(keep=keep)
+    with monkeypatch.context() as patch:
+        patch.setattr(campaign_module, "asked_to_stop", StopAtOnce)
+        patch.setattr(Ensemble, "next_cut", one_step)
+        while stops < 6:  # steps, of 4 an epoch
+            with pytest.raises(Stopped):
+                run_campaign(wanted, tmp_path / "r")
+            stops += 1
+    resumed = run_campaign(wanted, tmp_path / "r")
+    np.testing.assert_array_equal(resumed.signals, undisturbed.signals)
+    for name in ("training_loss", "training_accuracy"):
+        np.testing.assert_array_equal(resumed.folder.gather(name, 16), undisturbed.folder.gather(name, 16))
+    if keep:
+        assert np.isfinite(resumed.folder.gather("losses", 16)).all()
+
+
+def test_a_group_whose_step_takes_too_long_is_cut_and_stays_cut(tmp_path, monkeypatch):
+    whole = run_campaign(small(chunk=1), tmp_path / "whole")
+    monkeypatch.setattr(campaign_module, "_STEP_SECONDS", 1e-6)
+    cut = run_campaign(small(chunk=1), tmp_path / "r")
+    np.testing.assert_array_equal(cut.signals, whole.signals)
+    width = cut.plan.placement().width
+    assert cut.plan.group == width < 16 <= whole.plan.group
+    assert [len(models) for models in cut.folder.done()] == [width] * (16 // width)
+    assert cut.folder.manifest["plan"]["group"] == width and cut.trained == 16
+    asked = run_campaign(small(group=16, chunk=1), tmp_path / "asked")
+    assert asked.plan.group == 16
 
 
 def test_kept_losses_are_those_of_every_epoch(undisturbed, tmp_path):

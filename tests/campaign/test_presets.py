@@ -64,6 +64,7 @@ COMMON = {
     "recipe.ema": 0.0,
     "recipe.early_stopping": 0,
     "recipe.precision": "float32",
+    "data.feature_bounds": None,
     "privacy.dp_epsilon": None,
     "privacy.dp_noise_multiplier": None,
     "privacy.dp_delta": 1e-5,

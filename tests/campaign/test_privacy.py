@@ -13,6 +13,7 @@ from miajax.campaign.config import CampaignConfig, Setup, plain
 from miajax.campaign.privacy import PrivacyFlags, privacy_note, privacy_record
 from miajax.campaign.run import run_campaign
 from miajax.campaign.stored import stored_config
+from miajax.data.registry import DataOptions
 from miajax.defenses.treatment import down_weight
 from miajax.errors import UserError
 from miajax.models.model import from_linen
@@ -145,6 +146,33 @@ def test_folders_of_runs_without_privacy_load_with_the_accountant_that_was_the_d
     assert CampaignConfig(privacy=PrivacyFlags(dp_accountant="pld")).privacy.asked() is None
     with pytest.raises(UserError, match="--dp_accountant rdp without private training"):
         CampaignConfig(privacy=PrivacyFlags(dp_accountant="rdp"))
+
+
+def test_the_guarantee_names_what_was_read_off_the_data_at_hand(tmp_path):
+    rows = "".join(f"{i % 7},{'ab'[i % 2]},{'xyz'[i % 3]}\n" for i in range(90))
+    (tmp_path / "people.csv").write_text("age,city,outcome\n" + rows)
+    for bounds, scaled in ((None, True), ("0,10", False)):
+        data = DataOptions(str(tmp_path / "people.csv"), label_column="outcome", feature_bounds=bounds)
+        setup = private(2, dataset="table", data=data, recipe=Recipe(epochs=1, batch_size=16))
+        steps = np.array([setup.mechanisms[0].steps])
+        told = privacy_record(setup.mechanisms[0], steps, setup.told_by_preparation())["not_covered"]
+        assert any("deviations that these columns are scaled by" in line and "age" in line for line in told) == scaled
+        assert any("categories" in line and "city" in line for line in told)
+        assert "floating-point arithmetic" in told and not any("images" in line for line in told)
+
+
+def test_bounds_of_pixels_are_part_of_what_a_run_depends_on():
+    plain_run, scaled = small(2), small(2, data=DataOptions(max_examples=300, feature_bounds="0,1"))
+    assert "scaling" not in plain_run.identity()
+    assert plain_run.identity()["content_hash"] != scaled.identity()["content_hash"]
+    pictures = np.random.default_rng(0).integers(0, 255, (60, 8, 8, 1)).astype(np.uint8)
+    data = dataclasses.replace(digits(60), features=pictures, image_shape=(8, 8, 1))
+    one, other = (
+        Setup.of(small(2, data=DataOptions(feature_bounds=asked), recipe=Recipe(1, 16)).config, data)
+        for asked in ("0,255", "0,200")
+    )
+    assert one.identity()["content_hash"] == other.identity()["content_hash"]
+    assert one.identity()["scaling"] != other.identity()["scaling"]
 
 
 def test_noise_that_nothing_bounds_is_not_called_no_noise():

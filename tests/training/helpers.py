@@ -51,13 +51,16 @@ def train(
     devices: tuple[jax.Device, ...],
     *,
     models: list[int] | None = None,
-    cuts: tuple[int, ...] = (),
+    cuts: tuple[int | tuple[int, int], ...] = (),
     **options,
 ) -> tuple[np.ndarray, ...]:
-    """Final parameters of ``models`` (all by default) as flat arrays, trained in calls cut at the epochs ``cuts``."""
+    """Final parameters of ``models`` (all by default) as flat arrays.
+
+    Trained in calls cut at ``cuts``: epochs, or epochs with a number of steps after them.
+    """
     group, member = ensemble(num_models, devices, **options)
     ids = np.arange(num_models) if models is None else np.array(models)
     run = group.start(ids, member[ids])
     for until in (*cuts, group.trainer.recipe.epochs):
-        group.advance(run, until)
+        group.advance(run, *(until if isinstance(until, tuple) else (until,)))
     return tuple(np.asarray(leaf)[: len(ids)] for leaf in jax.tree.leaves(run.state.params))

@@ -1,9 +1,12 @@
 """A model's bits are a function of its keys, the configuration and the plan; never of its company."""
 
+import jax
 import numpy as np
 import pytest
 
-from tests.training.helpers import train
+from miajax.data.validation import carve_validation
+from miajax.training.recipe import Recipe
+from tests.training.helpers import digits, ensemble, train
 
 
 def same(a, b):
@@ -38,6 +41,54 @@ def test_pmap_equals_shard_map(reference, devices):
 
 def test_cutting_a_training_into_calls_does_not_change_it(reference, devices):
     same(reference, train(24, devices[:2], cuts=(1, 2)))
+
+
+@pytest.mark.parametrize(
+    ("split", "recipe"),
+    [
+        ("fixed_size", Recipe(epochs=3, batch_size=32, ema=0.9)),
+        ("bernoulli", Recipe(epochs=3, batch_size=32)),
+        ("fixed_size", Recipe(epochs=8, batch_size=32, early_stopping=1, learning_rate=0.5)),
+    ],
+)
+def test_cutting_a_training_within_epochs_does_not_change_it_nor_its_history(devices, split, recipe):
+    dataset = carve_validation(digits(), 0.2, 0) if recipe.early_stopping else digits()
+    group, member = ensemble(8, devices[:2], split=split, recipe=recipe, dataset=dataset)
+    last = recipe.epochs
+    found = []
+    for cuts in ([(last, 0)], [(0, 1), (0, 2), (1, 0), (1, 2), (last - 1, 1), (last, 0)]):
+        run = group.start(np.arange(8), member)
+        for epoch, steps in cuts:
+            group.advance(run, epoch, steps)
+            assert (run.epoch, run.step) == (epoch, steps)
+        found.append((run.state, run.history))
+    if recipe.early_stopping:
+        assert (np.asarray(found[0][0].best.waited) > 1).any(), "some model had stopped before the last epoch"
+    same(*(jax.tree.leaves(one) for one in found))
+
+
+def test_a_group_goes_on_within_an_epoch_from_its_snapshot(devices):
+    group, member = ensemble(8, devices[:2])
+    whole = group.start(np.arange(8), member)
+    group.advance(whole, 3)
+    begun = group.start(np.arange(8), member)
+    group.advance(begun, 1, 2)
+    resumed = group.resume(np.arange(8), member, group.snapshot(begun), within=group.within_epoch(begun))
+    assert (resumed.epoch, resumed.step) == (1, 2)
+    group.advance(resumed, 3)
+    same(*(jax.tree.leaves((run.state, run.history)) for run in (whole, resumed)))
+
+
+def test_calls_end_with_an_epoch_where_they_are_long_enough(devices):
+    group, member = ensemble(8, devices[:2])  # 4 steps an epoch, 3 epochs
+    run = group.start(np.arange(8), member)
+    assert group.next_cut(run, 1, one_epoch=False) == (0, 1)
+    assert group.next_cut(run, 9, one_epoch=False) == (2, 0)
+    assert group.next_cut(run, 9, one_epoch=True) == (1, 0)
+    assert group.next_cut(run, 100, one_epoch=False) == (3, 0)
+    group.advance(run, 1, 3)
+    assert group.next_cut(run, 1, one_epoch=False) == (2, 0)
+    assert group.steps_done(run) == 7
 
 
 def test_more_models_do_not_change_the_first_ones(reference, devices):

@@ -148,6 +148,6 @@ def test_a_trial_runs_real_steps(table):
     measured = Measured(trainer, dataset, plan, Candidate("cpu", 2))
     before = np.asarray(measured._state[0].params["Dense_0"]["kernel"]).copy()
     assert measured.speed(epochs=2) > 0 and measured.compile_seconds > 0
-    after, history = measured._state
+    after, history, _ = measured._state
     assert (np.asarray(after.params["Dense_0"]["kernel"]) != before).any()
     assert np.isfinite(np.asarray(history.loss)).all()

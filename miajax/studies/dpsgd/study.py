@@ -210,7 +210,7 @@ def _head(private: Campaign, non_private: Campaign) -> dict[str, Any]:
         "seed": setup.config.seed,
         "delta": mechanism.delta,
         "mechanism": {name: record[name] for name in (*shared, "augmentation_multiplicity", "planned_steps")},
-        "not_covered": list(NOT_COVERED),
+        "not_covered": [*setup.told_by_preparation(), *NOT_COVERED],
         "timing": {},
         "plan": dataclasses.asdict(private.plan),
         "device": private.folder.manifest["device"],

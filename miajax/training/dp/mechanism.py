@@ -11,10 +11,9 @@ from miajax.training.recipe import Recipe
 
 Overflow = Literal["truncate", "microbatch"]
 
-NOT_COVERED = (
+NOT_COVERED = (  # whatever the data; Setup.told_by_preparation adds what was read off them before training
     "hyperparameters chosen by looking at the same data",
     "examples of the validation part, which early stopping looks at",
-    "means and deviations of the pool that images are scaled by, and whitening filters computed from it",
     "what is recorded of a training besides the parameters",
     "the generator of noise and samples, which is no cipher, and its key of 64 bits, which could be searched for",
     "floating-point arithmetic",
