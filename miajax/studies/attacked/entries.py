@@ -163,7 +163,8 @@ def _unkept_aims(thresholds: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _ppv(tpr: float | None, fpr: float) -> dict[str, float | None]:
-    return {fpr_key(prior): None if tpr is None else ppv(tpr, fpr, prior) for prior in PRIORS}
+    """By prior; None where the rate is not resolved, or no member is named: an attacker would call nobody."""
+    return {fpr_key(prior): ppv(tpr, fpr, prior) if tpr else None for prior in PRIORS}
 
 
 def _reached(found: Reached | None) -> dict[str, Any] | None:
@@ -173,5 +174,5 @@ def _reached(found: Reached | None) -> dict[str, Any] | None:
         "fpr": found.fpr.value,
         "fpr_ci": found.fpr.ci,
         "fpr_of_targets": list(found.fpr_of_targets),
-        "ppv": {fpr_key(prior): value for prior, value in found.ppv.items()},
+        "ppv": {fpr_key(prior): value if found.tpr.value else None for prior, value in found.ppv.items()},
     }

@@ -113,7 +113,7 @@ def _summary(evidence: Evidence) -> Section:
                     f"{label}: {standing.label}",
                     numbers.percent(standing.rate),
                     numbers.percent_interval(standing.tpr.interval),
-                    f"of members at {numbers.level(standing.fpr)} FPR, {numbers.times(standing.ratio, 'chance')}",
+                    f"of members at {numbers.level(standing.fpr)} FPR, {lira_words.card_detail(standing)}",
                 )
             )
     highest = max(evidence.attacks, key=lambda each: each.scalar("auc").value or 0.0, default=None)
@@ -123,7 +123,9 @@ def _summary(evidence: Evidence) -> Section:
     sentences.append(lira_words.precision_sentence(evidence.main_standing))
     sentences.append(claims.LOWER_BOUND)
     text = Prose([" ".join(each for each in sentences if each)])
-    return Section("Summary", finding, [Cards(cards), text, *lira_threat.ranking_blocks(evidence)])
+    rule = claims.lead_rule(evidence.lead)
+    blocks = [Cards(cards), text, *lira_threat.ranking_blocks(evidence)]
+    return Section("Summary", finding, blocks, [rule] if rule else [])
 
 
 def _attacks(evidence: Evidence) -> Section:

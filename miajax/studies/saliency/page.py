@@ -122,7 +122,7 @@ def relevance_finding(results: Json) -> str:
     if less == total:
         return f"Vulnerable predictions rest less on the background than safe ones, by all {total} maps that can tell"
     if more == less == 0:
-        return "No map finds that vulnerable predictions rest more on the background than safe ones"
+        return "No map is shown to put vulnerable predictions more or less on the background than safe ones"
     return (
         f"Whether vulnerable predictions rest on the background depends on the map: more by {more} of {total}, "
         f"less by {less}"
