@@ -151,8 +151,8 @@ def test_the_summary_turns_with_the_numbers(inputs):
     leaky, safe = (0.05, [0.045, 0.055]), (0.001, [0.0004, 0.0016])
     for attack, figures, equal, expected in (
         ("lira_online", leaky, [], "Of 5 attacks LiRA online is strongest and names 5.0 % of the members at one false"),
-        ("lira_online", leaky, [], "Paired differences tell it from each of the other 4."),
-        ("lira_offline", leaky, ["lira_online"], "do not tell it from LiRA online."),
+        ("lira_online", leaky, [], "Paired differences say that none of the other 4 is as strong."),
+        ("lira_offline", leaky, ["lira_online"], "these may be as strong: LiRA online."),
         ("global_threshold", leaky, [], "Of 5 attacks global threshold is strongest and names 5.0 % of the members"),
         ("lira_online", safe, [], "None of 5 attacks does measurably better than chance at one false alarm per"),
         ("lira_online", safe, [], "for LiRA online, a leak of up to 0.16 % would go unseen"),

@@ -150,7 +150,7 @@ def _attacks(evidence: Evidence) -> Section:
         )
         text = [
             "Intervals of attacks on the same models overlap more than their difference is uncertain: the summary's "
-            "paired differences say which attacks can be told apart.",
+            "paired differences say which attacks are told apart.",
             "The TPR at no false alarm falls as non-members are added: compare it between equal numbers only.",
         ]
         blocks.append(Columns([picture, Prose(text)]))

@@ -190,7 +190,7 @@ def _differences(results: Json) -> Section:
         "Two attacks on the same models rise and fall together. Differences are therefore taken pair by pair, and "
         "their intervals let models and examples both vary: sets of models are the sample where there are four or more."
     )
-    finding = f"{numbers.count(told)} of {numbers.counted(pairs, 'pair')} of attacks can be told apart"
+    finding = f"{numbers.count(told)} of {numbers.counted(pairs, 'pair')} of attacks are told apart"
     heads = [Column("Models"), Column("Pairs told apart", "count"), Column("Pairs", "count")]
     table = Table(heads, [*by_budget, ["All", told, pairs]], emphasis=[len(by_budget)])
     return Section("Differences", finding, [Prose([text]), table, *blocks])

@@ -30,7 +30,7 @@ def with_interval(entry: Json, figure: str) -> str:
 
 
 def best_finding(results: Json) -> str:
-    """Which metrics foretell vulnerability best, in one line: the best and those that cannot be told from it."""
+    """Which metrics foretell vulnerability best, in one line: the best and those not told apart from it."""
     by_rank, by_top = (_group(results["best"]["all"][figure]) for figure in ("spearman", "precision_at_1pct"))
     if by_rank == by_top:
         return f"Vulnerability is ranked best, and the most of the top 1\u00a0% found, by {by_rank}"
@@ -46,7 +46,7 @@ def ranking_finding(results: Json) -> str:
 
 
 def best_sentences(results: Json) -> list[str]:
-    """The same, figure by figure, with intervals and with those that cannot be told from the best."""
+    """The same, figure by figure, with intervals and with those not told apart from the best."""
     said = []
     for figure, of in results["best"]["all"].items():
         entry = results["metrics"][of["metric"]]
@@ -73,10 +73,9 @@ def paper_sentence(results: Json) -> str:
         name = f"{space}_centroid_distance"
         entry = results["metrics"].get(name)
         if entry is not None and entry["spearman"] is not None:
-            low, high = entry["spearman_ci"]
-            does = (
-                "grows with" if low > 0 else "falls with" if high < 0 else "has no measurable rank correlation with"
-            )
+            does = {
+                "above": "grows with", "below": "falls with", "not shown": "is not shown to go with",
+            }[against(entry["spearman_ci"], 0.0)]  # fmt: skip
             return (
                 f"Vulnerability {does} the distance from the class's centroid in the {_SPACES[space]} (Spearman "
                 f"{with_interval(entry, 'spearman')}); of the 1 % farthest, "
