@@ -99,6 +99,16 @@ def percent(fraction: float) -> str:
     return f"{value:.{decimals}f}{_NBSP}%"
 
 
+def floored(epsilon: float, decimals: int = 2) -> float:
+    """A lower bound, or the largest that could be shown, rounded down so that it stays one."""
+    return math.floor(epsilon * 10**decimals + 1e-9) / 10**decimals
+
+
+def lower(epsilon: float, decimals: int = 2) -> str:
+    """A lower bound as text, rounded down."""
+    return f"{floored(epsilon, decimals):.{decimals}f}"
+
+
 def points(difference: float, interval: Sequence[float] | None = None, *, signed: bool = False) -> str:
     """A difference of fractions in percentage points, with a real minus sign; as many digits as the interval supports.
 

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from miajax.report import claims
+from miajax.report import claims, numbers
 
 _WIDTH = 128  # of the widest table: a narrow terminal wraps, nothing is cut
 
@@ -164,6 +164,10 @@ def print_outliers_table(results: Mapping[str, Any], console: Console | None = N
         console.print(f"note: {note}", soft_wrap=True, markup=False)
 
 
+def _bound(epsilon: float | None) -> str:
+    return "-" if epsilon is None else numbers.lower(epsilon)
+
+
 def print_dpsgd_table(results: Mapping[str, Any], console: Console | None = None) -> None:
     """Prints what every budget costs and keeps, and the lower bounds on epsilon under it."""
     console = console or Console(highlight=False)
@@ -181,12 +185,12 @@ def print_dpsgd_table(results: Mapping[str, Any], console: Console | None = None
             _with_interval(point["test_accuracy"], point["test_accuracy_ci"], 4),
             _with_interval(point["lira_tpr_at_fpr"].get("0.001"), point["lira_tpr_at_fpr_ci"].get("0.001"), 4),
             _with_interval(point["auc"], point["auc_ci"]),
-            *(_with_interval(point["epsilon_lower"][bound], None, 2) for bound in results["bounds"]),
+            *(_bound(point["epsilon_lower"][bound]) for bound in results["bounds"]),
         )
     console.print(table, soft_wrap=True)
     ceilings = [most for point in results["points"] for most in point["largest_possible"].values()]
     levels = f"delta {results['delta']:g}; lower bounds at significance {results['significance']:g}"
-    levels += f"; so many models can show at most epsilon {max(ceilings):.2f}" if ceilings else ""
+    levels += f"; so many models can show at most epsilon {numbers.lower(max(ceilings))}" if ceilings else ""
     console.print(levels, soft_wrap=True)
     for note in results["notes"]:
         console.print(f"note: {note}", soft_wrap=True, markup=False)

@@ -6,6 +6,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from miajax.report import numbers
+
 _WIDTH = 124  # a narrow terminal wraps, nothing is cut
 
 
@@ -20,7 +22,7 @@ def print_audit_table(results: Mapping[str, Any], console: Console | None = None
         table.add_column(title, justify="right", no_wrap=True)
     for name, bound in results["bounds"].items():
         table.add_row(
-            name, *(f"{bound[key]:.3f}" for key in ("epsilon_lower", "largest_possible")),
+            name, *(numbers.lower(bound[key], 3) for key in ("epsilon_lower", "largest_possible")),
             f"{100 * bound['confidence']:g} %", bound["assumes"],
             "yes" if bound["in_verdict"] else "no", *(_peer(bound) for _ in beside),
         )  # fmt: skip
