@@ -110,8 +110,11 @@ def _finding(results: Json) -> str:
     quiet = [point for point in tried if not point["above_chance"]]
     if not quiet:
         return "Under every budget with noise LiRA finds measurably more members than chance, by AUC or TPR"
-    most = max(point["auc_ci"][1] for point in quiet)
-    unseen = f"an AUC of up to {most:.3f} would go unseen"
+    unseen = f"an AUC of up to {max(point['auc_ci'][1] for point in quiet):.3f}"
+    rates = [ends[1] for point in quiet if (ends := point["lira_tpr_at_fpr_ci"].get(FPR)) is not None]
+    if rates:
+        unseen += f", or {numbers.percent(max(rates))} of members at {numbers.level(float(FPR))} FPR,"
+    unseen += " would go unseen"
     if len(quiet) == len(tried):
         return f"Under no budget with noise does LiRA find measurably more than chance; {unseen}"
     loud = ", ".join(budget_name(point) for point in tried if point["above_chance"])
