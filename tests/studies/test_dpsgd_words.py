@@ -5,7 +5,9 @@ import pytest
 from miajax.studies.dpsgd import page
 
 
-def _point(epsilon, accuracy, *, lost=(0.02, (0.01, 0.03)), clipped=None, above=False, auc_high=0.51, rate=0.001, rate_ci=None):
+def _point(
+    epsilon, accuracy, *, lost=(0.02, (0.01, 0.03)), clipped=None, above=False, auc_high=0.51, rate=0.001, rate_ci=None
+):
     return {
         "epsilon_target": epsilon, "epsilon": epsilon, "test_accuracy": accuracy, "above_chance": above,
         "auc_ci": [0.49, auc_high], "lira_tpr_at_fpr": {"0.001": rate}, "refuted_by": [],
