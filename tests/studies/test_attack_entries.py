@@ -47,7 +47,11 @@ def test_a_gain_is_taken_between_rates_that_there_are(rates, gain):
 
 
 def test_equals_are_named_by_paired_differences():
-    lead = {"attack": "lira_online", "not_told_apart": []}
+    lead = {"attack": "lira_online", "not_told_apart": [], "by": "auc", "standing": "above", "ci_of_all": [0.5, 0.6]}
     assert low_budget._named(lead) == "LiRA online finds the most"
     said = low_budget._named({**lead, "not_told_apart": ["gap", "rmia_online"]})
     assert said == "LiRA online finds the most, and paired differences do not tell 2 others from it"
+    quiet = low_budget._named({**lead, "standing": "not shown"})
+    assert quiet == (
+        "no attack finds measurably more than chance (of LiRA online, an AUC of up to 0.600 would go unseen)"
+    )

@@ -87,6 +87,10 @@ def _sentence(results: Json) -> str:
 
 def _named(recommended: Json) -> str:
     label, equal = face(recommended["attack"]).inline, recommended["not_told_apart"]
+    if recommended["standing"] != "above":
+        high = recommended["ci_of_all"][1]
+        size = f"an AUC of up to {high:.3f}" if recommended["by"] == "auc" else f"up to {numbers.percent(high)}"
+        return f"no attack finds measurably more than chance (of {label}, {size} would go unseen)"
     if not equal:
         return f"{label} finds the most"
     if len(equal) == 1:
