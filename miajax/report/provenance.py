@@ -114,6 +114,11 @@ def _again(privacy: Mapping[str, Any] | None, made: Mapping[str, Any], manifest:
             f"To measure again: the same command. Models of this run were made under several {' and '.join(several)}, "
             "so that one command may give other bits."
         )
+    if int(made.get("models_here") or 0) < int(made.get("models") or 0):
+        return (
+            "To measure again: the same command on this run. The run itself comes of its configuration, below; with "
+            "the same versions on the same device it has the same bits."
+        )
     return "To measure again: the same command with the same versions on the same device gives the same bits."
 
 
