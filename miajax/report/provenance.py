@@ -104,7 +104,7 @@ def _again(privacy: Mapping[str, Any] | None, made: Mapping[str, Any], manifest:
     several = [
         name
         for name, count in (
-            ("execution plans", max(int(made.get("plans") or 1), 2 if manifest.get("changed_plans") else 1)),
+            ("execution plans", 2 if made.get("other_bits") or manifest.get("changed_plans") else 1),
             ("devices", len(made.get("devices") or ())), ("versions", len(made.get("versions") or ())),
         )
         if count > 1
