@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import miajax
 from miajax.runs.folder import RunFolder
+from miajax.training.plan import ExecutionPlan
 
 if TYPE_CHECKING:
     from miajax.campaign.run import Campaign
@@ -51,15 +52,18 @@ def made(campaigns: Sequence["Campaign"], device: str) -> dict[str, Any]:
 
     Returns:
       ``{models, models_here, models_timed, compile_s, train_s, query_s, groups, groups_without_record, first, last,
-      devices[], versions[], plans, device_here}``. Seconds are sums over groups, those of workers side by side added
-      up; a group that holds more models than the results rest on counts whole, ``models_timed`` says how many stand
-      behind the seconds. None where no group has a record.
+      devices[], versions[], other_bits, device_here}``; ``other_bits`` says whether a group's execution plan differs
+      from its run's in what bits depend on. Seconds are sums over groups, those of workers side by side added up; a
+      group that holds more models than the results rest on counts whole, ``models_timed`` says how many stand behind
+      the seconds. They are None where no group has a record.
     """
-    records, timed, groups, plans = [], 0, 0, []
+    records, timed, groups, other_bits = [], 0, 0, False
     for campaign in campaigns:
         for models in _used(campaign.folder, len(campaign.valid)):
             facts, groups = campaign.folder.group_facts(models), groups + 1
-            plans.append(facts.get("plan"))
+            if "plan" in facts:
+                first = ExecutionPlan(**campaign.folder.manifest["plan"])
+                other_bits |= bool(ExecutionPlan(**facts["plan"]).differing_bits(first))
             if (record := facts.get("made")) is not None:
                 records.append(record)
                 timed += len(models)
@@ -74,7 +78,7 @@ def made(campaigns: Sequence["Campaign"], device: str) -> dict[str, Any]:
         "last": max((record["at"] for record in records), default=None),
         "devices": _unique(record["device"] for record in records),
         "versions": _unique(record["versions"] for record in records),
-        "plans": len(_unique(plans)),
+        "other_bits": other_bits,
         "device_here": device,
     }
 

@@ -79,8 +79,9 @@ def strongest(
     Every attack's figure gets an interval at the confidence 1 - .05 / k for k attacks (Bonferroni): with probability
     .95 all of them hold at once, so that one may be chosen by them afterwards. The attack with the highest lower end
     leads; of equals, the one with the higher figure. The figure is the TPR at the first of ``LEAD_FPRS`` that every
-    attack resolves, else the AUC. Whether another attack is weaker is judged by the paired difference, at the
-    confidence 1 - .05 / (k (k - 1) / 2), since any pair might have been the one to look at.
+    attack resolves, else the AUC. Whether another attack may be as strong is judged by the paired difference at
+    the confidence 1 - .05 / (k - 1): with probability .95 the truly strongest attack leads or is among those that are
+    not told apart from the leading one (multiple comparisons with the best, Hsu 1984).
 
     Args:
       scores: of each attack, higher = member; NaN cells are left out.
@@ -116,7 +117,7 @@ def strongest(
 
     figures = dict(zip(names, each(measured, names), strict=True))
     lead = max(names, key=lambda name: (figures[name][0].ci[0], figures[name][0].value))
-    level = 1 - (1 - CONFIDENCE) / max(1, len(names) * (len(names) - 1) // 2)
+    level = 1 - (1 - CONFIDENCE) / max(1, len(names) - 1)
     best = figures[lead][1] or found(lead)
 
     def behind(name: str) -> dict[str, Any]:

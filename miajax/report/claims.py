@@ -83,9 +83,9 @@ def equals_sentence(lead: Any) -> str:
     equal = [face(name).inline for name in lead["not_told_apart"]]
     rest = len(lead["differences"]) - len(equal)
     if not equal:
-        return f"Paired differences tell it from each of the other {rest}."
+        return f"Paired differences say that none of the other {rest} is as strong."
     named = ", ".join(equal[:6]) + (f" and {len(equal) - 6} more" if len(equal) > 6 else "")
-    return f"Paired differences on the same models and examples do not tell it from {named}."
+    return f"By paired differences on the same models and examples these may be as strong: {named}."
 
 
 def lead_rule(lead: Any) -> str:

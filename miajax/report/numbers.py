@@ -99,6 +99,16 @@ def percent(fraction: float) -> str:
     return f"{value:.{decimals}f}{_NBSP}%"
 
 
+def floored(epsilon: float, decimals: int = 2) -> float:
+    """A lower bound, or the largest that could be shown, rounded down so that it stays one."""
+    return math.floor(epsilon * 10**decimals + 1e-9) / 10**decimals
+
+
+def lower(epsilon: float, decimals: int = 2) -> str:
+    """A lower bound as text, rounded down."""
+    return f"{floored(epsilon, decimals):.{decimals}f}"
+
+
 def points(difference: float, interval: Sequence[float] | None = None, *, signed: bool = False) -> str:
     """A difference of fractions in percentage points, with a real minus sign; as many digits as the interval supports.
 
@@ -121,7 +131,12 @@ def difference(value: float, interval: Sequence[float] | None = None) -> str:
 def _decimals(interval: Sequence[float] | None, fewest: int) -> int:
     """Digits after the point that show two digits of the interval's width, at most three beyond the fewest."""
     width = 0.0 if interval is None else abs(interval[1] - interval[0])
-    return min(max(fewest, 1 + math.ceil(-math.log10(width))), fewest + 3) if width > 0 else fewest
+    if interval is None or width == 0:
+        return fewest
+    decimals = min(max(fewest, 1 + math.ceil(-math.log10(width))), fewest + 3)
+    while decimals < fewest + 3 and any(end and not float(f"{end:.{decimals}f}") for end in interval):
+        decimals += 1  # an end that lies off 0 is not printed as 0: which side it lies on is what matters
+    return decimals
 
 
 def _signed(value: float, decimals: int, signed: bool) -> str:

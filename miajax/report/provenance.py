@@ -104,7 +104,7 @@ def _again(privacy: Mapping[str, Any] | None, made: Mapping[str, Any], manifest:
     several = [
         name
         for name, count in (
-            ("execution plans", max(int(made.get("plans") or 1), 2 if manifest.get("changed_plans") else 1)),
+            ("execution plans", 2 if made.get("other_bits") or manifest.get("changed_plans") else 1),
             ("devices", len(made.get("devices") or ())), ("versions", len(made.get("versions") or ())),
         )
         if count > 1
@@ -113,6 +113,11 @@ def _again(privacy: Mapping[str, Any] | None, made: Mapping[str, Any], manifest:
         return (
             f"To measure again: the same command. Models of this run were made under several {' and '.join(several)}, "
             "so that one command may give other bits."
+        )
+    if int(made.get("models_here") or 0) < int(made.get("models") or 0):
+        return (
+            "To measure again: the same command on this run. The run itself comes of its configuration, below; with "
+            "the same versions on the same device it has the same bits."
         )
     return "To measure again: the same command with the same versions on the same device gives the same bits."
 

@@ -16,6 +16,7 @@ def test_seconds_and_models_are_those_of_every_command_that_made_the_run(tmp_pat
     assert (one["models"], one["models_here"], one["models_timed"]) == (4, 4, 4)
     assert (whole["models"], whole["models_here"], whole["groups"]) == (8, 4, 2)
     assert later["models_here"] == 0 and later["train_s"] == whole["train_s"] > one["train_s"] > 0
+    assert whole["other_bits"] is False
     assert whole["groups_without_record"] == 0 and whole["first"] <= whole["last"]
     assert again.timing.train_s == 0.0, "this command trained nothing, and its own timing says so"
 

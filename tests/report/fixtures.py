@@ -53,7 +53,7 @@ def simulated_inputs(num_models: int = 32, num_examples: int = 400, seed: int = 
             "models": num_models, "models_here": 0, "models_timed": num_models, "compile_s": 2.4, "train_s": 250.0,
             "query_s": 1.0, "groups": 2, "groups_without_record": 0, "first": "2026-01-01T10:00:00+00:00",
             "last": "2026-01-02T11:00:00+00:00", "devices": ["AMD EPYC 9V74, 2 cores"],
-            "versions": [{"miajax": "0.1.0", "jax": "0.10.2", "python": "3.11.15"}], "plans": 1,
+            "versions": [{"miajax": "0.1.0", "jax": "0.10.2", "python": "3.11.15"}], "other_bits": False,
             "device_here": "another machine",
         },
     }

@@ -93,6 +93,11 @@ def test_differences_stand_in_the_unit_of_their_figure_with_the_digits_of_their_
     assert numbers.difference(difference, interval) == printed
 
 
+def test_an_end_beside_zero_is_not_printed_as_zero():
+    assert numbers.difference(0.0046, (0.00003, 0.0092)) == "+0.00460 [+0.00003, +0.00920]"
+    assert numbers.difference(0.0046, (0.0, 0.0092)) == "+0.0046 [0.0000, +0.0092]"
+
+
 def test_points_carry_their_interval_in_the_same_digits():
     assert numbers.points(0.0061, (0.0020, 0.0102), signed=True) == "+0.61 points [+0.20, +1.02]"
     assert numbers.points(-0.73) == "−73.0 points"

@@ -4,8 +4,8 @@ from miajax.report import provenance
 
 _MADE = {
     "models": 32, "models_here": 0, "models_timed": 32, "compile_s": 3.0, "train_s": 240.0, "query_s": 7.0, "groups": 2,
-    "groups_without_record": 0, "first": "a", "last": "b", "devices": ["one"], "versions": [{"jax": "1"}], "plans": 1,
-    "device_here": "two",
+    "groups_without_record": 0, "first": "a", "last": "b", "devices": ["one"], "versions": [{"jax": "1"}],
+    "other_bits": False, "device_here": "two",
 }  # fmt: skip
 
 
@@ -48,10 +48,12 @@ def test_the_time_of_the_models_is_that_of_all_commands():
 
 
 def test_the_same_bits_are_promised_only_where_all_models_were_made_alike():
-    same = provenance._again(None, _MADE, {})
-    assert "gives the same bits" in same
+    assert "the same command on this run" in provenance._again(None, _MADE, {})
+    whole = {**_MADE, "models_here": 32}
+    for made in (whole, {}):
+        assert "gives the same bits" in provenance._again(None, made, {})
     for made, manifest in (
-        ({"plans": 2}, {}), ({}, {"changed_plans": [1]}), ({"devices": ["one", "two"]}, {}),
+        ({"other_bits": True}, {}), ({}, {"changed_plans": [1]}), ({"devices": ["one", "two"]}, {}),
         ({"versions": [{"jax": "1"}, {"jax": "2"}]}, {}),
     ):  # fmt: skip
-        assert "gives the same bits" not in provenance._again(None, {**_MADE, **made}, manifest)
+        assert "gives the same bits" not in provenance._again(None, {**whole, **made}, manifest)

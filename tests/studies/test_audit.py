@@ -15,6 +15,7 @@ from miajax.errors import UserError
 from miajax.studies.audit.study import AuditOptions, add_jax_privacy, audit, run_audit, verdict
 from miajax.studies.audit.terminal import print_audit_table
 from miajax.training.recipe import Recipe
+from tests.report.folded import folded_numbers
 from tests.report.html import Document
 from tests.studies.helpers import small
 
@@ -115,7 +116,9 @@ def test_a_campaign_without_privacy_is_caught_by_its_canaries(tmp_path, kind):
     assert stored["canaries"] == {"kind": kind, "count": 60, "seed": 0}
     assert [entry["model"] for entry in stored["per_model"]] == list(range(8, 16))
     assert stored["bounds"]["many_models"]["canary"] in canary_ids(300, 60, 0)
-    page = Document((tmp_path / "run" / "audit" / "report.html").read_text())
+    html = (tmp_path / "run" / "audit" / "report.html").read_text()
+    page = Document(html)
+    assert folded_numbers(html) == []
     assert "the promise is refuted" in page.text
     assert len(page.pictures()) == 2
 

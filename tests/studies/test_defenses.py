@@ -21,6 +21,7 @@ from miajax.studies.defenses.study import DefensesOptions, run_defenses
 from miajax.studies.slices import outlier_names, outlierness
 from tests.experiments.test_attacks_command import main
 from tests.report.browser import opened
+from tests.report.folded import folded_numbers
 from tests.report.html import Document
 from tests.studies.helpers import small
 
@@ -184,6 +185,7 @@ def test_the_report_stands_alone_and_states_findings(finished):
     document = Document((folder / "report.html").read_text())
     assert "script" not in document.tags and document.pictures()
     assert "None" not in document.text.replace("None of", "") and "nan" not in document.text.split()
+    assert folded_numbers((folder / "report.html").read_text()) == []
     assert (folder / "trade_off.png").read_bytes().startswith(b"\x89PNG")
 
 

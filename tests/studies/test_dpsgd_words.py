@@ -5,10 +5,13 @@ import pytest
 from miajax.studies.dpsgd import page
 
 
-def _point(epsilon, accuracy, *, lost=(0.02, (0.01, 0.03)), clipped=None, above=False, auc_high=0.51, rate=0.001):
+def _point(
+    epsilon, accuracy, *, lost=(0.02, (0.01, 0.03)), clipped=None, above=False, auc_high=0.51, rate=0.001, rate_ci=None
+):
     return {
         "epsilon_target": epsilon, "epsilon": epsilon, "test_accuracy": accuracy, "above_chance": above,
         "auc_ci": [0.49, auc_high], "lira_tpr_at_fpr": {"0.001": rate}, "refuted_by": [],
+        "lira_tpr_at_fpr_ci": {"0.001": rate_ci},
         "largest_possible": {"clopper_pearson": 2.1, "one_run": 4.6},
         "accuracy_lost": {
             "to_non_private": {"value": lost[0], "ci": list(lost[1])},
@@ -58,6 +61,10 @@ def test_what_is_not_shown_is_said_with_what_could_go_unseen():
     )
     assert page._finding(_results([quiet, _point(3.0, 0.8, auc_high=0.523)], True)) == (
         "Under no budget with noise does LiRA find measurably more than chance; an AUC of up to 0.523 would go unseen"
+    )
+    wide = _point(1.0, 0.6, rate_ci=[0.0, 0.075])
+    assert _plain(page._finding(_results([wide], True))).endswith(
+        "an AUC of up to 0.510, or 7.5 % of members at 0.1 % FPR, would go unseen"
     )
     assert page._finding(_results([loud], True)).startswith("Under every budget with noise LiRA finds measurably more")
     assert page._finding(_results([_point(None, 0.9)], True)) == "No budget adds noise: nothing is promised"

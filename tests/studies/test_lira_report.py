@@ -11,6 +11,7 @@ from miajax.studies.attacked.evidence import Evidence
 from miajax.studies.lira.page import lira_roc_figure, render_lira_report
 from tests.report import fixtures
 from tests.report.fixtures import HOSTILE
+from tests.report.folded import folded_numbers
 from tests.report.html import Document
 
 
@@ -150,8 +151,8 @@ def test_the_summary_turns_with_the_numbers(inputs):
     leaky, safe = (0.05, [0.045, 0.055]), (0.001, [0.0004, 0.0016])
     for attack, figures, equal, expected in (
         ("lira_online", leaky, [], "Of 5 attacks LiRA online is strongest and names 5.0 % of the members at one false"),
-        ("lira_online", leaky, [], "Paired differences tell it from each of the other 4."),
-        ("lira_offline", leaky, ["lira_online"], "do not tell it from LiRA online."),
+        ("lira_online", leaky, [], "Paired differences say that none of the other 4 is as strong."),
+        ("lira_offline", leaky, ["lira_online"], "these may be as strong: LiRA online."),
         ("global_threshold", leaky, [], "Of 5 attacks global threshold is strongest and names 5.0 % of the members"),
         ("lira_online", safe, [], "None of 5 attacks does measurably better than chance at one false alarm per"),
         ("lira_online", safe, [], "for LiRA online, a leak of up to 0.16 % would go unseen"),
@@ -200,3 +201,13 @@ def test_luck_is_not_called_exposure():
     evidence = Evidence(dataclasses.replace(plain, vulnerability=aucs))
     assert evidence.exposed.sum() <= 5  # about one of 2,000 harmless examples is expected
     np.testing.assert_allclose(np.median(evidence.luck), aucs.std(), rtol=0.05)
+
+
+def test_headings_speak_of_nothing_that_is_folded_away(inputs):
+    assert folded_numbers(render_lira_report(inputs)) == []
+
+
+def test_the_check_for_folded_figures_sees_them():
+    folded = "<section><h2>An AUC of 0.61</h2><p>More</p><details><p>0.61</p></details></section>"
+    assert folded_numbers(folded) == [("An AUC of 0.61", "0.61")]
+    assert folded_numbers(folded.replace("More", "0.61")) == []

@@ -2,6 +2,7 @@
 
 import pytest
 
+from miajax.studies.outliers import words
 from miajax.studies.outliers.words import best_finding
 
 
@@ -31,3 +32,37 @@ MANY = ["el2n", "grand", "forgetting", "memorisation", "inconsistency", "influen
 )  # fmt: skip
 def test_the_finding_names_all_that_cannot_be_told_from_the_best(by_rank, by_top, finding):
     assert finding in best_finding(results(by_rank, by_top)).replace("\u00a0", " ")
+
+
+def _by_fit(easy, hard):
+    sides = {"easy": easy, "hard": hard}
+    return {"outliers_by_fit": {side: {"vulnerable": of and of[0], "vulnerable_ci": of and list(of[1:])}
+                                for side, of in sides.items()}}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("easy", "hard", "said"),
+    [
+        ((0.30, 0.25, 0.35), (0.22, 0.17, 0.27), "Outliers that are easy to fit are named more often"),  # they overlap
+        ((0.30, 0.25, 0.35), (0.28, 0.23, 0.33), "Easy and hard outliers are not named measurably differently often"),
+        ((0.0, 0.0, 0.02), (0.5, 0.4, 0.6), "Outliers that are hard to fit are named more often"),
+        ((0.0, 0.0, 0.3), (1.0, 0.7, 1.0), "Outliers that are hard to fit are named more often"),
+        (None, (0.5, 0.4, 0.6), "No outlier is easy to fit"),
+    ],
+)
+def test_easy_and_hard_are_told_apart_by_the_interval_of_their_difference(easy, hard, said):
+    assert words.fit_finding(_by_fit(easy, hard)).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("apart", "same", "said"),
+    [
+        (0.5, 0.7, "On the same models kNN distance would look better than it is, by 0.20 in rank correlation"),
+        (0.5, 0.51, "On the same models no metric looks better by 0.02 or more in rank correlation; most gains kNN"),
+        (0.5, 0.3, "On the same models no metric looks better by 0.02 or more"),
+        (None, 0.3, "No metric was measured on the same models"),
+    ],
+)
+def test_what_the_same_models_add_is_said_with_its_size(apart, same, said):
+    metrics = {"knn_distance": {"spearman": apart, "same_models": {"spearman": same}}}
+    assert words.circular_finding({"metrics": metrics}).startswith(said)

@@ -14,6 +14,7 @@ from miajax.studies.lira.study import run_lira
 from miajax.studies.overfitting.study import OverfittingOptions, run_overfitting, standing_from
 from miajax.training.recipe import Recipe
 from tests.report.browser import opened
+from tests.report.folded import folded_numbers
 from tests.report.html import Document
 from tests.studies.helpers import small
 
@@ -164,5 +165,6 @@ def test_the_report_is_whole_in_a_browser(found, tmp_path):
     report = found.folder / "report.html"
     document = Document(report.read_text())
     assert "nan" not in document.text.lower().split() and "None" not in document.text
+    assert folded_numbers(report.read_text()) == []
     pictures, missing, errors = opened(report, tmp_path)
     assert pictures >= 6 and not missing and not errors

@@ -2,6 +2,7 @@
 
 import pytest
 
+from miajax.campaign.presets import preset
 from miajax.studies.defenses.catalogue import Strengths, catalogue
 from miajax.studies.defenses.published import TABLES, published_row
 
@@ -62,6 +63,11 @@ def test_another_strength_or_campaign_is_not_comparable_and_the_reason_is_named(
     assert smoothed is not None and smoothed["why_not"] == ["label_smoothing is 0.1, theirs 0.03"]
     private = published_row("cifar10", "densenet_bc_100_12", ours["dp_sgd"], COMPARABLE)
     assert private is not None and private["why_not"] == ["dp_epsilon is 8, theirs 4.95"]
+    grouped = catalogue(Strengths(private_epsilon=4.95, private_norm="group"))["dp_sgd"]
+    assert grouped.config(preset("cifar10_densenet")).model_options.norm == "group"
+    private = published_row("cifar10", "densenet_bc_100_12", grouped, COMPARABLE)
+    assert private is not None and not private["comparable"]
+    assert private["why_not"][0].startswith("the network is normalised by group, theirs by the batch")
     short = published_row("purchase100", "purchase_mlp", ours["original"], {"why_not": ["recipe.epochs is 3"]})
     assert short is not None and not short["comparable"] and short["why_not"] == ["recipe.epochs is 3"]
     unknown = published_row("purchase100", "purchase_mlp", ours["original"], None)

@@ -2,13 +2,15 @@
 
 import json
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from experiments import reproduce
 from miajax.campaign.interrupt import Stopped
 from miajax.errors import UserError
-from miajax.studies.defenses.published import TABLES
+from miajax.studies.defenses.published import SOURCE, TABLES
+from miajax.studies.published import beside_published
 from miajax.studies.reproduce import study
 from miajax.studies.reproduce.study import ReproduceOptions, reproductions, run_reproduce
 from tests.experiments.test_attacks_command import main
@@ -150,6 +152,25 @@ def test_the_papers_campaigns_read_their_files_and_carry_its_defences():
     assert (small.data.pool, small.data.max_examples, small.num_shadows) == ("all", 300, 16)
 
 
+def test_the_papers_campaigns_can_be_compared_with_its_tables():
+    """Nothing in a campaign speaks against it but the accuracy, which only training can tell."""
+    paths = {"purchase100": "p.npy", "cifar10": "c"}
+    chosen = ReproduceOptions(preset="paper", data_path=paths).chosen()
+    for name, of in chosen.items():
+        setup: Any = SimpleNamespace(
+            config=of.campaign, treatment=None, trainer=SimpleNamespace(optimizer=None)
+        )
+        known = {"purchase100": 0.8754, "cifar10_densenet": 0.8791}[name]
+        (entry,) = [e for e in beside_published(setup, {"test_accuracy": known}) if e["source"] == SOURCE]
+        assert entry["comparable"], entry["why_not"]
+        carved = ReproduceOptions(preset="paper", data_path=paths, validation_fraction=0.1).chosen()[name]
+        setup.config = carved.campaign
+        (entry,) = [e for e in beside_published(setup, {"test_accuracy": known}) if e["source"] == SOURCE]
+        assert entry["why_not"] == ["validation_fraction is 0.1, theirs 0.0"]
+    assert chosen["cifar10_densenet"].options("defenses").strengths.private_norm == "group"
+    assert all(of.campaign.validation_fraction == 0.1 for of in ReproduceOptions().chosen().values())
+
+
 def test_campaigns_parts_and_data_sets_that_do_not_exist_are_told():
     with pytest.raises(UserError, match="atlantis is unknown"):
         ReproduceOptions(campaigns=("atlantis",))
@@ -157,4 +178,6 @@ def test_campaigns_parts_and_data_sets_that_do_not_exist_are_told():
         ReproduceOptions(parts=("poem",))
     with pytest.raises(UserError, match="--data_path imagenet is unknown"):
         ReproduceOptions(preset="paper", data_path={"imagenet": "x"})
+    with pytest.raises(UserError, match="--validation_fraction 1"):
+        ReproduceOptions(validation_fraction=1.0)
     assert set(reproductions("paper")) == {"cifar10_densenet", "purchase100"}

@@ -12,7 +12,7 @@ def _related(spearman, low=None, high=None):
 def test_the_headline_is_the_first_method_however_strong_the_others():
     found = {"gradient": _related(0.02, -0.04, 0.08), "grad_cam": _related(0.4, 0.3, 0.5)}
     finding = _counterfactual_finding({"counterfactual": found})
-    assert "is not clearly related" in finding
+    assert "is not shown to go with" in finding
     assert finding.index("0.02 [-0.04, 0.08] by gradient") < finding.index("0.40 [0.30, 0.50] by Grad-CAM")
     assert "less its presence" in _counterfactual_finding({"counterfactual": {"gradient": _related(-0.2, -0.3, -0.1)}})
     unknown = {"gradient": _related(None), "grad_cam": _related(0.4, 0.3, 0.5)}
@@ -24,7 +24,7 @@ def test_the_headline_is_the_first_method_however_strong_the_others():
     [
         ([[0.1, 0.2], [0.1, 0.3]], "rest more on the background"),
         ([[-0.2, -0.1], [-0.3, -0.1]], "rest less on the background"),
-        ([[-0.1, 0.1], [-0.3, 0.1]], "No map finds"),
+        ([[-0.1, 0.1], [-0.3, 0.1]], "No map is shown to put"),
         ([[0.1, 0.2], [-0.3, -0.1]], "depends on the map"),
     ],
 )

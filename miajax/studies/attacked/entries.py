@@ -168,8 +168,11 @@ def _unkept_aims(thresholds: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _ppv(tpr: float | None, chance: float | None) -> dict[str, float | None]:
-    """Precision where false positives are as frequent as true ones are by chance: without power it is the prior."""
-    return {fpr_key(prior): None if tpr is None or chance is None else ppv(tpr, chance, prior) for prior in PRIORS}
+    """Precision where false positives are as frequent as true ones are by chance: without power it is the prior.
+
+    By prior; None where the rate is not resolved, or no member is named: an attacker would call nobody.
+    """
+    return {fpr_key(prior): ppv(tpr, chance, prior) if tpr and chance is not None else None for prior in PRIORS}
 
 
 def _reached(found: Reached | None) -> dict[str, Any] | None:
@@ -179,5 +182,5 @@ def _reached(found: Reached | None) -> dict[str, Any] | None:
         "fpr": found.fpr.value,
         "fpr_ci": found.fpr.ci,
         "fpr_of_targets": list(found.fpr_of_targets),
-        "ppv": {fpr_key(prior): value for prior, value in found.ppv.items()},
+        "ppv": {fpr_key(prior): value if found.tpr.value else None for prior, value in found.ppv.items()},
     }

@@ -73,7 +73,7 @@ def ranking_blocks(evidence: Evidence) -> list[Block]:
         Column("Attack"), Column(figure, "number", at), Column("Strongest minus it", "number", "paired"),
         Column("Told apart"),
     ]  # fmt: skip
-    return [Details("How the strongest attack was chosen", [Prose([claims.lead_rule(lead)]), Table(columns, rows)])]
+    return [Details("How the strongest attack was chosen", [Table(columns, rows)])]
 
 
 def threat_section(evidence: Evidence) -> Section:

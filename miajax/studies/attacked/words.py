@@ -80,6 +80,12 @@ def baseline_sentence(baseline: Standing | None) -> str:
     )
 
 
+def card_detail(one: Standing) -> str:
+    """How a rate stands to chance, in the few words of a card."""
+    above = against(one.tpr.interval, chance_of_tpr(one.fpr)) == "above"
+    return numbers.times(one.ratio, "chance") if above else f"not measurably above chance, {numbers.level(one.fpr)}"
+
+
 def _to_chance(one: Standing) -> str:
     """How many times chance, or that it is not shown to be more."""
     if against(one.tpr.interval, one.chance) == "above":
@@ -88,9 +94,9 @@ def _to_chance(one: Standing) -> str:
 
 
 def precision_sentence(main: Standing | None, prior: float = 0.01) -> str:
-    """How often the attack would be right if members were rare; empty where no rate is resolved."""
+    """How often the attack would be right if members were rare; empty where no rate is resolved or nobody named."""
     precision = ppv(main.rate, main.chance, prior) if main else None
-    if main is None or precision is None:
+    if main is None or not main.rate or precision is None:
         return ""
     return (
         f"If only {numbers.level(prior)} of the records an attacker asks about were members, "

@@ -109,7 +109,7 @@ def _summary(evidence: Evidence) -> Section:
                     f"{label}: {standing.label}",
                     numbers.percent(standing.rate),
                     numbers.percent_interval(standing.tpr.interval),
-                    f"of members at {numbers.level(standing.fpr)} FPR, {numbers.times(standing.ratio, 'chance')}",
+                    f"of members at {numbers.level(standing.fpr)} FPR, {lira_words.card_detail(standing)}",
                 )
             )
     highest = max(evidence.attacks, key=lambda each: each.scalar("auc").value or 0.0, default=None)
@@ -119,7 +119,9 @@ def _summary(evidence: Evidence) -> Section:
     sentences.append(lira_words.precision_sentence(evidence.main_standing))
     sentences.append(claims.LOWER_BOUND)
     text = Prose([" ".join(each for each in sentences if each)])
-    return Section("Summary", finding, [Cards(cards), text, *lira_threat.ranking_blocks(evidence)])
+    rule = claims.lead_rule(evidence.lead)
+    blocks = [Cards(cards), text, *lira_threat.ranking_blocks(evidence)]
+    return Section("Summary", finding, blocks, [rule] if rule else [])
 
 
 def _attacks(evidence: Evidence) -> Section:
@@ -144,7 +146,7 @@ def _attacks(evidence: Evidence) -> Section:
         )
         text = [
             "Intervals of attacks on the same models overlap more than their difference is uncertain: the summary's "
-            "paired differences say which attacks can be told apart.",
+            "paired differences say which attacks are told apart.",
             "The TPR at no false alarm falls as non-members are added: compare it between equal numbers only.",
         ]
         blocks.append(Columns([picture, Prose(text)]))

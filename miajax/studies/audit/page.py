@@ -88,7 +88,7 @@ def bounds_figure(results: Json) -> "MatplotlibFigure":
         axes.plot([0, lower], [height, height], color=colour, linewidth=2.2)
         axes.plot([lower], [height], "o", color=colour, markersize=6)
         axes.plot([bound["largest_possible"]], [height], "|", color=colour, markersize=9)
-        axes.annotate(f"{lower:.2f}", (lower, height), xytext=(7, -3), textcoords="offset points", fontsize=8)
+        axes.annotate(numbers.lower(lower), (lower, height), xytext=(7, -3), textcoords="offset points", fontsize=8)
     promised = results["promised_epsilon"]
     highest = max([*(bound["largest_possible"] for bound in bounds.values()), promised or 0.0, 0.5])
     axes.set_xlim(0, 1.18 * highest)
@@ -107,8 +107,8 @@ def _cards(results: Json) -> Cards:
     return Cards(
         [
             Card("Epsilon promised", numbers.DASH if promised is None else epsilon_text(promised), "", "upper bound"),
-            Card("Lower bound found", f"{results['epsilon_lower']:.2f}", "", confidence),
-            Card("Could be shown", f"{results['largest_possible']:.2f}", "", "at most, if every call were right"),
+            Card("Lower bound found", numbers.lower(results["epsilon_lower"]), "", confidence),
+            Card("Could be shown", numbers.lower(results["largest_possible"]), "", "at most, if every call were right"),
             Card("The promise is", outcome, "", "by bounds that assume nothing of the mechanism"),
         ]
     )
@@ -116,7 +116,7 @@ def _cards(results: Json) -> Cards:
 
 def _bounds(results: Json) -> Figure:
     best = max(results["bounds"], key=lambda name: results["bounds"][name]["epsilon_lower"])
-    told = f"The largest bound, {results['bounds'][best]['epsilon_lower']:.2f}, is that of: {_NAMES[best]}."
+    told = f"The largest bound, {numbers.lower(results['bounds'][best]['epsilon_lower'])}, is that of: {_NAMES[best]}."
     return Figure(
         plots.figure_to_data_uri(bounds_figure(results)),
         f"Lower bounds on epsilon by method. {told}",
@@ -159,14 +159,14 @@ def _models(results: Json) -> Section:
     promised = results["promised_epsilon"]
     bounds = [entry["epsilon_lower"] for entry in results["per_model"]]
     over = sum(bound > promised for bound in bounds) if promised is not None else 0
-    alone = f"A single model refutes at most epsilon {max(bounds):.2f}"
+    alone = f"A single model refutes at most epsilon {numbers.lower(max(bounds))}"
     if promised is not None:
         alone += f"; {over} of {numbers.counted(len(bounds), 'model')} refute the promise alone"
-    rows = [[str(e["model"]), e["correct"], e["made"], f"{e['epsilon_lower']:.2f}"] for e in results["per_model"]]
+    rows = [[str(e["model"]), e["correct"], e["made"], numbers.lower(e["epsilon_lower"])] for e in results["per_model"]]
     columns = [Column("Model"), Column("Right", "count"), Column("Guesses", "count"), Column("Lower bound")]
     table = Table(columns, rows, "Each bound holds at the stated confidence by itself, not all at the same time.")
     methods = [
-        [_NAMES[name], *(f"{bound[key]:.3f}" for key in ("epsilon_lower", "largest_possible")),
+        [_NAMES[name], *(numbers.lower(bound[key], 3) for key in ("epsilon_lower", "largest_possible")),
          f"{100 * bound['confidence']:g} %", bound["assumes"], _SOURCES[name]]
         for name, bound in results["bounds"].items()
     ]
@@ -177,8 +177,8 @@ def _models(results: Json) -> Section:
     valid = [bound for bound in results["bounds"].values() if bound["in_verdict"]]
     finding = (
         f"Of {numbers.counted(len(valid), 'bound')} in the verdict the larger is "
-        f"{max(bound['epsilon_lower'] for bound in valid):.3f}; with every call right it could be "
-        f"{max(bound['largest_possible'] for bound in valid):.3f}"
+        f"{numbers.lower(max(bound['epsilon_lower'] for bound in valid), 3)}; with every call right it could be "
+        f"{numbers.lower(max(bound['largest_possible'] for bound in valid), 3)}"
     )
     every = Details("Every audited model", [Prose([f"{alone}."]), table])
     return Section("Methods", finding, [Table(heads, methods), every])
@@ -187,7 +187,7 @@ def _models(results: Json) -> Section:
 def _limits(results: Json) -> Section:
     points = [
         "A bound below the promise proves nothing: a better attack, more models or other canaries may find more. "
-        f"These models and canaries can show at most {results['largest_possible']:.2f}, whatever leaks.",
+        f"These models and canaries can show at most {numbers.lower(results['largest_possible'])}, whatever leaks.",
         "A bound above the promise refutes it, for this training with these canaries, at the stated confidence.",
         "Bounds are for adding or removing one example. A promise about that implies one of twice epsilon for "
         "replacing an example; one about replacing implies none about adding or removing, and is not tested here.",

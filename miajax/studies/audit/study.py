@@ -24,6 +24,7 @@ from miajax.campaign.run import Campaign, run_campaign
 from miajax.data.canaries import canary_ids
 from miajax.errors import UserError
 from miajax.metrics import one_run, privacy_bounds
+from miajax.report import numbers
 from miajax.runs.atomic import write_text
 from miajax.studies import common
 from miajax.studies.invocation import Invocation
@@ -274,9 +275,9 @@ def verdict(promised: float | None, lower: float, confidence: float, ceiling: fl
       confidence: at which it holds.
       ceiling: the largest epsilon that so many models and canaries could have refuted.
     """
-    most = f"{math.floor(ceiling * 100) / 100:.2f}"
+    most = numbers.lower(ceiling)
     found = (
-        f"lower bound found {math.floor(lower * 100) / 100:.2f} of at most {most} that so many models and canaries can "
+        f"lower bound found {numbers.lower(lower)} of at most {most} that so many models and canaries can "
         f"show, at confidence {100 * confidence:g} %"
     )
     if promised is None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
+from miajax.report import numbers
 from miajax.report.terminal import figure, print_notes, print_table, say
 
 
@@ -14,7 +15,7 @@ def print_audit_table(results: Mapping[str, Any], console: Console | None = None
     beside = ("jax-privacy",) if any("jax_privacy" in bound for bound in results["bounds"].values()) else ()
     rows = [
         [
-            name, *(figure(bound[key]) for key in ("epsilon_lower", "largest_possible")),
+            name, *(numbers.lower(bound[key], 3) for key in ("epsilon_lower", "largest_possible")),
             f"{100 * bound['confidence']:g} %", bound["assumes"],
             "yes" if bound["in_verdict"] else "no", *(figure(bound["jax_privacy"]) for _ in beside),
         ]

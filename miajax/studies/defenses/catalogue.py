@@ -7,6 +7,7 @@ from typing import Any, Literal
 from miajax.campaign.config import CampaignConfig
 from miajax.campaign.privacy import PrivacyFlags
 from miajax.errors import UserError
+from miajax.models.layers import Norm
 
 Stage = Literal["none", "training", "data", "answers"]
 """When a defence acts: while models train, on single examples before they train, on their answers."""
@@ -93,6 +94,9 @@ class Strengths:
     """DP-SGD: delta"""
     private_clip_norm: float = 1.0
     """DP-SGD: clipping norm"""
+    private_norm: Norm | None = None
+    """DP-SGD: normalisation of the network, where its own passes statistics between examples: group; its own when not
+    given"""
     weights: tuple[float, ...] = (0.0, 0.1, 0.5)
     """logit reweighting: weights; 0.1 is the paper's"""
 
@@ -142,6 +146,7 @@ def catalogue(strengths: Strengths) -> dict[str, Defense]:
             Defense(
                 name, f"DP-SGD, ε {epsilon:g}", "training",
                 privacy={"dp_epsilon": epsilon, "dp_delta": s.private_delta, "dp_clip_norm": s.private_clip_norm},
+                model={} if s.private_norm is None else {"norm": s.private_norm},
             )
             for name, epsilon in (
                 ("dp_sgd", s.private_epsilon), *((f"dp_sgd_{each:g}", each) for each in s.further_epsilons)

@@ -200,17 +200,18 @@ def _thresholds(results: Json) -> Section:
     rows = results["rows"]
     columns = [
         Column("Defence"), Column("AUC", "number", "threshold on the loss"), Column("Advantage", "number", "threshold"),
-        Column("Balanced accuracy", "number", "gap attack"),
+        Column("Balanced accuracy", "number", "gap attack"), Column("AUC", "number", "LiRA, defence known"),
     ]  # fmt: skip
     body = [
         [
             row["title"], estimate(row["threshold_auc"], row["threshold_auc_ci"], decimals=3),
             estimate(row["threshold_advantage"], row["threshold_advantage_ci"], decimals=3),
-            estimate(row["gap_accuracy"], row["gap_accuracy_ci"], decimals=3),
+            estimate(row["gap_accuracy"], row["gap_accuracy_ci"], decimals=3), _auc(row["lira_adaptive"]),
         ]
         for row in rows
     ]  # fmt: skip
-    blocks: list[Block] = [Table(columns, body, "Attacks without shadow models, as in the paper.", emphasis=[0])]
+    caption = "Attacks without shadow models, as in the paper, beside LiRA."
+    blocks: list[Block] = [Table(columns, body, caption, emphasis=[0])]
     if results["published_source"]:
         blocks += _beside_published(rows, results["published_source"])
     return Section(
@@ -334,12 +335,21 @@ def _specific(results: Json) -> Section | None:
     )
     return Section(
         "Single examples", specific_finding(results, rows),
-        [Prose([text]), Table(columns, body, "Adaptive LiRA; brackets are 95 % intervals.")],
+        [Prose([text]), *_onion(results), Table(columns, body, "Adaptive LiRA; brackets are 95 % intervals.")],
         [
             "The metric looks at all undefended models, targets included: a defender with one model has less to go by.",
             "“Now most vulnerable”: the 1 % that even models find most exposed under the defence, judged on odd ones.",
         ],
     )  # fmt: skip
+
+
+def _onion(results: Json) -> list[Block]:
+    onion = results["onion"]
+    if onion is None:
+        return []
+    named = (("rise", "Those flagged dropped"), ("control", "As many at random"), ("difference", "Difference"))
+    rows = [[title, estimate(onion[name], onion[f"{name}_ci"], decimals=3)] for name, title in named]
+    return [Table([Column("AUC of those then most vulnerable"), Column("change", "number")], rows)]
 
 
 def _price(rows: list[Json]) -> Section:

@@ -86,4 +86,9 @@ def published_row(
         for name, value in row.settings.items()
         if defense.settings[name] != value
     ]
+    if "norm" in defense.model:
+        reasons.append(
+            f"the network is normalised by {defense.model['norm']}, theirs by the batch, which passes statistics from "
+            "example to example around the clipping norm"
+        )
     return {**row._asdict(), "settings": dict(row.settings), "comparable": not reasons, "why_not": reasons}

@@ -112,8 +112,11 @@ def _finding(results: Json) -> str:
     quiet = [point for point in tried if not point["above_chance"]]
     if not quiet:
         return "Under every budget with noise LiRA finds measurably more members than chance, by AUC or TPR"
-    most = max(point["auc_ci"][1] for point in quiet)
-    unseen = f"an AUC of up to {most:.3f} would go unseen"
+    unseen = f"an AUC of up to {max(point['auc_ci'][1] for point in quiet):.3f}"
+    rates = [ends[1] for point in quiet if (ends := point["lira_tpr_at_fpr_ci"].get(FPR)) is not None]
+    if rates:
+        unseen += f", or {numbers.percent(max(rates))} of members at {numbers.level(float(FPR))} FPR,"
+    unseen += " would go unseen"
     if len(quiet) == len(tried):
         return f"Under no budget with noise does LiRA find measurably more than chance; {unseen}"
     loud = ", ".join(budget_name(point) for point in tried if point["above_chance"])
@@ -191,7 +194,7 @@ def _table(results: Json) -> Table:
                     point["lira_tpr_at_fpr"].get(FPR), point["lira_tpr_at_fpr_ci"].get(FPR), "Too few non-members."
                 ),
                 numbers.estimate(point["auc"], point["auc_ci"], "LiRA did not run.", decimals=3),
-                Estimate(_best(results, point), decimals=2),
+                Estimate(numbers.floored(_best(results, point)), decimals=2),
             ]
         )
     at_chance = max(map(chance, results["points"]))
@@ -214,6 +217,10 @@ def _valid(results: Json) -> Sequence[str]:
     return [name for name in facts if facts[name]["in_verdict"]]
 
 
+def _lower_bound(epsilon: float | None) -> Estimate:
+    return Estimate(None, None, _NO_COINS) if epsilon is None else Estimate(numbers.floored(epsilon), decimals=2)
+
+
 def _ceiling(results: Json) -> float:
     """The largest epsilon that any bound of the verdict could show."""
     points = [results["non_private"], *results["points"]]
@@ -228,7 +235,7 @@ def _bounds(results: Json) -> Section:
     names = list(results["bounds"])
     columns = [Column("Epsilon"), *(Column(BOUND_NAMES[name], "number") for name in names)]
     rows = [
-        [name, *(numbers.estimate(point["epsilon_lower"][bound], reason=_NO_COINS, decimals=2) for bound in names)]
+        [name, *(_lower_bound(point["epsilon_lower"][bound]) for bound in names)]
         for name, point in [("no privacy", results["non_private"]), *((budget_name(p), p) for p in results["points"])]
     ]
     rests = [
@@ -237,17 +244,17 @@ def _bounds(results: Json) -> Section:
     ]
     most = _ceiling(results)
     told = (
-        f"So many models and records can show at most epsilon {most:.2f}, even to an attack that is always right: a "
-        "lower bound far below the guarantee does not say that the guarantee is loose." if most else ""
+        f"So many models and records can show at most epsilon {numbers.lower(most)}, even to an attack that is always "
+        "right: a lower bound far below the guarantee does not say that the guarantee is loose." if most else ""
     )
     private = [point for point in results["points"] if point["epsilon"] is not None]
     below = not any(point["refuted_by"] for point in private)
     beyond = sum(point["epsilon"] >= most for point in private)
     finding = "Some guarantee is refuted" if private else "Nothing is promised, so nothing is refuted"
     if private and below:
-        finding = f"No guarantee is refuted, of those below epsilon {most:.2f} that could be here"
+        finding = f"No guarantee is refuted, of those below epsilon {numbers.lower(most)} that could be here"
         if beyond == len(private):
-            finding = f"No guarantee could be refuted here: so many models show at most epsilon {most:.2f}"
+            finding = f"No guarantee could be refuted here: so many models show at most epsilon {numbers.lower(most)}"
     level = (
         f"Where it is valid, a bound lies above the truth with probability {results['significance']:g} at most. A "
         "guarantee is refuted only by bounds that assume nothing of the mechanism, at that probability for all "

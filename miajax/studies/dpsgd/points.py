@@ -142,8 +142,8 @@ def measured(
 
 def accuracy_lost(models: Models, others: Models) -> dict[str, Any]:
     """``{value, ci}``: accuracy on non-members of other models minus that of these, whose splits are others' own."""
-    sides = [share_correct(each.correct, ~each.member & each.valid[:, None]) for each in (others, models)]
-    figure = difference_over_models(*sides)
+    theirs, ours = (share_correct(each.correct, ~each.member & each.valid[:, None]) for each in (others, models))
+    figure = difference_over_models(theirs, ours)
     return {"value": figure.value, "ci": figure.ci}
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from rich.console import Console
 
-from miajax.report.terminal import figure, print_notes, print_table, say
+from miajax.report import numbers
+from miajax.report.terminal import MISSING, figure, print_notes, print_table, say
 
 
 def print_dpsgd_table(results: Mapping[str, Any], console: Console | None = None) -> None:
@@ -21,7 +22,7 @@ def print_dpsgd_table(results: Mapping[str, Any], console: Console | None = None
             figure(point["test_accuracy"], point["test_accuracy_ci"], 4),
             figure(point["lira_tpr_at_fpr"].get("0.001"), point["lira_tpr_at_fpr_ci"].get("0.001"), 4),
             figure(point["auc"], point["auc_ci"]),
-            *(figure(point["epsilon_lower"][bound], digits=2) for bound in results["bounds"]),
+            *(_bound(point["epsilon_lower"][bound]) for bound in results["bounds"]),
         ])  # fmt: skip
     columns = {
         "": ["PLD", "RDP"], "accuracy on non-members": [""], "LiRA TPR at FPR 0.1 %": [""], "AUC": [""],
@@ -30,5 +31,10 @@ def print_dpsgd_table(results: Mapping[str, Any], console: Console | None = None
     print_table(console, "epsilon", columns, rows)
     ceilings = [most for point in results["points"] for most in point["largest_possible"].values()]
     levels = f"delta {results['delta']:g}; lower bounds at significance {results['significance']:g}"
-    say(console, levels + (f"; so many models can show at most epsilon {max(ceilings):.2f}" if ceilings else ""))
+    levels += f"; so many models can show at most epsilon {numbers.lower(max(ceilings))}" if ceilings else ""
+    say(console, levels)
     print_notes(console, results["notes"])
+
+
+def _bound(epsilon: float | None) -> str:
+    return MISSING if epsilon is None else numbers.lower(epsilon)

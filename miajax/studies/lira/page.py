@@ -109,7 +109,8 @@ def _summary(evidence: Evidence) -> Section:
     ]
     paragraphs = [" ".join(sentence for sentence in part if sentence) for part in (low_rates, overfitting)]
     blocks = [_cards(evidence), Prose(paragraphs), *lira_threat.ranking_blocks(evidence)]
-    return Section("Summary", claims.lead_finding(evidence.lead), blocks)
+    rule = claims.lead_rule(evidence.lead)
+    return Section("Summary", claims.lead_finding(evidence.lead), blocks, [rule] if rule else [])
 
 
 def _cards(evidence: Evidence) -> Cards:
@@ -124,7 +125,7 @@ def _cards(evidence: Evidence) -> Cards:
                     f"Members found by {standing.label} at {numbers.level(standing.fpr)} FPR",
                     numbers.percent(standing.rate),
                     numbers.percent_interval(standing.tpr.interval),
-                    numbers.times(standing.ratio, "chance"),
+                    lira_words.card_detail(standing),
                 )
             )
     train, test = evidence.accuracy

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from miajax.attacks.registry import ATTACKS
+from miajax.metrics.claims import against
 from miajax.report import numbers, plots, provenance
 from miajax.report.attack_faces import face
 from miajax.report.blind_words import blind_banners, blind_sections
@@ -100,11 +101,15 @@ def _sentence(results: Json) -> str:
 
 def _named(recommended: Json) -> str:
     label, equal = face(recommended["attack"]).inline, recommended["not_told_apart"]
+    if recommended["standing"] != "above":
+        high = recommended["ci_of_all"][1]
+        size = f"an AUC of up to {high:.3f}" if recommended["by"] == "auc" else f"up to {numbers.percent(high)}"
+        return f"no attack finds measurably more than chance (of {label}, {size} would go unseen)"
     if not equal:
         return f"{label} finds the most"
     if len(equal) == 1:
-        return f"{label} and {face(equal[0]).inline} find the most and cannot be told apart"
-    return f"{label} finds the most, and {len(equal)} others cannot be told from it"
+        return f"{label} finds the most, and the paired difference does not tell {face(equal[0]).inline} from it"
+    return f"{label} finds the most, and paired differences do not tell {len(equal)} others from it"
 
 
 def _cards(results: Json) -> Cards:
@@ -131,7 +136,7 @@ def _recommendations(results: Json) -> Table:
                 if budget in found["budgets"]]
         equal = ", ".join(face(name).label for name in each["not_told_apart"]) or numbers.DASH
         rows.append([budget, max(sets, default=0), face(each["attack"]).label if each["attack"] else None, equal])
-    columns = [Column("Models"), Column("Sets", "count"), Column("Finds the most"), Column("Cannot be told from it")]
+    columns = [Column("Models"), Column("Sets", "count"), Column("Finds the most"), Column("Not told from it")]
     return Table(columns, rows, "By the 95 % interval of the paired difference in TPR (in AUC where no TPR resolves).")
 
 
@@ -158,8 +163,8 @@ def _power(results: Json) -> Section:
     gains = [(name, _gain(entry)) for name, entry in results["attacks"].items()]
     name, gain = max(gains, key=lambda each: each[1])
     finding = (
-        f"{face(name).label} gains most from more models: {numbers.times(gain)} the rate of its smallest budget"
-        if gain > 1 else "More models do not raise any attack's rate"
+        f"{face(name).label} gains most from more models: {numbers.times(gain, 'the rate of its smallest budget')}"
+        if gain > 1 else "No attack has a higher rate at its largest budget than at its smallest"
     )
     return Section("Power", finding, blocks)
 
@@ -182,28 +187,32 @@ def _estimate(found: Json, figure: str) -> Estimate:
 
 def _differences(results: Json) -> Section:
     blocks: list[Block] = []
-    told, pairs = 0, 0
+    told, pairs, by_budget = 0, 0, []
     for budget, differences in results["differences"].items():
-        rows = []
+        rows, counts = [], [0, 0]
         for each in differences:
             tpr = numbers.estimate(each["tpr_at_fpr"], each["tpr_at_fpr_ci"], "Not resolvable at this budget.")
             auc = numbers.estimate(each["auc"], each["auc_ci"], decimals=4)
             low, high = (each["tpr_at_fpr_ci"] or each["auc_ci"])
-            sure = low > 0 or high < 0
+            sure = against((low, high), 0.0) != "not shown"
             told, pairs = told + sure, pairs + 1
+            counts[0], counts[1] = counts[0] + sure, counts[1] + 1
             rows.append([face(each["attack"]).label, face(each["minus"]).label, tpr, auc, "yes" if sure else "no"])
         columns = [
             Column("Attack"), Column("minus"), Column("TPR", "number", f"at FPR {results['fpr']:g}"),
             Column("AUC", "number"), Column("Told apart"),
         ]
         if rows:
+            by_budget.append([budget, *counts])
             blocks.append(Details(f"{budget} models", [Table(columns, rows, "Brackets are 95 % intervals.")]))
     text = (
         "Two attacks on the same models rise and fall together. Differences are therefore taken pair by pair, and "
         "their intervals let models and examples both vary: sets of models are the sample where there are four or more."
     )
-    finding = f"{numbers.count(told)} of {numbers.counted(pairs, 'pair')} of attacks can be told apart"
-    return Section("Differences", finding, [Prose([text]), *blocks])
+    finding = f"{numbers.count(told)} of {numbers.counted(pairs, 'pair')} of attacks are told apart"
+    heads = [Column("Models"), Column("Pairs told apart", "count"), Column("Pairs", "count")]
+    table = Table(heads, [*by_budget, ["All", told, pairs]], emphasis=[len(by_budget)])
+    return Section("Differences", finding, [Prose([text]), table, *blocks])
 
 
 def _limits(results: Json) -> Section:

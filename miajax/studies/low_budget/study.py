@@ -6,7 +6,7 @@ Beside the run that it reads, the study writes ``<run>/low_budget/results.json``
     fpr, budgets, attacks.<name>.budgets.<k>    {num_sets, num_non_members, auc, auc_ci, tpr_at_fpr, tpr_at_fpr_ci,
                                               chance_tpr_at_fpr}
     differences.<k>                             [{attack, minus, auc, auc_ci, tpr_at_fpr, tpr_at_fpr_ci}], all pairs
-    recommended.<k>                             {attack, not_told_apart}
+    recommended.<k>                             {attack, by, not_told_apart, ci_of_all, standing}
 
 where k is the number of models: each is the target once, the k - 1 others are its shadow models, or k - 2 where models
 come in complementary pairs: sets keep pairs together, and a target's partner is left out with it.
@@ -28,6 +28,8 @@ from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.recorded import recorded_signals
 from miajax.campaign.run import Campaign, run_campaign
 from miajax.errors import UserError
+from miajax.metrics.claims import against, chance_of_tpr
+from miajax.metrics.intervals import CONFIDENCE
 from miajax.metrics.paired import FEWEST_SETS, Influences, influences, mean_difference, mean_rate
 from miajax.metrics.pooled import Figure
 from miajax.metrics.summary import fpr_key
@@ -171,6 +173,7 @@ def _compared(
             for one, other in itertools.combinations(measured, 2)
         ]
         recommended[key] = _recommended(entries, differences[key], key)
+        recommended[key] |= _against_chance(measured, recommended[key], options.fpr)
     if not any(differences.values()):
         raise UserError(
             "no two of the attacks can run at any of the budgets",
@@ -273,6 +276,19 @@ def _recommended(
         if best in (each["attack"], each["minus"]) and each[f"{figure}_ci"][0] <= 0.0 <= each[f"{figure}_ci"][1]
     ]
     return {"attack": best, "by": figure, "not_told_apart": equal}
+
+
+def _against_chance(
+    measured: Mapping[str, Sequence[Influences]], recommended: Mapping[str, Any], fpr: float
+) -> dict[str, Any]:
+    """``{ci_of_all, standing}`` of the recommended attack: its interval, all attacks counted, held against chance."""
+    if recommended["attack"] is None:
+        return {"ci_of_all": None, "standing": None}
+    found = measured[recommended["attack"]]
+    by_tpr = [each.tpr for each in found if each.tpr is not None]
+    one, chance = (by_tpr, chance_of_tpr(fpr)) if recommended["by"] == "tpr_at_fpr" else ([e.auc for e in found], 0.5)
+    interval = mean_rate(one, 1 - (1 - CONFIDENCE) / len(measured)).ci
+    return {"ci_of_all": interval, "standing": against(interval, chance)}
 
 
 def _write_report(campaign: Campaign, results: Mapping[str, Any], command: str) -> None:

@@ -22,5 +22,6 @@ def print_budget_table(results: Mapping[str, Any], console: Console | None = Non
     for budget, each in results["recommended"].items():
         equal = ", ".join(each["not_told_apart"])
         told = f"; not told apart from it: {equal}" if equal else ""
+        told += "; not measurably more than chance" if each["attack"] and each["standing"] != "above" else ""
         say(console, f"{budget} models: {each['attack'] or 'none'} finds the most{told}")
     print_notes(console, results["notes"])

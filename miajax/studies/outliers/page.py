@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
 _SHORT = 12
+_MOST_GAINING = 5  # metrics that the table on circularity shows at once
 _FAMILIES = {
     "geometry of inputs": palette.SLATE, "of features": palette.BLUE, "of logits": palette.SKY,
     "ensemble": palette.VERMILION, "training dynamics": palette.GREEN,
@@ -204,8 +205,9 @@ def _circularity(results: Json) -> Section:
         "seems to foretell more than it does. Everywhere else in this report the two come from disjoint halves. The "
         "same models are also twice as many, which helps every metric a little."
     )
-    table = Details("Metric and vulnerability apart, and on the same models", [Table(columns, rows)])
-    return Section("Circularity", outliers_words.circular_finding(results), [Prose([text]), table])
+    first, rest = Table(columns, rows[:_MOST_GAINING]), Table(columns, rows[_MOST_GAINING:])
+    blocks: list[Block] = [Prose([text]), first, *([Details("The other metrics", [rest])] if rest.rows else [])]
+    return Section("Circularity", outliers_words.circular_finding(results), blocks)
 
 
 def _embeddings(inputs: OutliersReportInputs) -> list[Section]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from miajax.metrics.claims import against, difference_of_separate
 from miajax.report import numbers
 
 FIGURES = {
@@ -29,7 +30,7 @@ def with_interval(entry: Json, figure: str) -> str:
 
 
 def best_finding(results: Json) -> str:
-    """Which metrics foretell vulnerability best, in one line: the best and those that cannot be told from it."""
+    """Which metrics foretell vulnerability best, in one line: the best and those not told apart from it."""
     by_rank, by_top = (_group(results["best"]["all"][figure]) for figure in ("spearman", "precision_at_1pct"))
     if by_rank == by_top:
         return f"Vulnerability is ranked best, and the most of the top 1\u00a0% found, by {by_rank}"
@@ -41,11 +42,11 @@ def ranking_finding(results: Json) -> str:
     of, count = results["best"]["all"]["spearman"], len(results["metrics"])
     said = f"{_named(of)} ranks best, with Spearman {with_interval(results['metrics'][of['metric']], 'spearman')}"
     equal = len(of["not_told_apart"])
-    return f"{said}; {equal} of the other {count - 1} metrics cannot be told from it" if equal else said
+    return f"{said}; paired differences do not tell {equal} of the other {count - 1} metrics from it" if equal else said
 
 
 def best_sentences(results: Json) -> list[str]:
-    """The same, figure by figure, with intervals and with those that cannot be told from the best."""
+    """The same, figure by figure, with intervals and with those not told apart from the best."""
     said = []
     for figure, of in results["best"]["all"].items():
         entry = results["metrics"][of["metric"]]
@@ -72,10 +73,9 @@ def paper_sentence(results: Json) -> str:
         name = f"{space}_centroid_distance"
         entry = results["metrics"].get(name)
         if entry is not None and entry["spearman"] is not None:
-            low, high = entry["spearman_ci"]
-            does = (
-                "grows with" if low > 0 else "falls with" if high < 0 else "has no measurable rank correlation with"
-            )
+            does = {
+                "above": "grows with", "below": "falls with", "not shown": "is not shown to go with",
+            }[against(entry["spearman_ci"], 0.0)]  # fmt: skip
             return (
                 f"Vulnerability {does} the distance from the class's centroid in the {_SPACES[space]} (Spearman "
                 f"{with_interval(entry, 'spearman')}); of the 1 % farthest, "
@@ -92,11 +92,15 @@ def fit_finding(results: Json) -> str:
     if easy["vulnerable"] is None or hard["vulnerable"] is None:
         side = "easy" if easy["vulnerable"] is None else "hard"
         return f"No outlier is {side} to fit, so that easy and hard outliers cannot be compared"
-    if easy["vulnerable_ci"][0] > hard["vulnerable_ci"][1]:
-        return "Outliers that are easy to fit are named more often than those that are hard to fit"
-    if easy["vulnerable_ci"][1] < hard["vulnerable_ci"][0]:
-        return "Outliers that are hard to fit are named more often than those that are easy to fit"
-    return "Easy and hard outliers are not named measurably differently often"
+    low, high = difference_of_separate(
+        easy["vulnerable"], easy["vulnerable_ci"], hard["vulnerable"], hard["vulnerable_ci"]
+    )
+    interval = f"difference {numbers.points(easy['vulnerable'] - hard['vulnerable'], (low, high), signed=True)}"
+    standing = against((low, high), 0.0)
+    if standing == "not shown":
+        return f"Easy and hard outliers are not named measurably differently often ({interval})"
+    more, less = ("easy", "hard") if standing == "above" else ("hard", "easy")
+    return f"Outliers that are {more} to fit are named more often than those that are {less} to fit ({interval})"
 
 
 def fit_sentence(results: Json) -> str:
@@ -124,10 +128,15 @@ def fit_sentence(results: Json) -> str:
 def circular_finding(results: Json) -> str:
     """How much figures gain when metric and vulnerability come from the same models."""
     gains = {name: found for name, entry in results["metrics"].items() if (found := gain(entry)) is not None}
+    if not gains:
+        return "No metric was measured on the same models"
     name = max(gains, key=gains.__getitem__)
     largest = gains[name]
     if largest < 0.02:
-        return "Measuring both on the same models would flatter no metric by much"
+        return (
+            f"On the same models no metric looks better by {0.02:.2f} or more in rank correlation; most gains "
+            f"{label(name)}, {numbers.difference(largest)}"
+        )
     return f"On the same models {label(name)} would look better than it is, by {largest:.2f} in rank correlation"
 
 

@@ -5,8 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from miajax.report import numbers, provenance
-from miajax.report.attack_faces import face
+from miajax.report import claims, numbers, provenance
 from miajax.report.page import Block, Code, Column, Page, Points, Prose, Section, Table
 from miajax.studies.defenses.page import defenses_finding
 from miajax.studies.outliers import words as outliers_words
@@ -44,15 +43,7 @@ def finding_of(part: str, results: Json) -> str:
         return _sentence(overfitting_words.growth_finding(results))
     if part == "outliers":
         return _sentence(outliers_words.best_finding(results))
-    entries = results["attacks"]
-    name = "lira_online" if part == "lira" and "lira_online" in entries else max(
-        entries, key=lambda each: entries[each]["tpr_at_fpr"]["0.01"] or 0.0
-    )
-    entry = entries[name]
-    low, high = entry["auc_ci"]
-    rate = entry["tpr_at_fpr"]["0.01"]
-    named = "" if rate is None else f", and names {numbers.percent(rate)} of members at 1\u00a0% FPR"
-    return f"{face(name).label} has AUC {entry['auc']:.3f} [{low:.3f}, {high:.3f}]{named}."
+    return claims.lead_sentence(results["strongest"])
 
 
 def _sentence(finding: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from miajax.metrics.claims import against
 from miajax.report import numbers, plots, provenance
 from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.numbers import Estimate, estimate
@@ -14,6 +15,7 @@ from miajax.studies.saliency import pictures as saliency_pictures
 
 Json = Mapping[str, Any]
 _SHORT = 12
+_SIGNS = {"above": 1, "below": -1, "not shown": 0}
 _SOURCES = (
     (
         "M. Khalil, A. Blanco-Justicia, N. Jebreel, J. Domingo-Ferrer: Membership Inference Attacks Beyond "
@@ -111,8 +113,7 @@ def _verdicts(results: Json) -> list[int]:
     for entry in results["methods"].values():
         excess = (entry["background"] or {}).get("excess")
         if excess is not None and None not in excess["difference_ci"]:
-            low, high = excess["difference_ci"]
-            found.append(1 if low > 0 else -1 if high < 0 else 0)
+            found.append(_SIGNS[against(excess["difference_ci"], 0.0)])
     return found
 
 
@@ -127,7 +128,7 @@ def relevance_finding(results: Json) -> str:
     if less == total:
         return f"Vulnerable predictions rest less on the background than safe ones, by all {total} maps that can tell"
     if more == less == 0:
-        return "No map finds that vulnerable predictions rest more on the background than safe ones"
+        return "No map is shown to put vulnerable predictions more or less on the background than safe ones"
     return (
         f"Whether vulnerable predictions rest on the background depends on the map: more by {more} of {total}, "
         f"less by {less}"
@@ -137,14 +138,14 @@ def relevance_finding(results: Json) -> str:
 def _deletion_finding(results: Json) -> str:
     signs = []
     for entry in results["methods"].values():
-        low, high = entry["deletion"]["difference_ci"]
-        signs.append(0 if low is None or high is None else 1 if low > 0 else -1 if high < 0 else 0)
+        ends = entry["deletion"]["difference_ci"]
+        signs.append(_SIGNS[against(None if None in ends else ends, 0.0)])
     faster, slower = signs.count(-1), signs.count(1)
     if faster > slower and faster * 2 > len(signs):
         return "The label's probability of vulnerable examples falls faster as the most relevant inputs go"
     if slower > faster and slower * 2 > len(signs):
         return "The label's probability of vulnerable examples falls more slowly as the most relevant inputs go"
-    return "Deleting the most relevant inputs does not clearly tell vulnerable from safe examples"
+    return "Deleting the most relevant inputs is not shown to tell vulnerable from safe examples"
 
 
 def _how(results: Json) -> str:
@@ -218,13 +219,13 @@ def _counterfactual_finding(results: Json) -> str:
     (name, entry), *others = results["counterfactual"].items()
     if entry["spearman"] is None:
         return "Too few models on each side to tell what having seen an example changes"
-    low, high = entry["spearman_ci"]
+    standing = against(entry["spearman_ci"], 0.0)
     interval = "; ".join(_spearman(*each) for each in ((name, entry), *others))
-    if low > 0:
+    if standing == "above":
         return f"The more vulnerable an example, the more its presence in training moves where models look ({interval})"
-    if high < 0:
+    if standing == "below":
         return f"The more vulnerable an example, the less its presence in training moves where models look ({interval})"
-    return f"How far presence in training moves a map is not clearly related to vulnerability ({interval})"
+    return f"How far presence in training moves a map is not shown to go with vulnerability ({interval})"
 
 
 def _spearman(name: str, entry: Json) -> str:
@@ -347,7 +348,7 @@ def _features(results: Json) -> list[Section]:
     if features is None:
         return []
     intervals = [feature["difference_ci"] for feature in features if None not in feature["difference_ci"]]
-    told = sum(low > 0 or high < 0 for low, high in intervals)
+    told = sum(against(interval, 0.0) != "not shown" for interval in intervals)
     finding = f"{told} of the {len(features)} features that maps rest on most weigh otherwise in vulnerable examples"
     figure = Figure(
         plots.figure_to_data_uri(saliency_pictures.feature_figure(features)), finding,

@@ -1,0 +1,57 @@
+"""What stands beside an attack's figures: precision, and why cells have no score."""
+
+import pytest
+
+from miajax.attacks.registry import AttackReport
+from miajax.studies.attacked.entries import _ppv
+from miajax.studies.common import attack_notes
+from miajax.studies.low_budget import page as low_budget
+
+
+@pytest.mark.parametrize("tpr", [None, 0.0])
+def test_who_names_nobody_has_no_precision(tpr):
+    assert set(_ppv(tpr, 0.001).values()) == {None}
+
+
+def test_who_names_members_has_one():
+    assert _ppv(0.01, 0.01)["0.5"] == pytest.approx(0.5)
+    assert _ppv(1.0, 0.001)["0.01"] == pytest.approx(0.01 / (0.01 + 0.99 * 0.001))
+
+
+@pytest.mark.parametrize(
+    ("too_few", "degenerate", "said"),
+    [
+        (3, 0, "a: of the (target, example) pairs 3 have too few shadow models; they are left out."),
+        (0, 7, "a: of the (target, example) pairs 7 have shadow models that all agree; they are left out."),
+        (3, 7, "a: of the (target, example) pairs 3 have too few shadow models and 7 have shadow models that all agree"
+               "; they are left out."),
+    ],
+)  # fmt: skip
+def test_cells_are_left_out_for_the_reason_that_they_have(too_few, degenerate, said):
+    assert attack_notes({}, {"a": AttackReport("a", 90, too_few, degenerate, ())}) == [said]
+
+
+def test_nothing_left_out_is_not_mentioned():
+    assert attack_notes({}, {"a": AttackReport("a", 90, 0, 0, ())}) == []
+
+
+def _budgets(*rates):
+    return {"budgets": {str(2**k): {"tpr_at_fpr": {"0.001": rate}} for k, rate in enumerate(rates, 1)}}
+
+
+@pytest.mark.parametrize(
+    ("rates", "gain"), [((0.001, 0.004), 4.0), ((0.0, 0.004), 0.0), ((None, None), 0.0), ((), 0.0)]
+)
+def test_a_gain_is_taken_between_rates_that_there_are(rates, gain):
+    assert low_budget._gain(_budgets(*rates)) == gain
+
+
+def test_equals_are_named_by_paired_differences():
+    lead = {"attack": "lira_online", "not_told_apart": [], "by": "auc", "standing": "above", "ci_of_all": [0.5, 0.6]}
+    assert low_budget._named(lead) == "LiRA online finds the most"
+    said = low_budget._named({**lead, "not_told_apart": ["gap", "rmia_online"]})
+    assert said == "LiRA online finds the most, and paired differences do not tell 2 others from it"
+    quiet = low_budget._named({**lead, "standing": "not shown"})
+    assert quiet == (
+        "no attack finds measurably more than chance (of LiRA online, an AUC of up to 0.600 would go unseen)"
+    )
