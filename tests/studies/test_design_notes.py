@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from miajax.data.pairs import complementary_partners
 from miajax.data.splits import membership
 from miajax.studies.common import design_notes
 from miajax.studies.imported.study import run_imported
+from miajax.studies.low_budget.study import disjoint_sets
 
 
 def test_independent_draws_need_no_note():
@@ -22,7 +24,7 @@ def test_pairs_are_said_to_be_left_out_whatever_the_number_of_models(models):
 
 
 @pytest.mark.parametrize(
-    "models, size", [(4, "0.412 "), (8, "0.473 and lira_online of 0.434"), (12, "0.493"), (256, "64 models")]
+    "models, size", [(4, "0.412, where"), (8, "0.473 and lira_online of 0.434"), (12, "0.493"), (256, "64 models")]
 )
 def test_equal_counts_without_pairs_are_said_with_the_size_of_what_they_do(models, size):
     member = np.argsort(np.random.default_rng(0).random((models, 300)), 0) < models // 2
@@ -53,3 +55,10 @@ def test_four_imported_models_in_pairs_are_attacked_by_what_needs_no_spread(tmp_
     results = run_imported(tmp_path / "a.npz", "arrays", tmp_path / "out").results
     assert "calibrated" in results["attacks"]
     assert {"lira_online", "lira_online_fixed", "bavaria_t"} <= set(results["attacks_not_run"])
+
+
+def test_subsets_of_a_budget_keep_pairs_together_and_their_partners_are_known():
+    member, valid = membership(0, 200, 16, "balanced"), np.arange(16) != 5
+    whole, *_, broken = (complementary_partners(member[rows]) for rows in disjoint_sets(valid, 4, 2))
+    assert whole is not None and whole.tolist() == [1, 0, 3, 2]
+    assert broken is not None and broken.tolist() == [0, 2, 1, 3]  # models 4, 6, 7 and 8: 5 failed, 9 is elsewhere
