@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-import tyro
 
+from benchmarks import _flags
 from benchmarks._broken_mechanisms import canary_signals, versions
 from benchmarks._rows import Row, print_rows, write_json
 from miajax.campaign.config import CampaignConfig, Setup
@@ -80,4 +80,4 @@ def bounds(seeds: int, references: int, campaign: Setup | None = None) -> dict[s
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    _flags.call(main)

@@ -17,8 +17,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import tyro
 
+from benchmarks import _flags
 from benchmarks._contest import Contender, Running, alternate, running
 from benchmarks._conv_sides import Ours, Torch, Work
 from benchmarks._heats import STEPS, run_heats
@@ -169,4 +169,4 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    _flags.call(main)

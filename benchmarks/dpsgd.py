@@ -18,8 +18,8 @@ from typing import Literal, get_args
 import jax
 import jax.numpy as jnp
 import numpy as np
-import tyro
 
+from benchmarks import _flags
 from benchmarks import _torch_field as field
 from benchmarks._contest import Contender, ContenderFailed, Running, alternate, running
 from benchmarks._private_ours import CLIP_NORM, PrivateTraining, StepPart, bytes_of, private_setup
@@ -223,4 +223,4 @@ def memory_rows() -> list[Row]:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    _flags.call(main)

@@ -12,7 +12,7 @@ In order, each part written to FILE when it is done, so that a run that is cut k
 4. model-steps a second of the suite's networks against PyTorch, as many as the time allows.
 
 Fashion-MNIST is read from ``--data_path``, or where the data sets lie; without it, images of its shape are made up and
-the rows say so. ``--quick`` (or ``--miniature``) runs all parts in small, also on a CPU. It needs neither tyro nor
+the rows say so. ``--quick`` (or ``--miniature``) runs all parts in small, also on a CPU. It does without
 dp-accounting.
 """
 

@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import tyro
 
+from benchmarks import _flags
 from benchmarks._rows import Row, print_rows, write_json
 from miajax.attacks.lira import lira_scores
 
@@ -128,4 +128,4 @@ def _check(phi: np.ndarray, member: np.ndarray, valid: np.ndarray) -> None:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    _flags.call(main)

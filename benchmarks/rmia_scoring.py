@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tyro
 
+from benchmarks import _flags
 from benchmarks._rows import Row, print_rows, write_json
 from miajax.attacks.options import AttackOptions, RmiaOptions
 from miajax.attacks.registry import run_attack
@@ -107,4 +107,4 @@ def _score(log_p: np.ndarray, log_z: np.ndarray, target: int) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    _flags.call(main)

@@ -22,8 +22,8 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-import tyro
 
+from benchmarks import _flags
 from benchmarks._contest import Contender, ContenderFailed, Running, alternate, running
 from benchmarks._rows import Row, print_rows, replace_part
 from benchmarks._saliency_sides import METHODS, SAMPLES, STEPS, Ours, Torch, Work, network, our_maps
@@ -188,4 +188,4 @@ def completeness_row(work: Work) -> Row:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    _flags.call(main)

@@ -10,9 +10,9 @@ mean over models is the run's mean over the same models.
 from pathlib import Path
 
 import numpy as np
-import tyro
 from scipy.stats import t
 
+from benchmarks import _flags
 from benchmarks._rows import Row, print_rows, write_json
 from benchmarks._workloads import Workload
 from miajax.campaign.stored import stored_config
@@ -60,4 +60,4 @@ def main(run: Path, models: int = 5, json: Path | None = None, quick: bool = Fal
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    _flags.call(main)

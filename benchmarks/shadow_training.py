@@ -21,10 +21,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-import tyro
-
+from benchmarks import _flags, _workloads
 from benchmarks import _torch_field as field
-from benchmarks import _workloads
 from benchmarks._contest import Contender, Running, alternate, running
 from benchmarks._heats import STEPS, leaving_out, run_heats
 from benchmarks._matmul_peak import MatmulPeak
@@ -215,4 +213,4 @@ def _peak(library: str, cores: int) -> Contender:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    _flags.call(main)

@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import tyro
 
+from benchmarks import _flags
 from benchmarks._rows import Row, print_rows, replace_part
 from benchmarks._step_cost import StepCost, step_cost
 from benchmarks._workloads import SUITES
@@ -171,4 +171,4 @@ def main(json: Path | None = None, only: str | None = None, quick: bool = False)
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    _flags.call(main)

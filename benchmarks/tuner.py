@@ -13,8 +13,8 @@ from pathlib import Path
 
 import jax
 import numpy as np
-import tyro
 
+from benchmarks import _flags
 from benchmarks._rows import Row, print_rows, replace_part
 from miajax.data.dataset import Dataset
 from miajax.models.registry import build_model
@@ -103,4 +103,4 @@ def judge(name: str) -> list[Row]:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    _flags.call(main)

@@ -57,7 +57,7 @@ class CampaignConfig:
     query_mode: QueryMode = "evaluation"
     """evaluation: running statistics; batch_stats: statistics of the queried batch, as published code once did"""
     parallel: Parallel = "shard_map"
-    """how devices are used: shard_map or pmap"""
+    """how devices are used"""
     chunk: int | None = None
     """models under one vmap; chosen by the machine when not given"""
     lowering: str | None = None

@@ -1,6 +1,7 @@
 """What a person sees while models train."""
 
 import sys
+import textwrap
 import time
 from typing import Protocol
 
@@ -66,7 +67,9 @@ class Terminal:
         self._task = None
 
     def say(self, line: str) -> None:
-        self.console.print(line, markup=False, soft_wrap=True)
+        width = self.console.width if self.console.is_terminal else len(line) + 1
+        for part in textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) or [line]:
+            self.console.print(part, markup=False, soft_wrap=True)
 
     def _speed(self, done: float, total: int) -> tuple[float, str]:
         now = time.perf_counter()

@@ -5,8 +5,10 @@ Nothing heavy is imported before a command is known: ``miajax --help`` answers a
 
 import difflib
 import importlib
+import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from miajax import __version__
 
@@ -48,11 +50,11 @@ def main(argv: Sequence[str] | None = None, prog: str = "miajax") -> None:
       SystemExit: 2 where there is no such command; else as the command ends.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
-    if not argv or argv[0] in ("--help", "-h", "help"):
-        print(overview(prog))
-        return
-    if argv[0] == "--version":
-        print(f"miajax {__version__}")
+    if not argv or argv[0] in ("--help", "-h", "help", "--version"):
+        try:
+            print(f"miajax {__version__}" if argv[:1] == ["--version"] else overview(prog), flush=True)
+        except BrokenPipeError:
+            leave_closed_pipe()
         return
     name = argv[0].replace("-", "_")
     if name not in NAMES:
@@ -63,6 +65,12 @@ def main(argv: Sequence[str] | None = None, prog: str = "miajax") -> None:
         raise SystemExit(2)
     command = importlib.import_module(f"miajax.cli.{name}").run
     command.main(f"{prog} {argv[0]}", argv[1:])
+
+
+def leave_closed_pipe() -> NoReturn:
+    """Ends without a word where whoever read the output has gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be flushed has a place to go
+    raise SystemExit(1) from None
 
 
 def overview(prog: str) -> str:

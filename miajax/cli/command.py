@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Generic, NoReturn, TypeVar
 
 import jax
+from rich.console import Console
 
 from miajax.attacks.registry import ATTACKS
 from miajax.campaign.config import CampaignConfig, Setup
@@ -19,11 +20,12 @@ from miajax.campaign.presets import PRESETS, preset
 from miajax.campaign.progress import Reporter, Terminal
 from miajax.campaign.run import Incomplete
 from miajax.campaign.stored import stored_config
-from miajax.cli import flags, help
+from miajax.cli import flags, help, leave_closed_pipe
 from miajax.data.registry import DATASETS
 from miajax.errors import UserError
 from miajax.models.mlp import ACTIVATIONS
 from miajax.models.registry import MODELS
+from miajax.report.terminal import say
 from miajax.runs.folder import fingerprint
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import StudyResult
@@ -247,7 +249,8 @@ def study(
 
 def print_end(timing: Mapping[str, float], folder: Path) -> None:
     """Where the seconds went and where the report lies, on standard output."""
-    print("seconds: " + ", ".join(f"{part.removesuffix('_s')} {seconds:.1f}" for part, seconds in timing.items()))
+    spent = ", ".join(f"{part.removesuffix('_s')} {seconds:.1f}" for part, seconds in timing.items())
+    say(Console(highlight=False), f"seconds: {spent}")
     print(f"report: {folder / 'report.html'}")
 
 
@@ -259,6 +262,7 @@ def main(run: Callable[[Sequence[str]], Any], argv: Sequence[str] | None = None)
         _refuse_debugging_of_nan()
         with collected_warnings():  # of reading data and setting up, too
             run(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
@@ -268,4 +272,4 @@ def main(run: Callable[[Sequence[str]], Any], argv: Sequence[str] | None = None)
         print("\nStopped; what was finished is kept. The same command continues from there.", file=sys.stderr)
         raise SystemExit(130) from None
     except BrokenPipeError:
-        raise SystemExit(1) from None
+        leave_closed_pipe()

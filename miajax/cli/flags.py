@@ -2,10 +2,12 @@
 
 import ast
 import collections.abc
+import contextlib
 import dataclasses
 import difflib
 import functools
 import inspect
+import itertools
 import re
 import textwrap
 import types
@@ -212,16 +214,14 @@ def _built(kind: type[Kind], default: Kind | None, given: Mapping[str, Any]) -> 
 
 @functools.cache
 def _field_help(kind: type) -> dict[str, str]:
-    """What the strings below a dataclass's fields, or its ``Attributes:``, say of each."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
-    except (OSError, TypeError):  # made in code: it has no source
-        return {}
-    assert isinstance(tree, ast.ClassDef)
-    listed = (ast.get_docstring(tree) or "").partition("Attributes:\n")[2]
-    entries = re.findall(r"^  ([\w, ]+): ((?:.+\n?)(?:   +.+\n?)*)", listed, re.MULTILINE)
+    """What the strings below a dataclass's fields, or its ``Attributes:`` or ``Args:``, say of each."""
+    listed = re.split(r"^(?:Attributes|Args):\n", inspect.getdoc(kind) or "", maxsplit=1, flags=re.MULTILINE)[1:]
+    entries = re.findall(r"^  ([\w, ]+): ((?:.+\n?)(?:   +.+\n?)*)", "".join(listed), re.MULTILINE)
     found = {name: text for names, text in entries for name in names.split(", ")}
-    for field, after in zip(tree.body, tree.body[1:], strict=False):
+    body: list[ast.stmt] = []
+    with contextlib.suppress(OSError, TypeError):  # made in code: it has no source
+        body = getattr(ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0], "body", [])
+    for field, after in itertools.pairwise(body):
         if isinstance(field, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
             found[ast.unparse(field.target)] = str(after.value.value)
     return {name: " ".join(text.replace("``", "").split()).rstrip(".") for name, text in found.items()}

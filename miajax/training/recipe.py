@@ -29,7 +29,7 @@ class Recipe:
     batch_size: int = 64
     """examples of one step; what is left over after full batches differs each epoch"""
     optimizer: OptimizerName = "sgd"
-    """sgd, adam or adamw"""
+    """how a step follows from gradients"""
     learning_rate: float = 0.1
     """peak learning rate"""
     momentum: float = 0.9

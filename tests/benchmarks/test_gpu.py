@@ -11,7 +11,7 @@ from benchmarks import gpu
 from benchmarks._rows import Row
 
 # What a machine with a GPU may lack.
-WITHOUT = ("tyro", "dp_accounting", "jax_privacy", "tensorflow_datasets", "tensorflow")
+WITHOUT = ("dp_accounting", "jax_privacy", "tensorflow_datasets", "tensorflow")
 CODE = f"import sys; sys.modules.update(dict.fromkeys({WITHOUT!r})); from benchmarks import gpu; gpu.main(sys.argv[1:])"
 ROOT = Path(__file__).parents[2]
 

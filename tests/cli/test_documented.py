@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import importlib
+import inspect
 import re
 import shlex
 from pathlib import Path
@@ -126,3 +127,13 @@ def test_the_readme_names_exactly_the_commands_without_the_main_jobs_flags():
     assert all(command(name).why_not for name in without) and not any(
         command(name).why_not for name in set(NAMES) - without
     )
+
+
+def test_every_flag_of_a_benchmark_is_an_argument_of_its_main():
+    text = " ".join((ROOT / page).read_text() for page in PAGES)
+    lines = re.findall(r"python -m benchmarks\.(\w+)((?: --\w+(?: [\w./]+)?)+)", text)
+    assert len({name for name, _ in lines}) > 8
+    for name, written in lines:
+        main = importlib.import_module(f"benchmarks.{name}").main
+        taken = inspect.signature(main).parameters
+        assert name == "gpu" or {flag[2:] for flag in FLAG.findall(written)} <= set(taken), (name, written)

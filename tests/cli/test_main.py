@@ -60,6 +60,17 @@ def test_help_answers_within_a_third_of_a_second_and_imports_nothing_heavy():
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.3, "CPU time: load does not count"
 
 
+@pytest.mark.parametrize("argv", [["--help"], ["export", "--help"]])
+def test_a_reader_that_has_gone_ends_it_without_a_word(argv):
+    started = subprocess.Popen(
+        [sys.executable, "-m", "miajax", *argv], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert started.stdout is not None and started.stderr is not None
+    started.stdout.close()
+    with started.stderr as errors:
+        assert errors.read() == b"" and started.wait(120) == 1
+
+
 def test_version_is_the_packages(capsys):
     assert ended(capsys, "--version")[:2] == (0, f"miajax {miajax.__version__}\n")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
