@@ -75,7 +75,7 @@ def patterns(n: int, shape: tuple[int, ...], classes: int) -> Dataset:
     labels = rng.permutation(np.arange(n) % classes)
     x = rng.normal(size=(classes, *shape))[labels] + rng.normal(size=(n, *shape))
     features = (128 + 30 * x).clip(0, 255).astype(np.uint8) if len(shape) == 3 else x.astype(np.float32)
-    return Dataset("patterns", features, labels, classes)
+    return Dataset(features, labels, classes, "patterns")
 
 
 def _part(

@@ -59,7 +59,7 @@ def training(name: str) -> tuple[Trainer, Dataset]:
     features = rng.normal(size=(n, *shape)).astype(np.float32)
     if len(shape) == 3:
         features = rng.integers(0, 256, (n, *shape)).astype(np.uint8)
-    dataset = Dataset("noise", features, labels, classes)
+    dataset = Dataset(features, labels, classes, "noise")
     model = build_model(name, classes)
     recipe = Recipe(epochs=100, batch_size=batch, learning_rate=0.01)
     return Trainer(model, recipe, InputScaling.of(dataset), n // 2, False, shape, 0), dataset

@@ -25,6 +25,7 @@ if typing.TYPE_CHECKING:
     from miajax.campaign.progress import Reporter as Reporter
     from miajax.campaign.run import Campaign as Campaign
     from miajax.data.dataset import Dataset as Dataset
+    from miajax.data.registry import register_dataset as register_dataset
     from miajax.errors import UserError as UserError
     from miajax.library import Page as Page
     from miajax.library import Run as Run
@@ -59,6 +60,7 @@ _HOME = {
     "load_dataset": "library",
     "open_run": "library",
     "register_attack": "attacks.registry",
+    "register_dataset": "data.registry",
     "register_model": "models.registry",
     "register_outlier_metric": "outliers.registry",
     "run_attacks": "library",

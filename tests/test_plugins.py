@@ -12,6 +12,8 @@ import pytest
 from miajax.attacks.attack import WITH_AND_WITHOUT
 from miajax.attacks.from_function import attack_from
 from miajax.attacks.registry import ATTACKS, register_attack, run_attack
+from miajax.data.dataset import Dataset
+from miajax.data.registry import DATASETS, DataOptions, load_dataset, register_dataset
 from miajax.errors import UserError
 from miajax.models.registry import MODELS, build_model, register_model
 from miajax.outliers.registry import METRICS, register_outlier_metric
@@ -94,7 +96,7 @@ def test_a_file_that_cannot_be_used_gets_one_line(things: Registry[str], tmp_pat
 @pytest.fixture
 def forgotten():
     """What a test adds to the registries is gone after it."""
-    kept = [(registry, dict(registry._things)) for registry in (ATTACKS, MODELS, METRICS)]
+    kept = [(registry, dict(registry._things)) for registry in (ATTACKS, MODELS, METRICS, DATASETS)]
     yield
     for registry, things in kept:
         registry._things.clear()
@@ -124,6 +126,22 @@ def test_a_network_and_a_metric_are_registered_by_a_call(forgotten):
     assert dict(build_model("own_dense", 3).config) == {"version": "1"}
     metric = register_outlier_metric("own_norm", lambda vectors, labels: (vectors**2).sum(1))
     assert metric.family == "geometry" and "own_norm" in METRICS
+
+
+def test_a_data_set_is_registered_by_a_call_or_read_from_a_file(forgotten, tmp_path: Path):
+    squares = Dataset(np.eye(4, dtype=np.float32), np.array([0, 1, 0, 1]), name="squares")
+    register_dataset("squares", squares)
+    assert load_dataset("squares") is squares
+    (tmp_path / "own.py").write_text(
+        "import numpy as np\nfrom miajax.data.dataset import Dataset\n\n\n"
+        "def squares_of(data_path):\n    return Dataset(np.eye(int(data_path)), np.arange(int(data_path)) % 2)\n"
+    )
+    assert load_dataset(f"{tmp_path}/own.py:squares_of", DataOptions(data_path="6")).num_examples == 6
+    with pytest.raises(UserError, match="its reader returned a int"):
+        register_dataset("seven", lambda: 7)  # type: ignore[arg-type,return-value]
+        load_dataset("seven")
+    with pytest.raises(UserError, match="data_path x has no effect on --dataset squares"):
+        load_dataset("squares", DataOptions(data_path="x"))
 
 
 def test_an_attack_keeps_its_own_description():

@@ -21,7 +21,7 @@ from miajax.campaign.progress import Reporter, Terminal
 from miajax.campaign.run import Incomplete
 from miajax.campaign.stored import stored_config
 from miajax.cli import flags, help, leave_closed_pipe
-from miajax.data.registry import DATASETS
+from miajax.data.registry import dataset_names
 from miajax.errors import UserError
 from miajax.models.mlp import ACTIVATIONS
 from miajax.models.registry import MODELS
@@ -39,7 +39,7 @@ Study = TypeVar("Study", bound=StudyResult)
 NONE: Mapping[str, Any] = MappingProxyType({})
 CHOICES: Mapping[str, Sequence[str]] = {
     "preset": tuple(PRESETS),
-    "dataset": DATASETS,
+    "dataset": (*dataset_names(), "path/to/file.py:reader"),
     "model": (*MODELS, "path/to/file.py:name"),
     "activation": tuple(ACTIVATIONS),
     "lowering": ("cpu", "grouped", "patches", "unrolled"),

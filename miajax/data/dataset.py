@@ -20,11 +20,11 @@ class Dataset:
     """Labelled examples in up to four parts, validated when made.
 
     Attributes:
-      name: what reports call it.
       features: pool examples ``[N, ...]``: uint8 pictures ``[N, H, W, K]``, or float32 (flat uint8 rows become float32,
         unscaled: they are counts or bits, not pixels).
       labels: ``int32[N]`` in ``0..num_classes-1``.
-      num_classes: C.
+      num_classes: C; one more than the largest label where it is not given.
+      name: what reports call it.
       test_features, test_labels: the data set's own test split, or None; never members.
       population_features, population_labels: reference examples for RMIA and kin, or None for the pool's non-members.
       validation_features, validation_labels: what a recipe may select on, carved from the pool before any split, or
@@ -40,12 +40,16 @@ class Dataset:
     Raises:
       UserError: wrong shapes, NaN or infinite features, labels outside the range, fewer than 2 classes; pictures with
         channels first and inputs that were not scaled, unless ``unlikely``.
+
+    Example:
+      >>> Dataset(np.eye(4, dtype=np.float32), np.array([0, 1, 0, 1]), name="squares")
+      Dataset(squares: 4 float32 rows of 4, 2 classes)
     """
 
-    name: str
     features: np.ndarray
     labels: np.ndarray
-    num_classes: int
+    num_classes: int = 0
+    name: str = "data"
     test_features: np.ndarray | None = None
     test_labels: np.ndarray | None = None
     population_features: np.ndarray | None = None
@@ -63,6 +67,8 @@ class Dataset:
         where = f"data set {self.name}"
         if "source" in self.provenance:
             where += f" ({self.provenance['source']})"
+        if not self.num_classes:
+            object.__setattr__(self, "num_classes", _counted_classes(where, np.asarray(self.labels)))
         if self.num_classes < 2:
             raise UserError(
                 f"{where}: {self.num_classes} class found", expected="at least 2 classes",
@@ -128,6 +134,15 @@ class Dataset:
             digest.update(f"{name}:{array.dtype.str}:{array.shape};".encode())
             digest.update(np.ascontiguousarray(array).view(np.uint8).data)
         return digest.hexdigest()
+
+
+def _counted_classes(where: str, labels: np.ndarray) -> int:
+    if labels.ndim != 1 or not labels.size or labels.dtype.kind not in "biu":
+        raise UserError(
+            f"{where}: labels of shape {labels.shape} and dtype {labels.dtype}",
+            expected="whole numbers [examples] from 0, or num_classes beside them",
+        )
+    return int(labels.max()) + 1
 
 
 def _validated(where: str, part: str, features: Any, labels: Any, num_classes: int) -> tuple[np.ndarray, np.ndarray]:

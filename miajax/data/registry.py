@@ -2,8 +2,9 @@
 
 import dataclasses
 import difflib
-from collections.abc import Callable
-from typing import Literal
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from miajax.data.table import load_table
 from miajax.data.text_columns import StrayCells
 from miajax.data.tfds import load_tfds
 from miajax.errors import UserError
+from miajax.plugins import Registry
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,14 +115,54 @@ _READERS = {
     "npz": _Reader(_npz, uses=frozenset(_PICTURES), needs=_PATH),
     "table": _Reader(_table, uses=frozenset(_TABLE), needs=_PATH | {"label_column"}),
 }
-DATASETS = (*_READERS, f"{_TFDS}NAME")
+
+
+def _as_reader(thing: Any, name: str, origin: Mapping[str, str]) -> _Reader:
+    if isinstance(thing, Dataset):
+        return _Reader(lambda options: thing)
+    if not callable(thing):
+        raise UserError(
+            f"dataset {name} is a {type(thing).__name__}",
+            expected="a Dataset, or a function that returns one, of data_path or of nothing",
+            remedy="CONTRIBUTING.md shows both",
+        )
+    if "data_path" in inspect.signature(thing).parameters:
+        return _Reader(lambda options: _made(name, thing(data_path=options.data_path)), uses=_PATH)
+    return _Reader(lambda options: _made(name, thing()))
+
+
+def _made(name: str, made: Any) -> Dataset:
+    if not isinstance(made, Dataset):
+        raise UserError(f"dataset {name}: its reader returned a {type(made).__name__}", expected="a miajax.Dataset")
+    return made
+
+
+DATASETS: Registry[_Reader] = Registry("dataset", "--dataset", _READERS.items(), _as_reader)
+
+
+def dataset_names() -> tuple[str, ...]:
+    """What ``--dataset`` takes by name."""
+    return (*DATASETS, f"{_TFDS}NAME")
+
+
+def register_dataset(name: str, reader: Dataset | Callable[..., Dataset]) -> None:
+    """Adds a data set from outside the package under a name for ``--dataset`` and ``load_dataset``.
+
+    Args:
+      name: of its own.
+      reader: a ``Dataset``, or a function that returns one; it is given ``data_path`` where it has such a parameter.
+
+    Raises:
+      UserError: the name is taken.
+    """
+    DATASETS.register(name, reader)
 
 
 def load_dataset(name: str, options: DataOptions = DataOptions()) -> Dataset:
     """The data set of that name, its pool chosen and cut as the options say.
 
     Args:
-      name: one of `DATASETS`.
+      name: one of `dataset_names()`, or ``path/to/file.py:reader``, which is run.
       options: see `DataOptions`.
 
     Raises:
@@ -144,13 +186,14 @@ def load_dataset(name: str, options: DataOptions = DataOptions()) -> Dataset:
 def _reader(name: str) -> _Reader:
     if name.startswith(_TFDS) and name != _TFDS:
         return _Reader(lambda options: load_tfds(name.removeprefix(_TFDS), options.data_path), uses=_PATH)
-    if name not in _READERS:
-        close = difflib.get_close_matches(name, DATASETS, n=1)
+    if ".py:" not in name and name not in DATASETS:
+        close = difflib.get_close_matches(name, dataset_names(), n=1)
         raise UserError(
-            f"--dataset {name} is unknown", expected=f"one of {', '.join(DATASETS)}",
+            f"--dataset {name} is unknown",
+            expected=f"one of {', '.join(dataset_names())}, or path/to/file.py:reader",
             remedy=f"Did you mean {close[0]}?" if close else "",
         )
-    return _READERS[name]
+    return DATASETS[DATASETS.name_of(name)]
 
 
 def _check_options(name: str, reader: _Reader, options: DataOptions) -> None:
@@ -158,7 +201,7 @@ def _check_options(name: str, reader: _Reader, options: DataOptions) -> None:
     for field in ("data_path", "label_column", *_TABLE, *_PICTURES, "data_seed"):
         is_set = getattr(options, field) != getattr(defaults, field)
         if is_set and field not in reader.uses | reader.needs:
-            users = [other for other, entry in _READERS.items() if field in entry.uses | entry.needs]
+            users = [other for other, entry in DATASETS.items() if field in entry.uses | entry.needs]
             raise UserError(
                 f"--{field} {getattr(options, field)} has no effect on --dataset {name}",
                 expected=f"--dataset {' or '.join(users)} beside it",

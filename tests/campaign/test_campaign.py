@@ -184,7 +184,7 @@ def exploding() -> Setup:
     x, y = rng.normal(size=(80, 4)).astype(np.float32), np.arange(80) % 2
     x[0] = 1e25
     config = CampaignConfig(num_shadows=8, recipe=dataclasses.replace(small().config.recipe, batch_size=20), chunk=2)
-    return Setup.of(config, Dataset("exploding", x, y, 2))
+    return Setup.of(config, Dataset(x, y, 2, "exploding"))
 
 
 def test_a_diverged_model_is_named_masked_and_never_averaged(tmp_path):

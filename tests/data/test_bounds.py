@@ -57,14 +57,14 @@ def test_what_is_read_off_the_records_is_named(tmp_path):
 
 def test_a_list_of_many_columns_is_cut():
     columns = [{"column": f"c{i}", "kind": "category", "missing": 0} for i in range(40)]
-    dataset = Dataset("t", np.zeros((2, 40), np.float32), np.array([0, 1]), 2, provenance={"columns": columns})
+    dataset = Dataset(np.zeros((2, 40), np.float32), np.array([0, 1]), 2, "t", provenance={"columns": columns})
     (categories, _) = told_by_preparation(dataset, None, whitened=False)
     assert categories.endswith("c11 and 28 more")
 
 
 def images() -> Dataset:
     pixels = np.random.default_rng(0).integers(0, 256, (6, 4, 4, 3)).astype(np.uint8)
-    return Dataset("pictures", pixels, np.arange(6) % 2, 2)
+    return Dataset(pixels, np.arange(6) % 2, 2, "pictures")
 
 
 def test_pictures_are_scaled_by_bounds_of_pixels():

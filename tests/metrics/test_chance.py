@@ -5,12 +5,12 @@ import pytest
 from scipy.stats import ks_2samp
 
 from miajax.attacks.registry import run_attacks
+from miajax.metrics.claims import against, strongest
 from miajax.metrics.paired import influences, mean_rate
 from miajax.metrics.pooled import chance_advantage, chance_tpr, pooled_figures
 from miajax.metrics.summary import fpr_key, summarise
 from miajax.report import attack_table
 from miajax.studies.attacked import words as lira_words
-from miajax.studies.dpsgd.page import _at_chance
 from tests.attacks.helpers import ensemble
 
 FPRS = (0.001, 0.01, 0.1)
@@ -137,7 +137,8 @@ def _claims(entry):
         for fpr in FPRS:
             standing = lira_words.standing(figures, fpr)
             if standing is not None:
-                yield standing.level != "chance", lira_words.low_rate_finding(standing, None)
+                shown = against(standing.tpr.interval, standing.chance) == "above"
+                yield shown, lira_words.baseline_sentence(standing)
 
 
 def _alarms(kinds, num_models, num_examples, repeats, seed):
@@ -148,7 +149,7 @@ def _alarms(kinds, num_models, num_examples, repeats, seed):
         for kind in kinds:
             entry, _ = summarise(scores[kind], member, np.ones(num_models, bool), fprs=FPRS)
             for alarm, sentence in _claims(entry):
-                assert alarm != ("does not measurably beat chance" in sentence)
+                assert alarm != ("not measurably more than chance" in sentence or "less than chance" in sentence)
                 alarms.append(alarm)
     return np.mean(alarms)
 
@@ -179,11 +180,12 @@ def test_a_leak_above_chance_is_still_called_one():
     assert all(alarm for alarm, _ in _claims(entry))
 
 
-def test_private_training_is_judged_against_the_attainable_rate():
-    point = {"lira_tpr_at_fpr_ci": {"0.001": [0.0015, 0.004]}, "lira_chance_tpr_at_fpr": {"0.001": 0.0019}}
-    assert _at_chance(point) is True
-    assert _at_chance(point | {"lira_chance_tpr_at_fpr": {"0.001": 0.001}}) is False
-    assert _at_chance({"lira_tpr_at_fpr_ci": point["lira_tpr_at_fpr_ci"]}) is False  # results made before
+def test_the_leading_attack_is_judged_against_the_attainable_rate():
+    member, scores = draw(np.random.default_rng(12), 16, 600)
+    lead = strongest({"ranks": scores["ranks"]}, member, np.ones(16, bool))
+    assert lead is not None and lead["fpr"] == "0.001"
+    assert lead["chance"] > 0.002  # ranks of 300 non-members cannot show .001
+    assert lead["standing"] == "not shown"
 
 
 def test_tables_say_where_chance_lies_above_the_rate():

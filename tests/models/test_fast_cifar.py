@@ -29,7 +29,7 @@ def coloured(n: int = 256, size: int = 32, seed: int = 0) -> Dataset:
     stripes = np.sin(along * np.where(labels < 2, 0.8, 1.6)[:, None, None, None] + phase)
     noise = rng.normal(size=(n, size // 4, size // 4, 1)).repeat(4, 1).repeat(4, 2)
     x = 128 + 30 * stripes + 25 * noise + 6 * rng.normal(size=(n, size, size, 3))
-    return Dataset("stripes", x.clip(0, 255).astype(np.uint8), labels, 4)
+    return Dataset(x.clip(0, 255).astype(np.uint8), labels, 4, "stripes")
 
 
 def test_sizes_and_contract():

@@ -75,7 +75,7 @@ def test_a_network_that_cannot_be_tapped_is_no_exception(devices):
             return nn.Dense(10)(layer(layer(x)))
 
     pictures = np.random.default_rng(0).integers(0, 256, (10, 6, 6, 2)).astype(np.uint8)
-    dataset = Dataset("pictures", pictures, np.arange(10, dtype=np.int32), 10)
+    dataset = Dataset(pictures, np.arange(10, dtype=np.int32), 10, "pictures")
     trainer, models = untrained(dataset, 2, from_linen(Network(), "network"))
     found = gradient_norms(trainer, models, dataset.features, dataset.labels, Placement(devices[:1], 2), block=4)
     parameters, inputs = one_at_a_time(trainer, models, dataset)

@@ -20,7 +20,7 @@ from miajax.training.trainer import InputScaling, Trainer
 
 def images(n: int = 37) -> Dataset:
     rng = np.random.default_rng(0)
-    return Dataset("noise", rng.integers(0, 256, (n, 6, 5, 2), dtype=np.uint8), np.arange(n) % 3, 3)
+    return Dataset(rng.integers(0, 256, (n, 6, 5, 2), dtype=np.uint8), np.arange(n) % 3, 3, "noise")
 
 
 @pytest.fixture(scope="module")

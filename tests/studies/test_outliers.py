@@ -35,7 +35,7 @@ def planted(shippable: bool = True) -> Setup:
     features[FAR] = np.where(noise, features.max(), features.min())
     features[COPIES[1]] = features[COPIES[0]]
     labels[list(COPIES)] = (digits.labels[COPIES[0]] + 3) % 10
-    data = Dataset("planted", features, labels, 10, image_shape=digits.image_shape, shippable=shippable)
+    data = Dataset(features, labels, 10, "planted", image_shape=digits.image_shape, shippable=shippable)
     config = CampaignConfig(num_shadows=32, recipe=Recipe(epochs=100, batch_size=32), chunk=2)
     return Setup.of(config, data)
 

@@ -97,7 +97,7 @@ def convolutional(tmp_path_factory):
     for picture, label in zip(pictures, labels, strict=True):
         row, column = 6 * (label // 2) + rng.integers(0, 3), 6 * (label % 2) + rng.integers(0, 3)
         picture[row : row + 4, column : column + 4, 0] = rng.integers(100, 256, (4, 4))
-    blots = Dataset("blots", pictures, labels, 4, image_shape=(12, 12, 1), shippable=True)
+    blots = Dataset(pictures, labels, 4, "blots", image_shape=(12, 12, 1), shippable=True)
     config = CampaignConfig(
         dataset="blots", model="cnn", num_shadows=16, recipe=Recipe(epochs=3, batch_size=25), chunk=2
     )

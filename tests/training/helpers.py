@@ -16,7 +16,7 @@ def digits(n: int = 301) -> Dataset:
     from sklearn.datasets import load_digits
 
     x, y = load_digits(return_X_y=True)
-    return Dataset("digits", (x[:n] / 16).astype(np.float32), y[:n], 10)
+    return Dataset((x[:n] / 16).astype(np.float32), y[:n], 10, "digits")
 
 
 def ensemble(

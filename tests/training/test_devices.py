@@ -26,7 +26,7 @@ MODELS = 11
 def trained(devices, chunk: int, models=None, lowering: str | None = None) -> list[np.ndarray]:
     """Final parameters and running statistics of normalised convolutional models, real ones only."""
     rng = np.random.default_rng(0)
-    dataset = Dataset("noise", rng.integers(0, 256, (48, 6, 6, 1)).astype(np.uint8), np.arange(48) % 3, 3)
+    dataset = Dataset(rng.integers(0, 256, (48, 6, 6, 1)).astype(np.uint8), np.arange(48) % 3, 3, "noise")
     recipe = Recipe(epochs=2, batch_size=8, flip=True, shift=1)
     model = from_linen(CNN(3, (3, 2), 4, layers=Layers("batch")), "cnn")
     trainer = Trainer(model, recipe, InputScaling.of(dataset), 24, False, (6, 6, 1), 0)

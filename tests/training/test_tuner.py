@@ -21,7 +21,7 @@ from tests.training.helpers import digits
 
 def images(n: int = 64) -> Dataset:
     rng = np.random.default_rng(0)
-    return Dataset("noise", rng.integers(0, 256, (n, 6, 6, 1)).astype(np.uint8), np.arange(n) % 2, 2)
+    return Dataset(rng.integers(0, 256, (n, 6, 6, 1)).astype(np.uint8), np.arange(n) % 2, 2, "noise")
 
 
 def trainer_of(dataset: Dataset, model=None) -> Trainer:
