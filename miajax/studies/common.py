@@ -27,6 +27,7 @@ from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import summarise
 from miajax.metrics.vulnerability import Exposure, empirical_auc, exposure_at_pooled_fpr, gaussian_vulnerability
 from miajax.runs.atomic import read_json, write_json, write_npy
+from miajax.runs.tables import read_table, write_table
 from miajax.training.devices import machine_name
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def blind_checks(campaign: Campaign) -> dict[str, Any]:
     Membership is drawn at random: one model shows whether the draw, or copies in the pool, went wrong. Every study of a
     run says the same; ``blind.json`` in the run folder spares the others the work.
     """
-    from miajax.metrics.blind import (  # with scipy.stats: while models trained
+    from miajax.studies.blind import (  # with scipy.stats: while models trained
         CHECKS,  # with scipy.stats: while models trained
         blind_baseline,
         near_duplicates,
@@ -301,6 +302,13 @@ def new_data_entry(auc: np.ndarray, fresh: NewData) -> dict[str, Any] | None:
         "mean_auc_new_data": float(corrected.mean()) if np.isfinite(corrected).all() else None,
         "mean_auc_new_data_low": float(fresh.auc_low[known].mean()),
     }
+
+
+def join_examples(path: Path, columns: Mapping[str, np.ndarray]) -> None:
+    """Writes columns into the table of examples; columns of other studies stay, if they are of the same examples."""
+    there = read_table(path) if path.exists() else {}
+    same = "id" in there and np.array_equal(there["id"], columns["id"])
+    write_table(path, {**(there if same else {}), **columns})
 
 
 def _mean(values: np.ndarray, where: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 from miajax.campaign.config import CampaignConfig, Setup
 from miajax.campaign.presets import PRESETS
 from miajax.studies.comparable import flat
-from miajax.studies.defenses.published import SOURCE, TABLES
+from miajax.studies.paper_tables import SOURCE, TABLES
 
 _ACCURACY_MARGIN = 0.02
 # What no figure depends on but through chance or rounding.

@@ -4,7 +4,8 @@ import pytest
 
 from miajax.campaign.presets import preset
 from miajax.studies.defenses.catalogue import Strengths, catalogue
-from miajax.studies.defenses.published import TABLES, published_row
+from miajax.studies.defenses.published import published_row
+from miajax.studies.paper_tables import TABLES
 
 # As printed, in per cent: accuracy on members and on others, AUC, advantage; then seconds.
 PURCHASE = """

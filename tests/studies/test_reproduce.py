@@ -9,7 +9,7 @@ import pytest
 from experiments import reproduce
 from miajax.campaign.interrupt import Stopped
 from miajax.errors import UserError
-from miajax.studies.defenses.published import SOURCE, TABLES
+from miajax.studies.paper_tables import SOURCE, TABLES
 from miajax.studies.published import beside_published
 from miajax.studies.reproduce import study
 from miajax.studies.reproduce.study import ReproduceOptions, reproductions, run_reproduce

@@ -12,7 +12,7 @@ so that what ``miajax lira`` left in ``<run>/results.json`` stays.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,6 @@ from miajax.errors import UserError
 from miajax.metrics.summary import fpr_key
 from miajax.outliers.registry import METRICS
 from miajax.runs.atomic import atomic_file, write_text
-from miajax.runs.tables import read_table, write_table
 from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.attacked.entries import attack_entries, rank_stability, run_families
@@ -141,7 +140,7 @@ def run_attacks_study(
     with called.reporting(path / "attacks", results, [campaign.timing]):
         common.store_scores(path, ran.scores)
         table, results["new_data"] = common.example_columns(campaign, exposed)
-        join_examples(path / "per_example.parquet", table)
+        common.join_examples(path / "per_example.parquet", table)
         _write_report(campaign, options, ran.scores, table["auc"], results, called.command)
     return AttackedResult(path / "attacks", results, campaign, ran.scores)
 
@@ -161,13 +160,6 @@ def _runnable(
             f"--attacks {name}: it {reason}", remedy="Leave it out, or make a run that keeps and has what it needs"
         )
     return [name for name in reasons if name not in skipped], skipped
-
-
-def join_examples(path: Path, columns: Mapping[str, np.ndarray]) -> None:
-    """Writes columns into the table of examples; columns of other studies stay, if they are of the same examples."""
-    there = read_table(path) if path.exists() else {}
-    same = "id" in there and np.array_equal(there["id"], columns["id"])
-    write_table(path, {**(there if same else {}), **columns})
 
 
 def _write_report(campaign: Campaign, options: AttacksOptions, scores, exposed: np.ndarray, results, command: str):

@@ -48,8 +48,9 @@ from miajax.studies.defenses.answers import (
 )
 from miajax.studies.defenses.catalogue import Defense, Strengths, catalogue
 from miajax.studies.defenses.figures import Answered, Attacks, exposed, most_vulnerable, row_figures
-from miajax.studies.defenses.published import CAVEATS, SOURCE, TABLES, published_row
+from miajax.studies.defenses.published import published_row
 from miajax.studies.invocation import Invocation
+from miajax.studies.paper_tables import CAVEATS, SOURCE, TABLES
 from miajax.studies.published import beside_published
 from miajax.studies.results import StudyResult
 from miajax.studies.slices import outlier_names, outlierness

@@ -99,7 +99,7 @@ def run_lira(
 
 def _load_drawing() -> None:
     for module in ("matplotlib.figure", "matplotlib.backends.backend_agg", "miajax.studies.lira.page",
-                   "miajax.metrics.blind"):
+                   "miajax.studies.blind"):
         importlib.import_module(module)
 
 

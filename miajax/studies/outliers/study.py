@@ -41,7 +41,6 @@ from miajax.outliers.registry import METRICS
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
 from miajax.studies import common
-from miajax.studies.attacks.study import join_examples
 from miajax.studies.invocation import Invocation
 from miajax.studies.outlier_metrics import Spaces, estimators, mean_over_trained, spaces_of
 from miajax.studies.outliers.table import TOP, Half, OutlierTable, best, entry, halves
@@ -157,7 +156,7 @@ def run_outliers(
     with called.reporting(path / "outliers", results, [campaign.timing]):
         ids = {"id": np.arange(setup.dataset.num_examples, dtype=np.int32)}
         columns = {f"metric_{name}": table.whole.metrics[name].astype(np.float32) for name in measured}
-        join_examples(path / "per_example.parquet", ids | columns)
+        common.join_examples(path / "per_example.parquet", ids | columns)
         _write_report(campaign, options, results, table, shown, called.command)
     return OutliersResult(path / "outliers", results, campaign, {name: table.whole.metrics[name] for name in measured})
 

@@ -16,7 +16,6 @@ from miajax.campaign.run import Campaign, run_campaign
 from miajax.campaign.stored import stored_config
 from miajax.errors import UserError
 from miajax.metrics.accuracy import share_correct
-from miajax.metrics.blind import blind_baseline, near_duplicates
 from miajax.metrics.claims import strongest
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import summarise
@@ -25,6 +24,7 @@ from miajax.runs.content_checks import RowKind
 from miajax.runs.content_notes import note_on_polarity
 from miajax.runs.tables import write_table
 from miajax.studies import common
+from miajax.studies.blind import blind_baseline, near_duplicates
 from miajax.studies.comparable import Check, behaviour, reasons, recipe_differences, recipe_of
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import StudyResult

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from miajax.metrics.blind import blind_baseline, near_duplicates
+from miajax.studies.blind import blind_baseline, near_duplicates
 
 
 def half(n: int, seed: int) -> np.ndarray:
@@ -149,8 +149,8 @@ def test_a_pool_of_copies_is_all_copies_though_its_median_distance_is_zero():
 
 
 def test_what_is_too_much_to_compare_is_searched_for_exact_copies_only_and_said(monkeypatch):
-    from miajax.metrics import blind
     from miajax.report.blind_words import blind_section
+    from miajax.studies import blind
 
     rng = np.random.default_rng(0)
     x = rng.normal(size=(400, 5))
@@ -165,8 +165,8 @@ def test_what_is_too_much_to_compare_is_searched_for_exact_copies_only_and_said(
 
 
 def test_the_full_baseline_looks_at_ten_thousand_examples_at_most_and_says_so(monkeypatch):
-    from miajax.metrics import blind
     from miajax.report.blind_words import blind_section
+    from miajax.studies import blind
 
     monkeypatch.setattr(blind, "_MOST_EXAMPLES", 150)
     x, member = np.random.default_rng(0).normal(size=(400, 3)), half(400, 0)
