@@ -30,6 +30,7 @@ if typing.TYPE_CHECKING:
     from miajax.library import Page as Page
     from miajax.library import Run as Run
     from miajax.library import attack_names as attack_names
+    from miajax.library import audit as audit
     from miajax.library import load_dataset as load_dataset
     from miajax.library import open_run as open_run
     from miajax.library import run_attacks as run_attacks
@@ -57,6 +58,7 @@ _HOME = {
     "UserError": "errors",
     "attack_from": "attacks.from_function",
     "attack_names": "library",
+    "audit": "library",
     "load_dataset": "library",
     "open_run": "library",
     "register_attack": "attacks.registry",

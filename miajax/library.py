@@ -195,7 +195,8 @@ def run_campaign(
     own: Model | None = None
     if not isinstance(model, str):
         classes = data.num_classes if isinstance(data, Dataset) else load_dataset(data).num_classes
-        own = as_model(model, getattr(model, "name", None) or type(model).__name__.lower(), classes)
+        name = getattr(model, "name", None) or getattr(model, "__name__", None) or type(model).__name__.lower()
+        own = as_model(model, name, classes)
     named = {"dataset": data if isinstance(data, str) else data.name, "num_shadows": num_shadows}
     config = config_from(
         preset_named(preset), **named, model=model if own is None else own.name, **settings
@@ -203,6 +204,30 @@ def run_campaign(
     setup = Setup.of(config, data if isinstance(data, Dataset) else None, own)
     folder = Path(out) if out is not None else default_folder(setup)
     return Run(engine.run_campaign(setup, folder, reporter))
+
+
+def audit(
+    data: Dataset | str,
+    model: Any = "mlp",
+    num_shadows: int = 64,
+    out: str | Path | None = None,
+    *,
+    attacks: Sequence[str] | None = None,
+    show_records: bool = False,
+    **settings: Any,
+) -> Page:
+    """``run_campaign``, every attack on every model, and the report on all of them.
+
+    Args:
+      data, model, num_shadows, out: of ``run_campaign``.
+      attacks: names; all that the run allows if None.
+      show_records: whether examples of a data set of one's own may be shown, not only numbered.
+      **settings: of ``run_campaign``, ``preset`` and ``reporter`` among them.
+
+    Raises:
+      UserError: see ``run_campaign`` and ``Run.audit``.
+    """
+    return run_campaign(data, model, num_shadows, out, **settings).audit(attacks, show_records)
 
 
 def open_run(path: str | Path, reporter: Reporter | None = None) -> Run:

@@ -40,7 +40,7 @@ def attack_from(
       knowledge: the same whole; ``requires`` where empty.
       source: paper or code; the function's module where empty.
       cost: what grows with what.
-      pure: whether it may run on subsets and under ``jit``: an array function without training or files.
+      pure: whether it is a function of arrays that trains nothing and reads no file, so that it may run on subsets.
 
     Example:
       >>> import numpy as np

@@ -1,0 +1,83 @@
+"""What ``import miajax as mj`` offers: light, complete by tab, and one line for each task."""
+
+import doctest
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import miajax as mj
+from miajax import library
+from miajax.campaign.config import CampaignConfig
+from tests.studies.helpers import small
+
+
+def test_the_import_is_light_and_loads_no_jax():
+    program = (
+        "import sys, time; begin = time.perf_counter(); import miajax; took = time.perf_counter() - begin; "
+        "print(took, any(name.split('.')[0] in ('jax', 'numpy', 'flax') for name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    _, heavy = done.stdout.split()
+    assert heavy == "False"
+
+
+def test_every_name_is_there_is_listed_and_is_described():
+    assert set(mj.__all__) <= set(dir(mj))
+    for name in mj.__all__:
+        assert inspect.getdoc(getattr(mj, name)), name
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="nothing"):
+        mj.nothing  # noqa: B018
+
+
+def test_a_setting_goes_where_it_belongs_and_an_unknown_one_is_guessed():
+    config = library.config_from(CampaignConfig(), epochs=7, split="balanced", widths=[32], dp_epsilon=8.0)
+    assert (config.recipe.epochs, config.split, config.model_options.widths) == (7, "balanced", (32,))
+    assert config.privacy.dp_epsilon == 8.0
+    with pytest.raises(mj.UserError, match="setting epoch is unknown.*Did you mean epochs"):
+        library.config_from(CampaignConfig(), epoch=7)
+
+
+def test_a_campaign_from_ones_own_arrays_ends_in_figures_and_a_page(tmp_path: Path):
+    digits = small(2).dataset
+    data = mj.Dataset(digits.features, digits.labels, name="mine")
+    settings = {"num_shadows": 8, "epochs": 2, "batch_size": 32, "chunk": 2}
+    run = mj.run_campaign(data, out=str(tmp_path / "run"), **settings)
+    assert run.member.shape == (8, 300) and run.signals.logits is not None
+    scores = mj.run_attacks(["lira_online_fixed", "rmia_offline"], run.signals, run.member)
+    assert list(scores) == ["lira_online_fixed", "rmia_offline"]
+    assert all(array.shape == (8, 300) and np.isfinite(array).any() for array in scores.values())
+    page = run.report()
+    assert Path(page).is_file() and "srcdoc" in page._repr_html_()
+    assert "8 of 8" in repr(run) and "<table>" in run._repr_html_() and len(repr(run)) < 400
+
+
+def test_a_network_of_ones_own_is_handed_over_as_it_is(tmp_path: Path):
+    import jax.numpy as jnp
+
+    def linear(num_classes):
+        return lambda key, x: jnp.zeros((x.shape[-1], num_classes)), lambda params, x: x @ params
+
+    run = mj.run_campaign(
+        "digits", linear, 2, tmp_path / "run", max_examples=200, epochs=1, batch_size=32, keep=("logits",)
+    )
+    assert run.setup.trainer.model.name == "linear" and run.valid.all()
+
+
+def test_the_examples_of_the_docstrings_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    ran = 0
+    for name in mj.__all__:
+        thing = getattr(mj, name)
+        names = {"np": np, **{each: getattr(mj, each) for each in mj.__all__}}
+        for test in doctest.DocTestFinder(recurse=False).find(thing, name, globs=names):
+            result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test)
+            assert result.failed == 0, name
+            ran += result.attempted
+    assert ran >= 5
