@@ -40,7 +40,7 @@ def test_a_setting_goes_where_it_belongs_and_an_unknown_one_is_guessed():
     config = library.config_from(CampaignConfig(), epochs=7, split="balanced", widths=[32], dp_epsilon=8.0)
     assert (config.recipe.epochs, config.split, config.model_options.widths) == (7, "balanced", (32,))
     assert config.privacy.dp_epsilon == 8.0
-    with pytest.raises(mj.UserError, match="setting epoch is unknown.*Did you mean epochs"):
+    with pytest.raises(mj.UserError, match=r"setting epoch is unknown.*Did you mean epochs"):
         library.config_from(CampaignConfig(), epoch=7)
 
 
