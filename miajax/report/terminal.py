@@ -188,5 +188,7 @@ def _ranged(texts: Sequence[str]) -> str:
 
 
 def _span(numbers: list[str]) -> str:
+    if len(numbers) <= 3:
+        return ", ".join(numbers)  # as they came: the first of one belongs to the first of the other
     ascending = sorted(numbers, key=float)
-    return ", ".join(ascending) if len(ascending) <= 3 else f"{ascending[0]} to {ascending[-1]}"
+    return f"{ascending[0]} to {ascending[-1]}"
