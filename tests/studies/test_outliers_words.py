@@ -8,6 +8,7 @@ from miajax.studies.outliers.words import best_finding
 
 def results(by_rank, by_top):
     return {
+        "metrics": {name: {} for name in (*MANY, "mahalanobis", "margin")},
         "best": {
             "all": {
                 figure: {"metric": first, "not_told_apart": equal}
@@ -32,6 +33,17 @@ MANY = ["el2n", "grand", "forgetting", "memorisation", "inconsistency", "influen
 )  # fmt: skip
 def test_the_finding_names_all_that_cannot_be_told_from_the_best(by_rank, by_top, finding):
     assert finding in best_finding(results(by_rank, by_top)).replace("\u00a0", " ")
+
+
+def test_where_all_metrics_are_alike_none_is_called_best():
+    alike = results(MANY, MANY)
+    alike["metrics"] = {name: {} for name in MANY}
+    assert best_finding(alike).replace("\u00a0", " ") == (
+        "No metric is shown to rank vulnerability better than another, and which of 8 metrics finds the most of the "
+        "top 1 % is not shown"
+    )
+    alike["best"]["all"]["spearman"]["not_told_apart"] = []
+    assert best_finding(alike).startswith("Vulnerability is ranked best by EL2N alone; which of 8 metrics")
 
 
 def _by_fit(easy, hard):

@@ -1,8 +1,11 @@
 """The paper's tables of defences: every figure as printed, and when ours may be compared with them."""
 
+import jax
+import numpy as np
 import pytest
 
 from miajax.campaign.presets import preset
+from miajax.models.registry import build_model
 from miajax.studies.defenses.catalogue import Strengths, catalogue
 from miajax.studies.defenses.published import published_row
 from miajax.studies.paper_tables import TABLES
@@ -73,3 +76,14 @@ def test_another_strength_or_campaign_is_not_comparable_and_the_reason_is_named(
     assert short is not None and not short["comparable"] and short["why_not"] == ["recipe.epochs is 3"]
     unknown = published_row("purchase100", "purchase_mlp", ours["original"], None)
     assert unknown is not None and not unknown["comparable"]
+
+
+def test_the_densenet_of_the_private_row_passes_nothing_between_examples():
+    """Running statistics would carry examples past the clipping norm; the row would be refused."""
+    example = jax.ShapeDtypeStruct((1, 32, 32, 3), np.float32)
+    for norm, stateless in ((None, False), ("group", True)):
+        row = catalogue(Strengths(private_norm=norm))["dp_sgd"]
+        config = row.config(preset("cifar10_densenet"))
+        model = build_model(config.model, 10, config.model_options)
+        _, state = jax.eval_shape(model.init, jax.random.key(0), example)
+        assert (not jax.tree.leaves(state)) == stateless

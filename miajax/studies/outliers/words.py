@@ -31,7 +31,14 @@ def with_interval(entry: Json, figure: str) -> str:
 
 def best_finding(results: Json) -> str:
     """Which metrics foretell vulnerability best, in one line: the best and those not told apart from it."""
-    by_rank, by_top = (_group(results["best"]["all"][figure]) for figure in ("spearman", "precision_at_1pct"))
+    of_rank, of_top = (results["best"]["all"][figure] for figure in ("spearman", "precision_at_1pct"))
+    others = len(results["metrics"]) - 1
+    if others and len(of_top["not_told_apart"]) == others:
+        found = f"which of {others + 1} metrics finds the most of the top 1\u00a0% is not shown"
+        if len(of_rank["not_told_apart"]) == others:
+            return f"No metric is shown to rank vulnerability better than another, and {found}"
+        return f"Vulnerability is ranked best by {_group(of_rank)}; {found}"
+    by_rank, by_top = _group(of_rank), _group(of_top)
     if by_rank == by_top:
         return f"Vulnerability is ranked best, and the most of the top 1\u00a0% found, by {by_rank}"
     return f"Vulnerability is ranked best by {by_rank}; the most of the top 1\u00a0% is found by {by_top}"
