@@ -23,7 +23,7 @@ OTHERS = r"\b(pip|pytest|tfds|venv)\b|benchmarks\.|--xla_|benchmarks/"  # flags 
 COMMAND = re.compile(r"(?:\bmiajax|python -m experiments\.|python -m miajax) ?(" + "|".join(NAMES) + r")\b(.*)")
 OF_ALL = {"--quick", "--help", "--version"}  # --quick: of a benchmark, in a sentence about it
 FLAG = re.compile(r"(?<![\w-])--[a-z]\w*")
-PLACEHOLDER = r"\b[A-Z]{2,}\b|\b[QPWnN]\b|\.\.\.|path/to"  # a value to be chosen: the flag's name is checked
+PLACEHOLDER = r"\w\|\w|\b[A-Z]{2,}\b|\b[QPWnN]\b|\.\.\.|path/to"  # a value to be chosen: the flag's name is checked
 PLACES = {"--preset NAME": "--preset digits", "FIRST:END": "0:1", "EPSILON": "1", "NAME": "x"}
 
 
@@ -81,12 +81,17 @@ def test_all_flags_of_all_pages_stand_in_code_that_is_checked():
         assert set(FLAG.findall(text)) <= {flag for part in code(page) for flag in FLAG.findall(part)}, page
 
 
+def completed(name: str, written: str) -> str:
+    """With the flags that a command must be given, which sentences may leave out."""
+    for flag in flags_of(command(name).kind).values():
+        if flag.default is dataclasses.MISSING and f"--{flag.name}" not in written:
+            written += f" --{flag.name} {(*flag.choices, '1')[0]}"
+    return written
+
+
 @pytest.mark.parametrize(("page", "name", "written"), WITH_FLAGS, ids=[" ".join(line)[:80] for line in WITH_FLAGS])
 def test_every_command_line_parses(page, name, written, any_run):
-    for flag in flags_of(command(name).kind).values():
-        if flag.default is dataclasses.MISSING and f"--{flag.name}" not in written:  # sentences may leave it out
-            written += f" --{flag.name} {(*flag.choices, '1')[0]}"
-    parsed(name, written)
+    parsed(name, completed(name, written))
 
 
 @pytest.mark.parametrize(("page", "written"), SPANS, ids=[" ".join(span)[:80] for span in SPANS])
@@ -110,7 +115,7 @@ def switched(name: str) -> set[str]:
 def refusal(name: str, written: str) -> str | None:
     """What a command says against flags with their values."""
     try:
-        parsed(name, written)
+        parsed(name, completed(name, written))
     except UserError as error:
         return str(error)
     return None

@@ -44,7 +44,7 @@ ATTACK_KEYS = {
     "tpr_at_zero_fp",
     "per_target",
 }
-TIMING_KEYS = {"import_s", "compile_s", "train_s", "query_s", "attack_s", "report_s", "total_s"}
+TIMING_KEYS = {"import_s", "compile_s", "train_s", "query_s", "attack_s", "blind_s", "report_s", "total_s"}
 
 
 def main(monkeypatch, *flags: str) -> int:

@@ -78,14 +78,6 @@ def test_among_many_attacks_without_power_few_runs_name_one_as_above_chance():
     assert false <= 8  # 3 of 60 are expected at most; 9 or more has probability .004
 
 
-def test_what_chance_attains_is_held_against_the_leading_attack():
-    scores, member = _campaign({"one": 1.0})
-    valid = np.ones(len(member), bool)
-    assert strongest(scores, member, valid)["standing"] == "above"
-    raised = strongest(scores, member, valid, attainable={"one": 0.9})
-    assert (raised["standing"], raised["chance"]) == ("below", 0.9)
-
-
 def test_the_truly_strongest_attack_leads_or_is_among_its_equals():
     missed = 0
     for seed in range(60):

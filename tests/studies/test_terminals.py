@@ -64,7 +64,7 @@ def low_budget(f: Figures) -> dict:
         "attacks": {
             name: {"budgets": {str(b): {"tpr_at_fpr": {"0.001": f.one()}} for b in budgets}} for name in ATTACKS
         },
-        "recommended": {"2": {"attack": "lira_online", "not_told_apart": ["gap"]}},
+        "recommended": {"2": {"attack": "lira_online", "standing": "above", "not_told_apart": ["gap"]}},
     }  # fmt: skip
 
 
@@ -78,11 +78,14 @@ def overfitting(f: Figures) -> dict:
         return {"auc": at(f.one), "tpr_at_fpr": {"0.01": [None, None]}, "tpr_at_fpr_ci": {"0.01": [None, None]}}
 
     results = {
-        "attacks": {name: entry() for name in names}, "fpr": 0.01, "main_attack": names[1], "gap": at(f.one),
-        "accuracy": {"member": at(f.one), "non_member": at(f.one)}, "histograms": {"epochs": [1, 2]}, "notes": [],
+        "attacks": {name: entry() for name in names}, "fpr": 0.01, "main_attack": names[1],
+        "gap": at(f.one), "gap_ci": at(f.pair),
+        "accuracy": {name: at(shape) for side in ("member", "non_member")
+                     for name, shape in ((side, f.one), (f"{side}_ci", f.pair))},
+        "histograms": {"epochs": [1, 2]}, "notes": [],
         "early_stopping": {"rules": {"validation_loss": {
-            "epoch_mean": 1.8, "gap": {"value": f.one()},
-            "accuracy": {side: {"value": f.one()} for side in ("member", "non_member")},
+            "epoch_mean": 1.8, "gap": {"value": f.one(), "ci": f.pair()},
+            "accuracy": {side: {"value": f.one(), "ci": f.pair()} for side in ("member", "non_member")},
             "attacks": {
                 name: {"auc": f.one(), "tpr_at_fpr": {"0.01": None}, "tpr_at_fpr_ci": {"0.01": None}} for name in names
             },
@@ -114,6 +117,7 @@ def dpsgd(f: Figures) -> dict:
             "epsilon_by_accountant": {"pld": f.one(), "rdp": f.one()}, "test_accuracy": f.one(),
             "test_accuracy_ci": f.pair(), "lira_tpr_at_fpr": {"0.001": f.one()}, "auc": f.one(), "auc_ci": f.pair(),
             "lira_tpr_at_fpr_ci": {"0.001": f.pair()}, "epsilon_lower": {bound: f.one() for bound in bounds},
+            "largest_possible": dict.fromkeys(bounds, 9.99),
         }  # fmt: skip
 
     return {
@@ -126,6 +130,7 @@ def defenses(f: Figures) -> dict:
     def row(title, top):
         return {
             "title": title, "runtime_s": f.one(), "lira_naive": {"auc": f.one()},
+            **{f"{name}_ci": f.pair() for name in ("train_accuracy", "test_accuracy")},
             **{name: f.one() for name in ("train_accuracy", "test_accuracy", "threshold_auc", "threshold_advantage",
                                           "gap_accuracy")},
             "lira_adaptive": {"auc": f.one(), "tpr_at_fpr": {"0.001": f.one()}, "top_1pct": top},
@@ -155,6 +160,7 @@ def audit(f: Figures) -> dict:
     def bound(assumes):
         return {
             "epsilon_lower": f.one(),
+            "largest_possible": f.one(),
             "confidence": 0.975,
             "assumes": assumes,
             "in_verdict": True,

@@ -82,7 +82,7 @@ def _heard() -> Iterator[list[str]]:
         return False
 
     logger = logging.getLogger("absl")
-    logger.addFilter(keep)
+    logger.filters.insert(0, keep)  # before ``warned``'s, which would make a warning of each
     try:
         yield messages
     finally:
