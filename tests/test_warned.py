@@ -87,6 +87,6 @@ def test_results_of_a_study_hold_them_among_their_notes(tmp_path):
     results = {"notes": ["first"]}
     with collected_warnings():
         _library("warnings.warn('wrong results')")
-        with Invocation().reporting(tmp_path, results):
+        with Invocation().reporting(tmp_path, results, study="lira"):
             assert results["notes"] == ["first", "sklearn warned: wrong results."]
     assert "wrong results" in (tmp_path / "results.json").read_text()

@@ -30,6 +30,7 @@ class Flag:
       kind: type of its values, without None.
       optional: None is a value, too.
       default: ``dataclasses.MISSING`` where a value must be given.
+      adds: typed again, it adds values instead of replacing those before.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Flag:
     kind: Any
     optional: bool
     default: Any
+    adds: bool = False
 
     @property
     def is_switch(self) -> bool:
@@ -115,7 +117,8 @@ def flags_of(kind: type, default: Any = None) -> dict[str, Flag]:
             of = flags_of(typing.cast(type, annotation), None if value is dataclasses.MISSING else value)
         else:
             plain, optional = _without_none(annotation)
-            of = {field.name: Flag(field.name, kind, plain, optional, value)}
+            adds = bool(field.metadata.get("adds"))
+            of = {field.name: Flag(field.name, kind, plain, optional, value, adds)}
         twice = found.keys() & of.keys()
         if twice:
             raise TypeError(f"{kind.__name__} has --{', --'.join(sorted(twice))} twice")
@@ -141,7 +144,8 @@ def _without_none(annotation: Any) -> tuple[Any, bool]:
 def parse(kind: type[Kind], argv: Sequence[str], default: Kind | None = None) -> Kind:
     """An object of the dataclass with what was typed; ``--a_b 1``, ``--a-b 1`` and ``--a_b=1`` say the same.
 
-    A switch stands alone (``--tune``, ``--no_tune``) or with its value (``--tune False``). The last of several wins.
+    A switch stands alone (``--tune``, ``--no_tune``) or with its value (``--tune False``). The last of several wins,
+    but for flags that add.
 
     Raises:
       UserError: an unknown flag, a value of another type, a flag that must be given and is not.
@@ -152,7 +156,8 @@ def parse(kind: type[Kind], argv: Sequence[str], default: Kind | None = None) ->
         name = typed.replace("-", "_")
         opposite = flags.get(name.removeprefix("no_"))
         if name in flags:
-            given[name] = flags[name].value(texts)
+            value = flags[name].value(texts)
+            given[name] = given[name] + value if flags[name].adds and name in given else value
         elif opposite is not None and opposite.is_switch:
             if texts:
                 raise UserError(f"--{name} {' '.join(texts)}", expected=f"--{name} alone, or --{opposite.name} False")
