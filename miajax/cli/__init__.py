@@ -29,6 +29,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "audit": "whether training keeps the epsilon it promises",
     },
     "What to make of it": {
+        "compare": "two runs on the same data, before and after",
         "gate": "ceilings on figures, for a pipeline: exit status 3 above one",
     },
     "All of it, and other tools": {

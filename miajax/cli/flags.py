@@ -118,12 +118,18 @@ def flags_of(kind: type, default: Any = None) -> dict[str, Flag]:
         else:
             plain, optional = _without_none(annotation)
             adds = bool(field.metadata.get("adds"))
-            of = {field.name: Flag(field.name, kind, plain, optional, value, adds)}
+            name = flag_name(field.name)
+            of = {name: Flag(name, kind, plain, optional, value, adds)}
         twice = found.keys() & of.keys()
         if twice:
             raise TypeError(f"{kind.__name__} has --{', --'.join(sorted(twice))} twice")
         found |= of
     return found
+
+
+def flag_name(field: str) -> str:
+    """The flag of a field: its name, without the underscore at the end of ``with_`` and other words of Python's."""
+    return field.removesuffix("_")
 
 
 def _start(field: "dataclasses.Field[Any]", default: Any) -> Any:
@@ -208,8 +214,8 @@ def _built(kind: type[Kind], default: Kind | None, given: Mapping[str, Any]) -> 
             built = _built(typing.cast(type, annotation), None if value is dataclasses.MISSING else value, given)
             if built is not value:
                 changes[field.name] = built
-        elif field.name in given:
-            changes[field.name] = given[field.name]
+        elif flag_name(field.name) in given:
+            changes[field.name] = given[flag_name(field.name)]
     if default is None:
         return kind(**changes)
     return dataclasses.replace(typing.cast(Any, default), **changes) if changes else default
@@ -228,5 +234,5 @@ def _field_help(kind: type) -> dict[str, str]:
     found = {name: text for names, text in entries for name in names.split(", ")}
     for field, after in zip(tree.body, tree.body[1:], strict=False):
         if isinstance(field, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-            found[ast.unparse(field.target)] = str(after.value.value)
+            found[flag_name(ast.unparse(field.target))] = str(after.value.value)
     return {name: " ".join(text.replace("``", "").split()).rstrip(".") for name, text in found.items()}

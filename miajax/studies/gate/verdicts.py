@@ -4,7 +4,7 @@ import dataclasses
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from miajax.attacks.registry import ATTACKS
 from miajax.errors import UserError
@@ -93,7 +93,7 @@ def _of(rule: Rule, found: Mapping[Path, Json]) -> Iterator[Verdict]:
         source = next((file for file, results in found.items() if rule.path[0] in results), next(iter(found)))
         yield _judged(rule, found[source], found[source], source)
         return
-    ran = {name: file for file in reversed(found) for name in found[file].get("attacks") or {}}
+    ran = {name: file for file in reversed(list(found)) for name in found[file].get("attacks") or {}}
     if rule.attack == ALL:
         if not ran:
             yield Verdict(rule, "unresolved", None, None, "no attack ran", next(iter(found)))
@@ -121,12 +121,15 @@ def _judged(rule: Rule, entry: Json, results: Json, source: Path) -> Verdict:
     *above, figure = rule.path
     of: Any = entry
     for key in above:
-        of = of.get(key) if isinstance(of, Mapping) and key in of else _unknown(rule, key, of)
+        if not isinstance(of, Mapping) or key not in of:
+            _unknown(rule, key, of)
+        of = of[key]
         if of is None:
             return Verdict(rule, "unresolved", None, None, f"{key} is null", source)
     if not isinstance(of, Mapping) or figure not in of or f"{figure}_ci" not in of:
         _unknown(rule, figure, of)
-    value, interval = of[figure], of[f"{figure}_ci"]
+    value: Any = of[figure]
+    interval: Any = of[f"{figure}_ci"]
     if rule.fpr is not None and isinstance(value, Mapping):
         if rule.fpr not in value:
             raise UserError(
@@ -138,7 +141,8 @@ def _judged(rule: Rule, entry: Json, results: Json, source: Path) -> Verdict:
     if value is None or interval is None or None in interval:
         return Verdict(rule, "unresolved", None, None, _why_null(rule, of, results), source)
     try:
-        (low, high), value = map(float, interval), float(value)
+        low, high = map(float, interval)
+        value = float(value)
     except (TypeError, ValueError):
         raise UserError(f"{source}: {rule} is {value} {interval}", expected="a number and the two ends of it") from None
     return _against(rule, value, (low, high), entry, source)
@@ -174,7 +178,7 @@ def _why_null(rule: Rule, of: Json, results: Json) -> str:
     return "the study gives no figure with an interval"
 
 
-def _unknown(rule: Rule, key: str, of: Any) -> Any:
+def _unknown(rule: Rule, key: str, of: Any) -> NoReturn:
     held = [name for name in of if f"{name}_ci" in of] if isinstance(of, Mapping) else []
     nested = [name for name, value in of.items() if isinstance(value, Mapping)] if isinstance(of, Mapping) else []
     apart = [f"{name}:FPR" if name == "tpr_at_fpr" else name for name in held]
