@@ -18,6 +18,9 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 import jax
 import pytest
 
+from miajax.studies import written
+from tests.schema import breaches
+
 jax.config.update("jax_num_cpu_devices", 8)
 jax.devices()  # starts the backend: commands under test then leave the number of devices alone
 
@@ -27,6 +30,18 @@ def devices() -> tuple[jax.Device, ...]:
     found = tuple(jax.devices())
     assert len(found) >= 8, "tests need 8 virtual CPU devices"
     return found
+
+
+@pytest.fixture(autouse=True)
+def results_keep_the_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever study a test runs in this process, its ``results.json`` keeps the schema that ships with the package."""
+    write = written.write_json
+
+    def checked(path, value) -> None:
+        write(path, value)
+        assert not (found := breaches(value)), f"{path}: {found}"
+
+    monkeypatch.setattr(written, "write_json", checked)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from absl import logging as absl_logging
 
+from miajax.runs.atomic import write_json
+from miajax.studies import written
 from miajax.studies.invocation import Invocation
 from miajax.warned import collected_warnings, told
 
@@ -83,10 +85,11 @@ def test_warnings_that_are_errors_stay_errors():
             _library("warnings.warn('stop')")
 
 
-def test_results_of_a_study_hold_them_among_their_notes(tmp_path):
+def test_results_of_a_study_hold_them_among_their_notes(tmp_path, monkeypatch):
+    monkeypatch.setattr(written, "write_json", write_json)  # notes alone are no study's results
     results = {"notes": ["first"]}
     with collected_warnings():
         _library("warnings.warn('wrong results')")
-        with Invocation().reporting(tmp_path, results):
+        with Invocation().reporting(tmp_path, results, study="lira"):
             assert results["notes"] == ["first", "sklearn warned: wrong results."]
     assert "wrong results" in (tmp_path / "results.json").read_text()

@@ -30,6 +30,10 @@ COMMANDS: dict[str, dict[str, str]] = {
         "epsilon": "the epsilon of a noise, or the noise of an epsilon",
         "audit": "whether training keeps the epsilon it promises",
     },
+    "What to make of it": {
+        "compare": "two runs on the same data, before and after",
+        "gate": "ceilings on figures, for a pipeline: exit status 3 above one",
+    },
     "All of it, and other tools": {
         "reproduce": "all figures and tables of the paper",
         "export": "a run in the files of other tools",

@@ -32,6 +32,7 @@ class Flag:
       kind: type of its values, without None.
       optional: None is a value, too.
       default: ``dataclasses.MISSING`` where a value must be given.
+      adds: typed again, it adds values instead of replacing those before.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Flag:
     kind: Any
     optional: bool
     default: Any
+    adds: bool = False
 
     @property
     def is_switch(self) -> bool:
@@ -117,12 +119,19 @@ def flags_of(kind: type, default: Any = None) -> dict[str, Flag]:
             of = flags_of(typing.cast(type, annotation), None if value is dataclasses.MISSING else value)
         else:
             plain, optional = _without_none(annotation)
-            of = {field.name: Flag(field.name, kind, plain, optional, value)}
+            adds = bool(field.metadata.get("adds"))
+            name = flag_name(field.name)
+            of = {name: Flag(name, kind, plain, optional, value, adds)}
         twice = found.keys() & of.keys()
         if twice:
             raise TypeError(f"{kind.__name__} has --{', --'.join(sorted(twice))} twice")
         found |= of
     return found
+
+
+def flag_name(field: str) -> str:
+    """The flag of a field: its name, without the underscore at the end of ``with_`` and other words of Python's."""
+    return field.removesuffix("_")
 
 
 def _start(field: "dataclasses.Field[Any]", default: Any) -> Any:
@@ -143,7 +152,8 @@ def _without_none(annotation: Any) -> tuple[Any, bool]:
 def parse(kind: type[Kind], argv: Sequence[str], default: Kind | None = None) -> Kind:
     """An object of the dataclass with what was typed; ``--a_b 1``, ``--a-b 1`` and ``--a_b=1`` say the same.
 
-    A switch stands alone (``--tune``, ``--no_tune``) or with its value (``--tune False``). The last of several wins.
+    A switch stands alone (``--tune``, ``--no_tune``) or with its value (``--tune False``). The last of several wins,
+    but for flags that add.
 
     Raises:
       UserError: an unknown flag, a value of another type, a flag that must be given and is not.
@@ -154,7 +164,8 @@ def parse(kind: type[Kind], argv: Sequence[str], default: Kind | None = None) ->
         name = typed.replace("-", "_")
         opposite = flags.get(name.removeprefix("no_"))
         if name in flags:
-            given[name] = flags[name].value(texts)
+            value = flags[name].value(texts)
+            given[name] = given[name] + value if flags[name].adds and name in given else value
         elif opposite is not None and opposite.is_switch:
             if texts:
                 raise UserError(f"--{name} {' '.join(texts)}", expected=f"--{name} alone, or --{opposite.name} False")
@@ -205,8 +216,8 @@ def _built(kind: type[Kind], default: Kind | None, given: Mapping[str, Any]) -> 
             built = _built(typing.cast(type, annotation), None if value is dataclasses.MISSING else value, given)
             if built is not value:
                 changes[field.name] = built
-        elif field.name in given:
-            changes[field.name] = given[field.name]
+        elif flag_name(field.name) in given:
+            changes[field.name] = given[flag_name(field.name)]
     if default is None:
         return kind(**changes)
     return dataclasses.replace(typing.cast(Any, default), **changes) if changes else default
@@ -223,5 +234,5 @@ def _field_help(kind: type) -> dict[str, str]:
         body = getattr(ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0], "body", [])
     for field, after in itertools.pairwise(body):
         if isinstance(field, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-            found[ast.unparse(field.target)] = str(after.value.value)
+            found[flag_name(ast.unparse(field.target))] = str(after.value.value)
     return {name: " ".join(text.replace("``", "").split()).rstrip(".") for name, text in found.items()}

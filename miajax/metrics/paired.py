@@ -98,13 +98,29 @@ def influences(
     Raises:
       UserError: no member or no non-member has a score.
     """
-    scores = np.where(valid[:, None], scores, np.nan)
-    roc, order = roc_.ranked_roc(scores, member)
-    allowed = roc_.allowed_false_positives(fpr, roc.num_non_members)
-    auc, tpr = _auc(roc, order, member), _tpr(roc, scores, member, allowed) if allowed else None
+    auc, tprs = influences_at(scores, member, valid, (fpr,))
+    tpr = tprs[fpr]
     if keep_cells:
         return Influences(auc, tpr)
     return Influences(auc._replace(cells=None), tpr and tpr._replace(cells=None))
+
+
+def influences_at(
+    scores: Float[np.ndarray, "models examples"],
+    member: Bool[np.ndarray, "models examples"],
+    valid: Bool[np.ndarray, " models"],
+    fprs: Sequence[float],
+) -> tuple[Influence, dict[float, Influence | None]]:
+    """As ``influences``, at several false-positive rates: the AUC, and ``{fpr: TPR}``, None below 1 / non-members.
+
+    Raises:
+      UserError: no member or no non-member has a score.
+    """
+    scores = np.where(valid[:, None], scores, np.nan)
+    roc, order = roc_.ranked_roc(scores, member)
+    allowed = {fpr: roc_.allowed_false_positives(fpr, roc.num_non_members) for fpr in fprs}
+    tprs = {fpr: _tpr(roc, scores, member, count) if count else None for fpr, count in allowed.items()}
+    return _auc(roc, order, member), tprs
 
 
 def _auc(roc: roc_.Roc, order: np.ndarray, member: np.ndarray) -> Influence:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from miajax.runs.atomic import write_json
+from miajax.studies.written import write_results
 from miajax.warned import told
 
 if TYPE_CHECKING:
@@ -41,7 +41,9 @@ class Invocation:
             self._spent[part] = self._spent.get(part, 0.0) + time.perf_counter() - begin
 
     @contextlib.contextmanager
-    def reporting(self, folder: Path, results: dict[str, Any], campaigns: Sequence["Timing"] = ()) -> Iterator[None]:
+    def reporting(
+        self, folder: Path, results: dict[str, Any], campaigns: Sequence["Timing"] = (), *, study: str
+    ) -> Iterator[None]:
         """Around the writing of a report: ``results`` gets its ``timing``, and ``results.json`` follows the report.
 
         What libraries warned of so far joins the ``notes``.
@@ -50,13 +52,14 @@ class Invocation:
           folder: where ``results.json`` belongs.
           results: what it will hold; the timing is there when the report is written, and completed after it.
           campaigns: what was trained for it.
+          study: its name in ``results.json``.
         """
         results["timing"] = self.timing(*campaigns)
         results["notes"] = [*results.get("notes", ()), *told()]
         with self.timed("report"):
             yield
         results["timing"] = self.timing(*campaigns)
-        write_json(folder / "results.json", results)
+        write_results(study, folder, results)
 
     def timing(self, *campaigns: "Timing") -> dict[str, float]:
         """``timing`` of ``results.json``: seconds by what they were spent on so far, and in all."""

@@ -137,7 +137,7 @@ def run_attacks_study(
             *entry_notes,
         ],
     }
-    with called.reporting(path / "attacks", results, [campaign.timing]):
+    with called.reporting(path / "attacks", results, [campaign.timing], study="attacks"):
         common.store_scores(path, ran.scores)
         table, results["new_data"] = common.example_columns(campaign, exposed)
         common.join_examples(path / "per_example.parquet", table)

@@ -140,7 +140,7 @@ def run_audit(
         **blind,
         "notes": [*common.campaign_notes(campaign), *_notes(found, config.data.canaries)],
     }
-    with called.reporting(path / "audit", results, [campaign.timing]):
+    with called.reporting(path / "audit", results, [campaign.timing], study="audit"):
         _write_report(campaign, results, _scores(signal[models], member[models], audited), called.command)
     return CampaignResult(path / "audit", results, campaign)
 

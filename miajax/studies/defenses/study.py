@@ -168,7 +168,7 @@ class _Study:
             "published_source": SOURCE if published else None,
             "notes": [*common.campaign_notes(original), *notes],
         }
-        with self.called.reporting(self.folder, results):
+        with self.called.reporting(self.folder, results, study="defenses"):
             self._write_report(original, results)
         return StudyResult(self.folder, results)
 

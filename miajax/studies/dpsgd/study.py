@@ -118,7 +118,7 @@ def run_dpsgd(
         **blind,
         "notes": [*notes, *_notes(private, points, options.significance)],
     }
-    with called.reporting(path, results, [private.timing, non_private.timing]):
+    with called.reporting(path, results, [private.timing, non_private.timing], study="dpsgd"):
         _write_report(path, results, private, called.command)
     return DpsgdResult(path, results, private, non_private)
 

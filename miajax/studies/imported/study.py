@@ -107,7 +107,7 @@ def run_imported(
             *notes, *common.design_notes(found.member), *common.attack_notes({}, ran.reports), *remarks,
         ],
     }
-    with called.reporting(out, results):
+    with called.reporting(out, results, study="import_signals"):
         _write(out, source, format, found, signals, valid, scores, results, called.command)
     return ImportedResult(out, results, scores)
 

@@ -88,7 +88,7 @@ def run_lira(
     results["published"] = beside_published(setup, results)
     seconds = training_seconds(campaign.folder, len(campaign.valid))
     results["notes"] += published_notes(results["published"], results, seconds)
-    with called.reporting(path, results, [campaign.timing]):
+    with called.reporting(path, results, [campaign.timing], study="lira"):
         common.store_scores(path, scores)
         columns, results["new_data"] = common.example_columns(campaign, common.exposures(campaign, scores))
         write_table(path / "per_example.parquet", columns)

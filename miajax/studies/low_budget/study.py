@@ -137,7 +137,7 @@ def run_low_budget(
         **common.results_head(campaign), **blind, "fpr": options.fpr, "budgets": list(budgets), **compared,
         "notes": [*common.campaign_notes(campaign), *compared["notes"]],
     }
-    with called.reporting(path / "low_budget", results, [campaign.timing]):
+    with called.reporting(path / "low_budget", results, [campaign.timing], study="low_budget"):
         _write_report(campaign, results, called.command)
     return CampaignResult(path / "low_budget", results, campaign)
 

@@ -153,7 +153,7 @@ def run_outliers(
     }  # fmt: skip
     with called.timed("embed"):
         shown = _panels(campaign, spaces, vulnerability)
-    with called.reporting(path / "outliers", results, [campaign.timing]):
+    with called.reporting(path / "outliers", results, [campaign.timing], study="outliers"):
         ids = {"id": np.arange(setup.dataset.num_examples, dtype=np.int32)}
         columns = {f"metric_{name}": table.whole.metrics[name].astype(np.float32) for name in measured}
         common.join_examples(path / "per_example.parquet", ids | columns)

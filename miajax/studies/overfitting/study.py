@@ -139,7 +139,7 @@ def run_overfitting(
         **common.results_head(campaign), **found, **blind,
         "notes": [*common.campaign_notes(campaign), *found["notes"]],
     }  # fmt: skip
-    with called.reporting(path / "overfitting", results, [campaign.timing]):
+    with called.reporting(path / "overfitting", results, [campaign.timing], study="overfitting"):
         _write_report(campaign, results, called.command)
     return CampaignResult(path / "overfitting", results, campaign)
 

@@ -27,7 +27,7 @@ from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Incomplete, file_sizes
 from miajax.errors import UserError
 from miajax.models.registry import ModelOptions
-from miajax.runs.atomic import read_json, write_json, write_text
+from miajax.runs.atomic import read_json, write_text
 from miajax.runs.folder import fingerprint
 from miajax.studies.attacks.study import run_attacks_study
 from miajax.studies.defenses.catalogue import Strengths
@@ -39,6 +39,7 @@ from miajax.studies.overfitting.study import run_overfitting
 from miajax.studies.reproduce.page import finding_of, render_reproduce_report
 from miajax.studies.results import StudyResult
 from miajax.studies.saliency.study import run_saliency
+from miajax.studies.written import write_results
 from miajax.training.recipe import Recipe
 from miajax.warned import collected_warnings
 
@@ -274,5 +275,5 @@ def _ran(
 
 def _write(path: Path, results: dict[str, Any], called: Invocation) -> None:
     results["timing"] = called.timing()
-    write_json(path / "results.json", results)
+    write_results("reproduce", path, results)
     write_text(path / "report.html", render_reproduce_report(results, called.command))

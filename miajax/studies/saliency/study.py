@@ -134,7 +134,7 @@ def run_saliency(
         **blind,
         "notes": common.campaign_notes(campaign),
     }
-    with called.reporting(path / "saliency", results, [campaign.timing]):
+    with called.reporting(path / "saliency", results, [campaign.timing], study="saliency"):
         _write_report(evidence, options, results, called.command)
     return CampaignResult(path / "saliency", results, campaign)
 

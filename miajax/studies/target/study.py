@@ -125,7 +125,7 @@ def run_audit_target(
             *campaign.notes, *target.notes, *note_on_polarity(figures), *about_channel, *attacked.notes, *unresolved
         ],
     }
-    with called.reporting(out, results):
+    with called.reporting(out, results, study="audit_target"):
         _write(out, campaign, target, labels, attacked.scores, results, called.command)
     return TargetAudit(out, results, attacked.scores)
 

@@ -1,0 +1,1 @@
+"""Before and after: two runs on the same data, by paired differences."""

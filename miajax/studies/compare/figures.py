@@ -1,0 +1,110 @@
+"""Paired differences of two runs: of every attack's figures, of accuracies, of single examples' exposure."""
+
+from typing import Any
+
+import numpy as np
+
+from miajax.metrics.accuracy import share_by_model
+from miajax.metrics.changes import Changes, exposure_changes, models_to_see_one
+from miajax.metrics.claims import against
+from miajax.metrics.intervals import CONFIDENCE
+from miajax.metrics.paired import Influence, difference_over_models, influences_at, mean_difference, mean_rate
+from miajax.metrics.summary import FPRS, fpr_key
+from miajax.studies import common
+from miajax.studies.compare.side import Side
+
+
+def attack_changes(before: Side, after: Side, attack: str, paired: bool, comparisons: int) -> dict[str, Any]:
+    """One attack's AUC and TPRs before and after, and how they changed.
+
+    Args:
+      before, after: the runs.
+      attack: scored in both.
+      paired: model m of the one has the members of model m of the other.
+      comparisons: how many attacks are compared; ``change_ci_of_all`` holds for all of them at once (Bonferroni).
+
+    Returns:
+      ``{auc, tpr_at_fpr{fpr: ...}}``, each as ``changed`` gives it, or None where a run cannot resolve it.
+    """
+    one, other = _both_valid(before, after, paired)
+    auc, tprs = influences_at(before.score(attack), before.member, one, FPRS)
+    auc_after, tprs_after = influences_at(after.score(attack), after.member, other, FPRS)
+    return {
+        "auc": changed(auc, auc_after, paired, comparisons),
+        "tpr_at_fpr": {
+            fpr_key(fpr): changed(tpr, tprs_after[fpr], paired, comparisons) for fpr, tpr in tprs.items()
+        },
+    }  # fmt: skip
+
+
+def changed(one: Influence | None, other: Influence | None, paired: bool, comparisons: int) -> dict[str, Any] | None:
+    """A figure before and after with its change: ``{before, before_ci, after, after_ci, change, change_ci,
+    change_ci_of_all, standing}``; changes are after minus before, ``standing`` is that of ``change_ci_of_all`` to 0.
+    """
+    if one is None or other is None:
+        return None
+    wide = 1 - (1 - CONFIDENCE) / comparisons
+    change, of_all = (_difference(other, one, paired, confidence) for confidence in (CONFIDENCE, wide))
+    first, second = mean_rate([one]), mean_rate([other])
+    return {
+        "before": first.value,
+        "before_ci": first.ci,
+        "after": second.value,
+        "after_ci": second.ci,
+        "change": change.value,
+        "change_ci": change.ci,
+        "change_ci_of_all": of_all.ci,
+        "standing": against(of_all.ci, 0.0),
+    }
+
+
+def _difference(one: Influence, other: Influence, paired: bool, confidence: float):
+    if paired:
+        return mean_difference([(one, other)], confidence)
+    return difference_over_models(one, other, confidence)
+
+
+def accuracy_changes(before: Side, after: Side, paired: bool) -> dict[str, Any] | None:
+    """Accuracy on members (``train``), on non-members (``test``) and their gap; None where a run kept no answers."""
+    if before.correct is None or after.correct is None:
+        return None
+    found = []
+    for side, models in zip((before, after), _both_valid(before, after, paired), strict=True):
+        parts = [share_by_model(side.correct, of, models) for of in (side.member, ~side.member)]  # type: ignore[arg-type]
+        found.append((*parts, parts[0].minus(parts[1])))
+    names = ("train_accuracy", "test_accuracy", "generalization_gap")
+    entries = {}
+    for name, one, other in zip(names, *found, strict=True):
+        change = _difference(other, one, paired, CONFIDENCE)
+        entries[name] = {
+            "before": one.value,
+            "after": other.value,
+            "change": change.value,
+            "change_ci": change.ci,
+            "standing": against(change.ci, 0.0),
+        }
+    return entries
+
+
+def example_changes(before: Side, after: Side, attack: str, paired: bool) -> tuple[Changes, dict[str, Any]]:
+    """Whose exposure to an attack changed: by example, and counted for ``results.json``."""
+    one, other = (np.asarray(side.score(attack)) for side in (before, after))
+    valid, valid_after = _both_valid(before, after, paired)
+    found = exposure_changes(
+        one, other, before.member, after.member, valid, valid_after, fpr=common.EXPOSURE_FPR, paired=paired
+    )
+    tested = np.isfinite(found.p)
+    counts = {
+        "gained_protection": int((found.direction < 0).sum()),
+        "lost_protection": int((found.direction > 0).sum()),
+        "tested": int(tested.sum()),
+        "median_models": float(np.median(found.models[tested])) if tested.any() else None,
+        "models_to_see_one": models_to_see_one(max(1, int(tested.sum()))),
+    }
+    return found, counts
+
+
+def _both_valid(before: Side, after: Side, paired: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The models that count; of pairs both must have trained well."""
+    together = before.valid & after.valid if paired else None
+    return (before.valid, after.valid) if together is None else (together, together)

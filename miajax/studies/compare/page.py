@@ -1,0 +1,282 @@
+"""The page that sets two runs side by side."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from miajax.metrics.changes import Changes
+from miajax.report import clouds, numbers, palette, pictures, plots, provenance
+from miajax.report.attack_faces import face
+from miajax.report.page import (
+    Block,
+    Card,
+    Cards,
+    Code,
+    Column,
+    Columns,
+    Details,
+    Exhibit,
+    Figure,
+    Gallery,
+    Page,
+    Points,
+    Prose,
+    Section,
+    Table,
+)
+from miajax.studies.compare import words
+
+Json = Mapping[str, Any]
+_LISTED = 20  # examples a direction
+_COLOURS = {"below": palette.GREEN, "above": palette.VERMILION, "not shown": palette.SLATE}
+_KEY = {"less found": palette.GREEN, "more found": palette.VERMILION, "not measurably different": palette.SLATE}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Record:
+    """What may be shown of examples; empty where they appear by number only.
+
+    Attributes:
+      labels: ``int[N]``, or None.
+      pictures: ``[N, H, W, ...]``, or None.
+      class_names: one a class.
+    """
+
+    labels: np.ndarray | None
+    pictures: np.ndarray | None
+    class_names: Sequence[str]
+
+
+def render_compare_report(results: Json, changes: Changes, record: Record, command: str) -> str:
+    """Returns the page as one self-contained HTML document.
+
+    Args:
+      results: ``results.json`` of the comparison.
+      changes: of the examples' exposure to the leading attack.
+      record: what may be shown of examples.
+      command: what was typed.
+    """
+    before, after = results["before"], results["after"]
+    return Page(
+        kicker="Membership inference before and after",
+        title=f"What changed between two runs on {results['dataset']}",
+        subtitle=words.headline(results) + ".",
+        facts=[
+            ("Before", f"{before['run']} ({before['model']})"),
+            ("After", f"{after['run']} ({after['model']})"),
+            ("Examples", numbers.count(results["num_examples"])),
+            ("Models", f"{before['num_valid']} and {after['num_valid']}"),
+            ("Membership", "the same" if results["paired"] else "drawn otherwise"),
+        ],
+        sections=[
+            _summary(results),
+            _attacks(results),
+            _accuracy(results),
+            _examples(results, changes, record),
+            _settings(results),
+            _limits(results),
+            _run(results, command),
+        ],
+        footer="Made by miajax.",
+    ).html()
+
+
+def _summary(results: Json) -> Section:
+    lead, entry = results["lead"], words.lead_entry(results)
+    rates = lead["fpr"] is not None
+    figure = f"TPR at FPR {lead['fpr']}" if rates else "AUC"
+
+    def shown(side: str) -> Card:
+        value, interval = entry[side], entry[f"{side}_ci"]
+        text = numbers.percent(value) if rates else f"{value:.3f}"
+        ends = numbers.percent_interval(interval) if rates else f"{interval[0]:.3f} to {interval[1]:.3f}"
+        return Card(f"{figure} {side}", text, ends, face(lead["attack"]).inline)
+
+    cards = [shown("before"), shown("after")]
+    if results["accuracy"] is not None:
+        test = results["accuracy"]["test_accuracy"]
+        change = numbers.points(test["change"], signed=True)
+        low, high = (numbers.points(end, signed=True) for end in test["change_ci"])
+        cards.append(Card("Accuracy on non-members", change, f"{low} to {high}", "after less before"))
+    counts = results["attacks"][lead["attack"]]["exposure"]
+    cards.append(Card(
+        "Protection", f"{numbers.count(counts['gained_protection'])} gained", "",
+        f"{numbers.count(counts['lost_protection'])} lost, of {numbers.counted(counts['tested'], 'example')}",
+    ))  # fmt: skip
+    said = [words.headline_sentence(results), words.strongest_after(results)]
+    return Section("Summary", words.headline(results), [Cards(cards), Prose(said)])
+
+
+def _attacks(results: Json) -> Section:
+    names = sorted(results["attacks"], key=lambda name: results["attacks"][name]["auc"]["change"])
+    fprs = [
+        fpr for fpr in results["attacks"][names[0]]["tpr_at_fpr"]
+        if any(results["attacks"][name]["tpr_at_fpr"][fpr] for name in names)
+    ]  # fmt: skip
+    entries = results["attacks"]
+    tables = [_table(results, "AUC", {name: entries[name]["auc"] for name in names})]
+    tables += [
+        _table(results, f"TPR at FPR {fpr}", {name: entries[name]["tpr_at_fpr"][fpr] for name in names}) for fpr in fprs
+    ]
+    rows = []
+    for name in names:
+        entry = entries[name]["auc"]
+        colour = _COLOURS[entry["standing"]]
+        low, high = entry["change_ci_of_all"]
+        rows.append(clouds.Row(face(name).label, entry["change"], low, high, colour))
+    figure = clouds.forest_figure(
+        [("change of the AUC, after less before", rows)], marks=[plots.Mark(0.0, "no change")], key=_KEY, width=5.6
+    )
+    picture = Figure(
+        plots.figure_to_data_uri(figure),
+        f"Change of every attack's AUC with its interval. {words.attacks_finding(results)}.",
+        "Left of the line attacks find less after. Intervals hold for all attacks at once.",
+        "Change of the AUC",
+    )
+    blocks: list[Block] = [picture, tables[0], *(Details(table.columns[1].title, [table]) for table in tables[1:])]
+    models = "models and examples" if results["paired"] else "examples, not models,"
+    limits = [
+        f"Differences are after less before; {models} are paired. Their intervals hold for all attacks at once "
+        "(Bonferroni); colours and sentences go by them. results.json also holds each attack's own.",
+        "Every attack had shadow models trained like the run that it attacks: who attacks the run after is assumed to "
+        "know how it was trained.",
+    ]
+    return Section("Attacks", words.attacks_finding(results), blocks, limits)
+
+
+def _table(results: Json, title: str, entries: Mapping[str, Json | None]) -> Table:
+    columns = [
+        Column("Attack"), Column("Change", "text", "interval of all"),
+        Column(title, "number", "before"), Column(title, "number", "after"),
+    ]  # fmt: skip
+    rows: list[list[Any]] = []
+    bold = []
+    for index, (name, entry) in enumerate(entries.items()):
+        if entry is None:
+            none = numbers.estimate(None, None, "A run has too few non-members to show this rate.")
+            rows.append([face(name).label, numbers.DASH, none, none])
+            continue
+        sides = [numbers.estimate(entry[side], entry[f"{side}_ci"]) for side in ("before", "after")]
+        rows.append([face(name).label, numbers.difference(entry["change"], entry["change_ci_of_all"]), *sides])
+        if name == results["lead"]["attack"]:
+            bold.append(index)
+    return Table(columns, rows, "In bold the attack that was strongest before.", bold)
+
+
+def _accuracy(results: Json) -> Section:
+    finding = words.accuracy_finding(results)
+    if results["accuracy"] is None:
+        return Section("Accuracy", finding, [])
+    titles = {
+        "train_accuracy": "Members", "test_accuracy": "Non-members", "generalization_gap": "Gap between them",
+    }  # fmt: skip
+    rows = [
+        [title, numbers.points(entry["change"], entry["change_ci"], signed=True),
+         numbers.percent(entry["before"]), numbers.percent(entry["after"])]
+        for title, entry in ((title, results["accuracy"][name]) for name, title in titles.items())
+    ]  # fmt: skip
+    columns = [Column("Accuracy on"), Column("Change", "text", "95 % interval"), Column("Before"), Column("After")]
+    limit = "Non-members are examples of the pool that a model was not trained on, not the data set's own test split."
+    return Section("Accuracy", finding, [Table(columns, rows)], [limit])
+
+
+def _examples(results: Json, changes: Changes, record: Record) -> Section:
+    blocks: list[Block] = [Prose(words.exposure_rule(results))]
+    tables = [
+        _examples_table(changes, direction, title, record)
+        for direction, title in ((-1, "Gained protection"), (1, "Lost protection"))
+        if (changes.direction == direction).any()
+    ]
+    if tables:
+        blocks.append(Columns(tables))
+    if record.pictures is not None and (shown := _gallery(changes, record)) is not None:
+        blocks.append(shown)
+    entries = results["attacks"]
+    rows = [
+        [face(name).label, *(entries[name]["exposure"][key] for key in ("gained_protection", "lost_protection"))]
+        for name in entries
+    ]
+    columns = [Column("Attack"), Column("Gained protection", "count"), Column("Lost protection", "count")]
+    blocks.append(Details("By every attack", [Table(columns, rows, "The rule holds for each attack by itself.")]))
+    limits = ["per_example.parquet holds every example's exposure before and after, and the p-value of its change."]
+    if record.labels is None:
+        limits.append("Examples appear by number only; --show_records shows labels, and pictures where there are any.")
+    return Section("Who gained and lost", words.exposure_finding(results), blocks, limits)
+
+
+def _examples_table(changes: Changes, direction: int, title: str, record: Record) -> Table:
+    ids = np.flatnonzero(changes.direction == direction)
+    ids = ids[np.argsort(changes.p[ids], kind="stable")]
+    labelled = record.labels is not None
+    rows = [
+        [str(i), *([_class(record, i)] if labelled else []),
+         numbers.percent(float(changes.before[i])), numbers.percent(float(changes.after[i]))]
+        for i in ids[:_LISTED]
+    ]  # fmt: skip
+    more = f", the {_LISTED} surest of {numbers.count(len(ids))}" if len(ids) > _LISTED else ""
+    titles = ["Example", *(["Class"] if labelled else []), "Before", "After"]
+    columns = [Column(title) for title in titles]
+    return Table(columns, rows, f"{title}{more}.")
+
+
+def _class(record: Record, example: int) -> str:
+    assert record.labels is not None
+    label = int(record.labels[example])
+    return record.class_names[label] if label < len(record.class_names) else str(label)
+
+
+def _gallery(changes: Changes, record: Record, most: int = 8) -> Gallery | None:
+    assert record.pictures is not None
+    ids = np.flatnonzero(changes.direction)
+    ids = ids[np.argsort(changes.p[ids], kind="stable")][:most]
+    if not len(ids):
+        return None
+    chosen = record.pictures[ids]
+    shown = pictures.as_bytes(chosen, float(chosen.min()), float(chosen.max()))
+    exhibits = [
+        Exhibit(
+            f"Example {i}",
+            [_class(record, i), "gained protection" if changes.direction[i] < 0 else "lost protection"],
+            [(pictures.png_data_uri(picture), f"Example {i}")],
+        )
+        for i, picture in zip(ids, shown, strict=True)
+    ]
+    return Gallery(exhibits, "The surest changes")
+
+
+def _settings(results: Json) -> Section:
+    rows = [[each["name"], each["before"], each["after"]] for each in results["settings"]]
+    finding = (
+        f"The runs differ in {numbers.counted(len(rows), 'setting')} that miajax knows of" if rows
+        else "The runs record no setting in which they differ"
+    )
+    blocks: list[Block] = [Table([Column("Setting", "code"), Column("Before"), Column("After")], rows)] if rows else []
+    limit = "What was changed outside of miajax, such as a defence of one's own, does not stand here."
+    return Section("What differs", finding, blocks, [limit])
+
+
+def _limits(results: Json) -> Section:
+    points = [
+        "A smaller figure after is a change of what these attacks find, not a proof of safety: another attack, or one "
+        "made against the defence, may find more.",
+        "One run on either side: intervals let models and examples vary, not the choice of a defence or its settings.",
+        *results["notes"],
+    ]
+    return Section("Limits", "What this comparison cannot show", [Points(points)])
+
+
+def _run(results: Json, command: str) -> Section:
+    rows = [
+        [f"{title} {side}", str(results[side][key] or numbers.DASH)]
+        for side in ("before", "after")
+        for key, title in (("run", "Run"), ("model", "Model"), ("fingerprint", "Fingerprint"))
+    ]
+    versions = [list(pair) for pair in results["versions"].items()]
+    blocks: list[Block] = [
+        Columns([Table([Column("Run"), Column("")], rows), provenance.timing_table(results["timing"])]),
+        Code(command),
+        Details("Versions", [Table([Column("Package"), Column("Version")], versions)]),
+    ]
+    return Section("How it was run", "Two finished runs were read as they are; nothing was trained", blocks)

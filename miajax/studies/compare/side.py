@@ -1,0 +1,153 @@
+"""One of two runs to compare, as its folder holds it, and whether two of them can be compared at all."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from miajax.errors import UserError
+from miajax.runs.atomic import read_json
+from miajax.runs.folder import RunFolder, differences
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Side:
+    """A finished run or import.
+
+    Attributes:
+      path: its folder.
+      member: ``bool[M, N]``.
+      valid: ``bool[M]``.
+      correct: ``bool[M, N]``, or None where it was not kept.
+      labels: ``int[N]``, or None.
+      identity: what its models depend on; empty for an import.
+      scores: ``{attack: file}`` of scores of all M models.
+      results: its ``results.json``.
+      manifest: of a run folder; empty for an import.
+      notes: what was left out.
+    """
+
+    path: Path
+    member: Bool[np.ndarray, "models examples"]
+    valid: Bool[np.ndarray, " models"]
+    correct: Bool[np.ndarray, "models examples"] | None
+    labels: Int[np.ndarray, " examples"] | None
+    identity: Mapping[str, Any]
+    scores: Mapping[str, Path]
+    results: Mapping[str, Any]
+    manifest: Mapping[str, Any]
+    notes: tuple[str, ...]
+
+    def score(self, attack: str) -> np.ndarray:
+        """``float32[M, N]``, higher = more likely a member."""
+        return np.load(self.scores[attack], mmap_mode="r", allow_pickle=False)
+
+
+def read_side(path: Path) -> Side:
+    """A finished run, or signals that were imported.
+
+    Raises:
+      UserError: it is neither, or not finished, or nothing was attacked there.
+    """
+    results = _results(path)
+    member = _array(path / "membership.npy")
+    if (path / "source.json").is_file():
+        identity, manifest, correct = {}, {}, None
+        valid = np.asarray(np.isfinite(_array(path / "signals.npy")).all((1, 2)))
+    else:
+        folder = RunFolder.open(path)
+        manifest, identity = folder.manifest, folder.manifest["identity"]
+        done = sum(len(models) for models in folder.done())
+        if done < len(member):
+            raise UserError(f"{path} has {done} of {len(member)} models", expected="a finished run")
+        valid, correct = (folder.gather(kind, len(member)) for kind in ("valid", "correct"))
+    labels = _array(path / "labels.npy") if (path / "labels.npy").is_file() else None
+    files = {file.stem: file for file in sorted((path / "scores").glob("*.npy"))}
+    whole = {name: np.load(file, mmap_mode="r").shape == member.shape for name, file in files.items()}
+    stale = [name for name, of_all in whole.items() if not of_all]
+    notes = (
+        f"Scores in {path.name} of {', '.join(stale)} are not of all its {len(member)} models and are left out; "
+        f"miajax attacks scores them again.",
+    ) if stale else ()  # fmt: skip
+    scores = {name: file for name, file in files.items() if whole[name]}
+    if not scores:
+        raise UserError(
+            f"{path} holds no attack's scores of its {len(member)} models", remedy=f"Run miajax attacks --run {path}"
+        )
+    return Side(path, member, valid, correct, labels, identity, scores, results, manifest, notes)
+
+
+def _results(path: Path) -> dict[str, Any]:
+    for file in (path / "attacks" / "results.json", path / "results.json"):
+        if file.is_file():
+            return read_json(file)
+    raise UserError(
+        f"{path} holds no results.json", expected="a finished run that was attacked",
+        remedy="miajax lira or miajax attacks writes one",
+    )
+
+
+def _array(file: Path) -> np.ndarray:
+    try:
+        return np.load(file, allow_pickle=False)
+    except FileNotFoundError:
+        raise UserError(f"{file} does not exist", expected="a finished run or an import") from None
+    except ValueError as error:
+        raise UserError(f"{file} is no array ({error})", expected="a file as miajax wrote it") from None
+
+
+def check_comparable(before: Side, after: Side, encoded_otherwise: bool = False) -> list[str]:
+    """Whether both are about the same records in the same order, as far as their folders can tell.
+
+    Args:
+      before, after: the runs.
+      encoded_otherwise: the user says that the records are the same where features were encoded otherwise.
+
+    Returns:
+      Notes on what could not be told.
+
+    Raises:
+      UserError: they are not; what differs is named.
+    """
+    pair = f"{before.path} and {after.path} cannot be compared"
+    pools = [side.member.shape[1] for side in (before, after)]
+    if pools[0] != pools[1]:
+        raise UserError(f"{pair}: their pools hold {pools[0]} and {pools[1]} examples", expected="the same data")
+    known = before.labels is not None and after.labels is not None
+    if known and (other := int((before.labels != after.labels).sum())):
+        raise UserError(f"{pair}: {other} of {pools[0]} labels differ", expected="the same data in the same order")
+    hashes = [str(side.identity.get("content_hash") or "") for side in (before, after)]
+    if all(hashes) and hashes[0] != hashes[1]:
+        if not encoded_otherwise:
+            raise UserError(
+                f"{pair}: the content of their data differs (SHA-256 {hashes[0][:12]} and {hashes[1][:12]})",
+                expected="the same data",
+                remedy="Where only the encoding of the same records differs, add --encoded_otherwise",
+            )
+        return ["The features of the two runs differ; that they are the same records, encoded otherwise, was declared."]
+    if all(hashes):
+        return []
+    same_members = before.member.shape == after.member.shape and bool((before.member == after.member).all())
+    if not known and not same_members:
+        raise UserError(
+            f"{pair}: without labels on both sides nothing shows that they hold the same data",
+            expected="labels in both, or the same membership", remedy="Import with --labels",
+        )
+    by = "labels" if known else "memberships"
+    return [f"An import holds no features: that both runs are about the same records is judged by their {by} alone."]
+
+
+def settings_that_differ(before: Side, after: Side) -> list[dict[str, str]]:
+    """What the two runs' models were made otherwise by: ``[{name, before, after}]``."""
+    found = []
+    for line in differences(before.identity, after.identity):
+        name, _, values = line.partition(": ")
+        one, _, other = values.partition(" there, ")
+        found.append({"name": name, "before": one, "after": other.removesuffix(" asked for")})
+    counts = [str(len(side.member)) for side in (before, after)]
+    if counts[0] != counts[1]:
+        found.append({"name": "num_shadows", "before": counts[0], "after": counts[1]})
+    return found
