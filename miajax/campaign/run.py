@@ -25,6 +25,7 @@ from miajax.errors import UserError
 from miajax.models.registry import MODELS
 from miajax.runs.atomic import write_npy, write_sealed
 from miajax.runs.content_notes import note_on_answers
+from miajax.runs.derived import remember
 from miajax.runs.folder import RunFolder, range_name, with_space_for
 from miajax.runs.integrity import Damaged, array_hash
 from miajax.signals.query import untrained_answers
@@ -178,7 +179,6 @@ class _Runner:
         facts = {
             "device": self.device,
             "provenance": dict(setup.dataset.provenance),
-            "labels_sha256": array_hash(setup.dataset.labels),
             **private_facts(setup.mechanisms, setup.trainer.private),
         }
         self.plan, self.folder, changed = planned(setup, path, facts, reporter.say)
@@ -213,6 +213,7 @@ class _Runner:
         """Membership and labels lie on disk before the first model trains."""
         path = self.folder.path
         write_npy(path / "membership.npy", self.member)
+        remember(path, path / "membership.npy")
         write_npy(path / "labels.npy", self.setup.dataset.labels)
         write_sealed(path / "config.json", plain(dataclasses.asdict(self.config)))
 

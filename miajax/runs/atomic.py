@@ -52,9 +52,9 @@ def atomic_file(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
         # No mkstemp: its files are 0600, and widening them would override the user's umask.
         handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         # Names of files may hold bytes that are no UTF-8: reports spell them out instead of failing at the end.
-        how = {} if "b" in mode else {"encoding": "utf-8", "errors": "backslashreplace"}
+        encoding, errors = (None, None) if "b" in mode else ("utf-8", "backslashreplace")
         try:
-            with os.fdopen(handle, mode, **how) as file:
+            with os.fdopen(handle, mode, encoding=encoding, errors=errors) as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())

@@ -28,6 +28,7 @@ from miajax.errors import UserError
 from miajax.metrics.summary import fpr_key
 from miajax.outliers.registry import METRICS
 from miajax.runs.atomic import atomic_file, write_text
+from miajax.runs.derived import remember, why_changed
 from miajax.runs.tables import read_table, write_table
 from miajax.signals.bundle import Signals
 from miajax.studies import common
@@ -165,9 +166,10 @@ def _runnable(
 
 def join_examples(path: Path, columns: Mapping[str, np.ndarray]) -> None:
     """Writes columns into the table of examples; columns of other studies stay, if they are of the same examples."""
-    there = read_table(path) if path.exists() else {}
+    there = read_table(path) if path.exists() and not why_changed(path.parent, path) else {}
     same = "id" in there and np.array_equal(there["id"], columns["id"])
     write_table(path, {**(there if same else {}), **columns})
+    remember(path.parent, path)
 
 
 def _write_report(campaign: Campaign, options: AttacksOptions, scores, exposed: np.ndarray, results, command: str):
