@@ -20,12 +20,12 @@ from miajax.runs.folder import RunFolder
 from miajax.studies.common import store_scores
 from miajax.training.recipe import Recipe
 
-MODELS = 4
+MODELS = 16  # two groups on the eight devices of tests
 
 
 def tiny() -> Setup:
     config = CampaignConfig(
-        data=DataOptions(max_examples=60), num_shadows=MODELS, recipe=Recipe(epochs=2, batch_size=16), chunk=1, group=2,
+        data=DataOptions(max_examples=60), num_shadows=MODELS, recipe=Recipe(epochs=2, batch_size=16), chunk=1, group=8,
         keep=("logits", "losses", "parameters"),
     )  # fmt: skip
     return Setup.of(dataclasses.replace(config, model_options=dataclasses.replace(config.model_options, widths=(8,))))
