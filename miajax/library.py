@@ -29,6 +29,7 @@ from miajax.data.registry import load_dataset as _load
 from miajax.errors import UserError
 from miajax.models.bring_your_own import as_model
 from miajax.models.model import Model
+from miajax.plugins import trusting_code
 from miajax.runs.folder import fingerprint
 from miajax.signals.bundle import Signals
 from miajax.training.devices import use_compilation_cache, use_cpu_cores_as_devices
@@ -230,16 +231,29 @@ def audit(
     return run_campaign(data, model, num_shadows, out, **settings).audit(attacks, show_records)
 
 
-def open_run(path: str | Path, reporter: Reporter | None = None) -> Run:
+def open_run(
+    path: str | Path, reporter: Reporter | None = None, *, model: str | None = None, trust_code: bool = False
+) -> Run:
     """An existing run, by its folder; models that are missing are trained.
 
+    Args:
+      path: the run folder.
+      reporter: listens; silent if None.
+      model: the network, where the run's is a Python file: a folder is data, and its word runs no code.
+      trust_code: run the Python file that the folder names, if it is the one whose SHA-256 the run recorded.
+
     Raises:
-      UserError: no run folder, or its data cannot be read any more.
+      UserError: no run folder, its data cannot be read any more, or it names code that nobody confirmed.
     """
     use_cpu_cores_as_devices()
     use_compilation_cache()
     folder = Path(path)
-    return Run(engine.run_campaign(Setup.of(stored_config(folder)), folder, reporter))
+    config = stored_config(folder)
+    if model is not None:
+        config = dataclasses.replace(config, model=model)
+    with trusting_code(trust_code):
+        setup = Setup.of(config)
+    return Run(engine.run_campaign(setup, folder, reporter))
 
 
 def default_folder(setup: Setup) -> Path:

@@ -4,9 +4,12 @@ A registry is a mapping from names to things of one kind, ours first. Whatever r
 contests) sees what was added as well.
 """
 
+import contextlib
+import contextvars
 import hashlib
 import importlib.metadata
 import importlib.util
+import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -53,9 +56,14 @@ class Registry(Mapping[str, Thing]):
         """Adds one under a name of its own and returns it; the same file's object may be added again.
 
         Raises:
-          UserError: the name is taken, or the thing is none of this kind.
+          UserError: the name is taken, or can't name a file, or the thing is none of this kind.
         """
         origin = origin or {}
+        if re.fullmatch(r"\w[\w.+-]{0,99}", name) is None:  # files and titles are called after it
+            raise UserError(
+                f"{self.kind} {name!r} has no name for files and titles",
+                expected="up to 100 letters, digits and _ . + -, the first a letter or a digit",
+            )
         known = self._things.get(name)
         if known is not None and (known is thing or (origin and self._origins.get(name) == origin)):
             return known
@@ -122,28 +130,89 @@ class Registry(Mapping[str, Thing]):
                 )
 
 
+class StoredReference(str):
+    """``path/to/file.py:name`` as a file names it, not a user: data, which is not run unless it is confirmed.
+
+    Args:
+      reference: the text.
+      where: file that names it.
+      sha256: of the Python file when it was recorded; None where nobody recorded it.
+    """
+
+    where: str
+    sha256: str | None
+
+    def __new__(cls, reference: str, where: str = "a file", sha256: str | None = None):
+        made = super().__new__(cls, reference)
+        made.where, made.sha256 = where, sha256
+        return made
+
+
+_TRUSTED = contextvars.ContextVar("miajax_trust_code", default=False)
+
+
+@contextlib.contextmanager
+def trusting_code(trust: bool = True) -> Iterator[None]:
+    """Within the block, Python files that a run folder names are run if their SHA-256 is the recorded one."""
+    token = _TRUSTED.set(trust)
+    try:
+        yield
+    finally:
+        _TRUSTED.reset(token)
+
+
+def _confirm(reference: StoredReference, path: Path, found: str, flag: str) -> None:
+    """Refuses code that only a file asks for.
+
+    Raises:
+      UserError: nobody confirmed it, or it is not what was recorded.
+    """
+    what = f"{reference.where} names the Python file {path}, which is not run because a folder asks for it"
+    typed = f"type {flag} {reference} to run it as your own"
+    if reference.sha256 is None:
+        raise UserError(what, expected="a file whose SHA-256 was recorded", remedy=typed.capitalize())
+    if reference.sha256 != found:
+        raise UserError(
+            f"{what}, and it has changed since", expected=f"SHA-256 {reference.sha256[:12]}..., found {found[:12]}...",
+            remedy=f"Restore it, or {typed}",
+        )  # fmt: skip
+    if not _TRUSTED.get():
+        raise UserError(
+            what, expected="your word for it",
+            remedy=f"Look at it, then add --trust_code (it is the file that was recorded), or {typed}",
+        )  # fmt: skip
+
+
 def load_object(reference: str, flag: str) -> tuple[Any, dict[str, str]]:
     """The object that ``path/to/file.py:name`` names, and where it came from. The file is run.
+
+    A ``StoredReference`` is run only within ``trusting_code``, and only if the file is the recorded one.
 
     Returns:
       The object and ``{file, object, sha256}``.
 
     Raises:
-      UserError: no such file, no such name in it, or the file fails.
+      UserError: no such file, no such name in it, the file fails, or nobody confirmed it.
     """
     file, _, attribute = reference.rpartition(":")
-    path = Path(file).expanduser()
-    if not path.is_file():
+    try:
+        path = Path(file).expanduser()
+        content = path.read_bytes() if path.is_file() else None
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UserError(f"{flag} {reference!r} cannot be read ({error})", expected="path/to/file.py:name") from error
+    if content is None:
         raise UserError(f"{flag} {reference}: {path} does not exist", expected="path/to/file.py:name")
+    sha256 = hashlib.sha256(content).hexdigest()
+    if isinstance(reference, StoredReference):
+        _confirm(reference, path, sha256, flag)
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        exec(compile(content, path, "exec"), vars(module))  # what was hashed, not what may stand there by now
     except Exception as error:  # the user's own file: whatever it raises is the answer
         raise UserError(f"{flag} {reference}: the file fails with {type(error).__name__}: {error}") from error
     if not hasattr(module, attribute):
         public = ", ".join(name for name in vars(module) if not name.startswith("_"))
         raise UserError(f"{flag} {reference}: {path} has no {attribute}", expected=f"one of {public}")
-    origin = {"file": path.name, "object": attribute, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-    return getattr(module, attribute), origin
+    return getattr(module, attribute), {"file": path.name, "object": attribute, "sha256": sha256}

@@ -8,6 +8,7 @@ from typing import Any
 
 from miajax.campaign.config import Setup
 from miajax.runs.folder import RunFolder
+from miajax.runs.integrity import array_hash
 from miajax.training.plan import ExecutionPlan, choose_plan
 from miajax.training.tuner import candidates, tune, worth_tuning
 
@@ -39,7 +40,8 @@ def planned(
     if not (path / "manifest.json").is_file():
         here, trials = _tuned(setup, here, choose, say)
     tuning = {"tuning": trials} if trials else {}
-    folder = RunFolder.create(path, setup.identity(), {"plan": dataclasses.asdict(here), **tuning, **facts})
+    made = {"plan": dataclasses.asdict(here), "labels_sha256": array_hash(dataset.labels), **tuning, **facts}
+    folder = RunFolder.create(path, setup.identity(), made)
     stored = ExecutionPlan(**folder.manifest["plan"])
     here = choose(
         chunk=config.chunk or stored.chunk,

@@ -23,14 +23,17 @@ from miajax.campaign.programs import Finished, Programs
 from miajax.campaign.progress import Reporter, Silent
 from miajax.errors import UserError
 from miajax.models.registry import MODELS
-from miajax.runs.atomic import write_json, write_npy
+from miajax.runs.atomic import write_npy, write_sealed
 from miajax.runs.content_notes import note_on_answers
-from miajax.runs.folder import RunFolder, with_space_for
+from miajax.runs.derived import remember
+from miajax.runs.folder import RunFolder, range_name, with_space_for
+from miajax.runs.integrity import Damaged, array_hash
 from miajax.signals.query import untrained_answers
 from miajax.training.devices import free_memory, machine_name
 from miajax.training.ensemble import Group
 from miajax.training.plan import ExecutionPlan, bytes_per_model
 
+_SMALL_KINDS = ("signals", "correct", "valid", "training_loss", "training_accuracy")
 _SMALL = 2 << 30  # what is kept without being asked for
 _EXAMPLES_TO_JUDGE = 1000  # whose answers tell logits from probabilities
 _CALL_SECONDS = 0.5  # how long one program call should take, so that progress and Ctrl-C stay lively
@@ -184,6 +187,9 @@ class _Runner:
         overspent = calibration_note(setup.privacies, setup.mechanisms)
         self.notes += [overspent] if overspent else []
         self.member = setup.membership()
+        self.folder.enter()
+        self._checked: set[range] = set()  # groups that this process verified or stored itself
+        self._waited = False
         self._store_inputs()
         listed = ", ".join(f"{kind} {size / 1e6:.1f} MB" for kind, size in sizes.items())
         reporter.say(
@@ -207,19 +213,45 @@ class _Runner:
         """Membership and labels lie on disk before the first model trains."""
         path = self.folder.path
         write_npy(path / "membership.npy", self.member)
+        remember(path, path / "membership.npy")
         write_npy(path / "labels.npy", self.setup.dataset.labels)
-        write_json(path / "config.json", plain(dataclasses.asdict(self.config)))
+        write_sealed(path / "config.json", plain(dataclasses.asdict(self.config)))
+
+    def _small_kinds(self) -> tuple[str, ...]:
+        """The small arrays that every group of this campaign holds."""
+        official = ("official_test_accuracy",) if self.setup.dataset.test_labels is not None else ()
+        return (*_SMALL_KINDS, *official, *(("private_steps",) if self.setup.mechanisms else ()))
+
+    def _set_damage_aside(self) -> None:
+        """Verifies every finished group once; a damaged one is named, moved away, and counts as missing."""
+        for models in self.folder.done():
+            if models in self._checked:
+                continue
+            try:
+                self.folder.verify(models, self._small_kinds())
+            except Damaged as damage:
+                with self.folder.lock(models) as ours:
+                    if not ours:
+                        continue  # another process has it in hand
+                    where = self.folder.set_aside(models)
+                note = (
+                    f"Models {models.start} to {models.stop - 1} were damaged and are trained again: {damage.reason}. "
+                    f"What was there lies in {where}."
+                )
+                self.notes.append(note)
+                self.reporter.say(f"warning: {note}")
+                continue
+            self._checked.add(models)
 
     def run(self) -> Campaign:
         wanted = self.config.model_range()
-        for models in self.folder.done():
-            self.folder.verify(models)
+        self._set_damage_aside()
         self._finished = sum(map(len, self.folder.done()))
         group = self.plan.group
         with concurrent.futures.ThreadPoolExecutor(1) as writer, asked_to_stop() as stop:
             if self.plan_changed and self.folder.missing(wanted, group):
                 self._record_changed_plan()
-            while missing := self.folder.missing(wanted, group):
+            while missing := self._still_missing(wanted, group):
                 try:
                     trained = self._train(missing, group, writer, stop)
                 except _TooSlow as slow:
@@ -243,7 +275,11 @@ class _Runner:
                 if not trained:
                     if stop():
                         raise Stopped
-                    time.sleep(0.5)  # another process trains what is left
+                    if not self._waited:
+                        self._waited = True
+                        listed = ", ".join(map(range_name, missing[:8]))
+                        self.reporter.say(f"waiting: another process trains the models that are left ({listed})")
+                    time.sleep(0.5)
         self.reporter.close()
         if left := self.folder.missing(range(self.config.num_shadows), self.plan.group):
             raise Incomplete(
@@ -252,6 +288,11 @@ class _Runner:
                 "--models."
             )
         return self._gathered()
+
+    def _still_missing(self, wanted: range, group: int) -> list[range]:
+        """As ``RunFolder.missing``, what other processes stored meanwhile verified first."""
+        self._set_damage_aside()
+        return self.folder.missing(wanted, group)
 
     def _record_changed_plan(self) -> None:
         """Trains a few finished models again under the new plan and writes down how far their signals move."""
@@ -326,8 +367,11 @@ class _Runner:
         whole = (ensemble.abstract_snapshot(len(ids)), recorded)
         within = (*whole, ensemble.abstract_within_epoch(len(ids)))
         begin = stored = time.perf_counter()
-        before = self.folder.progress_seconds(models)
-        if (progress := self.folder.load_progress(models, whole, within)) is not None:
+        progress, before, note = self.folder.load_progress(models, whole, within)
+        if note:
+            self.notes.append(f"Models {models.start} to {models.stop - 1}: training {note}.")
+            self.reporter.say(f"warning: {self.notes[-1]}")
+        if progress is not None:
             group = ensemble.resume(ids, member, progress[0], programs.width, *progress[2:])
             records = jax.tree.map(np.array, progress[1])
         else:
@@ -362,6 +406,7 @@ class _Runner:
         compile_s, self._compiled = self.timing.compile_s - self._compiled, self.timing.compile_s
         facts = {
             "plan": dataclasses.asdict(self.plan),
+            "membership_sha256": array_hash(member),
             "training_s": training if progress is None else None,  # unknown where it was resumed
             "made": group_record(self.device, compile_s=compile_s, train_s=before + train_s, query_s=query_s),
         }
@@ -416,6 +461,7 @@ class _Runner:
             beside["logits"] = np.asarray(pool.logits)
         parameters = self.setup.trainer.evaluated(snapshot.state) if "parameters" in self.keep else None
         self.folder.save_group(models, arrays, beside, parameters, facts)
+        self._checked.add(models)
 
     def _gathered(self) -> Campaign:
         folder, num_models = self.folder, self.config.num_shadows

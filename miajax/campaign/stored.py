@@ -5,43 +5,88 @@ import math
 import types
 import typing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from miajax.campaign.config import CampaignConfig
 from miajax.errors import UserError
-from miajax.runs.atomic import read_json
+from miajax.plugins import StoredReference
+from miajax.runs.atomic import read_sealed
 from miajax.runs.folder import RunFolder
 
 Options = TypeVar("Options")
 
 
-def _rebuilt(kind: Any, value: Any, where: str) -> Any:
-    if dataclasses.is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
-        unknown = set(value) - set(hints)
-        if unknown:
-            raise UserError(f"{where} holds unknown settings ({', '.join(sorted(unknown))})", expected=", ".join(hints))
-        return kind(**{name: _rebuilt(hints[name], value[name], where) for name in value})  # type: ignore[operator]
-    for one in (kind, *typing.get_args(kind)):
-        if isinstance(value, list) and typing.get_origin(one) is tuple:
-            return tuple(_rebuilt(typing.get_args(one)[0], entry, where) for entry in value)
-    if value == "inf" and float in (kind, *typing.get_args(kind)):
-        return math.inf
-    if isinstance(kind, types.UnionType) and value is not None:
-        inner = [k for k in typing.get_args(kind) if k is not type(None)]
-        return _rebuilt(inner[0], value, where) if len(inner) == 1 else value
-    return value
+_SCALARS = (bool, int, float, str)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Source:
+    """The file that values come from, and the SHA-256 of the Python file that its run recorded."""
+
+    where: Path
+    code: str | None
+
+    def rebuilt(self, kind: Any, value: Any) -> Any:
+        """``value`` from JSON as ``kind``.
+
+        Raises:
+          UserError: it is none.
+        """
+        if dataclasses.is_dataclass(kind):
+            hints = typing.get_type_hints(kind)
+            if not isinstance(value, dict):
+                raise self.refused(kind, value)
+            if unknown := set(value) - set(hints):
+                names = ", ".join(sorted(unknown))
+                raise UserError(f"{self.where} holds unknown settings ({names})", expected=", ".join(hints))
+            built = {name: self.rebuilt(hints[name], value[name]) for name in value}
+            return kind(**built)  # type: ignore[operator]
+        kinds = (kind, *typing.get_args(kind))
+        for one in kinds:
+            if isinstance(value, list) and typing.get_origin(one) is tuple:
+                return tuple(self.rebuilt(typing.get_args(one)[0], entry) for entry in value)
+        if value == "inf" and float in kinds:
+            return math.inf
+        if isinstance(kind, types.UnionType) and value is not None:
+            inner = [k for k in typing.get_args(kind) if k is not type(None)]
+            return self.rebuilt(inner[0], value) if len(inner) == 1 else value
+        if kind in _SCALARS and not self._is(kind, value):
+            raise self.refused(kind, value)
+        if typing.get_origin(kind) is Literal and value not in typing.get_args(kind):
+            raise self.refused(kind, value)
+        if isinstance(value, str) and ".py:" in value:
+            return StoredReference(value, str(self.where), self.code)
+        return value
+
+    @staticmethod
+    def _is(kind: type, value: Any) -> bool:
+        if kind is float:
+            return isinstance(value, (int, float)) and not isinstance(value, bool)
+        return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+    def refused(self, kind: Any, value: Any) -> UserError:
+        """``value`` stands where a ``kind`` should."""
+        expected = getattr(kind, "__name__", str(kind))
+        return UserError(f"{self.where} holds {str(value)[:60]!r}", expected=expected)
+
+
+def _recorded_code(folder: RunFolder) -> str | None:
+    """SHA-256 of the Python file that the run's network came from."""
+    model = folder.manifest["identity"].get("model")
+    return model.get("sha256") if isinstance(model, dict) else None
 
 
 def stored_config(path: Path) -> CampaignConfig:
-    """The configuration of an existing run.
+    """The configuration of an existing run; Python files that it names are ``StoredReference``.
 
     Raises:
-      UserError: ``path`` is no run folder, or its ``config.json`` is not one of this version.
+      UserError: ``path`` is no run folder, or its ``config.json`` is damaged or not one of this version.
     """
-    RunFolder.open(path)
+    folder = RunFolder.open(path)
     where = path / "config.json"
-    return _rebuilt(CampaignConfig, read_json(where), str(where))
+    hashed = folder.format > 1
+    asked = read_sealed(where, required=lambda _: hashed)
+    return _Source(where, _recorded_code(folder)).rebuilt(CampaignConfig, asked)
 
 
 def stored_study(path: Path, name: str, options: type[Options]) -> tuple[CampaignConfig, Options]:
@@ -53,10 +98,15 @@ def stored_study(path: Path, name: str, options: type[Options]) -> tuple[Campaig
       options: the study's own flags.
 
     Raises:
-      UserError: there is no such file, or it is not one of this version.
+      UserError: there is no such file, or it is damaged or not one of this version.
     """
     where = path / name
     if not where.is_file():
         raise UserError(f"{path} is not a folder of this study", expected=f"one that holds {name}")
-    asked = read_json(where)
-    return _rebuilt(CampaignConfig, asked["campaign"], str(where)), _rebuilt(options, asked["options"], str(where))
+    runs = [RunFolder.open(file.parent) for file in sorted(path.glob("*/manifest.json"))]
+    hashed = any(run.format > 1 for run in runs)
+    asked = read_sealed(where, required=lambda _: hashed)
+    source = _Source(where, next(filter(None, map(_recorded_code, runs)), None))
+    if set(asked) != {"campaign", "options"}:
+        raise UserError(f"{where} holds {', '.join(asked)}", expected="campaign and options")
+    return source.rebuilt(CampaignConfig, asked["campaign"]), source.rebuilt(options, asked["options"])

@@ -35,6 +35,8 @@ class Flags:
     """what the rows over classes hold, where their name says wrong or content leaves doubt"""
     attacks: tuple[str, ...] | None = None
     """attacks to run; all that the target's answers allow when not given"""
+    trust_code: bool = False
+    """run the Python file that the folder of --run names, if it is the one whose SHA-256 the run recorded"""
 
 
 def audit(flags: Flags, called: Invocation) -> TargetAudit:

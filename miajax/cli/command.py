@@ -25,6 +25,7 @@ from miajax.data.registry import dataset_names
 from miajax.errors import UserError
 from miajax.models.mlp import ACTIVATIONS
 from miajax.models.registry import MODELS
+from miajax.plugins import trusting_code
 from miajax.report.terminal import say
 from miajax.runs.folder import fingerprint
 from miajax.studies.invocation import Invocation
@@ -56,6 +57,8 @@ class Place:
     """an existing run folder: its settings are the defaults, its models are used"""
     out: Path | None = None
     """run folder to write; runs/<command>-<dataset>-<fingerprint> when not given"""
+    trust_code: bool = False
+    """run the Python file that the folder of --run names, if it is the one whose SHA-256 the run recorded"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +120,8 @@ class Command(Generic[Flags, Result]):
         prog = prog or f"miajax {self.name}"
         typed = frozenset(name.replace("-", "_") for name, _ in flags.split(argv))
         called = Invocation(command_line(prog, argv), self.import_s, self.begun, typed)
-        return self.act(self.parse(argv, prog), called)
+        with trusting_code(_trusts(argv)):
+            return self.act(self.parse(argv, prog), called)
 
     def main(self, prog: str, argv: Sequence[str] | None = None) -> None:
         """Runs it as a process; see ``main``."""
@@ -178,6 +182,12 @@ def _named(name: str, argv: Sequence[str]) -> str | None:
     """``--preset`` or ``--run``, which give the defaults of all other flags; what is wrong with it is told later."""
     texts = dict(flags.split(argv)).get(name, [])
     return texts[0] if len(texts) == 1 and texts != ["None"] else None
+
+
+def _trusts(argv: Sequence[str]) -> bool:
+    """Whether ``--trust_code`` was typed; it counts before all other flags, whose defaults it may decide."""
+    typed = {name.replace("-", "_"): texts for name, texts in flags.split(argv)}
+    return typed.get("trust_code") in ([], ["True"], ["true"])
 
 
 def folder_of(place: Place, experiment: str, dataset: str, identity: Mapping[str, Any]) -> Path:

@@ -5,9 +5,9 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,10 +16,16 @@ import numpy as np
 from miajax.errors import UserError
 
 TEMPORARY = ".partial-"
+SEAL = "seal"
 
 
 @contextlib.contextmanager
-def _told_when_full(path: Path) -> Iterator[None]:
+def told_when_full(path: Path) -> Iterator[None]:
+    """A disk that is full or closed to us, met while ``path`` is written, becomes one clear line.
+
+    Raises:
+      UserError: no space is left, or the place cannot be written to.
+    """
     try:
         yield
     except OSError as error:
@@ -40,16 +46,18 @@ def _told_when_full(path: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def atomic_file(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
     """A file to write that appears under ``path`` only when the block ends well, flushed to the disk before."""
-    with _told_when_full(path):
+    with told_when_full(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f"{TEMPORARY}{path.name}-", dir=path.parent)
-        temporary = Path(name)
+        temporary = _temporary(path)
+        # No mkstemp: its files are 0600, and widening them would override the user's umask.
+        handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        # Names of files may hold bytes that are no UTF-8: reports spell them out instead of failing at the end.
+        encoding, errors = (None, None) if "b" in mode else ("utf-8", "backslashreplace")
         try:
-            with os.fdopen(handle, mode, encoding=None if "b" in mode else "utf-8") as file:
+            with os.fdopen(handle, mode, encoding=encoding, errors=errors) as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.chmod(0o644)
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -59,18 +67,24 @@ def atomic_file(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
 @contextlib.contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """A folder to fill that appears under ``path`` only when the block ends well; what stood there is replaced."""
-    with _told_when_full(path):
+    with told_when_full(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}{path.name}-", dir=path.parent))
+        temporary, before = _temporary(path), _temporary(path)
+        temporary.mkdir()
         try:
             yield temporary
-            temporary.chmod(0o755)
             if path.exists():
-                shutil.rmtree(path)
+                path.replace(before)  # deleted only when the new one is there
             temporary.replace(path)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
+        finally:
+            shutil.rmtree(before, ignore_errors=True)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f"{TEMPORARY}{path.name[:100]}-{secrets.token_hex(4)}")
 
 
 def write_npy(path: Path, array: np.ndarray) -> None:
@@ -102,8 +116,40 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path} does not exist", expected="a file of a run folder") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not JSON ({error})", expected="a file as miajax wrote it") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror})", expected="a file of a run folder") from None
+
+
+def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
+    """``value`` as JSON with the SHA-256 of itself under ``seal``, by which ``read_sealed`` tells damage."""
+    write_json(path, {**value, SEAL: _seal(value)})
+
+
+def read_sealed(path: Path, required: Callable[[Mapping[str, Any]], bool] = lambda _: False) -> dict[str, Any]:
+    """What ``write_sealed`` wrote, without its seal.
+
+    Args:
+      path: of the file.
+      required: whether, by what it holds, a file without a seal is damaged; else it is one of an earlier version.
+
+    Raises:
+      UserError: the file is missing, is no JSON object, or is not what was written.
+    """
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise UserError(f"{path} holds a {type(value).__name__}", expected="a JSON object as miajax wrote it")
+    seal = value.pop(SEAL, None)
+    lost = seal is None and required(value)
+    if lost or (seal is not None and seal != _seal(value)):
+        state = "has lost its seal" if lost else "was changed or damaged"
+        raise UserError(f"{path} {state}", expected="the SHA-256 of its content, as miajax wrote it")
+    return value
+
+
+def _seal(value: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def hash_of(path: Path) -> str:
@@ -121,9 +167,18 @@ def hash_of(path: Path) -> str:
 
 def remove_leftovers(folder: Path, name: str) -> None:
     """Deletes what an interrupted write of ``name`` left in ``folder``; call it only when nobody else writes it."""
-    ours = (f"{TEMPORARY}{name}*", f"{name}.orbax-checkpoint-tmp*", f"in-progress-{name}.orbax-checkpoint-tmp*")
+    progress = f"in-progress-{name}"
+    ours = (
+        f"{TEMPORARY}{name}*", f"{TEMPORARY}{progress}*", f"{name}.orbax-checkpoint-tmp*",
+        f"{progress}.orbax-checkpoint-tmp*",
+    )  # fmt: skip
     for path in (path for pattern in ours for path in folder.glob(pattern)):
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+        remove(path)
+
+
+def remove(path: Path) -> None:
+    """Deletes a file, a link or a folder with all in it; what is gone already is no fault."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

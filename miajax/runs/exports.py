@@ -15,8 +15,11 @@ from jaxtyping import Bool, Float, Int
 from scipy.special import expit, log_expit
 
 from miajax.errors import UserError
-from miajax.runs.atomic import atomic_folder, read_json, write_json
+from miajax.runs.array_files import load_npy
+from miajax.runs.atomic import atomic_folder, read_sealed, write_json
+from miajax.runs.derived import why_changed
 from miajax.runs.folder import RunFolder, with_space_for
+from miajax.runs.integrity import array_hash
 
 ExportFormat = Literal["lira2021", "privacy_meter", "tf_privacy", "sklearn"]
 
@@ -41,10 +44,10 @@ class StoredSignals:
 
     @classmethod
     def of(cls, path: Path) -> "StoredSignals":
-        """Reads a run folder.
+        """Reads a run folder, every byte of it checked against its groups' records.
 
         Raises:
-          UserError: it is no run folder, or the run is not finished.
+          UserError: it is no run folder, the run is not finished, or a file is damaged.
         """
         folder = RunFolder.open(path)
         arrays = {}
@@ -55,10 +58,14 @@ class StoredSignals:
                     expected="a finished run",
                     remedy=f"Finish it with: miajax lira --run {path}",
                 )
-            arrays[name] = np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-        signals = arrays["signals"]
+            arrays[name] = load_npy(path / f"{name}.npy")
+        member, labels, signals = np.array(arrays["membership"]), np.array(arrays["labels"]), arrays["signals"]
+        if why := why_changed(path, path / "membership.npy"):
+            raise UserError(why, remedy=f"miajax lira --run {path} writes it anew")
+        folder.verify_all(len(member))
+        _check_against_groups(folder, member, labels, signals)
         valid = np.array([bool(np.isfinite(row).all()) for row in signals])
-        return cls(folder, np.array(arrays["membership"]), np.array(arrays["labels"]), signals, valid)
+        return cls(folder, member, labels, signals, valid)
 
     def logits(self) -> Iterator[tuple[int, Float[np.ndarray, "examples queries classes"]]]:
         """``(model, logits)`` of every model whose logits the run kept, failed ones included."""
@@ -66,6 +73,38 @@ class StoredSignals:
             return
         for models, part in self.folder.parts("logits", len(self.member)):
             yield from zip(models, part, strict=True)
+
+
+def _check_against_groups(folder: RunFolder, member: np.ndarray, labels: np.ndarray, signals: np.ndarray) -> None:
+    """Checks what lies beside the groups: membership and signals are theirs, labels the manifest's.
+
+    Raises:
+      UserError: one of them differs.
+    """
+
+    def refuse(name: str) -> None:
+        raise UserError(
+            f"{folder.path / name}.npy was changed or damaged",
+            expected="what the groups' records say",
+            remedy=f"miajax lira --run {folder.path} writes it anew",
+        )
+
+    stated = folder.manifest.get("labels_sha256")
+    if (folder.format > 1 or stated is not None) and stated != array_hash(labels):
+        refuse("labels")
+    if member.ndim != 2 or member.dtype != bool or labels.shape != member.shape[1:]:
+        refuse("membership")
+    if signals.shape[:2] != member.shape:
+        refuse("signals")
+    for models, part in folder.parts("signals", len(member)):
+        if part.dtype != signals.dtype or part.tobytes() != signals[models.start : models.stop].tobytes():
+            refuse("signals")
+    for models in folder.done():
+        if models.stop > len(member):
+            break  # the run holds more models than its last study took
+        stated = folder.group_facts(models).get("membership_sha256")
+        if (folder.format > 1 or stated is not None) and stated != array_hash(member[models.start : models.stop]):
+            refuse("membership")
 
 
 def export_run(run: Path, format: ExportFormat, out: Path) -> dict[str, Any]:
@@ -115,7 +154,8 @@ def export_run(run: Path, format: ExportFormat, out: Path) -> dict[str, Any]:
 
 def _lira2021(stored: StoredSignals, out: Path) -> dict[str, Any]:
     num_models = len(stored.member)
-    config = read_json(stored.folder.path / "config.json")
+    hashed = stored.folder.format > 1
+    config = read_sealed(stored.folder.path / "config.json", required=lambda _: hashed)
     epoch = f"{config['recipe']['epochs']:010d}.npy"
     hparams = json.dumps({"arch": config["model"], "seed": config["seed"], **config["recipe"]}, indent=2)
     np.save(out / "y_train.npy", stored.labels, allow_pickle=False)
@@ -172,7 +212,11 @@ def _sklearn(stored: StoredSignals, out: Path) -> dict[str, Any]:
             remedy=f"Make them with: miajax lira --run {stored.folder.path}",
         )
     for file in files:
-        scores = np.load(file, mmap_mode="r", allow_pickle=False)
+        if why := why_changed(stored.folder.path, file):
+            raise UserError(why, remedy=f"Make it again with: miajax lira --run {stored.folder.path}, or attacks --run")
+        scores = load_npy(file)
+        if scores.shape != stored.member.shape:
+            raise UserError(f"{file} has shape {scores.shape}", expected=f"{stored.member.shape}, models by examples")
         model, example = np.nonzero(np.isfinite(scores) & stored.valid[:, None])
         np.savez(
             out / f"{file.stem}.npz",

@@ -2,21 +2,38 @@
 
 import contextlib
 import datetime
+import functools
 import hashlib
 import json
+import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from miajax.errors import UserError
-from miajax.runs.atomic import atomic_file, atomic_folder, hash_of, read_json, remove_leftovers, write_json, write_npy
-from miajax.runs.checkpoints import load_tree, save_tree
+from miajax.runs.array_files import load_npy
+from miajax.runs.atomic import (
+    atomic_file,
+    atomic_folder,
+    hash_of,
+    read_sealed,
+    remove,
+    remove_leftovers,
+    write_json,
+    write_npy,
+    write_sealed,
+)
+from miajax.runs.checkpoints import save_tree
+from miajax.runs.integrity import LARGE_KINDS, Damaged, check_group, set_group_aside
+from miajax.runs.leftovers import refuse_links, sweep
 from miajax.runs.locks import ModelLocks
+from miajax.runs.unfinished import Progress, load_unfinished, save_unfinished
 
-FORMAT = 1
+FORMAT = 2
+"""Of new runs; 1, or none, is of versions that sealed neither manifest nor records. docs/run_folder.md has both."""
 
 
 def fingerprint(identity: Mapping[str, Any]) -> str:
@@ -42,8 +59,10 @@ def range_name(models: range) -> str:
 
 
 def _range_of(name: str) -> range | None:
-    first, _, last = name.partition("-")
-    return range(int(first), int(last) + 1) if first.isdigit() and last.isdigit() else None
+    if (found := re.fullmatch(r"(\d{5,9})-(\d{5,9})", name, re.ASCII)) is None:
+        return None
+    models = range(int(found[1]), int(found[2]) + 1)
+    return models if models and range_name(models) == name else None
 
 
 class RunFolder:
@@ -73,8 +92,19 @@ class RunFolder:
                 expected="a folder with a manifest.json that miajax wrote",
                 remedy="Make one with: miajax lira --out DIR",
             )
-        if folder.manifest.get("format") != FORMAT:
-            raise UserError(f"{path}/manifest.json has format {folder.manifest.get('format')}", expected=str(FORMAT))
+        manifest = folder.manifest
+        version, identity = folder.format, manifest.get("identity")
+        if not 1 <= version <= FORMAT:
+            raise UserError(
+                f"{path}/manifest.json has format {version}", expected=f"1 to {FORMAT}",
+                remedy="Read it with the version of miajax that wrote it",
+            )  # fmt: skip
+        if not isinstance(identity, dict) or manifest.get("fingerprint") != fingerprint(identity):
+            raise UserError(
+                f"{path}/manifest.json was changed or damaged: its fingerprint is not that of its identity",
+                expected="a manifest as miajax wrote it",
+                remedy="Restore it from a copy, or choose another --out",
+            )
         return folder
 
     @classmethod
@@ -107,7 +137,7 @@ class RunFolder:
                 remedy="Choose another --out",
             )
         folder = cls(path)
-        write_json(
+        write_sealed(
             path / "manifest.json",
             {
                 "format": FORMAT,
@@ -121,11 +151,35 @@ class RunFolder:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        return read_json(self.path / "manifest.json")
+        return read_sealed(self.path / "manifest.json", required=lambda found: _format_of(found) > 1)
+
+    @property
+    def format(self) -> int:
+        """Version of the folder's layout; 1 where the manifest names none."""
+        return _format_of(self.manifest)
 
     def update_manifest(self, **fields: Any) -> None:
         """Sets fields of the manifest."""
-        write_json(self.path / "manifest.json", {**self.manifest, **fields})
+        manifest = {**self.manifest, **fields}
+        (write_sealed if _format_of(manifest) > 1 else write_json)(self.path / "manifest.json", manifest)
+
+    def enter(self) -> None:
+        """Prepares the folder for writing: leftovers of dead processes go, where no other process is at work here.
+
+        Raises:
+          UserError: one of its folders is a link.
+        """
+        refuse_links(self.path)
+        if self._locks.alone():
+            have = {i for models in self.done() for i in models}
+            names = (path.name for path in (self.path / "checkpoints").glob("in-progress-*") if path.is_dir())
+            ranges = {name: _range_of(name.removeprefix("in-progress-")) for name in names}
+            sweep(self.path, [name for name, models in ranges.items() if models and have.isdisjoint(models)])
+        self._locks.stay()
+
+    @functools.cached_property
+    def _locks(self) -> ModelLocks:
+        return ModelLocks(self.path / ".locks")
 
     def done(self) -> list[range]:
         """The ranges of models that are finished, in order."""
@@ -148,11 +202,9 @@ class RunFolder:
     @contextlib.contextmanager
     def lock(self, models: range) -> Iterator[bool]:
         """Yields whether these models are ours to train; false while another process trains any of them."""
-        if not hasattr(self, "_locks"):
-            self._locks = ModelLocks(self.path / ".locks")
         with self._locks.hold(models) as ours:
             if ours:
-                for kind in ("groups", "logits", "losses", "margins", "early_logits", "checkpoints"):
+                for kind in ("groups", *LARGE_KINDS):
                     remove_leftovers(self.path / kind, range_name(models))
             yield ours
 
@@ -175,6 +227,8 @@ class RunFolder:
         """
         name = range_name(models)
         hashes = {}
+        for kind in LARGE_KINDS:  # of a process that died before its group's folder was there
+            remove(self.path / kind / (name if kind == "checkpoints" else f"{name}.npy"))
         for kind, array in beside.items():
             write_npy(self.path / kind / f"{name}.npy", array)
             hashes[f"{kind}/{name}.npy"] = hash_of(self.path / kind / f"{name}.npy")
@@ -185,68 +239,95 @@ class RunFolder:
             for kind, array in arrays.items():
                 write_npy(folder / f"{kind}.npy", array)
                 hashes[f"groups/{name}/{kind}.npy"] = hash_of(folder / f"{kind}.npy")
-            write_json(folder / "group.json", {"models": [models.start, models.stop], "sha256": hashes, **facts})
-        shutil.rmtree(self._in_progress(models), ignore_errors=True)
-        self._seconds_file(models).unlink(missing_ok=True)
+            write_sealed(folder / "group.json", {**self._owner(models), "sha256": hashes, **facts})
+        for path in (state := self._in_progress(models), state.with_name(f"{state.name}.json")):
+            remove(path)
+
+    def _owner(self, models: range) -> dict[str, Any]:
+        """What binds a record to its models and its run."""
+        return {"models": [models.start, models.stop], "fingerprint": self.manifest["fingerprint"]}
 
     def group_facts(self, models: range) -> dict[str, Any]:
-        """The group's own record."""
-        return read_json(self.groups / range_name(models) / "group.json")
-
-    def verify(self, models: range) -> None:
-        """Checks every file of a finished group against its hash.
+        """The group's own record.
 
         Raises:
-          UserError: one is missing or has changed.
+          UserError: it is missing or damaged.
         """
-        name = range_name(models)
-        for file, expected in self.group_facts(models)["sha256"].items():
-            path = self.path / file
-            state = "is missing" if not path.exists() else "" if hash_of(path) == expected else "was changed or damaged"
-            if state:
-                raise UserError(
-                    f"group {name} of {self.path}: {file} {state}",
-                    expected=f"SHA-256 {expected[:12]}...",
-                    remedy=f"Delete {self.groups / name} and run the same command again to train those models anew",
-                )
+        hashed = self.format > 1
+        return read_sealed(self.groups / range_name(models) / "group.json", required=lambda _: hashed)
+
+    def verify(self, models: range, kinds: Iterable[str] = ("signals",)) -> None:
+        """Checks that a finished group is in its place, complete, and every file what it was.
+
+        Args:
+          models: the group's.
+          kinds: small arrays that it must hold.
+
+        Raises:
+          Damaged: it may not be used.
+        """
+        name, manifest = range_name(models), self.manifest
+        if any(other != models and other.start <= models.start < other.stop for other in self.done()):
+            raise Damaged(self.path, name, "another group holds some of its models")
+        try:
+            if (self.groups / name).is_symlink():
+                raise UserError(f"{self.groups / name} is a link")
+            record = self.group_facts(models)
+        except UserError as error:
+            raise Damaged(self.path, name, str(error).split(";")[0].rstrip(".")) from error
+        bound = _format_of(manifest) > 1 or "fingerprint" in record
+        check_group(self.path, name, record, models, manifest["fingerprint"] if bound else None, kinds)
+
+    def verify_all(self, num_models: int, kinds: Iterable[str] = ("signals",)) -> None:
+        """``verify`` of every group that the first ``num_models`` models lie in, for those who only read.
+
+        Raises:
+          UserError: groups are damaged, and all of them are named; or models are missing.
+        """
+        damaged = []
+        for models in self.done():
+            if models.start < num_models:
+                try:
+                    self.verify(models, kinds)
+                except Damaged as error:
+                    damaged.append(error)
+        if damaged:
+            raise UserError(
+                f"{self.path}: {'; '.join(f'group {error.name}: {error.reason}' for error in damaged[:8])}"
+                f"{f' and {len(damaged) - 8} more' if len(damaged) > 8 else ''}",
+                expected="groups as miajax wrote them",
+                remedy=f"miajax lira --run {self.path} sets them aside and trains those models again",
+            )
+        if missing := self.missing(range(num_models), num_models):
+            raise UserError(
+                f"{self.path} lacks models {', '.join(map(range_name, missing[:8]))}", expected="a finished run",
+                remedy=f"Finish it with: miajax lira --run {self.path}",
+            )  # fmt: skip
+
+    def set_aside(self, models: range) -> Path:
+        """Moves a damaged group into ``damaged/``, so that its models count as missing; hold its lock."""
+        return set_group_aside(self.path, range_name(models))
 
     def _in_progress(self, models: range) -> Path:
         return self.path / "checkpoints" / f"in-progress-{range_name(models)}"
 
     def save_progress(self, models: range, snapshot: Any, seconds: float = 0.0) -> None:
         """Stores an unfinished group's state, so that it can go on from there, and the seconds that it has taken."""
-        save_tree(self._in_progress(models), snapshot)
-        write_json(self._seconds_file(models), {"train_s": seconds})
+        save_unfinished(self._in_progress(models), snapshot, seconds, self._owner(models))
 
-    def progress_seconds(self, models: range) -> float:
-        """Seconds that the training which ``load_progress`` goes on with has taken; 0 where there is none."""
-        file = self._seconds_file(models)
-        return float(read_json(file)["train_s"]) if file.is_file() and self._in_progress(models).is_dir() else 0.0
-
-    def _seconds_file(self, models: range) -> Path:
-        folder = self._in_progress(models)
-        return folder.with_name(f"{folder.name}.json")
-
-    def load_progress(self, models: range, *abstract: Any) -> Any | None:
-        """What ``save_progress`` stored last, or None.
+    def load_progress(self, models: range, *abstract: Any) -> Progress:
+        """What ``save_progress`` stored last; a damaged state is set aside, and the note says so.
 
         Args:
           models: the group's.
           abstract: the forms that it may have, of different structure, the one to be reported of first.
 
         Raises:
-          UserError: it has none of them, or is damaged.
+          UserError: it has none of them.
         """
-        if not self._in_progress(models).is_dir():
-            return None
-        failed: UserError | None = None
-        for form in abstract:
-            try:
-                return load_tree(self._in_progress(models), form)
-            except UserError as error:
-                failed = failed or error
-        assert failed is not None
-        raise failed
+        path = self._in_progress(models)
+        aside = functools.partial(set_group_aside, self.path, path.name)
+        return load_unfinished(path, abstract, self._owner(models), self.format > 1, aside)
 
     def parts(self, kind: str, num_models: int) -> Iterator[tuple[range, np.ndarray]]:
         """An array of every finished group in order, read-only from disk: ``(models, array [G, ...])``.
@@ -270,7 +351,9 @@ class RunFolder:
 
     def _part(self, kind: str, models: range, num_models: int) -> tuple[range, np.ndarray]:
         small, large = self._files(kind, models)
-        array = np.load(small if small.exists() else large, mmap_mode="r", allow_pickle=False)
+        array = load_npy(small if small.exists() else large)
+        if array.ndim < 1 or len(array) != len(models):
+            raise Damaged(self.path, range_name(models), f"{kind} has shape {array.shape}")
         cut = range(models.start, min(models.stop, num_models))
         return cut, array[: len(cut)]
 
@@ -290,6 +373,11 @@ class RunFolder:
         return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
+def _format_of(manifest: Mapping[str, Any]) -> int:
+    version = manifest.get("format", 1)
+    return version if isinstance(version, int) else 0
+
+
 def with_space_for(path: Path, size: int, what: Callable[[], str]) -> None:
     """Refuses to begin what the disk can't hold.
 
@@ -300,6 +388,14 @@ def with_space_for(path: Path, size: int, what: Callable[[], str]) -> None:
     free = shutil.disk_usage(there).free
     if free < size:
         raise UserError(
-            f"{path} needs {size / 1e9:.2f} GB for {what()} and the disk has {free / 1e9:.2f} GB free",
+            f"{path} needs {amount(size)} for {what()} and the disk has {amount(free)} free",
             remedy="Free some space, choose another --out, or keep less with --keep",
         )
+
+
+def amount(size: int) -> str:
+    """Bytes for people, in the unit that leaves something before the point."""
+    for unit, power in (("GB", 9), ("MB", 6), ("kB", 3)):
+        if size >= 10**power:
+            return f"{size / 10**power:.2f} {unit}"
+    return f"{size} bytes"

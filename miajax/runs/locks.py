@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+_PRESENCE = 1 << 40  # a byte beyond every model: each process that works in the folder shares it
+
 
 class ModelLocks:
     """Range locks on model ids between processes.
@@ -19,6 +21,19 @@ class ModelLocks:
         # Held open for the object's life: closing any handle of this file would drop all locks of the process.
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         self._held: set[range] = set()
+
+    def alone(self) -> bool:
+        """Whether no other process has this folder open; true only until ``stay`` is called, which must follow."""
+        try:
+            fcntl.lockf(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _PRESENCE)
+        except OSError:
+            return False
+        return True
+
+    def stay(self) -> None:
+        """Says, until the process ends, that the folder is in use."""
+        with contextlib.suppress(OSError):  # a file system without shared locks: nothing is ever swept there
+            fcntl.lockf(self._handle, fcntl.LOCK_SH, 1, _PRESENCE)
 
     @contextlib.contextmanager
     def hold(self, models: range) -> Iterator[bool]:

@@ -26,7 +26,8 @@ from miajax.metrics.paired import Influence, mean_difference, mean_rate
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import summarise
 from miajax.metrics.vulnerability import Exposure, empirical_auc, exposure_at_pooled_fpr, gaussian_vulnerability
-from miajax.runs.atomic import read_json, write_json, write_npy
+from miajax.runs.atomic import read_sealed, write_npy, write_sealed
+from miajax.runs.derived import remember, why_changed
 from miajax.runs.tables import read_table, write_table
 from miajax.training.devices import machine_name
 
@@ -108,13 +109,13 @@ def blind_checks(campaign: Campaign) -> dict[str, Any]:
         "member": hashlib.sha256(np.packbits(one).tobytes()).hexdigest(),
     }
     with contextlib.suppress(UserError):  # not there, or damaged: made again
-        if (known := read_json(file))["of"] == of:
+        if (known := read_sealed(file, required=lambda _: True)).get("of") == of:
             return known["found"]
     found = {
         "blind": blind_baseline(dataset.features, dataset.labels, one, quick=True),
         "near_duplicates": near_duplicates(dataset.features, one, dataset.test_features),
     }
-    write_json(file, {"of": of, "found": found})
+    write_sealed(file, {"of": of, "found": found})
     return found
 
 
@@ -238,9 +239,11 @@ def design_notes(member: Bool[np.ndarray, "models examples"]) -> list[str]:
 
 
 def store_scores(path: Path, scores: Scores) -> None:
-    """Writes ``scores/<attack>.npy``."""
+    """Writes ``scores/<attack>.npy`` and records their hashes."""
+    files = {name: path / "scores" / f"{name}.npy" for name in scores}
     for name, array in scores.items():
-        write_npy(path / "scores" / f"{name}.npy", array)
+        write_npy(files[name], array)
+    remember(path, *files.values())
 
 
 def exposures(campaign: Campaign, scores: Scores) -> dict[str, Exposure]:
@@ -306,9 +309,10 @@ def new_data_entry(auc: np.ndarray, fresh: NewData) -> dict[str, Any] | None:
 
 def join_examples(path: Path, columns: Mapping[str, np.ndarray]) -> None:
     """Writes columns into the table of examples; columns of other studies stay, if they are of the same examples."""
-    there = read_table(path) if path.exists() else {}
+    there = read_table(path) if path.exists() and not why_changed(path.parent, path) else {}
     same = "id" in there and np.array_equal(there["id"], columns["id"])
     write_table(path, {**(there if same else {}), **columns})
+    remember(path.parent, path)
 
 
 def _mean(values: np.ndarray, where: np.ndarray) -> np.ndarray:

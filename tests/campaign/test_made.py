@@ -1,10 +1,10 @@
 """What is said of how models were made, over several commands."""
 
 import dataclasses
-import json
 
 from miajax.campaign.made import made
 from miajax.campaign.run import run_campaign
+from miajax.runs.atomic import read_sealed, write_sealed
 from tests.studies.helpers import small
 
 
@@ -21,9 +21,9 @@ def test_seconds_and_models_are_those_of_every_command_that_made_the_run(tmp_pat
     assert again.timing.train_s == 0.0, "this command trained nothing, and its own timing says so"
 
     facts = tmp_path / "run" / "groups" / "00004-00007" / "group.json"
-    record = json.loads(facts.read_text())
+    record = read_sealed(facts)
     record.pop("made")
-    facts.write_text(json.dumps(record))
+    write_sealed(facts, record)
     partly = made([again], "here")
     assert (partly["groups_without_record"], partly["models_timed"], partly["train_s"]) == (1, 4, one["train_s"])
 

@@ -19,6 +19,7 @@ from miajax.errors import UserError
 from miajax.models.model import from_linen
 from miajax.models.registry import ModelOptions
 from miajax.report import privacy_words
+from miajax.runs.atomic import write_sealed
 from miajax.runs.exports import ExportFormat, export_run
 from miajax.runs.folder import RunFolder
 from miajax.studies import common
@@ -53,8 +54,8 @@ def test_settings_of_a_private_training_that_nobody_asked_for_are_refused():
 
 def test_an_infinite_budget_survives_the_run_folder(tmp_path):
     config = CampaignConfig(privacy=PrivacyFlags(dp_epsilon=math.inf))
-    (tmp_path / "manifest.json").write_text('{"format": 1}')
-    (tmp_path / "config.json").write_text(json.dumps(plain(dataclasses.asdict(config)), allow_nan=False))
+    RunFolder.create(tmp_path, {}, {})
+    write_sealed(tmp_path / "config.json", plain(dataclasses.asdict(config)))
     assert stored_config(tmp_path) == config
 
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from miajax.campaign.config import Setup, plain
 from miajax.campaign.planning import planned
-from miajax.runs.atomic import write_json, write_npy
+from miajax.runs.atomic import write_npy, write_sealed
+from miajax.runs.integrity import array_hash
 from tests.studies.helpers import small
 
 KEPT = ("logits", "losses", "margins", "early")
@@ -26,7 +27,7 @@ def fixed_run(path: Path, num_models: int = 16, **changes) -> Setup:
     _, folder, _ = planned(setup, path, {"device": "simulated", "provenance": {}}, lambda line: None)
     write_npy(path / "membership.npy", member)
     write_npy(path / "labels.npy", dataset.labels)
-    write_json(path / "config.json", plain(dataclasses.asdict(setup.config)))
+    write_sealed(path / "config.json", plain(dataclasses.asdict(setup.config)))
     epochs, classes = setup.config.recipe.epochs, dataset.num_classes
     rng = np.random.default_rng(0)
     n = dataset.num_examples
@@ -52,13 +53,16 @@ def fixed_run(path: Path, num_models: int = 16, **changes) -> Setup:
             "training_accuracy": (margin[rows] > 0).mean(2).astype(np.float32),
             "early_gradient_norm": losses[rows, 0].astype(np.float32),
         }
+        facts = {
+            "plan": folder.manifest["plan"], "training_s": 1.0, "membership_sha256": array_hash(member[rows])
+        }  # fmt: skip
         beside = {
             "logits": logits[rows, -1, :, None].astype(np.float32),
             "losses": losses[rows].astype(np.float32),
             "margins": margin[rows].astype(np.float32),
             "early_logits": logits[rows, 0].astype(np.float32),
         }
-        folder.save_group(models, arrays, beside, None, {"plan": folder.manifest["plan"], "training_s": 1.0})
+        folder.save_group(models, arrays, beside, None, facts)
     return setup
 
 

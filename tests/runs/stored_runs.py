@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from miajax.runs.atomic import write_json, write_npy
+from miajax.runs.atomic import write_npy, write_sealed
+from miajax.runs.derived import remember
 from miajax.runs.folder import RunFolder
+from miajax.runs.integrity import array_hash
 
 
 def simulated_run(
@@ -30,17 +32,20 @@ def simulated_run(
     signals[list(failed)], logits[list(failed)] = np.nan, np.nan
     scores = {"global_threshold": signals.mean(-1), "lira_online": np.where(member, signals.mean(-1), np.nan)}
 
-    folder = RunFolder.create(path, {"dataset": "simulated"}, {"plan": {}, "device": "none"})
+    facts = {"plan": {}, "device": "none", "labels_sha256": array_hash(labels)}
+    folder = RunFolder.create(path, {"dataset": "simulated"}, facts)
     write_npy(path / "membership.npy", member)
     write_npy(path / "labels.npy", labels)
-    write_json(path / "config.json", {"model": "mlp", "seed": seed, "recipe": {"epochs": 30, "optimizer": "sgd"}})
+    write_sealed(path / "config.json", {"model": "mlp", "seed": seed, "recipe": {"epochs": 30, "optimizer": "sgd"}})
     half = num_models // 2
     for models in (range(half), range(half, num_models)):
         rows = slice(models.start, models.stop)
         valid = np.isfinite(signals[rows]).all((1, 2))
         beside = {"logits": logits[rows]} if keep_logits else {}
-        folder.save_group(models, {"signals": signals[rows], "valid": valid}, beside, None, {})
+        facts = {"membership_sha256": array_hash(member[rows])}
+        folder.save_group(models, {"signals": signals[rows], "valid": valid}, beside, None, facts)
     folder.assemble("signals", num_models)
     for name, array in scores.items():
         write_npy(path / "scores" / f"{name}.npy", array.astype(np.float32))
+    remember(path, path / "membership.npy", *(path / "scores").glob("*.npy"))
     return {"membership": member, "labels": labels, "signals": signals, "logits": logits, **scores}

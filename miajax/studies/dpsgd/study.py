@@ -14,7 +14,7 @@ from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Campaign, run_campaign
 from miajax.campaign.stored import stored_study
 from miajax.errors import UserError
-from miajax.runs.atomic import atomic_file, write_json, write_text
+from miajax.runs.atomic import atomic_file, write_text
 from miajax.studies import common
 from miajax.studies.dpsgd.points import BOUNDS, HEURISTICS, IN_VERDICT, Models, accuracy_lost, measured
 from miajax.studies.invocation import Invocation
@@ -97,10 +97,10 @@ def run_dpsgd(
         name: plain(dataclasses.asdict(settings)) for name, settings in (("campaign", config), ("options", options))
     }
     if not (path / "private").exists():  # a study of other settings is refused below, and keeps its own
-        write_json(path / STUDY_FILE, asked)
+        write_sealed(path / STUDY_FILE, asked)
     private = run_campaign(private_setup, path / "private", reporter)
     non_private = run_campaign(plain_setup, path / "non_private", reporter)
-    write_json(path / STUDY_FILE, asked)
+    write_sealed(path / STUDY_FILE, asked)
     with called.timed("attack"):
         points, without, notes = _points(private, non_private, options)
     with called.timed("blind"):

@@ -15,6 +15,7 @@ from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Campaign, run_campaign, training_seconds
 from miajax.errors import UserError
 from miajax.runs.atomic import atomic_file, write_text
+from miajax.runs.derived import remember
 from miajax.runs.tables import write_table
 from miajax.signals.bundle import Signals
 from miajax.studies import common
@@ -92,6 +93,7 @@ def run_lira(
         common.store_scores(path, scores)
         columns, results["new_data"] = common.example_columns(campaign, common.exposures(campaign, scores))
         write_table(path / "per_example.parquet", columns)
+        remember(path, path / "per_example.parquet")
         rocs = common.pooled_rocs(campaign, scores, options.target)
         _write_report(campaign, options, scores, columns["auc"], results, rocs, called.command)
     return AttackedResult(path, results, campaign, scores)
