@@ -8,6 +8,7 @@ from typing import Any, Literal
 import jax.numpy as jnp
 import numpy as np
 
+from miajax.campaign.estimator_settings import check_settings, stand_in
 from miajax.campaign.privacy import PrivacyFlags, check_sweep
 from miajax.data.bounds import FeatureBounds, told_by_preparation
 from miajax.data.dataset import Dataset
@@ -16,9 +17,10 @@ from miajax.data.splits import Split, is_ragged, member_capacity, membership
 from miajax.data.validation import carve_validation
 from miajax.defenses.treatment import Treatment
 from miajax.errors import UserError
+from miajax.estimators.reference import Estimator, load_estimator, names_estimator
 from miajax.models.contract import check_model
 from miajax.models.model import Model
-from miajax.models.registry import ModelOptions, build_model, check_pictures
+from miajax.models.registry import MODELS, ModelOptions, build_model, check_pictures
 from miajax.signals.query import QueryMode, check_queries
 from miajax.training.dp.mechanism import Mechanism, Privacy, resolve
 from miajax.training.parallel import Parallel
@@ -38,7 +40,7 @@ class CampaignConfig:
     """data set that is attacked"""
     data: DataOptions = dataclasses.field(default_factory=DataOptions)
     model: str = "mlp"
-    """network"""
+    """network, or an estimator with scikit-learn's interface: module:Class, path/to/file.py:factory"""
     model_options: ModelOptions = dataclasses.field(default_factory=ModelOptions)
     num_shadows: int = 256
     """M, shadow models; each is also a target"""
@@ -112,6 +114,7 @@ class Setup:
       mechanisms: what runs for each of them.
       treatment: what is done to single examples before training, or None.
       notes: what was chosen by the data.
+      estimator: what is trained instead of a network, or None; ``trainer`` then only knows its members.
     """
 
     config: CampaignConfig
@@ -121,6 +124,7 @@ class Setup:
     mechanisms: tuple[Mechanism, ...] = ()
     treatment: Treatment | None = None
     notes: tuple[str, ...] = ()
+    estimator: Estimator | None = None
 
     @classmethod
     def of(
@@ -145,6 +149,9 @@ class Setup:
           UserError: whatever in data, model, recipe and privacy does not fit together.
           ValueError: several mechanisms that don't make one ensemble.
         """
+        estimator = None if model is not None else _estimator(config)
+        if estimator is not None:
+            check_settings(config, estimator, treatment is not None and treatment.weights is not None)
         dataset = dataset or load_dataset(config.dataset, config.data)
         if config.validation_fraction and dataset.validation_labels is None:
             dataset = carve_validation(dataset, config.validation_fraction, config.seed)
@@ -166,6 +173,9 @@ class Setup:
         capacity = member_capacity(n, config.split, f)
         excluded = None if treatment is None else treatment.excluded
         fewest = _fewest_members(config, n, excluded)
+        if estimator is not None:
+            trainer = stand_in(config, dataset, estimator, excluded is not None)
+            return cls(config, dataset, trainer, treatment=treatment, estimator=estimator)
         notes = ()
         if fit_batch and 0 < fewest < config.recipe.batch_size:
             batch = fitting_batch(config.recipe.batch_size, min(int(n * f), 4 * fewest))
@@ -251,7 +261,7 @@ class Setup:
             "num_examples": dataset.num_examples,
             "num_classes": dataset.num_classes,
             "model": {"name": self.trainer.model.name, **self.trainer.model.config},
-            "recipe": config.recipe.identity(),
+            "recipe": config.recipe.identity() if self.estimator is None else {},
             "optimizer": getattr(self.trainer.optimizer, "__name__", None),
             "seed": config.seed,
             "split": config.split,
@@ -271,6 +281,27 @@ class Setup:
         if self.treatment is not None:
             identity["treatment"] = self.treatment.identity()
         return identity
+
+
+def _estimator(config: CampaignConfig) -> Estimator | None:
+    """The estimator that ``--model`` names, or None for a network."""
+    reference, args = config.model, config.model_options.model_args
+    if reference not in MODELS and names_estimator(reference, args):
+        return load_estimator(reference, args)
+    module, _, name = reference.rpartition(".")
+    if reference not in MODELS and module and ":" not in reference:
+        raise UserError(
+            f"--model {reference} is unknown",
+            expected=f"one of {', '.join(MODELS)}, path/to/file.py:name, or module:Class",
+            remedy=f"Write {module}:{name}",
+        )
+    if args is not None:
+        raise UserError(
+            f"--model_args with --model {reference}",
+            expected="an estimator, module:Class or path/to/file.py:factory",
+            remedy="Networks have flags of their own: --widths, --activation, --dropout, --norm",
+        )
+    return None
 
 
 def fitting_batch(batch_size: int, members: int) -> int:
