@@ -7,7 +7,7 @@ import functools
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +130,7 @@ class EstimatorRunner(_Runner):
         }
         return done, functools.partial(self._store_group, done, group, clip, facts)
 
-    def _each(self, models: Sequence[int], stop: Callable[[], bool]) -> Iterator[Trained]:
+    def _each(self, models: Sequence[int], stop: Callable[[], bool]) -> Generator[Trained, None, None]:
         """Models as they finish; ends early when asked to stop, and ends the processes that are still at work."""
         pool = get_reusable_executor(
             max_workers=self.plan.num_devices, initializer=leave_interrupts_to_parent, env=_ONE_THREAD
@@ -202,7 +202,8 @@ class EstimatorRunner(_Runner):
         """Scaled logits ``[N]`` of a model before and after clipping; NaN where it failed."""
         labels = self.setup.dataset.labels
         if one.answers is None:
-            return (np.full(len(labels), np.nan, np.float32),) * 2
+            failed = np.full(len(labels), np.nan, np.float32)
+            return failed, failed
         raw = unclipped_logit(one.kind, one.answers, labels)
         return raw.astype(np.float32), clipped(raw, clip.clip)
 
@@ -226,7 +227,7 @@ class EstimatorRunner(_Runner):
         for place, one in enumerate(group):
             if one.answers is not None:
                 correct[place] = one.answers.argmax(1) == labels
-                logits[place, :, 0] = logits_of(one.kind, one.answers, clip.clip)
+                logits[place, :, 0] = logits_of(one.kind, one.answers)
                 seen[place] = self._seen([one])
         arrays = {
             "signals": phi[:, :, None],

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from miajax.estimators.worker import Kind
+from miajax.estimators.worker import LOWEST_LOG, Kind
 
 Rule = Literal["votes", "grid", "smallest", "precision", "none"]
 _FINEST_GRID = 1000
@@ -96,11 +96,9 @@ def bound(clip: float) -> float:
     return math.log1p(-clip) - math.log(clip)
 
 
-def logits_of(kind: Kind, answers: np.ndarray, clip: float | None) -> Float[np.ndarray, "examples classes"]:
-    """Logits, float32: scores as they are; of probabilities the logarithm, those of 0 being ``clip / (C - 1)``.
-
-    The floor is so low that a model that is sure of a class leaves ``clip`` for all others together.
-    """
-    if kind == "scores" or clip is None:
+def logits_of(kind: Kind, answers: np.ndarray) -> Float[np.ndarray, "examples classes"]:
+    """Logits whose softmax the answers are, float32 and finite, before any clipping."""
+    if kind == "scores":
         return answers.astype(np.float32)
-    return np.log(np.maximum(answers.astype(np.float64), clip / (answers.shape[1] - 1))).astype(np.float32)
+    with np.errstate(divide="ignore"):  # a probability of 0 gets the lowest logarithm that is told apart
+        return np.maximum(np.log(answers.astype(np.float64)), LOWEST_LOG).astype(np.float32)

@@ -17,7 +17,7 @@ import numpy as np
 from miajax.estimators.reference import built, settings_of
 
 Kind = Literal["probabilities", "scores"]
-_LOWEST_LOG = -103.6  # log(1e-45), which stands for a probability of 0 among scores
+LOWEST_LOG = -103.6  # log(1e-45), which stands for a probability of 0, as in signals/scaled_logit.py
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,7 +137,7 @@ def _asked(estimator: Any, rows: np.ndarray, seen: np.ndarray, num_classes: int)
     places = classes if len(seen) == num_classes else seen[classes]
     if len(places) == num_classes and np.array_equal(places, np.arange(num_classes)):
         return kind, said
-    floor = 0.0 if kind == "probabilities" else said.min(1, keepdims=True) + _LOWEST_LOG
+    floor = 0.0 if kind == "probabilities" else said.min(1, keepdims=True) + LOWEST_LOG
     full = np.zeros((len(rows), num_classes), said.dtype) + floor
     full[:, places] = said
     return kind, full.astype(said.dtype)
