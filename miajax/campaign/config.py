@@ -8,7 +8,7 @@ from typing import Any, Literal
 import jax.numpy as jnp
 import numpy as np
 
-from miajax.campaign.estimator_settings import check_settings, stand_in
+from miajax.campaign.estimator_settings import check_settings, refuse, stand_in, without_records
 from miajax.campaign.privacy import PrivacyFlags, check_sweep
 from miajax.data.bounds import FeatureBounds, told_by_preparation
 from miajax.data.dataset import Dataset
@@ -149,9 +149,11 @@ class Setup:
           UserError: whatever in data, model, recipe and privacy does not fit together.
           ValueError: several mechanisms that don't make one ensemble.
         """
+        notes: tuple[str, ...] = ()
         estimator = None if model is not None else _estimator(config)
         if estimator is not None:
             check_settings(config, estimator, treatment is not None and treatment.weights is not None)
+            config, notes = without_records(config)
         dataset = dataset or load_dataset(config.dataset, config.data)
         if config.validation_fraction and dataset.validation_labels is None:
             dataset = carve_validation(dataset, config.validation_fraction, config.seed)
@@ -175,8 +177,7 @@ class Setup:
         fewest = _fewest_members(config, n, excluded)
         if estimator is not None:
             trainer = stand_in(config, dataset, estimator, excluded is not None)
-            return cls(config, dataset, trainer, treatment=treatment, estimator=estimator)
-        notes = ()
+            return cls(config, dataset, trainer, treatment=treatment, estimator=estimator, notes=notes)
         if fit_batch and 0 < fewest < config.recipe.batch_size:
             batch = fitting_batch(config.recipe.batch_size, min(int(n * f), 4 * fewest))
             notes = (
@@ -224,6 +225,15 @@ class Setup:
         if mechanisms:
             trainer = trainer_under(trainer, mechanisms)
         return cls(config, dataset, trainer, tuple(privacies), mechanisms, treatment, notes)
+
+    def require_network(self, what: str) -> None:
+        """Refuses, by name, a study that only networks allow.
+
+        Raises:
+          UserError: the models are estimators.
+        """
+        if self.estimator is not None:
+            refuse(self.estimator, what)
 
     def membership(self, num_models: int | None = None):
         """``bool[M, N]`` of this campaign."""

@@ -51,14 +51,20 @@ def check_settings(config: "CampaignConfig", estimator: Estimator, weighed: bool
             refuse(estimator, f"--{name} {getattr(recipe, name)}")
     if config.queries > 1:
         refuse(estimator, f"--queries {config.queries} (augmented views)")
-    for kind in config.keep or ():
-        if kind in _RECORDS:
-            refuse(estimator, f"--keep {kind}")
     if weighed:
         refuse(estimator, "a treatment that weighs examples")
 
 
-def refuse_typed(estimator: Estimator, typed: Collection[str]) -> None:
+def without_records(config: "CampaignConfig") -> tuple["CampaignConfig", tuple[str, ...]]:
+    """The campaign without records that only networks leave, and a note on those that were asked for."""
+    if config.keep is None or not (left := [kind for kind in config.keep if kind in _RECORDS]):
+        return config, ()
+    keep = tuple(kind for kind in config.keep if kind not in _RECORDS)
+    note = f"Estimators train without epochs, gradients and parameters: nothing to keep of {', '.join(left)}."
+    return dataclasses.replace(config, keep=keep), (note,)
+
+
+def refuse_typed(estimator: Estimator, config: "CampaignConfig", typed: Collection[str]) -> None:
     """Refuses flags of networks that were typed, instead of leaving them without effect.
 
     Raises:
@@ -68,6 +74,9 @@ def refuse_typed(estimator: Estimator, typed: Collection[str]) -> None:
     for name in sorted(typed):
         if name.removeprefix("no_") in own:
             refuse(estimator, f"--{name}")
+    for kind in config.keep or () if "keep" in typed else ():
+        if kind in _RECORDS:
+            refuse(estimator, f"--keep {kind}")
 
 
 def stand_in(config: "CampaignConfig", dataset: Dataset, estimator: Estimator, excludes: bool) -> Trainer:

@@ -17,9 +17,11 @@ from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from miajax.campaign.config import Setup
+from miajax.campaign.estimator_settings import without_records
 from miajax.campaign.interrupt import Stopped
 from miajax.campaign.made import group_record
 from miajax.campaign.plan_effect import effect_of_signals
+from miajax.campaign.progress import Reporter
 from miajax.campaign.run import _Runner
 from miajax.errors import UserError
 from miajax.estimators.answers import Clip, clip_of, clipped, logits_of, unclipped_logit
@@ -68,6 +70,10 @@ class EstimatorRunner(_Runner):
     """A campaign whose models are estimators."""
 
     failed_are = "Failed"
+
+    def __init__(self, setup: Setup, path: Path, reporter: Reporter):
+        config, _ = without_records(setup.config)  # which studies ask for that take them where they are
+        super().__init__(dataclasses.replace(setup, config=config), path, reporter)
 
     @property
     def _estimator(self) -> Estimator:

@@ -238,7 +238,7 @@ def study(
     def act(typed: Any, called: Invocation) -> Study:
         setup, own = Setup.of(typed.campaign, fit_batch="batch_size" not in called.typed), getattr(typed, name)
         if setup.estimator is not None:
-            refuse_typed(setup.estimator, called.typed)
+            refuse_typed(setup.estimator, typed.campaign, called.typed)
         folder = folder_of(typed.place, name, setup.dataset.name, identity(setup, own))
         result = run(setup, folder, own, Terminal(), called)
         show(result.results)

@@ -145,8 +145,6 @@ def test_an_estimator_that_never_fits_ends_the_run_before_anything_is_stored(tmp
         ({"recipe": Recipe(early_stopping=2)}, "--early_stopping 2"),
         ({"recipe": Recipe(flip=True)}, "--flip True"),
         ({"privacy": PrivacyFlags(dp_epsilon=8.0)}, "differentially private training"),
-        ({"keep": ("losses",)}, "--keep losses"),
-        ({"keep": ("parameters",)}, "--keep parameters"),
     ],
 )
 def test_what_needs_a_network_is_named(settings, says):

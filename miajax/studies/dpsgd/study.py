@@ -90,6 +90,7 @@ def run_dpsgd(
     """
     options, reporter, config = options or DpsgdOptions(), reporter or Silent(), setup.config
     called = invocation or Invocation()
+    setup.require_network("a study of DP-SGD")
     if path.exists() and not path.is_dir():
         raise UserError(f"--out {path} is a file", expected="a new folder, or one that this study began")
     private_setup, plain_setup = setups(setup, options)
