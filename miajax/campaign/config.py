@@ -1,6 +1,7 @@
 """What a shadow campaign is asked to do: the flags that every experiment shares."""
 
 import dataclasses
+import hashlib
 import math
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -8,7 +9,7 @@ from typing import Any, Literal
 import jax.numpy as jnp
 import numpy as np
 
-from miajax.campaign.estimator_settings import check_settings, refuse, stand_in, without_records
+from miajax.campaign.estimator_settings import check_settings, refuse, stand_in, with_encoding, without_records
 from miajax.campaign.privacy import PrivacyFlags, check_sweep
 from miajax.data.bounds import FeatureBounds, told_by_preparation
 from miajax.data.dataset import Dataset
@@ -154,6 +155,9 @@ class Setup:
         if estimator is not None:
             check_settings(config, estimator, treatment is not None and treatment.weights is not None)
             config, notes = without_records(config)
+            config = with_encoding(config, estimator)
+        elif config.data.encoding == "trees":
+            raise UserError("--encoding trees with a network", expected="--encoding networks, or another --model")
         dataset = dataset or load_dataset(config.dataset, config.data)
         if config.validation_fraction and dataset.validation_labels is None:
             dataset = carve_validation(dataset, config.validation_fraction, config.seed)
@@ -285,6 +289,9 @@ class Setup:
                 {**plain(dataclasses.asdict(privacy)), "resolved_noise_multiplier": mechanism.step.noise_multiplier}
                 for privacy, mechanism in zip(self.privacies, self.mechanisms, strict=True)
             ]
+        if self.estimator is not None and dataset.tree_features is not None:
+            digest = hashlib.sha256(np.ascontiguousarray(dataset.tree_features).view(np.uint8).data).hexdigest()
+            identity["encoding"] = {"name": "trees", "sha256": digest}
         if config.data.feature_bounds is not None:
             # Tables hold the bounds in their content; pixels are scaled when they are read.
             identity["scaling"] = {"mean": self.trainer.scaling.mean, "std": self.trainer.scaling.std}

@@ -64,6 +64,14 @@ def without_records(config: "CampaignConfig") -> tuple["CampaignConfig", tuple[s
     return dataclasses.replace(config, keep=keep), (note,)
 
 
+def with_encoding(config: "CampaignConfig", estimator: Estimator) -> "CampaignConfig":
+    """The campaign whose table is encoded as asked for, else as its model is made for."""
+    if config.dataset != "table" or config.data.encoding is not None:
+        return config
+    encoding = "trees" if estimator.grows_trees else "networks"
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, encoding=encoding))
+
+
 def refuse_typed(estimator: Estimator, config: "CampaignConfig", typed: Collection[str]) -> None:
     """Refuses flags of networks that were typed, instead of leaving them without effect.
 

@@ -22,7 +22,7 @@ from miajax.campaign.interrupt import Stopped
 from miajax.campaign.made import group_record
 from miajax.campaign.plan_effect import effect_of_signals
 from miajax.campaign.progress import Reporter
-from miajax.campaign.run import _Runner
+from miajax.campaign.run import Campaign, _Runner
 from miajax.errors import UserError
 from miajax.estimators.answers import Clip, clip_of, clipped, logits_of, unclipped_logit
 from miajax.estimators.reference import Estimator
@@ -34,6 +34,7 @@ from miajax.training.plan import ExecutionPlan
 _ROUNDS = 8  # models of a group for each process: what a kill may cost, and how rarely processes wait for the slowest
 _STREAM = 3  # of a model's key; networks use those below (training/trainer.py)
 _POLL_SECONDS = 0.2
+_CLIP_OF_PROGRESS = 1e-6  # in the loss that progress and histories show, which no figure rests on
 _PROBES = 8  # first models of a run, one of which has to train before its answers' clip is known
 _ONE_THREAD = {
     f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMEXPR", "VECLIB_MAXIMUM")
@@ -66,6 +67,14 @@ def plan_of(setup: Setup, estimator: Estimator) -> ExecutionPlan:
     )
 
 
+def _means(seen: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Mean loss and accuracy of the models that did not fail; NaN and 0 while there are none."""
+    sound = [each for each in seen if np.isfinite(each).all()]
+    return (float(np.mean([loss for loss, _ in sound])), float(np.mean([hit for _, hit in sound]))) if sound else (
+        float("nan"), 0.0
+    )  # fmt: skip
+
+
 class EstimatorRunner(_Runner):
     """A campaign whose models are estimators."""
 
@@ -74,6 +83,11 @@ class EstimatorRunner(_Runner):
     def __init__(self, setup: Setup, path: Path, reporter: Reporter):
         config, _ = without_records(setup.config)  # which studies ask for that take them where they are
         super().__init__(dataclasses.replace(setup, config=config), path, reporter)
+
+    def run(self) -> Campaign:
+        with tempfile.TemporaryDirectory(prefix="miajax-") as place:
+            self._place = Path(place)
+            return super().run()
 
     @property
     def _estimator(self) -> Estimator:
@@ -107,13 +121,14 @@ class EstimatorRunner(_Runner):
     def _one_group(
         self, models: range, width: int, stop: Callable[[], bool]
     ) -> tuple[range, Callable[[], None]]:
-        begin, finished = time.perf_counter(), {}
+        begin, finished, seen = time.perf_counter(), {}, []
         whole = self._finished + len(models)
         total = max(self.config.num_shadows, whole)
         with contextlib.closing(self._each(models, stop)) as each:
             for one in each:
                 finished[one.model] = one
-                loss, accuracy = self._seen(finished.values())
+                seen.append(self._seen(one))
+                loss, accuracy = _means(seen)
                 self.reporter.advance(self._finished + len(finished), total, loss, accuracy)
         done = range(models.start, next((m for m in models if m not in finished), models.stop))
         if not done:
@@ -141,40 +156,45 @@ class EstimatorRunner(_Runner):
         pool = get_reusable_executor(
             max_workers=self.plan.num_devices, initializer=leave_interrupts_to_parent, env=_ONE_THREAD
         )
-        with tempfile.TemporaryDirectory(prefix="miajax-") as place:
-            files = self._files(Path(place))
-            waiting = {pool.submit(train, self._job(model, files)) for model in models}
-            try:
-                while waiting and not stop():
-                    done, waiting = concurrent.futures.wait(
-                        waiting, _POLL_SECONDS, concurrent.futures.FIRST_COMPLETED
-                    )
-                    for future in done:
-                        yield future.result()
-            except BrokenProcessPool as error:
-                raise UserError(
-                    f"a process that trained models of {self._estimator.name} was killed, or died",
-                    expected=f"memory for {self.plan.num_devices} models at a time",
-                    remedy="The same command goes on with the models that are missing",
-                ) from error
-            finally:
-                if waiting:
-                    pool.shutdown(wait=False, kill_workers=True)
+        waiting = {pool.submit(train, self._job(model)) for model in models}
+        try:
+            while waiting and not stop():
+                done, waiting = concurrent.futures.wait(waiting, _POLL_SECONDS, concurrent.futures.FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        except BrokenProcessPool as error:
+            raise UserError(
+                f"a process that trained models of {self._estimator.name} was killed, or died",
+                expected=f"memory for {self.plan.num_devices} models at a time",
+                remedy="The same command goes on with the models that are missing",
+            ) from error
+        finally:
+            if waiting:
+                pool.shutdown(wait=False, kill_workers=True)
 
-    def _files(self, place: Path) -> dict[str, str]:
+    @functools.cached_property
+    def _files(self) -> dict[str, str]:
         """What processes read, written once and mapped by each."""
         dataset = self.setup.dataset
-        arrays = {"pool": self._rows(dataset.features), "labels": self.setup.training_set.labels}
-        if dataset.test_features is not None and dataset.test_labels is not None:
+        labels = self.setup.training_set.labels
+        if dataset.tree_features is not None:
+            arrays = {"pool": self._filled(dataset.tree_features), "labels": labels}
+        else:
+            arrays = {"pool": self._rows(dataset.features), "labels": labels}
+        if dataset.tree_features is None and dataset.test_features is not None and dataset.test_labels is not None:
             arrays |= {"test": self._rows(dataset.test_features), "test_labels": dataset.test_labels}
         for name, array in arrays.items():
-            np.save(place / f"{name}.npy", array)
-        return {name: str(place / f"{name}.npy") for name in arrays}
+            np.save(self._place / f"{name}.npy", array)
+        return {name: str(self._place / f"{name}.npy") for name in arrays}
+
+    def _filled(self, codes: np.ndarray) -> np.ndarray:
+        """Missing values as NaN where the estimator takes it, else as a code below all others of their column."""
+        return codes if self._estimator.takes_nan else np.where(np.isnan(codes), np.nanmin(codes, 0) - 1, codes)
 
     def _rows(self, features: np.ndarray) -> np.ndarray:
         return np.asarray(self.setup.trainer.scaling(jax.numpy.asarray(features))).reshape(len(features), -1)
 
-    def _job(self, model: int, files: dict[str, str]) -> Job:
+    def _job(self, model: int) -> Job:
         estimator = self._estimator
         return Job(
             model=model,
@@ -183,7 +203,7 @@ class EstimatorRunner(_Runner):
             members=np.flatnonzero(self.member[model]),
             num_classes=self.setup.dataset.num_classes,
             state=random_state(self.config.seed, model),
-            **files,
+            **self._files,
         )
 
     def _clip(self, finished: dict[int, Trained]) -> Clip:
@@ -213,16 +233,14 @@ class EstimatorRunner(_Runner):
         raw = unclipped_logit(one.kind, one.answers, labels)
         return raw.astype(np.float32), clipped(raw, clip.clip)
 
-    def _seen(self, finished) -> tuple[float, float]:
-        """Mean loss and accuracy of models on their members."""
-        labels, losses, hits = self.setup.dataset.labels, [], []
-        for one in finished:
-            if one.answers is not None:
-                rows = np.flatnonzero(self.member[one.model])
-                phi = clipped(unclipped_logit(one.kind, one.answers[rows], labels[rows]), 1e-6)
-                losses.append(np.logaddexp(0.0, -phi).mean())
-                hits.append((one.answers[rows].argmax(1) == labels[rows]).mean())
-        return (float(np.mean(losses)), float(np.mean(hits))) if losses else (float("nan"), 0.0)
+    def _seen(self, one: Trained) -> tuple[float, float]:
+        """Mean loss and accuracy of a model on its members; NaN where it failed."""
+        if one.answers is None:
+            return float("nan"), float("nan")
+        rows = np.flatnonzero(self.member[one.model])
+        answers, labels = one.answers[rows], self.setup.dataset.labels[rows]
+        phi = clipped(unclipped_logit(one.kind, answers, labels), _CLIP_OF_PROGRESS)
+        return float(np.logaddexp(0.0, -phi).mean()), float((answers.argmax(1) == labels).mean())
 
     def _store_group(self, models: range, group: list[Trained], clip: Clip, facts: dict[str, Any]) -> None:
         labels, shape = self.setup.dataset.labels, (len(group), self.setup.dataset.num_examples)
@@ -234,7 +252,7 @@ class EstimatorRunner(_Runner):
             if one.answers is not None:
                 correct[place] = one.answers.argmax(1) == labels
                 logits[place, :, 0] = logits_of(one.kind, one.answers)
-                seen[place] = self._seen([one])
+                seen[place] = self._seen(one)
         arrays = {
             "signals": phi[:, :, None],
             "unclipped_signals": raw,
@@ -263,7 +281,7 @@ class EstimatorRunner(_Runner):
             found |= self.folder.group_facts(models).get(kind, {})
         return {name: value for name, value in found.items() if int(name) < self.config.num_shadows}
 
-    def _gathered(self):
+    def _gathered(self) -> Campaign:
         campaign = super()._gathered()
         notes = []
         for reason in dict.fromkeys(self._recorded("failures").values()):

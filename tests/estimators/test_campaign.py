@@ -1,6 +1,8 @@
 """Campaigns of estimators, end to end: bits, failures, refusals."""
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 from miajax.campaign.config import CampaignConfig, Setup
 from miajax.campaign.estimators import random_state
+from miajax.campaign.interrupt import Stopped
 from miajax.campaign.privacy import PrivacyFlags
 from miajax.campaign.run import run_campaign
 from miajax.errors import UserError
@@ -85,6 +88,34 @@ def test_the_workers_of_the_later_models_find_the_same_clip(forest, tmp_path):
     whole = trained(tmp_path / "run", configured())
     assert whole.folder.manifest["answers"] == forest.folder.manifest["answers"]
     np.testing.assert_array_equal(whole.signals, forest.signals)
+
+
+class _StopsAfter:
+    """Sends Ctrl-C once so many models are there."""
+
+    def __init__(self, models: int):
+        self.models, self.asked = models, False
+
+    def say(self, line):
+        pass
+
+    def close(self):
+        pass
+
+    def advance(self, done, total, loss, accuracy):
+        if done >= self.models and not self.asked:
+            self.asked = True
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_interrupted_run_goes_on_to_the_same_signals(tmp_path):
+    config = configured(args={"n_estimators": 40}, num_shadows=12, group=12)
+    with pytest.raises(Stopped):
+        run_campaign(Setup.of(config), tmp_path / "run", _StopsAfter(4))
+    resumed = trained(tmp_path / "run", config)
+    assert resumed.trained < 12
+    whole = trained(tmp_path / "whole", config)
+    np.testing.assert_array_equal(resumed.signals, whole.signals)
 
 
 def test_models_that_raise_or_answer_nan_are_named_and_masked(tmp_path):

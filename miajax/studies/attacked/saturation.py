@@ -46,8 +46,9 @@ def saturation(
       ``{saturation: {kind, clip, rule, votes, share_low, share_high, auc, moves_most}}``. ``share_low`` and
       ``share_high`` are shares of the cells (model, example) whose label has a probability of at most the clip, or of
       at least one less it: they are ties. ``auc`` is a list of ``{clip, attacks: {attack: AUC}}`` at twice the clip,
-      at the clip and at a fifth of it, without clips of 1/2 and more, which leave nothing; None where no cell
-      saturates. ``moves_most`` is ``{attack, clip, auc, other_clip, other_auc}``.
+      at the clip and at a fifth of it, without clips of 1/2 and more, which leave nothing, each over the cells that
+      have a score at all of them; None where no cell saturates. ``moves_most`` is ``{attack, clip, auc, other_clip,
+      other_auc}``.
     """
     rule = clip_of_run(campaign.folder)
     if rule is None:
@@ -64,25 +65,27 @@ def saturation(
     if not shares.ties:
         return {"saturation": entry}, []
     names = [name for name in scores if ATTACKS[name].pure and _READ.intersection(ATTACKS[name].needs)]
-    at: list[dict[str, Any]] = []
+    by_clip: dict[float, Scores] = {}
     for clip in (times * rule.clip for times in _TIMES):
-        if clip >= 0.5:
-            continue
-        found = scores
-        if clip != rule.clip:
-            again = signals_at(campaign, signals, clip)
-            found = run_families(names, again, campaign.member, campaign.valid, settings).scores
-        aucs = {name: _auc(campaign, found[name], targets) for name in names if name in found}
-        at.append({"clip": clip, "attacks": aucs})
+        if clip < 0.5:
+            by_clip[clip] = scores if clip == rule.clip else run_families(
+                names, signals_at(campaign, signals, clip), campaign.member, campaign.valid, settings
+            ).scores  # fmt: skip
+    rows = campaign.valid if targets is None else campaign.valid & np.isin(np.arange(len(campaign.valid)), targets)
+    at: list[dict[str, Any]] = [{"clip": clip, "attacks": {}} for clip in by_clip]
+    for name in names:
+        arrays = [found[name] for found in by_clip.values() if name in found]
+        if len(arrays) == len(by_clip):
+            # Where all shadow models agree there is no score, and a clip decides where they do: the cells are the same.
+            known = np.isfinite(arrays).all(0) & rows[:, None]
+            for each, array in zip(at, arrays, strict=True):
+                each["attacks"][name] = _auc(array[known], campaign.member[known])
     entry |= {"auc": at, "moves_most": _moves_most(at, rule.clip)}
     return {"saturation": entry}, [_note(entry)]
 
 
-def _auc(campaign: Campaign, scores: np.ndarray, targets: Sequence[int] | None) -> float | None:
-    rows = campaign.valid if targets is None else campaign.valid & np.isin(np.arange(len(scores)), targets)
-    known = np.isfinite(scores) & rows[:, None]
-    member = campaign.member[known]
-    return auc(roc_curve(scores[known], member)) if member.any() and not member.all() else None
+def _auc(scores: np.ndarray, member: np.ndarray) -> float | None:
+    return auc(roc_curve(scores, member)) if member.any() and not member.all() else None
 
 
 def _moves_most(at: Sequence[dict[str, Any]], clip: float) -> dict[str, Any] | None:
@@ -113,6 +116,6 @@ def _note(entry: dict[str, Any]) -> str:
     if most is None:
         return text
     return (
-        f"{text} The clip moves {most['attack']} most: its AUC is {most['auc']:.3f}, and {most['other_auc']:.3f} at a "
-        f"clip of {most['other_clip']:.3g}."
+        f"{text} The clip moves {most['attack']} most: over the cells that have a score at every clip its AUC is "
+        f"{most['auc']:.3f}, and {most['other_auc']:.3f} at a clip of {most['other_clip']:.3g}."
     )
