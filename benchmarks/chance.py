@@ -12,8 +12,8 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-import tyro
 
+from benchmarks import _flags
 from benchmarks._rows import write_content
 from miajax.attacks.registry import run_attacks
 from miajax.data.splits import membership
@@ -97,4 +97,4 @@ def main(json: Path | None = None, campaigns: int = 200) -> None:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    _flags.call(main)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tyro
 
+from benchmarks import _flags
 from benchmarks._rows import write_content
 from benchmarks._simulated_signals import KINDS, attack, campaign
 from miajax.metrics.summary import fpr_key, summarise
@@ -105,4 +105,4 @@ def main(json: Path | None = None, campaigns: int = 300, examples: int = 500, mo
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    _flags.call(main)

@@ -18,10 +18,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import tyro
 from jaxtyping import Array, Bool, Float, Int
 from scipy.special import ndtr, ndtri
 
+from benchmarks import _flags
 from benchmarks._rows import write_content
 from benchmarks._simulated_signals import attack
 from miajax.data.digits import load_digits
@@ -192,4 +192,4 @@ def main(json: Path | None = None, quick: bool = False) -> None:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    _flags.call(main)

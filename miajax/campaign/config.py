@@ -1,6 +1,7 @@
 """What a shadow campaign is asked to do: the flags that every experiment shares."""
 
 import dataclasses
+import hashlib
 import math
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -8,6 +9,7 @@ from typing import Any, Literal
 import jax.numpy as jnp
 import numpy as np
 
+from miajax.campaign.estimator_settings import check_settings, refuse, stand_in, with_encoding, without_records
 from miajax.campaign.privacy import PrivacyFlags, check_sweep
 from miajax.data.bounds import FeatureBounds, told_by_preparation
 from miajax.data.dataset import Dataset
@@ -16,9 +18,10 @@ from miajax.data.splits import Split, is_ragged, member_capacity, membership
 from miajax.data.validation import carve_validation
 from miajax.defenses.treatment import Treatment
 from miajax.errors import UserError
+from miajax.estimators.reference import Estimator, load_estimator, names_estimator
 from miajax.models.contract import check_model
 from miajax.models.model import Model
-from miajax.models.registry import ModelOptions, build_model, check_pictures
+from miajax.models.registry import MODELS, ModelOptions, build_model, check_pictures
 from miajax.signals.query import QueryMode, check_queries
 from miajax.training.dp.mechanism import Mechanism, Privacy, resolve
 from miajax.training.parallel import Parallel
@@ -38,7 +41,7 @@ class CampaignConfig:
     """data set that is attacked"""
     data: DataOptions = dataclasses.field(default_factory=DataOptions)
     model: str = "mlp"
-    """network"""
+    """network, or an estimator with scikit-learn's interface: module:Class, path/to/file.py:factory"""
     model_options: ModelOptions = dataclasses.field(default_factory=ModelOptions)
     num_shadows: int = 256
     """M, shadow models; each is also a target"""
@@ -112,6 +115,7 @@ class Setup:
       mechanisms: what runs for each of them.
       treatment: what is done to single examples before training, or None.
       notes: what was chosen by the data.
+      estimator: what is trained instead of a network, or None; ``trainer`` then only knows its members.
     """
 
     config: CampaignConfig
@@ -121,6 +125,7 @@ class Setup:
     mechanisms: tuple[Mechanism, ...] = ()
     treatment: Treatment | None = None
     notes: tuple[str, ...] = ()
+    estimator: Estimator | None = None
 
     @classmethod
     def of(
@@ -145,6 +150,14 @@ class Setup:
           UserError: whatever in data, model, recipe and privacy does not fit together.
           ValueError: several mechanisms that don't make one ensemble.
         """
+        notes: tuple[str, ...] = ()
+        estimator = None if model is not None else _estimator(config)
+        if estimator is not None:
+            check_settings(config, estimator, treatment is not None and treatment.weights is not None)
+            config, notes = without_records(config)
+            config = with_encoding(config, estimator)
+        elif config.data.encoding == "trees":
+            raise UserError("--encoding trees with a network", expected="--encoding networks, or another --model")
         dataset = dataset or load_dataset(config.dataset, config.data)
         if config.validation_fraction and dataset.validation_labels is None:
             dataset = carve_validation(dataset, config.validation_fraction, config.seed)
@@ -166,7 +179,9 @@ class Setup:
         capacity = member_capacity(n, config.split, f)
         excluded = None if treatment is None else treatment.excluded
         fewest = _fewest_members(config, n, excluded)
-        notes = ()
+        if estimator is not None:
+            trainer = stand_in(config, dataset, estimator, excluded is not None)
+            return cls(config, dataset, trainer, treatment=treatment, estimator=estimator, notes=notes)
         if fit_batch and 0 < fewest < config.recipe.batch_size:
             batch = fitting_batch(config.recipe.batch_size, min(int(n * f), 4 * fewest))
             notes = (
@@ -215,6 +230,15 @@ class Setup:
             trainer = trainer_under(trainer, mechanisms)
         return cls(config, dataset, trainer, tuple(privacies), mechanisms, treatment, notes)
 
+    def require_network(self, what: str) -> None:
+        """Refuses, by name, a study that only networks allow.
+
+        Raises:
+          UserError: the models are estimators.
+        """
+        if self.estimator is not None:
+            refuse(self.estimator, what)
+
     def membership(self, num_models: int | None = None):
         """``bool[M, N]`` of this campaign."""
         config = self.config
@@ -251,7 +275,7 @@ class Setup:
             "num_examples": dataset.num_examples,
             "num_classes": dataset.num_classes,
             "model": {"name": self.trainer.model.name, **self.trainer.model.config},
-            "recipe": config.recipe.identity(),
+            "recipe": config.recipe.identity() if self.estimator is None else {},
             "optimizer": getattr(self.trainer.optimizer, "__name__", None),
             "seed": config.seed,
             "split": config.split,
@@ -265,12 +289,36 @@ class Setup:
                 {**plain(dataclasses.asdict(privacy)), "resolved_noise_multiplier": mechanism.step.noise_multiplier}
                 for privacy, mechanism in zip(self.privacies, self.mechanisms, strict=True)
             ]
+        if self.estimator is not None and dataset.tree_features is not None:
+            digest = hashlib.sha256(np.ascontiguousarray(dataset.tree_features).view(np.uint8).data).hexdigest()
+            identity["encoding"] = {"name": "trees", "sha256": digest}
         if config.data.feature_bounds is not None:
             # Tables hold the bounds in their content; pixels are scaled when they are read.
             identity["scaling"] = {"mean": self.trainer.scaling.mean, "std": self.trainer.scaling.std}
         if self.treatment is not None:
             identity["treatment"] = self.treatment.identity()
         return identity
+
+
+def _estimator(config: CampaignConfig) -> Estimator | None:
+    """The estimator that ``--model`` names, or None for a network."""
+    reference, args = config.model, config.model_options.model_args
+    if reference not in MODELS and names_estimator(reference, args):
+        return load_estimator(reference, args)
+    module, _, name = reference.rpartition(".")
+    if reference not in MODELS and module and ":" not in reference:
+        raise UserError(
+            f"--model {reference} is unknown",
+            expected=f"one of {', '.join(MODELS)}, path/to/file.py:name, or module:Class",
+            remedy=f"Write {module}:{name}",
+        )
+    if args is not None:
+        raise UserError(
+            f"--model_args with --model {reference}",
+            expected="an estimator, module:Class or path/to/file.py:factory",
+            remedy="Networks have flags of their own: --widths, --activation, --dropout, --norm",
+        )
+    return None
 
 
 def fitting_batch(batch_size: int, members: int) -> int:

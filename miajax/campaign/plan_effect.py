@@ -31,14 +31,20 @@ def effect_of_plan(programs: Programs, folder: RunFolder, models: range, member:
     ids = np.arange(models.start, models.stop)
     group = programs.ensemble.start(ids, member[ids], programs.width)
     programs.ensemble.advance(group, programs.ensemble.trainer.recipe.epochs)
-    now = np.asarray(programs.finish(group).pool.scaled_logit)
+    return effect_of_signals(np.asarray(programs.finish(group).pool.scaled_logit), folder, models, member)
+
+
+def effect_of_signals(
+    now: Float[np.ndarray, "models examples queries"], folder: RunFolder, models: range, member: np.ndarray
+) -> dict[str, Any]:
+    """What `effect_of_plan` returns, from the scaled logits ``now`` of models that were trained again."""
     before = folder.gather("signals", models.stop)[models.start :]
     known = np.isfinite(now) & np.isfinite(before)
     return {
-        "models": len(ids),
+        "models": len(models),
         "max_difference": float(np.abs(now - before)[known].max()),
         "rank_correlation": _spearman(now[known], before[known]),
-        "on_scores": effect_on_scores(before, now, member[ids]),
+        "on_scores": effect_on_scores(before, now, member[models.start : models.stop]),
     }
 
 

@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from miajax.campaign.epochs import has_kind
 from miajax.campaign.run import Campaign
+from miajax.campaign.saturated import clip_of_run, clipped_logits
 from miajax.runs.checkpoints import load_tree
 from miajax.runs.folder import range_name
 from miajax.signals.bundle import Signals
@@ -31,7 +32,7 @@ def recorded_signals(campaign: Campaign, *, gradients: bool = True) -> Signals:
         scaled_logit=campaign.signals,
         correct=campaign.correct,
         labels=dataset.labels,
-        logits=_gathered(campaign, "logits"),
+        logits=_logits(campaign),
         losses=_gathered(campaign, "losses"),
         features=np.asarray(dataset.features, np.float32).reshape(dataset.num_examples, -1),
     )
@@ -48,6 +49,11 @@ def recorded_signals(campaign: Campaign, *, gradients: bool = True) -> Signals:
             population_logits=logits_on(campaign, models, population), population_labels=dataset.population_labels
         )
     return signals
+
+
+def _logits(campaign: Campaign) -> np.ndarray | None:
+    clip, logits = clip_of_run(campaign.folder), _gathered(campaign, "logits")
+    return logits if clip is None or logits is None else clipped_logits(logits, clip.clip)
 
 
 def _gathered(campaign: Campaign, kind: str) -> np.ndarray | None:

@@ -106,8 +106,8 @@ def kept(setup: Setup) -> tuple[str, ...]:
     config = setup.config
     if config.keep is not None:
         return config.keep
-    sizes = file_sizes(setup)
-    return tuple(kind for kind in ("logits", "parameters") if sizes[kind] <= _SMALL)
+    sizes, kinds = file_sizes(setup), ("logits",) if setup.estimator else ("logits", "parameters")
+    return tuple(kind for kind in kinds if sizes[kind] <= _SMALL)
 
 
 def file_sizes(setup: Setup) -> dict[str, int]:
@@ -120,7 +120,7 @@ def file_sizes(setup: Setup) -> dict[str, int]:
         "losses": 4 * cells * config.recipe.epochs,
         "margins": 4 * cells * config.recipe.epochs,
         "early": 4 * cells * (dataset.num_classes + 1),
-        "parameters": config.num_shadows * bytes_per_model(setup.trainer)[0],
+        "parameters": 0 if setup.estimator else config.num_shadows * bytes_per_model(setup.trainer)[0],
     }
 
 
@@ -149,7 +149,12 @@ def run_campaign(setup: Setup, path: Path, reporter: Reporter | None = None) -> 
       Stopped: Ctrl-C or SIGTERM; what was finished is kept.
       Incomplete: ``config.models`` named a part, and other parts are still missing.
     """
-    return _Runner(setup, path, reporter or Silent()).run()
+    kind = _Runner
+    if setup.estimator is not None:
+        from miajax.campaign.estimators import EstimatorRunner  # which is a _Runner itself
+
+        kind = EstimatorRunner
+    return kind(setup, path, reporter or Silent()).run()
 
 
 def _continued(setup: Setup, path: Path) -> Setup:
@@ -162,6 +167,8 @@ def _continued(setup: Setup, path: Path) -> Setup:
 
 
 class _Runner:
+    failed_are = "Diverged"
+
     def __init__(self, setup: Setup, path: Path, reporter: Reporter):
         setup = _continued(setup, path)
         self.setup, self.config, self.reporter = setup, setup.config, reporter
@@ -181,7 +188,7 @@ class _Runner:
             "provenance": dict(setup.dataset.provenance),
             **private_facts(setup.mechanisms, setup.trainer.private),
         }
-        self.plan, self.folder, changed = planned(setup, path, facts, reporter.say)
+        self.plan, self.folder, changed = self._planned(path, facts)
         self.plan_changed = changed is not None
         self.notes += [changed] if changed else []
         overspent = calibration_note(setup.privacies, setup.mechanisms)
@@ -194,15 +201,29 @@ class _Runner:
         listed = ", ".join(f"{kind} {size / 1e6:.1f} MB" for kind, size in sizes.items())
         reporter.say(
             f"{setup.dataset.name}: {setup.dataset.num_examples} examples, {self.config.num_shadows} models of "
-            f"{setup.trainer.model.name}, {self.config.recipe.epochs} epochs of {setup.trainer.steps_per_epoch} steps; "
-            f"{self.plan.num_devices} devices x chunks of {self.plan.chunk}, groups of {self.plan.group}; "
-            f"keeping {listed}"
+            f"{setup.trainer.model.name}, {self._execution()}, groups of {self.plan.group}; keeping {listed}"
         )
+        self.no_logits: tuple[str, ...] = ()
+        self._introduced()
+
+    def _planned(self, path: Path, facts: dict[str, Any]) -> tuple[ExecutionPlan, RunFolder, str | None]:
+        """As `planned`."""
+        return planned(self.setup, path, facts, self.reporter.say)
+
+    def _execution(self) -> str:
+        """How models train, for the line that a run begins with."""
+        return (
+            f"{self.config.recipe.epochs} epochs of {self.setup.trainer.steps_per_epoch} steps; "
+            f"{self.plan.num_devices} devices x chunks of {self.plan.chunk}"
+        )
+
+    def _introduced(self) -> None:
+        """What else is said, and looked at, before the first model trains."""
+        setup, reporter = self.setup, self.reporter
         if (step := setup.trainer.private) is not None:
             reporter.say("; ".join(map(private_line, setup.mechanisms)))
             if step.plan.fallback is not None:
                 reporter.say(f"clipping: {step.plan.lines()[0]}")
-        self.no_logits: tuple[str, ...] = ()
         if setup.trainer.model.name not in MODELS:
             some = setup.dataset.features[:_EXAMPLES_TO_JUDGE]
             self.no_logits = note_on_answers(untrained_answers(setup.trainer, some, self.config.query_mode))
@@ -300,8 +321,7 @@ class _Runner:
         mine = dataclasses.asdict(self.plan)
         effect = next((entry["effect"] for entry in history if entry["plan"] == mine), None)
         if effect is None and self.folder.done():
-            models = self.folder.done()[0][: self.plan.placement().width]
-            effect = effect_of_plan(self._programs_for(len(models)), self.folder, models, self.member)
+            effect = self._effect_of_plan(self.folder.done()[0])
             self.folder.update_manifest(changed_plans=[*history, {"plan": mine, "effect": effect}])
         if effect is not None:
             self.notes.append(
@@ -316,6 +336,11 @@ class _Runner:
                     f"{scores['rank_correlation']:.6f}{moved}."
                 )
 
+    def _effect_of_plan(self, models: range) -> dict[str, Any]:
+        """As `effect_of_plan`, of some of a stored group's models."""
+        some = models[: self.plan.placement().width]
+        return effect_of_plan(self._programs_for(len(some)), self.folder, some, self.member)
+
     def _train(
         self, missing: list[range], group: int, writer: concurrent.futures.Executor, stop: Callable[[], bool]
     ) -> int:
@@ -327,13 +352,12 @@ class _Runner:
                     continue
                 if self.folder.missing(models, group) != [models]:
                     continue  # another process finished some of them in the meantime
-                programs = self._programs_for(min(group, max(map(len, missing))))
-                store = self._one_group(models, programs, stop)
+                done, store = self._one_group(models, min(group, max(map(len, missing))), stop)
                 if pending is not None:
                     pending.result()
                 pending = writer.submit(self._stored, store, held.pop_all())
-                trained += len(models)
-                self._finished += len(models)
+                trained += len(done)
+                self._finished += len(done)
         if pending is not None:
             pending.result()
         self.trained += trained
@@ -358,8 +382,11 @@ class _Runner:
                 raise _DoesNotFit
         return self._programs
 
-    def _one_group(self, models: range, programs: Programs, stop: Callable[[], bool]) -> Callable[[], None]:
-        """Trains and queries a group; returns the function that stores it."""
+    def _one_group(
+        self, models: range, width: int, stop: Callable[[], bool]
+    ) -> tuple[range, Callable[[], None]]:
+        """Trains and queries a group of at most ``width``; returns its models and the function that stores it."""
+        programs = self._programs_for(width)
         ensemble, epochs = programs.ensemble, self.config.recipe.epochs
         ids, member = np.arange(models.start, models.stop), self.member[models.start : models.stop]
         records = programs.epochs.empty(len(ids))
@@ -410,7 +437,7 @@ class _Runner:
             "training_s": training if progress is None else None,  # unknown where it was resumed
             "made": group_record(self.device, compile_s=compile_s, train_s=before + train_s, query_s=query_s),
         }
-        return functools.partial(self._store, models, finished, records, facts)
+        return models, functools.partial(self._store, models, finished, records, facts)
 
     def _cut_if_slow(self, steps: int, seconds: float, begun: bool) -> None:
         """Gives up the first step of a group too large to be interrupted, unless its size was asked for.
@@ -463,6 +490,13 @@ class _Runner:
         self.folder.save_group(models, arrays, beside, parameters, facts)
         self._checked.add(models)
 
+    def _all_failed(self) -> UserError:
+        return UserError(
+            f"all {self.config.num_shadows} models diverged",
+            expected="at least one that trains",
+            remedy="Lower --learning_rate and choose another --out",
+        )
+
     def _gathered(self) -> Campaign:
         folder, num_models = self.folder, self.config.num_shadows
         signals = folder.assemble("signals", num_models)
@@ -470,19 +504,16 @@ class _Runner:
         diverged = [int(i) for i in np.flatnonzero(~valid)]
         if diverged:
             self.notes.append(
-                f"Diverged models, left out of every figure: {', '.join(map(str, diverged[:20]))}"
+                f"{self.failed_are} models, left out of every figure: {', '.join(map(str, diverged[:20]))}"
                 f"{' and more' if len(diverged) > 20 else ''} ({len(diverged)} of {num_models})."
             )
         if not valid.any():
-            raise UserError(
-                f"all {num_models} models diverged",
-                expected="at least one that trains",
-                remedy="Lower --learning_rate and choose another --out",
-            )
+            raise self._all_failed()
         stored = sum(map(len, folder.done()))
         if stored > num_models:
             self.notes.append(f"The run folder holds {stored} models; these figures rest on the first {num_models}.")
-        if not self.no_logits and (models := next(folder.kept("logits", num_models), None)) is not None:
+        judged = self.no_logits or self.setup.estimator is not None
+        if not judged and (models := next(folder.kept("logits", num_models), None)) is not None:
             sound = np.flatnonzero(valid[models[0].start : models[0].stop])
             self.no_logits = note_on_answers(models[1][sound[0], :_EXAMPLES_TO_JUDGE]) if len(sound) else ()
         self.notes += self.no_logits

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from miajax.attacks.registry import ATTACKS
 from miajax.campaign.config import CampaignConfig, Setup
+from miajax.campaign.estimator_settings import refuse_typed
 from miajax.campaign.interrupt import Stopped
 from miajax.campaign.presets import PRESETS, preset
 from miajax.campaign.progress import Reporter, Terminal
@@ -41,7 +42,7 @@ NONE: Mapping[str, Any] = MappingProxyType({})
 CHOICES: Mapping[str, Sequence[str]] = {
     "preset": tuple(PRESETS),
     "dataset": (*dataset_names(), "path/to/file.py:reader"),
-    "model": (*MODELS, "path/to/file.py:name"),
+    "model": (*MODELS, "path/to/file.py:name", "module:Class"),
     "activation": tuple(ACTIVATIONS),
     "lowering": ("cpu", "grouped", "patches", "unrolled"),
 }
@@ -248,6 +249,8 @@ def study(
 
     def act(typed: Any, called: Invocation) -> Study:
         setup, own = Setup.of(typed.campaign, fit_batch="batch_size" not in called.typed), getattr(typed, name)
+        if setup.estimator is not None:
+            refuse_typed(setup.estimator, typed.campaign, called.typed)
         folder = folder_of(typed.place, name, setup.dataset.name, identity(setup, own))
         result = run(setup, folder, own, Terminal(), called)
         show(result.results)

@@ -59,6 +59,22 @@ def encode_column(
     return values.astype(np.float32), names, {"column": name, **record, "missing": int(missing.sum())}
 
 
+def code_column(column: "pa.ChunkedArray") -> np.ndarray | None:
+    """The one feature that a column makes for trees, ``float64[N]``: numbers as they are, booleans 0 and 1, texts their
+    place in sorted order; NaN where missing. None for a column without any value.
+
+    Args:
+      column: its N values, one that `encode_column` takes.
+    """
+    import pyarrow as pa
+
+    if pa.types.is_string(column.type):
+        codes, categories = sorted_codes(column)
+        return np.where(codes < 0, np.nan, codes) if categories else None
+    values = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return None if np.isnan(values).all() else values
+
+
 _Encoded = tuple[np.ndarray, list[str], dict[str, Any], np.ndarray]  # features, names, record, bool[N] missing
 
 

@@ -29,6 +29,8 @@ class Dataset:
       population_features, population_labels: reference examples for RMIA and kin, or None for the pool's non-members.
       validation_features, validation_labels: what a recipe may select on, carved from the pool before any split, or
         None; never an attack's non-members.
+      tree_features: ``float64[N, F']``, the pool as trees are to read it, or None: a feature a column of a table,
+        categories as numbers, NaN where a value is missing. Everything but such models reads ``features``.
       class_names: one string a class, for reports.
       image_shape: ``(H, W, K)`` where a row is a picture (flat rows of pixels included), else None.
       shippable: whether reports may show records (pictures, rows) unasked: data that ships with the tools.
@@ -56,6 +58,7 @@ class Dataset:
     population_labels: np.ndarray | None = None
     validation_features: np.ndarray | None = None
     validation_labels: np.ndarray | None = None
+    tree_features: np.ndarray | None = None
     class_names: tuple[str, ...] = ()
     image_shape: tuple[int, int, int] | None = None
     shippable: bool = False
@@ -95,6 +98,8 @@ class Dataset:
                 )
             set_(part + "features", features)
             set_(part + "labels", labels)
+        if self.tree_features is not None and len(self.tree_features) != self.num_examples:
+            raise UserError(f"{where}: {len(self.tree_features)} tree_features", expected=f"{self.num_examples} rows")
         if self.image_shape is not None:
             row = self.features.shape[1:]
             if math.prod(self.image_shape) != math.prod(row) or (len(row) == 3 and row != self.image_shape):

@@ -25,6 +25,8 @@ from miajax.data.tfds import load_tfds
 from miajax.errors import UserError
 from miajax.plugins import Registry
 
+Encoding = Literal["networks", "trees"]
+
 
 @dataclasses.dataclass(frozen=True)
 class DataOptions:
@@ -44,6 +46,8 @@ class DataOptions:
       separator: between the cells of a text table, one character or "tab".
       decimal: decimal point of a text table.
       header: whether the first line of a text table names its columns ("line"), or is a record ("none").
+      encoding: how models read a table: ``networks``, numbers standardised and categories one-hot; ``trees``, numbers
+        as they are and categories as codes; not given: what the model is made for.
       channels: where pictures of one's own have their channels, first or last; not given: last, and pictures that look
         otherwise are refused.
       pixel_scale: divides features of one's own, such as pixels up to 255; not given: 1, and inputs that look unscaled
@@ -66,6 +70,7 @@ class DataOptions:
     separator: str = ","
     decimal: str = "."
     header: Header = "line"
+    encoding: Encoding | None = None
     channels: Channels | None = None
     pixel_scale: float | None = None
     feature_bounds: str | None = None
@@ -88,7 +93,8 @@ _TABLE = ("drop_columns", "keep_columns", "stray_cells", "separator", "decimal",
 def _table(options: DataOptions) -> Dataset:
     settings = {field: getattr(options, field) for field in (*_TABLE, "max_examples")}
     bounds = None if options.feature_bounds is None else FeatureBounds.read(options.feature_bounds)
-    return load_table(options.data_path or "", options.label_column or "", bounds=bounds, **settings)
+    settings |= {"bounds": bounds, "for_trees": options.encoding == "trees"}
+    return load_table(options.data_path or "", options.label_column or "", **settings)
 
 
 _PICTURES = ("channels", "pixel_scale")
@@ -113,7 +119,7 @@ _READERS = {
     "purchase100": _Reader(lambda options: load_purchase100(options.data_path), uses=_PATH),
     "purchase_like": _Reader(_purchase_like, uses=frozenset({"data_seed"})),
     "npz": _Reader(_npz, uses=frozenset(_PICTURES), needs=_PATH),
-    "table": _Reader(_table, uses=frozenset(_TABLE), needs=_PATH | {"label_column"}),
+    "table": _Reader(_table, uses=frozenset({*_TABLE, "encoding"}), needs=_PATH | {"label_column"}),
 }
 
 
@@ -179,6 +185,11 @@ def load_dataset(name: str, options: DataOptions = DataOptions()) -> Dataset:
     if options.max_examples is not None:
         dataset = _first(dataset, options.max_examples)
     if options.canaries:
+        if options.canary_kind == "out_of_distribution" and dataset.tree_features is not None:
+            raise UserError(
+                "--canary_kind out_of_distribution with --encoding trees",
+                expected="--encoding networks, whose features can be replaced, or --canary_kind mislabelled",
+            )
         dataset = planted(dataset, options.canary_kind, options.canaries, options.canary_seed)
     return dataset
 
@@ -198,7 +209,7 @@ def _reader(name: str) -> _Reader:
 
 def _check_options(name: str, reader: _Reader, options: DataOptions) -> None:
     defaults = DataOptions()
-    for field in ("data_path", "label_column", *_TABLE, *_PICTURES, "data_seed"):
+    for field in ("data_path", "label_column", *_TABLE, "encoding", *_PICTURES, "data_seed"):
         is_set = getattr(options, field) != getattr(defaults, field)
         if is_set and field not in reader.uses | reader.needs:
             users = [other for other, entry in DATASETS.items() if field in entry.uses | entry.needs]
@@ -237,5 +248,6 @@ def _first(dataset: Dataset, count: int) -> Dataset:
         dataset,
         features=dataset.features[:count],
         labels=dataset.labels[:count],
+        tree_features=None if dataset.tree_features is None else dataset.tree_features[:count],
         provenance={**dataset.provenance, "max_examples": f"first {count} of {dataset.num_examples}"},
     )

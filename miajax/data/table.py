@@ -9,7 +9,7 @@ import numpy as np
 
 from miajax.data.bounds import FeatureBounds
 from miajax.data.classes import classes_of
-from miajax.data.columns import encode_column
+from miajax.data.columns import code_column, encode_column
 from miajax.data.csv_text import Header, read_separated, tidied, tidied_cells
 from miajax.data.dataset import Dataset
 from miajax.data.identifiers import refuse_identifier
@@ -31,6 +31,7 @@ def load_table(
     decimal: str = ".",
     header: Header = "line",
     bounds: FeatureBounds | None = None,
+    for_trees: bool = False,
 ) -> Dataset:
     """The rows of a CSV or Parquet file as one pool, without a test split.
 
@@ -51,6 +52,7 @@ def load_table(
         they look like numbers.
       stray_cells: ``missing`` takes what is no number as missing, in columns most of whose cells are numbers.
       separator, decimal, header: how text is written (`read_separated`).
+      for_trees: whether to add ``tree_features``, a feature a column (`code_column`).
       bounds: public bounds that columns of numbers are scaled by, instead of by their means and deviations.
 
     Raises:
@@ -68,7 +70,7 @@ def load_table(
     _check_apart(label_column, drop_columns, keep_columns)
     labels, class_names = classes_of(label_column, table.column(label_column), str(path))
     rows = len(labels) if max_examples is None else min(max_examples, len(labels))
-    features, feature_names, records = [], [], []
+    features, feature_names, records, codes = [], [], [], []
     for name in names:
         if name == label_column or name in drop_columns:
             continue
@@ -81,6 +83,8 @@ def load_table(
         values, value_names, record = encode_column(name, column, str(path), bounds)
         if stray := column.null_count - cells.null_count:
             record["stray"] = stray
+        if for_trees and (coded := code_column(column)) is not None:
+            codes.append(coded)
         features.append(values)
         feature_names.extend(value_names)
         records.append(record)
@@ -94,6 +98,7 @@ def load_table(
         labels=labels[:rows],
         num_classes=len(class_names),
         class_names=class_names,
+        tree_features=np.stack(codes, axis=1) if for_trees else None,
         provenance={
             "source": path.name,
             "examples": {"all": len(labels), "read": rows},

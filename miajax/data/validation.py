@@ -41,6 +41,7 @@ def carve_validation(dataset: Dataset, fraction: float, seed: int) -> Dataset:
         dataset,
         features=dataset.features[~carved],
         labels=dataset.labels[~carved],
+        tree_features=None if dataset.tree_features is None else dataset.tree_features[~carved],
         validation_features=dataset.features[carved],
         validation_labels=dataset.labels[carved],
         provenance={**dataset.provenance, "validation": f"{carved.sum()} of {total} carved by class, seed {seed}"},

@@ -36,6 +36,8 @@ class ModelOptions:
     norm: Norm | None = None
     """normalisation of a convolutional network: batch, group (with weight standardisation) or none; its own when not
     given"""
+    model_args: str | None = None
+    """arguments of an estimator's class or factory, as JSON: '{"n_estimators": 50}'"""
 
     def __post_init__(self):
         if self.activation not in ACTIVATIONS:

@@ -18,6 +18,7 @@ from scipy.special import expit
 from miajax.campaign.epochs import has_kind
 from miajax.campaign.recorded import kept_models
 from miajax.campaign.run import Campaign
+from miajax.campaign.saturated import clip_of_run, clipped_logits
 from miajax.errors import UserError
 from miajax.outliers.density import isolation_score
 from miajax.outliers.registry import METRICS, Evidence, Metric
@@ -67,7 +68,8 @@ def spaces_of(campaign: Campaign, chosen: Int[np.ndarray, " chosen"]) -> Spaces:
     vectors: dict[str, np.ndarray] = {}
     missing: dict[str, str] = {}
     if has_kind(campaign.folder, "logits", len(campaign.valid)):
-        vectors["logit"] = _rows(campaign, "logits", chosen)[:, :, 0]
+        clip, logits = clip_of_run(campaign.folder), _rows(campaign, "logits", chosen)[:, :, 0]
+        vectors["logit"] = logits if clip is None else clipped_logits(logits, clip.clip)
     else:
         missing["logit"] = "needs logits, which the run did not keep"
     parameters = kept_models(campaign)

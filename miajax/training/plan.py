@@ -29,7 +29,8 @@ class ExecutionPlan:
       query_block: examples of one forward pass when models are queried.
       precision: of forward and backward passes in training.
       jax, jaxlib: versions.
-      lowering: of convolutions that name none, as in ``miajax.models.conv``.
+      lowering: of convolutions that name none, as in ``miajax.models.conv``; empty for estimators.
+      packages: whose versions estimators depend on, empty for networks; ``jax`` and ``jaxlib`` are then empty.
     """
 
     platform: str
@@ -44,6 +45,7 @@ class ExecutionPlan:
     jax: str
     jaxlib: str
     lowering: str = "cpu"
+    packages: str = ""
 
     def differing_bits(self, other: "ExecutionPlan") -> dict[str, tuple[Any, Any]]:
         """Fields that may change bits and differ: ``{name: (here, there)}``."""

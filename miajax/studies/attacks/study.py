@@ -31,6 +31,7 @@ from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.attacked.entries import attack_entries, rank_stability, run_families
+from miajax.studies.attacked.saturation import saturation
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import AttackedResult
 from miajax.studies.slices import slicings, user_column
@@ -119,6 +120,7 @@ def run_attacks_study(
         skipped |= ran.failed
         figures, notes = common.attack_figures(campaign, ran.scores)
         strongest = common.strongest_attack(campaign, ran.scores)
+        saturated, about_clip = saturation(campaign, signals, ran.scores, settings)
         groups, slice_notes = slicings(campaign, signals, options.outlier_metric, columns)
         exposed = common.exposures(campaign, ran.scores)
         stability = rank_stability(list(ran.scores), signals, campaign, settings)
@@ -131,10 +133,11 @@ def run_attacks_study(
         "attacks": entries,
         "attacks_not_run": skipped,
         "strongest": strongest,
+        **saturated,
         **blind,
         "notes": [
-            *common.campaign_notes(campaign), *common.attack_notes(skipped, ran.reports), *slice_notes, *notes,
-            *entry_notes,
+            *common.campaign_notes(campaign), *about_clip, *common.attack_notes(skipped, ran.reports), *slice_notes,
+            *notes, *entry_notes,
         ],
     }
     with called.reporting(path / "attacks", results, [campaign.timing], study="attacks"):

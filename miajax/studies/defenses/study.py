@@ -115,6 +115,7 @@ def run_defenses(
 
 class _Study:
     def __init__(self, setup: Setup, path: Path, options: DefensesOptions, reporter: Reporter, called: Invocation):
+        setup.require_network("a study of defences, most of which change how a network trains,")
         self.options, self.reporter, self.called = options, reporter, called
         inside_run = (path / "manifest.json").is_file()
         self.folder, self.run_path = (path / "defenses", path) if inside_run else (path, path / "original")

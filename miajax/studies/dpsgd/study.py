@@ -14,7 +14,7 @@ from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Campaign, run_campaign
 from miajax.campaign.stored import stored_study
 from miajax.errors import UserError
-from miajax.runs.atomic import atomic_file, write_text
+from miajax.runs.atomic import atomic_file, write_sealed, write_text
 from miajax.studies import common
 from miajax.studies.dpsgd.points import BOUNDS, HEURISTICS, IN_VERDICT, Models, accuracy_lost, measured
 from miajax.studies.invocation import Invocation
@@ -90,6 +90,7 @@ def run_dpsgd(
     """
     options, reporter, config = options or DpsgdOptions(), reporter or Silent(), setup.config
     called = invocation or Invocation()
+    setup.require_network("a study of DP-SGD")
     if path.exists() and not path.is_dir():
         raise UserError(f"--out {path} is a file", expected="a new folder, or one that this study began")
     private_setup, plain_setup = setups(setup, options)

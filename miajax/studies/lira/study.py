@@ -73,7 +73,7 @@ def run_lira(
         raise UserError(f"--target {options.target} is a model that diverged", expected="a model that trained well")
 
     with called.timed("attack"):
-        scores, figures, skipped, notes = _attack(campaign, options)
+        scores, figures, skipped, saturated, notes = _attack(campaign, options)
         strongest = common.strongest_attack(campaign, scores, None if options.target is None else [options.target])
     with called.timed("blind"):
         blind = common.blind_checks(campaign)
@@ -83,6 +83,7 @@ def run_lira(
         "attacks": figures,
         "attacks_not_run": skipped,
         "strongest": strongest,
+        **saturated,
         **blind,
         "notes": [*common.campaign_notes(campaign), *notes],
     }
@@ -107,6 +108,7 @@ def _load_drawing() -> None:
 
 def _attack(campaign: Campaign, options: LiraOptions):
     from miajax.studies.attacked.entries import run_families  # with scipy.stats: while models trained
+    from miajax.studies.attacked.saturation import saturation
 
     signals = Signals(scaled_logit=campaign.signals, correct=campaign.correct, labels=campaign.setup.dataset.labels)
     reasons = {name: why_not(name, signals, campaign.member, campaign.valid) for name in ATTACKS}
@@ -117,7 +119,8 @@ def _attack(campaign: Campaign, options: LiraOptions):
     skipped |= ran.failed
     targets = None if options.target is None else [options.target]
     figures, notes = common.attack_figures(campaign, ran.scores, targets)
-    return ran.scores, figures, skipped, [*common.attack_notes(skipped, ran.reports), *notes]
+    saturated, about = saturation(campaign, signals, ran.scores, settings, targets)
+    return ran.scores, figures, skipped, saturated, [*about, *common.attack_notes(skipped, ran.reports), *notes]
 
 
 def _write_report(

@@ -120,6 +120,7 @@ def run_overfitting(
     """
     options, reporter = options or OverfittingOptions(), reporter or Silent()
     called = invocation or Invocation()
+    setup.require_network("a study of overfitting over epochs")
     recipe = setup.config.recipe
     if recipe.early_stopping:
         raise UserError(

@@ -106,6 +106,7 @@ def run_saliency(
     """
     options, reporter = options or SaliencyOptions(), reporter or Silent()
     called = invocation or Invocation()
+    setup.require_network("a study of saliency maps")
     if setup.config.num_shadows < 8:
         raise UserError(f"--num_shadows {setup.config.num_shadows}", expected="8 or more models, half of them for maps")
     campaign = run_campaign(setup, path, reporter)

@@ -1,0 +1,294 @@
+"""The engine of estimators: a group's models train side by side in processes; the run folder is that of every run."""
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import functools
+import os
+import tempfile
+import time
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky.process_executor import BrokenProcessPool
+
+from miajax.campaign.config import Setup
+from miajax.campaign.estimator_settings import without_records
+from miajax.campaign.interrupt import Stopped
+from miajax.campaign.made import group_record
+from miajax.campaign.plan_effect import effect_of_signals
+from miajax.campaign.progress import Reporter
+from miajax.campaign.run import Campaign, _Runner
+from miajax.errors import UserError
+from miajax.estimators.answers import Clip, clip_of, clipped, logits_of, unclipped_logit
+from miajax.estimators.reference import Estimator
+from miajax.estimators.worker import Job, Trained, leave_interrupts_to_parent, train
+from miajax.runs.folder import RunFolder
+from miajax.training.devices import instruction_set
+from miajax.training.plan import ExecutionPlan
+
+_ROUNDS = 8  # models of a group for each process: what a kill may cost, and how rarely processes wait for the slowest
+_STREAM = 3  # of a model's key; networks use those below (training/trainer.py)
+_POLL_SECONDS = 0.2
+_CLIP_OF_PROGRESS = 1e-6  # in the loss that progress and histories show, which no figure rests on
+_PROBES = 8  # first models of a run, one of which has to train before its answers' clip is known
+_ONE_THREAD = {
+    f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMEXPR", "VECLIB_MAXIMUM")
+}
+
+
+def random_state(seed: int, model: int) -> int:
+    """The ``random_state`` of a shadow model, 31 bits, from the run's seed and its id in any company."""
+    key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), model), _STREAM)
+    return int(jax.random.key_data(key)[0]) & 0x7FFFFFFF
+
+
+def plan_of(setup: Setup, estimator: Estimator) -> ExecutionPlan:
+    """How estimators are executed on this machine: a process a core, one thread each."""
+    workers = max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    return ExecutionPlan(
+        platform="cpu",
+        device_kind="processes",
+        instruction_set=instruction_set(),
+        num_devices=workers,
+        parallel=setup.config.parallel,
+        chunk=1,
+        group=setup.config.group or _ROUNDS * workers,
+        query_block=setup.dataset.num_examples,
+        precision="",
+        jax="",
+        jaxlib="",
+        lowering="",
+        packages=estimator.packages,
+    )
+
+
+def _means(seen: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Mean loss and accuracy of the models that did not fail; NaN and 0 while there are none."""
+    sound = [each for each in seen if np.isfinite(each).all()]
+    return (float(np.mean([loss for loss, _ in sound])), float(np.mean([hit for _, hit in sound]))) if sound else (
+        float("nan"), 0.0
+    )  # fmt: skip
+
+
+class EstimatorRunner(_Runner):
+    """A campaign whose models are estimators."""
+
+    failed_are = "Failed"
+
+    def __init__(self, setup: Setup, path: Path, reporter: Reporter):
+        config, _ = without_records(setup.config)  # which studies ask for that take them where they are
+        super().__init__(dataclasses.replace(setup, config=config), path, reporter)
+
+    def run(self) -> Campaign:
+        with tempfile.TemporaryDirectory(prefix="miajax-") as place:
+            self._place = Path(place)
+            return super().run()
+
+    @property
+    def _estimator(self) -> Estimator:
+        assert self.setup.estimator is not None
+        return self.setup.estimator
+
+    def _planned(self, path: Path, facts: dict[str, Any]) -> tuple[ExecutionPlan, RunFolder, str | None]:
+        here = plan_of(self.setup, self._estimator)
+        folder = RunFolder.create(path, self.setup.identity(), {"plan": dataclasses.asdict(here), **facts})
+        stored = ExecutionPlan(**folder.manifest["plan"])
+        if self.config.group is None:
+            here = dataclasses.replace(here, group=stored.group)
+        if not (changed := here.differing_bits(stored)):
+            return here, folder, None
+        listed = "; ".join(f"{name}: {theirs} before, {mine} now" for name, (mine, theirs) in changed.items())
+        return here, folder, f"Models were trained under different execution plans ({listed}); their bits may differ."
+
+    def _execution(self) -> str:
+        return f"{self.plan.num_devices} processes of one thread ({self.plan.packages})"
+
+    def _introduced(self) -> None:
+        """Nothing is asked before it is trained."""
+
+    def _effect_of_plan(self, models: range) -> dict[str, Any]:
+        some = models[: self.plan.num_devices]
+        again = {one.model: one for one in self._each(some, lambda: False)}
+        clip = self._clip(again)
+        phi = np.stack([self._signals(again[model], clip)[1] for model in some])
+        return effect_of_signals(phi[:, :, None], self.folder, some, self.member)
+
+    def _one_group(
+        self, models: range, width: int, stop: Callable[[], bool]
+    ) -> tuple[range, Callable[[], None]]:
+        begin, finished, seen = time.perf_counter(), {}, []
+        whole = self._finished + len(models)
+        total = max(self.config.num_shadows, whole)
+        with contextlib.closing(self._each(models, stop)) as each:
+            for one in each:
+                finished[one.model] = one
+                seen.append(self._seen(one))
+                loss, accuracy = _means(seen)
+                self.reporter.advance(self._finished + len(finished), total, loss, accuracy)
+        done = range(models.start, next((m for m in models if m not in finished), models.stop))
+        if not done:
+            raise Stopped
+        group = [finished[model] for model in done]
+        if all(one.failure for one in group) and not self.folder.done():
+            raise self._all_failed(group)
+        clip = self._clip(finished)
+        wall = time.perf_counter() - begin
+        fit, ask = (sum(getattr(one, part) for one in group) for part in ("fit_s", "ask_s"))
+        asking = wall * ask / (fit + ask) if fit + ask else 0.0
+        self.timing.train_s += wall - asking
+        self.timing.query_s += asking
+        facts = {
+            "plan": dataclasses.asdict(self.plan),
+            "training_s": wall - asking,
+            "made": group_record(self.device, compile_s=0.0, train_s=wall - asking, query_s=asking),
+            "failures": {str(one.model): one.failure for one in group if one.failure},
+            "absent_classes": {str(one.model): list(one.absent) for one in group if one.absent},
+        }
+        return done, functools.partial(self._store_group, done, group, clip, facts)
+
+    def _each(self, models: Sequence[int], stop: Callable[[], bool]) -> Generator[Trained, None, None]:
+        """Models as they finish; ends early when asked to stop, and ends the processes that are still at work."""
+        pool = get_reusable_executor(
+            max_workers=self.plan.num_devices, initializer=leave_interrupts_to_parent, env=_ONE_THREAD
+        )
+        waiting = {pool.submit(train, self._job(model)) for model in models}
+        try:
+            while waiting and not stop():
+                done, waiting = concurrent.futures.wait(waiting, _POLL_SECONDS, concurrent.futures.FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        except BrokenProcessPool as error:
+            raise UserError(
+                f"a process that trained models of {self._estimator.name} was killed, or died",
+                expected=f"memory for {self.plan.num_devices} models at a time",
+                remedy="The same command goes on with the models that are missing",
+            ) from error
+        finally:
+            if waiting:
+                pool.shutdown(wait=False, kill_workers=True)
+
+    @functools.cached_property
+    def _files(self) -> dict[str, str]:
+        """What processes read, written once and mapped by each."""
+        dataset = self.setup.dataset
+        labels = self.setup.training_set.labels
+        if dataset.tree_features is not None:
+            arrays = {"pool": self._filled(dataset.tree_features), "labels": labels}
+        else:
+            arrays = {"pool": self._rows(dataset.features), "labels": labels}
+        if dataset.tree_features is None and dataset.test_features is not None and dataset.test_labels is not None:
+            arrays |= {"test": self._rows(dataset.test_features), "test_labels": dataset.test_labels}
+        for name, array in arrays.items():
+            np.save(self._place / f"{name}.npy", array)
+        return {name: str(self._place / f"{name}.npy") for name in arrays}
+
+    def _filled(self, codes: np.ndarray) -> np.ndarray:
+        """Missing values as NaN where the estimator takes it, else as a code below all others of their column."""
+        return codes if self._estimator.takes_nan else np.where(np.isnan(codes), np.nanmin(codes, 0) - 1, codes)
+
+    def _rows(self, features: np.ndarray) -> np.ndarray:
+        return np.asarray(self.setup.trainer.scaling(jax.numpy.asarray(features))).reshape(len(features), -1)
+
+    def _job(self, model: int) -> Job:
+        estimator = self._estimator
+        return Job(
+            model=model,
+            reference=estimator.reference,
+            args=estimator.args,
+            members=np.flatnonzero(self.member[model]),
+            num_classes=self.setup.dataset.num_classes,
+            state=random_state(self.config.seed, model),
+            **self._files,
+        )
+
+    def _clip(self, finished: dict[int, Trained]) -> Clip:
+        """What the run's first sound model says that answers can express, from the manifest where it was looked at."""
+        if (known := self.folder.manifest.get("answers")) is not None:
+            return Clip(known["clip"], known["rule"], known["votes"])
+        for model in range(min(_PROBES, len(self.member))):
+            one = finished.get(model) or next(self._each([model], lambda: False))
+            if one.answers is not None:
+                break
+        else:
+            sound = [one for one in finished.values() if one.answers is not None]
+            if not sound:
+                return Clip(None, "none")
+            one = sound[0]
+        assert one.answers is not None
+        clip = clip_of(one.kind, one.answers, self._estimator.voters)
+        self.folder.update_manifest(answers={"kind": one.kind, **dataclasses.asdict(clip)})
+        return clip
+
+    def _signals(self, one: Trained, clip: Clip) -> tuple[np.ndarray, np.ndarray]:
+        """Scaled logits ``[N]`` of a model before and after clipping; NaN where it failed."""
+        labels = self.setup.dataset.labels
+        if one.answers is None:
+            failed = np.full(len(labels), np.nan, np.float32)
+            return failed, failed
+        raw = unclipped_logit(one.kind, one.answers, labels)
+        return raw.astype(np.float32), clipped(raw, clip.clip)
+
+    def _seen(self, one: Trained) -> tuple[float, float]:
+        """Mean loss and accuracy of a model on its members; NaN where it failed."""
+        if one.answers is None:
+            return float("nan"), float("nan")
+        rows = np.flatnonzero(self.member[one.model])
+        answers, labels = one.answers[rows], self.setup.dataset.labels[rows]
+        phi = clipped(unclipped_logit(one.kind, answers, labels), _CLIP_OF_PROGRESS)
+        return float(np.logaddexp(0.0, -phi).mean()), float((answers.argmax(1) == labels).mean())
+
+    def _store_group(self, models: range, group: list[Trained], clip: Clip, facts: dict[str, Any]) -> None:
+        labels, shape = self.setup.dataset.labels, (len(group), self.setup.dataset.num_examples)
+        raw, phi = (np.stack(rows) for rows in zip(*(self._signals(one, clip) for one in group), strict=True))
+        correct = np.zeros(shape, bool)
+        logits = np.full((*shape, 1, self.setup.dataset.num_classes), np.nan, np.float32)
+        seen = np.full((len(group), 2), np.nan, np.float32)
+        for place, one in enumerate(group):
+            if one.answers is not None:
+                correct[place] = one.answers.argmax(1) == labels
+                logits[place, :, 0] = logits_of(one.kind, one.answers)
+                seen[place] = self._seen(one)
+        arrays = {
+            "signals": phi[:, :, None],
+            "unclipped_signals": raw,
+            "correct": correct,
+            "valid": np.array([one.answers is not None for one in group]),
+            "training_loss": seen[:, :1],
+            "training_accuracy": seen[:, 1:],
+        }
+        if self.setup.dataset.test_labels is not None:
+            arrays["official_test_accuracy"] = np.array([one.official for one in group])
+        beside = {"logits": logits} if "logits" in self.keep else {}
+        self.folder.save_group(models, arrays, beside, None, facts)
+
+    def _all_failed(self, group: Sequence[Trained] = ()) -> UserError:
+        failures = [one.failure for one in group] or self._recorded("failures").values()
+        return UserError(
+            f"no model of {self._estimator.label} trained ({next(iter(failures), 'no reason known')})",
+            expected="an estimator that fits the pool",
+            remedy="Mend --model_args or the data; where the data hold missing values, take an estimator for them",
+        )
+
+    def _recorded(self, kind: str) -> dict[str, Any]:
+        """A record of single models, of all groups together, by id."""
+        found: dict[str, Any] = {}
+        for models in self.folder.done():
+            found |= self.folder.group_facts(models).get(kind, {})
+        return {name: value for name, value in found.items() if int(name) < self.config.num_shadows}
+
+    def _gathered(self) -> Campaign:
+        campaign = super()._gathered()
+        notes = []
+        for reason in dict.fromkeys(self._recorded("failures").values()):
+            ids = [name for name, why in self._recorded("failures").items() if why == reason]
+            notes.append(f"Models {', '.join(ids[:20])}{' and more' if len(ids) > 20 else ''} failed: {reason}.")
+        if absent := self._recorded("absent_classes"):
+            names = self.setup.dataset.class_names
+            classes = ", ".join(names[c] for c in sorted({c for each in absent.values() for c in each})[:10])
+            notes.append(f"{len(absent)} models never saw an example of some class ({classes}): it gets probability 0.")
+        return dataclasses.replace(campaign, notes=(*campaign.notes, *notes))
