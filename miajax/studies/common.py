@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float
 
-from miajax.attacks.registry import AttackReport
+from miajax.attacks.registry import BASELINE, AttackReport
 from miajax.campaign.made import made, versions
 from miajax.campaign.privacy import privacy_note, privacy_record
 from miajax.campaign.run import Campaign
@@ -24,9 +24,10 @@ from miajax.metrics.claims import strongest
 from miajax.metrics.new_data import NewData, on_new_data
 from miajax.metrics.paired import Influence, mean_difference, mean_rate
 from miajax.metrics.roc import roc_curve, thin
-from miajax.metrics.summary import summarise
+from miajax.metrics.summary import AttackSummary, summarise
 from miajax.metrics.vulnerability import Exposure, empirical_auc, exposure_at_pooled_fpr, gaussian_vulnerability
 from miajax.runs.atomic import read_json, write_json, write_npy
+from miajax.runs.content_notes import note_on_polarity
 from miajax.training.devices import machine_name
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ Rocs = Mapping[str, tuple[Float[np.ndarray, " points"], Float[np.ndarray, " poin
 
 def attack_figures(
     campaign: Campaign, scores: Scores, targets: Sequence[int] | None = None
-) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """Every attack's entry of ``results.json``, and notes; a note that holds for several attacks names them once."""
+) -> tuple[dict[str, AttackSummary], list[str]]:
+    """Every attack's figures, and notes; a note that holds for several attacks names them once."""
 
     def summary(array: np.ndarray):
         return summarise(array, campaign.member, campaign.valid, targets=targets)
@@ -52,14 +53,20 @@ def attack_figures(
     with concurrent.futures.ThreadPoolExecutor() as pool:
         figures = dict(zip(scores, pool.map(summary, scores.values()), strict=True))
     about: dict[str, list[str]] = {}
-    for name, (_, remarks) in figures.items():
-        for remark in remarks:
+    for name, found in figures.items():
+        for remark in found.notes:
             about.setdefault(remark, []).append(name)
     notes = [
         f"{'all attacks' if subjects == list(scores) else ', '.join(subjects)}: {remark}"
         for remark, subjects in about.items()
     ]
-    return {name: entry for name, (entry, _) in figures.items()}, notes
+    return figures, notes
+
+
+def polarity_notes(figures: Mapping[str, AttackSummary]) -> tuple[str, ...]:
+    """``note_on_polarity`` of the plain threshold."""
+    threshold = figures.get(BASELINE)
+    return () if threshold is None else note_on_polarity(threshold.auc.value, threshold.auc.interval)
 
 
 def strongest_attack(

@@ -14,9 +14,10 @@ from miajax.attacks.registry import ATTACKS, AttackReport, run_attacks, why_not
 from miajax.campaign.run import Campaign
 from miajax.errors import UserError
 from miajax.metrics.calibration import PRIORS, Reached, shadow_calibrated
+from miajax.metrics.figures import Estimate, fpr_key
 from miajax.metrics.roc import ppv
 from miajax.metrics.slices import summarise_slices
-from miajax.metrics.summary import FPRS, fpr_key
+from miajax.metrics.summary import FPRS, AttackSummary
 from miajax.metrics.vulnerability import Exposure, exposure_at_pooled_fpr, fpr_dispersion
 from miajax.signals.bundle import Signals
 from miajax.studies import common
@@ -99,7 +100,7 @@ def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float | None:
 def attack_entries(
     campaign: Campaign,
     ran: Ran,
-    figures: Mapping[str, dict[str, Any]],
+    figures: Mapping[str, AttackSummary],
     exposed: Mapping[str, Exposure],
     stability: Mapping[str, float | None],
     groups: Mapping[str, np.ndarray],
@@ -116,8 +117,8 @@ def attack_entries(
             ran.scores[name], campaign.member, campaign.valid, {slicing: groups[slicing]}, each_target=False
         )
         entries = {
-            category: entry and {key: entry[key] for key in _IN_A_SLICE}
-            for category, entry in by_category[slicing].items()
+            category: None if found is None else _in_a_slice(found)
+            for category, found in by_category[slicing].items()
         }
         return entries, notes
 
@@ -127,12 +128,9 @@ def attack_entries(
         slices = dict(zip(jobs, pool.map(sliced, jobs), strict=True))
     entries = {
         name: {
-            **figures[name],
+            **figures[name].to_json(),
             "seconds": ran.seconds[name],
-            "ppv_at_fpr": {
-                key: _ppv(tpr, figures[name]["chance_tpr_at_fpr"][key])
-                for key, tpr in figures[name]["tpr_at_fpr"].items()
-            },
+            "ppv_at_fpr": {fpr_key(fpr): _ppv(tpr) for fpr, tpr in figures[name].tpr_at_fpr.items()},
             "shadow_calibrated": thresholds[name],
             "per_example": {
                 "pooled_fpr": common.EXPOSURE_FPR,
@@ -167,12 +165,19 @@ def _unkept_aims(thresholds: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return notes
 
 
-def _ppv(tpr: float | None, chance: float | None) -> dict[str, float | None]:
+def _in_a_slice(found: AttackSummary) -> dict[str, Any]:
+    entry = found.to_json()
+    return {key: entry[key] for key in _IN_A_SLICE}
+
+
+def _ppv(tpr: Estimate) -> dict[str, float | None]:
     """Precision where false positives are as frequent as true ones are by chance: without power it is the prior.
 
     By prior; None where the rate is not resolved, or no member is named: an attacker would call nobody.
     """
-    return {fpr_key(prior): ppv(tpr, chance, prior) if tpr and chance is not None else None for prior in PRIORS}
+    if not tpr.value or tpr.chance is None:
+        return dict.fromkeys(map(fpr_key, PRIORS))
+    return {fpr_key(prior): ppv(tpr.value, tpr.chance, prior) for prior in PRIORS}
 
 
 def _reached(found: Reached | None) -> dict[str, Any] | None:

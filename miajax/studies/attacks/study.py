@@ -25,7 +25,7 @@ from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.recorded import recorded_signals
 from miajax.campaign.run import Campaign, run_campaign
 from miajax.errors import UserError
-from miajax.metrics.summary import fpr_key
+from miajax.metrics.figures import fpr_key
 from miajax.outliers.registry import METRICS
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.runs.tables import read_table, write_table

@@ -16,11 +16,11 @@ from miajax.metrics.accuracy import share_correct
 from miajax.metrics.claims import strongest
 from miajax.metrics.new_data import on_new_data
 from miajax.metrics.roc import roc_curve, thin
-from miajax.metrics.summary import summarise
+from miajax.metrics.summary import AttackSummary, summarise
 from miajax.metrics.vulnerability import empirical_auc, exposure_at_pooled_fpr
 from miajax.runs.atomic import write_json, write_npy, write_text
 from miajax.runs.content_checks import SignalKind
-from miajax.runs.content_notes import note_on_copies, note_on_order, note_on_polarity
+from miajax.runs.content_notes import note_on_copies, note_on_order
 from miajax.runs.imports import ImportedSignals, ImportFormat, read_signals
 from miajax.runs.tables import write_table
 from miajax.signals.bundle import Signals
@@ -78,12 +78,12 @@ def run_imported(
     with called.timed("attack"):
         ran = run_families(names, signals, found.member, valid, options or AttackOptions())
         scores, skipped = ran.scores, skipped | ran.failed
-        figures: dict[str, Any] = {}
+        figures: dict[str, AttackSummary] = {}
         remarks: dict[str, None] = {}
         for name, array in scores.items():
-            figures[name], about = summarise(array, found.member, valid)
-            remarks |= dict.fromkeys(about)
-    notes = [*found.notes, *note_on_copies(np.asarray(signals.scaled_logit), valid), *note_on_polarity(figures)]
+            figures[name] = summarise(array, found.member, valid)
+            remarks |= dict.fromkeys(figures[name].notes)
+    notes = [*found.notes, *note_on_copies(np.asarray(signals.scaled_logit), valid), *common.polarity_notes(figures)]
     if found.logits is not None and found.labels is not None:
         notes += note_on_order(found.logits[:, :, 0].argmax(-1), found.labels, found.member, valid)
     results = {
@@ -96,7 +96,7 @@ def run_imported(
         "queries": 1 if signals.scaled_logit is None else signals.scaled_logit.shape[2],
         "target": None,
         **_accuracies(signals, found.member, valid),
-        "attacks": figures,
+        "attacks": {name: summary.to_json() for name, summary in figures.items()},
         "attacks_not_run": skipped,
         "strongest": strongest(scores, found.member, valid),
         "num_non_members": int((~found.member)[valid].sum()),

@@ -79,7 +79,7 @@ def run_lira(
     results = {
         **common.results_head(campaign, options.target),
         "lira_mode": options.lira_mode,
-        "attacks": figures,
+        "attacks": {name: found.to_json() for name, found in figures.items()},
         "attacks_not_run": skipped,
         "strongest": strongest,
         **blind,

@@ -29,10 +29,9 @@ from miajax.campaign.recorded import recorded_signals
 from miajax.campaign.run import Campaign, run_campaign
 from miajax.errors import UserError
 from miajax.metrics.claims import against, chance_of_tpr
+from miajax.metrics.figures import Figure, fpr_key
 from miajax.metrics.intervals import CONFIDENCE
 from miajax.metrics.paired import FEWEST_SETS, Influences, influences, mean_difference, mean_rate
-from miajax.metrics.pooled import Figure
-from miajax.metrics.summary import fpr_key
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
 from miajax.studies import common

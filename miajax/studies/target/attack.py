@@ -178,12 +178,11 @@ def shadow_figures(scores: np.ndarray | None, auc: float, stacked: WithTarget) -
     usable = (known & member).any(1) & (known & ~member).any(1)
     if usable.sum() < 2:
         return None
-    entry, _ = summarise(scores, member, valid)
     ranked = rank_rows(np.where(known, scores, np.nan)[usable], member[usable])
     aucs = ranked.auc(ranked.opponents_above())
     return {
         "num_shadows": int(usable.sum()),
-        "per_target": entry["per_target"],
+        "per_target": summarise(scores, member, valid).to_json()["per_target"],
         "auc_range": [float(aucs.min()), float(aucs.max())],
         "share_below_target": float((aucs < auc).mean()),
     }

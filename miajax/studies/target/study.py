@@ -22,7 +22,6 @@ from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import summarise
 from miajax.runs.atomic import write_npy, write_text
 from miajax.runs.content_checks import RowKind
-from miajax.runs.content_notes import note_on_polarity
 from miajax.runs.tables import write_table
 from miajax.studies import common
 from miajax.studies.comparable import Check, behaviour, reasons, recipe_differences, recipe_of
@@ -96,9 +95,10 @@ def run_audit_target(
         figures, shadows = {}, {}
         unresolved: dict[str, None] = {}  # every attack has the same non-members: each remark once
         for name, own in attacked.scores.items():
-            figures[name], about = summarise(own[None], target.member[None], np.ones(1, bool))
+            figures[name] = summarise(own[None], target.member[None])
+            about = figures[name].notes
             unresolved |= {remark.replace(" pooled over targets", ""): None for remark in about if "pooled" in remark}
-            shadows[name] = shadow_figures(attacked.shadow_scores.get(name), figures[name]["auc"], stacked)
+            shadows[name] = shadow_figures(attacked.shadow_scores.get(name), figures[name].auc.value, stacked)
         own = {name: scores[None] for name, scores in attacked.scores.items()}
         lead = strongest(own, target.member[None], np.ones(1, bool))
         phi = stacked.signals.scaled_logit
@@ -115,14 +115,15 @@ def run_audit_target(
     comparable = results["comparable"]
     about_channel = _channel_notes(channel, results["answers"])
     results |= {
-        "attacks": {name: entry | {"comparable": comparable} for name, entry in figures.items()},
+        "attacks": {name: found.to_json() | {"comparable": comparable} for name, found in figures.items()},
         "strongest": lead,
         "shadows": shadows,
         "attacks_not_run": attacked.skipped,
         "blind": blind,
         "near_duplicates": copies,
         "notes": [
-            *campaign.notes, *target.notes, *note_on_polarity(figures), *about_channel, *attacked.notes, *unresolved
+            *campaign.notes, *target.notes, *common.polarity_notes(figures), *about_channel, *attacked.notes,
+            *unresolved,
         ],
     }
     with called.reporting(out, results):
