@@ -338,6 +338,7 @@ def pictures_of(dataset: Dataset) -> np.ndarray | None:
 
 def report_inputs(
     campaign: Campaign,
+    figures: Mapping[str, AttackSummary],
     results: Mapping[str, Any],
     scores: Scores,
     rocs: Rocs,
@@ -351,6 +352,7 @@ def report_inputs(
 
     Args:
       campaign: the models.
+      figures: of every attack that ran.
       results: ``results.json``.
       scores: of every attack.
       rocs: to plot.
@@ -367,6 +369,7 @@ def report_inputs(
         shown = np.where(rows_of(campaign, target)[:, None], shown, np.nan)
     may_show = dataset.shippable or show_records
     return LiraReportInputs(
+        figures=figures,
         results=results,
         config=dataclasses.asdict(campaign.setup.config),
         manifest=campaign.folder.manifest,

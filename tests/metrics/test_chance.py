@@ -9,6 +9,7 @@ from miajax.metrics.claims import against
 from miajax.metrics.figures import fpr_key
 from miajax.metrics.paired import influences, mean_rate
 from miajax.metrics.pooled import chance_advantage, chance_tpr, pooled_figures
+from miajax.metrics.summary import summarise
 from miajax.report import attack_table
 from miajax.studies.attacked import words as lira_words
 from tests.attacks.helpers import ensemble
@@ -132,9 +133,9 @@ def test_means_over_sets_carry_the_mean_of_their_chances():
     assert sets[0].chance == pytest.approx(alone.chance)
 
 
-def _claims(entry):
+def _claims(found):
     """Whether any sentence or flag says that this attack beats chance."""
-    for figures in (attack_table.AttackFigures("attack_p", block, 10**6) for block in (entry, entry["per_target"])):
+    for figures in (attack_table.AttackFigures("attack_p", block) for block in (found, found.per_target)):
         for fpr in FPRS:
             standing = lira_words.standing(figures, fpr)
             if standing is not None:
@@ -148,8 +149,7 @@ def _alarms(kinds, num_models, num_examples, repeats, seed):
     for _ in range(repeats):
         member, scores = draw(rng, num_models, num_examples)
         for kind in kinds:
-            entry, _ = entry_and_notes(scores[kind], member, np.ones(num_models, bool), fprs=FPRS)
-            for alarm, sentence in _claims(entry):
+            for alarm, sentence in _claims(summarise(scores[kind], member, fprs=FPRS)):
                 assert alarm != ("than chance" in sentence)
                 alarms.append(alarm)
     return np.mean(alarms)
@@ -177,15 +177,14 @@ def test_attack_p_on_signals_without_membership_is_at_its_chance():
 
 def test_a_leak_above_chance_is_still_called_one():
     member, scores = draw(np.random.default_rng(10), 16, 600)
-    entry, _ = entry_and_notes(scores["noise"] + 2.0 * member, member, np.ones(16, bool), fprs=FPRS)
-    assert all(alarm for alarm, _ in _claims(entry))
+    found = summarise(scores["noise"] + 2.0 * member, member, fprs=FPRS)
+    assert all(alarm for alarm, _ in _claims(found))
 
 
 def test_tables_say_where_chance_lies_above_the_rate():
     member, scores = draw(np.random.default_rng(11), 16, 300)
-    entry, _ = entry_and_notes(scores["ranks"], member, np.ones(16, bool), fprs=(0.01, 0.1))
-    figures = attack_table.AttackFigures("attack_p", entry, 2400)
+    figures = attack_table.AttackFigures("attack_p", summarise(scores["ranks"], member, fprs=(0.01, 0.1)))
     assert "chance reaches a TPR of 0.013 at FPR 0.01 (every attack)" in attack_table.chance_remark([figures])
-    older = {k: v for k, v in entry.items() if not k.startswith("chance")}
-    assert attack_table.chance_remark([attack_table.AttackFigures("attack_p", older, 2400)]) == ""
+    plain = attack_table.AttackFigures("attack_p", summarise(scores["noise"], member, fprs=(0.1,)))
+    assert attack_table.chance_remark([plain]) == ""
     assert figures.chance(float(fpr_key(0.01))) == pytest.approx(2 / 151)

@@ -3,6 +3,7 @@
 import pytest
 
 from miajax.attacks.registry import AttackReport
+from miajax.metrics.figures import Estimate
 from miajax.studies.attacked.entries import _ppv
 from miajax.studies.common import attack_notes
 from miajax.studies.low_budget import page as low_budget
@@ -10,12 +11,12 @@ from miajax.studies.low_budget import page as low_budget
 
 @pytest.mark.parametrize("tpr", [None, 0.0])
 def test_who_names_nobody_has_no_precision(tpr):
-    assert set(_ppv(tpr, 0.001).values()) == {None}
+    assert set(_ppv(Estimate(tpr, chance=0.001)).values()) == {None}
 
 
 def test_who_names_members_has_one():
-    assert _ppv(0.01, 0.01)["0.5"] == pytest.approx(0.5)
-    assert _ppv(1.0, 0.001)["0.01"] == pytest.approx(0.01 / (0.01 + 0.99 * 0.001))
+    assert _ppv(Estimate(0.01, chance=0.01))["0.5"] == pytest.approx(0.5)
+    assert _ppv(Estimate(1.0, chance=0.001))["0.01"] == pytest.approx(0.01 / (0.01 + 0.99 * 0.001))
 
 
 @pytest.mark.parametrize(

@@ -112,8 +112,8 @@ def _summary(evidence: Evidence) -> Section:
                     f"of members at {numbers.level(standing.fpr)} FPR, {lira_words.card_detail(standing)}",
                 )
             )
-    highest = max(evidence.attacks, key=lambda each: each.scalar("auc").value or 0.0, default=None)
-    if highest is not None and (auc := highest.scalar("auc")).value is not None:
+    highest = max(evidence.attacks, key=lambda each: each.auc.value or 0.0, default=None)
+    if highest is not None and (auc := highest.auc).value is not None:
         label = face(highest.attack).inline
         cards.append(Card(f"Highest AUC: {label}", auc.number, auc.interval_text, "chance: 0.5"))
     sentences.append(lira_words.precision_sentence(evidence.main_standing))

@@ -25,7 +25,7 @@ from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.recorded import recorded_signals
 from miajax.campaign.run import Campaign, run_campaign
 from miajax.errors import UserError
-from miajax.metrics.figures import fpr_key
+from miajax.metrics.summary import AttackSummary
 from miajax.outliers.registry import METRICS
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.runs.tables import read_table, write_table
@@ -142,7 +142,7 @@ def run_attacks_study(
         common.store_scores(path, ran.scores)
         table, results["new_data"] = common.example_columns(campaign, exposed)
         join_examples(path / "per_example.parquet", table)
-        _write_report(campaign, options, ran.scores, table["auc"], results, called.command)
+        _write_report(campaign, options, figures, ran.scores, table["auc"], results, called.command)
     return AttackedResult(path / "attacks", results, campaign, ran.scores)
 
 
@@ -170,18 +170,24 @@ def join_examples(path: Path, columns: Mapping[str, np.ndarray]) -> None:
     write_table(path, {**(there if same else {}), **columns})
 
 
-def _write_report(campaign: Campaign, options: AttacksOptions, scores, exposed: np.ndarray, results, command: str):
+def _write_report(
+    campaign: Campaign,
+    options: AttacksOptions,
+    figures: Mapping[str, AttackSummary],
+    scores: common.Scores,
+    exposed: np.ndarray,
+    results: Mapping[str, Any],
+    command: str,
+) -> None:
     from miajax.report.plots import save_png
     from miajax.studies.attacks.page import attacks_roc_figure, render_attacks_report
 
-    entries = results["attacks"]
     by_power = sorted(
-        scores, key=lambda name: (entries[name]["tpr_at_fpr"][fpr_key(1e-2)] or 0.0, entries[name]["auc"]),
-        reverse=True,
+        scores, key=lambda name: (figures[name].tpr_at_fpr[1e-2].value or 0.0, figures[name].auc.value), reverse=True
     )
     drawn = [*by_power[:_PLOTTED], *([BASELINE] if BASELINE in by_power[_PLOTTED:] else [])]
     inputs = common.report_inputs(
-        campaign, results, scores,
+        campaign, figures, results, scores,
         common.pooled_rocs(campaign, {name: scores[name] for name in drawn}),
         exposed,
         main_attack=next(iter(scores)) if results["strongest"] is None else results["strongest"]["attack"],

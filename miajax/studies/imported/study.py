@@ -108,7 +108,7 @@ def run_imported(
         ],
     }
     with called.reporting(out, results):
-        _write(out, source, format, found, signals, valid, scores, results, called.command)
+        _write(out, source, format, found, signals, valid, scores, figures, results, called.command)
     return ImportedResult(out, results, scores)
 
 
@@ -150,6 +150,7 @@ def _write(
     signals: Signals,
     valid: np.ndarray,
     scores: Mapping[str, np.ndarray],
+    figures: Mapping[str, AttackSummary],
     results: dict[str, Any],
     command: str,
 ) -> None:
@@ -183,4 +184,4 @@ def _write(
     for name, array in scores.items():
         known = np.isfinite(array)
         rocs[name] = thin(roc_curve(array[known], found.member[known]))
-    write_text(out / "report.html", render_imported_report(results, rocs, command))
+    write_text(out / "report.html", render_imported_report(figures, results, rocs, command))
