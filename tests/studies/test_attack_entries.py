@@ -4,19 +4,19 @@ import pytest
 
 from miajax.attacks.registry import AttackReport
 from miajax.metrics.figures import Estimate
-from miajax.studies.attacked.entries import _ppv
+from miajax.studies.attacked.entries import _precision
 from miajax.studies.common import attack_notes
 from miajax.studies.low_budget import page as low_budget
 
 
 @pytest.mark.parametrize("tpr", [None, 0.0])
 def test_who_names_nobody_has_no_precision(tpr):
-    assert set(_ppv(Estimate(tpr, chance=0.001)).values()) == {None}
+    assert set(_precision(Estimate(tpr, chance=0.001)).values()) == {None}
 
 
 def test_who_names_members_has_one():
-    assert _ppv(Estimate(0.01, chance=0.01))["0.5"] == pytest.approx(0.5)
-    assert _ppv(Estimate(1.0, chance=0.001))["0.01"] == pytest.approx(0.01 / (0.01 + 0.99 * 0.001))
+    assert _precision(Estimate(0.01, chance=0.01))[0.5] == pytest.approx(0.5)
+    assert _precision(Estimate(1.0, chance=0.001))[0.01] == pytest.approx(0.01 / (0.01 + 0.99 * 0.001))
 
 
 @pytest.mark.parametrize(

@@ -25,13 +25,13 @@ from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.recorded import recorded_signals
 from miajax.campaign.run import Campaign, run_campaign
 from miajax.errors import UserError
-from miajax.metrics.summary import AttackSummary
 from miajax.outliers.registry import METRICS
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.runs.tables import read_table, write_table
 from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.attacked.entries import attack_entries, rank_stability, run_families
+from miajax.studies.attacked.entry import Entry
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import AttackedResult
 from miajax.studies.slices import slicings, user_column
@@ -129,7 +129,7 @@ def run_attacks_study(
         blind = common.blind_checks(campaign)
     results: dict[str, Any] = {
         **common.results_head(campaign),
-        "attacks": entries,
+        "attacks": {name: entry.to_json() for name, entry in entries.items()},
         "attacks_not_run": skipped,
         "strongest": strongest,
         **blind,
@@ -142,7 +142,7 @@ def run_attacks_study(
         common.store_scores(path, ran.scores)
         table, results["new_data"] = common.example_columns(campaign, exposed)
         join_examples(path / "per_example.parquet", table)
-        _write_report(campaign, options, figures, ran.scores, table["auc"], results, called.command)
+        _write_report(campaign, options, entries, ran.scores, table["auc"], results, called.command)
     return AttackedResult(path / "attacks", results, campaign, ran.scores)
 
 
@@ -173,7 +173,7 @@ def join_examples(path: Path, columns: Mapping[str, np.ndarray]) -> None:
 def _write_report(
     campaign: Campaign,
     options: AttacksOptions,
-    figures: Mapping[str, AttackSummary],
+    entries: Mapping[str, Entry],
     scores: common.Scores,
     exposed: np.ndarray,
     results: Mapping[str, Any],
@@ -182,6 +182,7 @@ def _write_report(
     from miajax.report.plots import save_png
     from miajax.studies.attacks.page import attacks_roc_figure, render_attacks_report
 
+    figures = {name: entry.figures for name, entry in entries.items()}
     by_power = sorted(
         scores, key=lambda name: (figures[name].tpr_at_fpr[1e-2].value or 0.0, figures[name].auc.value), reverse=True
     )
@@ -195,6 +196,6 @@ def _write_report(
         command=command,
     )
     folder = campaign.folder.path / "attacks"
-    write_text(folder / "report.html", render_attacks_report(inputs))
+    write_text(folder / "report.html", render_attacks_report(inputs, entries))
     with atomic_file(folder / "roc.png") as file:
         save_png(attacks_roc_figure(inputs), file)
