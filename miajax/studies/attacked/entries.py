@@ -150,8 +150,8 @@ def _unkept_aims(thresholds: Mapping[str, Mapping[float, Reached | None]]) -> li
         if found is not None and found.fpr.interval[0] > _FAR * aim:
             notes.append(
                 f"{name}: thresholds set on other models for FPR {fpr_key(aim)} reach {found.fpr.value:.3f} on the "
-                "target. Its highest scores are ties whose common value differs from model to model, so that a threshold between "
-                "two of those values names the whole tie."
+                "target. Its highest scores are ties whose common value differs from model to model, so that a "
+                "threshold between two of those values names the whole tie."
             )
     return notes
 
