@@ -14,6 +14,7 @@ from miajax.metrics.per_target import per_target_figures
 from miajax.metrics.pooled import pooled_figures
 
 FPRS = (1e-4, 1e-3, 1e-2)
+POOLED = " pooled over targets"
 _NOTEWORTHY = 1.25  # times the FPR, from which on a note says what chance reaches
 
 
@@ -114,10 +115,10 @@ def summarise(
         own = per_target_figures(scores, member, fprs)
     num_members = int(np.count_nonzero(scored & member))
     non_members = np.count_nonzero(scored & ~member, axis=1)
-    notes += _unresolved(pooled, "pooled over targets", int(non_members.sum()))
-    notes += _raised_chance(pooled)
+    notes += unresolved_notes(pooled, int(non_members.sum()), POOLED)
+    notes += chance_notes(pooled)
     if own is not None:
-        notes += _unresolved(own, "of a single target", int(non_members.min()))
+        notes += unresolved_notes(own, int(non_members.min()), " of a single target")
     return AttackSummary(
         auc=pooled.auc,
         advantage=pooled.advantage,
@@ -133,7 +134,8 @@ def summarise(
     )
 
 
-def _raised_chance(figures: Figures) -> list[str]:
+def chance_notes(figures: Figures) -> list[str]:
+    """A note where chance alone reaches clearly more than the false-positive rate."""
     chances = {fpr_key(fpr): tpr.chance / fpr for fpr, tpr in figures.tpr_at_fpr.items() if tpr.chance}
     raised = [f"{key} is {times:.1f} times" for key, times in chances.items() if times >= _NOTEWORTHY]
     if not raised:
@@ -158,9 +160,10 @@ def _missing(invalid: np.ndarray, one_sided: np.ndarray, inside: np.ndarray, sco
     return notes
 
 
-def _unresolved(figures: Figures, where: str, num_non_members: int) -> list[str]:
+def unresolved_notes(figures: Figures, num_non_members: int, where: str = "") -> list[str]:
+    """A note on every rate that so few non-members cannot show; ``where`` says which of several figures it is."""
     return [
-        f"TPR at FPR {fpr_key(fpr)} {where} is null: it takes {math.ceil(1.0 / fpr - 1e-9)} non-members, "
+        f"TPR at FPR {fpr_key(fpr)}{where} is null: it takes {math.ceil(1.0 / fpr - 1e-9)} non-members, "
         f"there are {num_non_members}."
         for fpr, tpr in figures.tpr_at_fpr.items()
         if tpr.value is None

@@ -43,7 +43,7 @@ from miajax.metrics.accuracy import interval_over_models, mean_of_cells, share_c
 from miajax.metrics.figures import Figure, fpr_key
 from miajax.metrics.intervals import CONFIDENCE
 from miajax.metrics.paired import Influence, influences, mean_difference, mean_rate, mean_value
-from miajax.metrics.summary import summarise
+from miajax.metrics.summary import POOLED, summarise, unresolved_notes
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
 from miajax.studies import common
@@ -231,7 +231,7 @@ class _Study:
         for name, scores in moment.scores.items():
             found = summarise(scores, self.member, self.valid, fprs=FPRS, each_target=False)
             entries[name] = found.to_json()
-            self.notes += [f"{name}: {note}" for note in found.notes if "is null" in note]
+            self.notes += [f"{name}: {note}" for note in unresolved_notes(found, found.num_non_members, POOLED)]
         return {
             "accuracy": {"member": mean_rate([inside]), "non_member": mean_rate([outside])},
             "gap": mean_difference([(inside, outside)]),

@@ -19,7 +19,7 @@ from miajax.metrics.accuracy import share_correct
 from miajax.metrics.blind import blind_baseline, near_duplicates
 from miajax.metrics.claims import strongest
 from miajax.metrics.roc import roc_curve, thin
-from miajax.metrics.summary import AttackSummary, summarise
+from miajax.metrics.summary import AttackSummary, chance_notes, summarise, unresolved_notes
 from miajax.runs.atomic import write_npy, write_text
 from miajax.runs.content_checks import RowKind
 from miajax.runs.tables import write_table
@@ -97,8 +97,8 @@ def run_audit_target(
         unresolved: dict[str, None] = {}  # every attack has the same non-members: each remark once
         for name, own in attacked.scores.items():
             figures[name] = summarise(own[None], target.member[None])
-            about = figures[name].notes
-            unresolved |= {remark.replace(" pooled over targets", ""): None for remark in about if "pooled" in remark}
+            about = [*unresolved_notes(figures[name], figures[name].num_non_members), *chance_notes(figures[name])]
+            unresolved |= dict.fromkeys(about)
             shadows[name] = shadow_figures(attacked.shadow_scores.get(name), figures[name].auc.value, stacked)
         own = {name: scores[None] for name, scores in attacked.scores.items()}
         lead = strongest(own, target.member[None], np.ones(1, bool))
