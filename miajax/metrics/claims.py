@@ -95,7 +95,7 @@ def strongest(
       those of the leading attack minus the other, ``fpr`` is None by AUC. None where no attack has scores of members
       and of non-members.
     """
-    able = {}
+    able: dict[str, int] = {}
     for name, array in scores.items():
         known = np.isfinite(array) & valid[:, None]
         if (known & member).any() and (known & ~member).any():

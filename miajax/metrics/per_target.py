@@ -84,7 +84,14 @@ class _Block:
         ranked = self.ranked
         return self._rate(ranked.fpr(called), called, ranked.is_other, ranked.num_others[:, 0], self.other_cells)
 
-    def _rate(self, rates, called, side, sizes, cells) -> _Part:
+    def _rate(
+        self,
+        rates: Float[np.ndarray, " targets"],
+        called: Int[np.ndarray, " targets"],
+        side: Bool[np.ndarray, "targets ranks"],
+        sizes: Int[np.ndarray, " targets"],
+        cells: Float[np.ndarray, "targets examples"],
+    ) -> _Part:
         width = max(int(called.max()), 1)  # at a low FPR only a few cells of each target are called
         target, rank = np.divmod(np.flatnonzero(side[:, :width] & (np.arange(width) < called[:, None])), width)
         example = self.ranked.order[target, rank]

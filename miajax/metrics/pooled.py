@@ -144,7 +144,7 @@ class _Cells:
         false_model, false_example = self._count(first[~positive])
         tpr, fpr = num_members_called / num_members, false_model.sum() / num_others
 
-        def influence(hits, members, false, others):
+        def influence(hits: np.ndarray, members: np.ndarray, false: np.ndarray, others: np.ndarray) -> np.ndarray:
             first_order = (hits - tpr * members) / num_members - slope * (false - fpr * others) / num_others
             return first_order / (1.0 - leverage(hits + false))
 

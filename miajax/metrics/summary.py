@@ -147,7 +147,7 @@ def chance_notes(figures: Figures) -> list[str]:
 
 
 def _missing(invalid: np.ndarray, one_sided: np.ndarray, inside: np.ndarray, scored: np.ndarray) -> list[str]:
-    notes = []
+    notes: list[str] = []
     if invalid.any():
         notes.append(f"{invalid.sum()} models did not train well and are no targets.")
     if one_sided.any():
