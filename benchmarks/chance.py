@@ -17,7 +17,8 @@ from benchmarks import _flags
 from benchmarks._rows import write_content
 from miajax.attacks.registry import run_attacks
 from miajax.data.splits import membership
-from miajax.metrics.summary import fpr_key, summarise
+from miajax.metrics.figures import fpr_key
+from miajax.metrics.summary import summarise
 from miajax.signals import scaled_logit as signal
 from miajax.signals.bundle import Signals
 
@@ -44,7 +45,7 @@ def alarms(name: str, num_models: int, num_examples: int, campaigns: int) -> dic
     for seed in range(campaigns):
         signals, member = noise(num_models, num_examples, seed)
         scores = np.asarray(run_attacks((name,), signals, member, np.ones(num_models, bool))[name][0])
-        entry, _ = summarise(scores, member, np.ones(num_models, bool), fprs=FPRS)
+        entry = summarise(scores, member, fprs=FPRS).to_json()
         for block, suffix in ((entry, ""), (entry["per_target"], " of a target")):
             for key in map(fpr_key, FPRS):
                 if block["tpr_at_fpr"][key] is not None:

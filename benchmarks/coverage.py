@@ -16,7 +16,8 @@ import numpy as np
 from benchmarks import _flags
 from benchmarks._rows import write_content
 from benchmarks._simulated_signals import KINDS, attack, campaign
-from miajax.metrics.summary import fpr_key, summarise
+from miajax.metrics.figures import fpr_key
+from miajax.metrics.summary import summarise
 
 MODELS = (4, 8, 16, 32, 64, 256)
 FPRS = (0.001, 0.01, 0.1)
@@ -54,7 +55,7 @@ def coverage(kind: str, num_models: int, num_examples: int, campaigns: int) -> d
     for seed in range(campaigns):
         phi, member = campaign(kind, num_models, num_examples, seed)
         scores = attack(attack_for(num_models), phi, member)
-        entry, _ = summarise(scores, member, np.ones(num_models, bool), fprs=FPRS)
+        entry = summarise(scores, member, fprs=FPRS).to_json()
         for name, value, (low, high) in figures(entry):
             found.setdefault(name, []).append((value, low, high))
     out = {}

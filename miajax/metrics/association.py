@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.stats import rankdata
 
+from miajax.metrics.figures import Figure
 from miajax.metrics.intervals import Spread, critical_value, rate_interval
-from miajax.metrics.pooled import Figure
 
 
 class Association(NamedTuple):
@@ -122,7 +122,7 @@ def correlation_figure(value: float, spread: Spread) -> Figure:
     """A correlation with its 95 % interval, symmetric after Fisher's transformation."""
     inner = float(np.clip(value, -0.999999, 0.999999))
     reach = critical_value(spread.degrees_of_freedom) * np.sqrt(spread.variance) / (1.0 - inner**2)
-    return Figure(value, [float(np.tanh(np.arctanh(inner) - reach)), float(np.tanh(np.arctanh(inner) + reach))])
+    return Figure(value, (float(np.tanh(np.arctanh(inner) - reach)), float(np.tanh(np.arctanh(inner) + reach))))
 
 
 def share_figure(value: float, spread: Spread, trials: int) -> Figure:
@@ -133,4 +133,4 @@ def share_figure(value: float, spread: Spread, trials: int) -> Figure:
 def difference_figure(value: float, spread: Spread) -> Figure:
     """A difference with its 95 % interval."""
     reach = critical_value(spread.degrees_of_freedom) * float(np.sqrt(spread.variance))
-    return Figure(value, [value - reach, value + reach])
+    return Figure(value, (value - reach, value + reach))

@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from miajax.data.pairs import complementary_partners
+from miajax.metrics.figures import Figure
 from miajax.metrics.intervals import crossed_spread, rate_interval
-from miajax.metrics.pooled import Figure
 from miajax.metrics.roc import allowed_false_positives, ppv
 
 PRIORS = (0.01, 0.1, 0.5)

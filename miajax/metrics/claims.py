@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.special import ndtri
 
+from miajax.metrics.figures import fpr_key
 from miajax.metrics.intervals import CONFIDENCE
 from miajax.metrics.paired import Influence, influences, mean_difference, mean_rate
-from miajax.metrics.summary import fpr_key
 
 Standing = Literal["above", "not shown", "below"]
 """Where an interval lies: wholly above a level, not wholly on one side of it, wholly below."""
@@ -95,7 +95,7 @@ def strongest(
       those of the leading attack minus the other, ``fpr`` is None by AUC. None where no attack has scores of members
       and of non-members.
     """
-    able = {}
+    able: dict[str, int] = {}
     for name, array in scores.items():
         known = np.isfinite(array) & valid[:, None]
         if (known & member).any() and (known & ~member).any():

@@ -87,7 +87,7 @@ def critical_value(degrees_of_freedom: float, confidence: float = CONFIDENCE) ->
     return float(stdtrit(max(degrees_of_freedom, 1.0), (1.0 + confidence) / 2.0))
 
 
-def rate_interval(rate: float, spread: Spread, trials: int, confidence: float = CONFIDENCE) -> list[float]:
+def rate_interval(rate: float, spread: Spread, trials: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Interval for a fraction, symmetric on the logit scale, so that it stays within [0, 1].
 
     At a rate of exactly 0 or 1 the data show no spread; half a success of a binomial stands in for it, and the closed
@@ -100,7 +100,7 @@ def rate_interval(rate: float, spread: Spread, trials: int, confidence: float = 
       confidence: nominal coverage.
 
     Returns:
-      ``[low, high]``.
+      ``(low, high)``.
     """
     inner = min(max(rate, 0.5 / (trials + 1)), 1.0 - 0.5 / (trials + 1))
     variance = spread.variance
@@ -108,7 +108,7 @@ def rate_interval(rate: float, spread: Spread, trials: int, confidence: float = 
         variance = max(variance, inner * (1.0 - inner) / trials)
     reach = critical_value(spread.degrees_of_freedom, confidence) * np.sqrt(variance) / (inner * (1.0 - inner))
     low, high = expit(logit(inner) - reach), expit(logit(inner) + reach)
-    return [0.0 if rate == 0.0 else float(min(low, rate)), 1.0 if rate == 1.0 else float(max(high, rate))]
+    return 0.0 if rate == 0.0 else float(min(low, rate)), 1.0 if rate == 1.0 else float(max(high, rate))
 
 
 _FEW = 15.0  # independent hits; from there on their spread is told well enough by the data
@@ -137,7 +137,7 @@ def design_effect(rate: float, trials: int, variance: float) -> float:
 
 def few_hits_interval(
     rate: float, spread: Spread, trials: int, hits: Sequence[Hits], confidence: float = CONFIDENCE
-) -> list[float]:
+) -> tuple[float, float]:
     """``rate_interval`` whose upper end also holds where few members, or none, pass the threshold.
 
     A spread estimated from a handful of hits is near 0 where the handful is small by bad luck, so that the interval
@@ -154,13 +154,13 @@ def few_hits_interval(
       confidence: nominal coverage.
 
     Returns:
-      ``[low, high]``.
+      ``(low, high)``.
     """
     low, high = rate_interval(rate, spread, trials, confidence)
     if hits[0].count >= _FEW * hits[0].design_effect:
-        return [low, high]
+        return low, high
     most = min(_most_expected(each, (1.0 + confidence) / 2.0) for each in hits)
-    return [low, min(max(high, most / trials), 1.0)]
+    return low, min(max(high, most / trials), 1.0)
 
 
 def _most_expected(hits: Hits, confidence: float) -> float:
@@ -178,7 +178,7 @@ def _most_expected(hits: Hits, confidence: float) -> float:
 _SEARCH_ALLOWANCE = float(np.sqrt(np.log(40.0) / 2.0) / (1.959963984540054 / 2.0))
 
 
-def advantage_interval(advantage: float, spread: Spread, confidence: float = CONFIDENCE) -> list[float]:
+def advantage_interval(advantage: float, spread: Spread, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Interval for the largest TPR - FPR, whose threshold was chosen on the same scores.
 
     The maximum over thresholds is biased upwards, so the lower end reaches further, as far as a Kolmogorov-Smirnov
@@ -191,10 +191,10 @@ def advantage_interval(advantage: float, spread: Spread, confidence: float = CON
       confidence: nominal coverage.
 
     Returns:
-      ``[low, high]``, within [0, 1].
+      ``(low, high)``, within [0, 1].
     """
     reach = critical_value(spread.degrees_of_freedom, confidence) * float(np.sqrt(spread.variance))
-    return [max(0.0, advantage - _SEARCH_ALLOWANCE * reach), min(1.0, advantage + reach)]
+    return max(0.0, advantage - _SEARCH_ALLOWANCE * reach), min(1.0, advantage + reach)
 
 
 def clopper_pearson(successes: int, trials: int, confidence: float = CONFIDENCE) -> list[float]:

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from miajax.metrics import roc as roc_
+from miajax.metrics.figures import Figure
 from miajax.metrics.intervals import (
     CONFIDENCE,
     Hits,
@@ -24,7 +25,6 @@ from miajax.metrics.intervals import (
     rate_interval,
 )
 from miajax.metrics.pooled import (
-    Figure,
     chance_tpr,
     elasticity,
     elasticity_window,
@@ -215,14 +215,14 @@ def mean_rate(sets: Sequence[Influence], confidence: float = CONFIDENCE) -> Figu
     ]
     chances = [each.chance for each in sets if each.chance is not None]
     chance = sum(chances) / count if len(chances) == count else None
-    return Figure(mean, few_hits_interval(mean, spread, trials, together, confidence), chance)
+    return Figure(mean, few_hits_interval(mean, spread, trials, together, confidence), chance=chance)
 
 
 def mean_value(sets: Sequence[Influence], confidence: float = CONFIDENCE) -> Figure:
     """The mean of a figure that is no rate, such as a loss or a difference, with its symmetric interval."""
     mean, spread = _mean(sets)
     reach = critical_value(spread.degrees_of_freedom, confidence) * float(np.sqrt(spread.variance))
-    return Figure(mean, [mean - reach, mean + reach])
+    return Figure(mean, (mean - reach, mean + reach))
 
 
 def mean_difference(sets: Sequence[tuple[Influence, Influence]], confidence: float = CONFIDENCE) -> Figure:

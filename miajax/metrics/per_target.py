@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from miajax.errors import UserError
+from miajax.metrics.figures import Estimate, Figure, Figures, unresolved
 from miajax.metrics.intervals import (
     Hits,
     Spread,
@@ -17,8 +18,6 @@ from miajax.metrics.intervals import (
     rate_interval,
 )
 from miajax.metrics.pooled import (
-    Figure,
-    Figures,
     chance_advantage,
     elasticity,
     elasticity_window,
@@ -85,7 +84,14 @@ class _Block:
         ranked = self.ranked
         return self._rate(ranked.fpr(called), called, ranked.is_other, ranked.num_others[:, 0], self.other_cells)
 
-    def _rate(self, rates, called, side, sizes, cells) -> _Part:
+    def _rate(
+        self,
+        rates: Float[np.ndarray, " targets"],
+        called: Int[np.ndarray, " targets"],
+        side: Bool[np.ndarray, "targets ranks"],
+        sizes: Int[np.ndarray, " targets"],
+        cells: Float[np.ndarray, "targets examples"],
+    ) -> _Part:
         width = max(int(called.max()), 1)  # at a low FPR only a few cells of each target are called
         target, rank = np.divmod(np.flatnonzero(side[:, :width] & (np.arange(width) < called[:, None])), width)
         example = self.ranked.order[target, rank]
@@ -131,7 +137,8 @@ def per_target_figures(
     Args:
       scores: higher = more likely a member; NaN cells are left out.
       member: True where the target trained on the example.
-      fprs: false-positive rates at which to give the TPR; None where below 1 / (non-members of any target).
+      fprs: false-positive rates at which to give the TPR; a reason instead where below 1 / (non-members of any
+        target).
 
     Raises:
       UserError: a target has no member or no non-member with a score.
@@ -168,11 +175,11 @@ def per_target_figures(
         auc=Figure(auc, rate_interval(auc, auc_spread, min(num_members, int(num_others.sum())))),
         advantage=Figure(
             advantage,
-            [max(0.0, advantage - reach), min(1.0, advantage + reach)],
-            float(chance_advantage(member_counts, num_others).mean()),
+            (max(0.0, advantage - reach), min(1.0, advantage + reach)),
+            chance=float(chance_advantage(member_counts, num_others).mean()),
         ),
-        absolute_advantage=float(np.concatenate(absolute).mean()),
-        tpr_at_fpr={fpr: tprs.get(fpr) for fpr in fprs},
+        absolute_advantage=Estimate(float(np.concatenate(absolute).mean())),
+        tpr_at_fpr={fpr: tprs.get(fpr) or unresolved(fpr, int(num_others.min())) for fpr in fprs},
         tpr_at_zero_fp=tprs[_ZERO],
     )
 
@@ -218,4 +225,4 @@ def _tpr_figure(
     wandering = exponent**2 * log_fpr_variance(int(allowed.min())) / len(allowed)
     hits = Hits(tpr * num_members, design, wandering)
     interval = few_hits_interval(tpr, _mean(joined)[1], num_members, [hits])
-    return Figure(tpr, interval, float(((allowed + 1) / (num_others + 1)).mean()))
+    return Figure(tpr, interval, chance=float(((allowed + 1) / (num_others + 1)).mean()))

@@ -1,6 +1,5 @@
 """Figures of all targets' scores thrown together, each with an interval over models and examples."""
 
-import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,6 +7,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.special import polygamma
 
 from miajax.metrics import roc as roc_
+from miajax.metrics.figures import Estimate, Figure, Figures, unresolved
 from miajax.metrics.intervals import (
     Hits,
     Spread,
@@ -17,35 +17,6 @@ from miajax.metrics.intervals import (
     few_hits_interval,
     rate_interval,
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class Figure:
-    """A figure of merit with its 95 % interval ``[low, high]``.
-
-    Attributes:
-      value: the figure.
-      ci: its interval.
-      chance: what an attack without power shows on average in so small a sample; None where it was not worked out.
-    """
-
-    value: float
-    ci: list[float]
-    chance: float | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Figures:
-    """What is said about one attack; a rate that cannot be resolved is None.
-
-    ``balanced_accuracy`` is not held: it is (1 + advantage) / 2, interval included.
-    """
-
-    auc: Figure
-    advantage: Figure
-    absolute_advantage: float
-    tpr_at_fpr: dict[float, Figure | None]
-    tpr_at_zero_fp: Figure
 
 
 def elasticity_window(allowed: int, num_non_members: int) -> tuple[int, int]:
@@ -173,7 +144,7 @@ class _Cells:
         false_model, false_example = self._count(first[~positive])
         tpr, fpr = num_members_called / num_members, false_model.sum() / num_others
 
-        def influence(hits, members, false, others):
+        def influence(hits: np.ndarray, members: np.ndarray, false: np.ndarray, others: np.ndarray) -> np.ndarray:
             first_order = (hits - tpr * members) / num_members - slope * (false - fpr * others) / num_others
             return first_order / (1.0 - leverage(hits + false))
 
@@ -220,7 +191,7 @@ def pooled_figures(
     Args:
       scores: higher = more likely a member; NaN cells are left out.
       member: True where the model trained on the example.
-      fprs: false-positive rates at which to give the TPR; below 1 / non-members it is None.
+      fprs: false-positive rates at which to give the TPR; below 1 / non-members there is a reason instead.
 
     Raises:
       UserError: no member or no non-member has a score.
@@ -239,17 +210,21 @@ def pooled_figures(
             advantage,
             advantage_interval(advantage, advantage_spread),
             # Pooled targets share examples, and no closed form is known for their common best threshold.
-            float(chance_advantage(cells.members_by_model, cells.others_by_model)[0]) if len(scores) == 1 else None,
+            chance=_chance_advantage(cells) if len(scores) == 1 else None,
         ),
-        absolute_advantage=roc_.absolute_advantage(roc),
+        absolute_advantage=Estimate(roc_.absolute_advantage(roc)),
         tpr_at_fpr={fpr: _tpr_figure(roc, cells, fpr) for fpr in fprs},
         tpr_at_zero_fp=_tpr_with(roc, cells, 0),
     )
 
 
-def _tpr_figure(roc: roc_.Roc, cells: _Cells, fpr: float) -> Figure | None:
+def _chance_advantage(cells: _Cells) -> float:
+    return float(chance_advantage(cells.members_by_model, cells.others_by_model)[0])
+
+
+def _tpr_figure(roc: roc_.Roc, cells: _Cells, fpr: float) -> Estimate:
     allowed = roc_.allowed_false_positives(fpr, roc.num_non_members)
-    return _tpr_with(roc, cells, allowed) if allowed else None
+    return _tpr_with(roc, cells, allowed) if allowed else unresolved(fpr, roc.num_non_members)
 
 
 def _tpr_with(roc: roc_.Roc, cells: _Cells, allowed: int) -> Figure:
@@ -281,5 +256,5 @@ def _tpr_with(roc: roc_.Roc, cells: _Cells, allowed: int) -> Figure:
                 for hits, false in ((count, allowed), (max(count_around, count), max(window[1], allowed)))
             ],
         ),
-        cells.chance_tpr(called, called_others),
+        chance=cells.chance_tpr(called, called_others),
     )

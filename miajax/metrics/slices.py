@@ -1,13 +1,12 @@
 """Figures of merit by class, or by any other grouping of the examples or of the (model, example) cells."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from miajax.errors import UserError
-from miajax.metrics.summary import FPRS, summarise
+from miajax.metrics.summary import FPRS, AttackSummary, summarise
 
 
 def summarise_slices(
@@ -18,8 +17,8 @@ def summarise_slices(
     *,
     fprs: Sequence[float] = FPRS,
     each_target: bool = True,
-) -> tuple[dict[str, dict[str, dict[str, Any] | None]], list[str]]:
-    """Returns an entry as ``summarise`` makes it for every category of every slicing, and notes on the missing ones.
+) -> tuple[dict[str, dict[str, AttackSummary | None]], list[str]]:
+    """Returns what ``summarise`` makes of every category of every slicing, and notes on the missing ones.
 
     Within a category the attack's threshold is the category's own. A category is None, with the reason in a note,
     where no target has scores for both a member and a non-member in it.
@@ -30,13 +29,13 @@ def summarise_slices(
       valid: False for models that did not train well.
       slices: by name, one category for each example ``[N]`` (labels, groups of a metric, a column of the data) or for
         each cell ``[M, N]`` (whether the model is right about the example): booleans, integers or strings.
-      fprs: false-positive rates at which to give the TPR; None where the category's non-members cannot resolve them.
+      fprs: false-positive rates at which to give the TPR, where the category's non-members resolve them.
       each_target: as in ``summarise``.
 
     Raises:
       UserError: a slicing of another shape.
     """
-    figures: dict[str, dict[str, dict[str, Any] | None]] = {}
+    figures: dict[str, dict[str, AttackSummary | None]] = {}
     notes: list[str] = []
     for name, categories in slices.items():
         if categories.shape not in (scores.shape, scores.shape[1:]):
@@ -50,7 +49,7 @@ def summarise_slices(
             scored = where & ~np.isnan(scores) & valid[:, None]
             of_members, of_others = (scored & side for side in (member, ~member))
             if (of_members.any(axis=1) & of_others.any(axis=1)).any():
-                entry, _ = summarise(scores, member, valid, fprs=fprs, where=where, each_target=each_target)
+                entry = summarise(scores, member, valid, fprs=fprs, where=where, each_target=each_target)
             else:
                 entry = None
                 notes.append(f"{name} = {category}: no figures, {_reason(of_members, of_others)}.")

@@ -1,5 +1,6 @@
-"""One attack's entry of ``results.json``."""
+"""What one attack shows: its figures of merit, pooled and by target, with their intervals."""
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -8,40 +9,74 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from miajax.errors import UserError
+from miajax.metrics.figures import Figures, fpr_key
 from miajax.metrics.per_target import per_target_figures
-from miajax.metrics.pooled import Figures, pooled_figures
+from miajax.metrics.pooled import pooled_figures
 
 FPRS = (1e-4, 1e-3, 1e-2)
+POOLED = " pooled over targets"
 _NOTEWORTHY = 1.25  # times the FPR, from which on a note says what chance reaches
 
 
-def fpr_key(fpr: float) -> str:
-    """The rate as results name it: plain decimals, ``"0.0001"``."""
-    return np.format_float_positional(fpr, trim="-")
+@dataclasses.dataclass(frozen=True, repr=False)
+class AttackSummary(Figures):
+    """An attack's figures of merit over all targets together, and what they rest on.
+
+    Attributes:
+      num_targets: targets with scores of members and of non-members: the figures are about them.
+      num_members, num_non_members: their scores.
+      num_scores_missing: cells to judge that have no score that counts.
+      per_target: means over targets of each target's own figures; None where they were not asked for.
+      notes: what the figures leave out, a sentence each.
+    """
+
+    num_targets: int
+    num_members: int
+    num_non_members: int
+    num_scores_missing: int
+    per_target: Figures | None
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The attack's entry of ``results.json``; the notes stand elsewhere in it."""
+        own = self.per_target
+        return super().to_json() | {
+            "num_members": self.num_members,
+            "num_non_members": self.num_non_members,
+            "num_scores_missing": self.num_scores_missing,
+            "per_target": None if own is None else own.to_json() | {"num_targets": self.num_targets},
+        }
 
 
 def summarise(
     scores: Float[np.ndarray, "models examples"],
     member: Bool[np.ndarray, "models examples"],
-    valid: Bool[np.ndarray, " models"],
+    valid: Bool[np.ndarray, " models"] | None = None,
     *,
     fprs: Sequence[float] = FPRS,
     targets: Sequence[int] | None = None,
     where: Bool[np.ndarray, "models examples"] | None = None,
     each_target: bool = True,
-) -> tuple[dict[str, Any], list[str]]:
-    """Returns an attack's figures of merit with 95 % intervals, ready for JSON, and notes on what they leave out.
+) -> AttackSummary:
+    """Returns an attack's figures of merit with 95 % intervals.
 
     Top-level figures pool the scores of all targets; ``per_target`` holds means over targets of each target's own
-    figures. Both intervals let models and examples vary. A TPR is None where its FPR is below
-    1 / (non-members it rests on); a note gives the reason. ``chance_tpr_at_fpr`` and ``chance_tpr_at_zero_fp`` are what
-    an attack without power shows on average in a sample of this size: more than the FPR where non-members are few.
-    ``chance_advantage`` is the same for a single target's best threshold, and None where targets are pooled.
+    figures. Both intervals let models and examples vary. A TPR has a reason instead of a value where its FPR is below
+    1 / (non-members it rests on). The ``chance`` of a TPR is what an attack without power shows on average in a sample
+    of this size: more than the FPR where non-members are few. The advantage has one for a single target's best
+    threshold, and None where targets are pooled.
+
+    >>> scores, member = np.array([[0.9, 0.8, 0.3, 0.1]]), np.array([[True, True, False, False]])
+    >>> figures = summarise(scores, member, fprs=(0.001, 0.5))
+    >>> figures.auc.value, figures.tpr_at_fpr[0.5].value
+    (1.0, 1.0)
+    >>> figures.tpr_at_fpr[0.001].reason
+    'Not resolvable: 2 non-members cannot show a false-positive rate of 0.001.'
 
     Args:
       scores: higher = more likely a member; NaN where the attack had no score to give.
       member: True where the model trained on the example.
-      valid: False for models that did not train well; they are no targets.
+      valid: False for models that did not train well; they are no targets. All did by default.
       fprs: false-positive rates (fractions) at which to give the TPR.
       targets: rows to treat as targets; all by default.
       where: cells to judge, all by default; the others are neither counted nor missing.
@@ -50,6 +85,7 @@ def summarise(
     Raises:
       UserError: no target is left with a score for a member and for a non-member.
     """
+    valid = np.ones(len(scores), bool) if valid is None else valid
     rows = np.arange(len(scores)) if targets is None else np.asarray(targets)
     scores, member, valid = scores[rows], member[rows], valid[rows]
     inside = np.ones(scores.shape, bool) if where is None else where[rows]
@@ -79,41 +115,28 @@ def summarise(
         own = per_target_figures(scores, member, fprs)
     num_members = int(np.count_nonzero(scored & member))
     non_members = np.count_nonzero(scored & ~member, axis=1)
-    notes += _unresolved(pooled, "pooled over targets", int(non_members.sum()))
-    notes += _raised_chance(pooled)
+    notes += unresolved_notes(pooled, int(non_members.sum()), POOLED)
+    notes += chance_notes(pooled)
     if own is not None:
-        notes += _unresolved(own, "of a single target", int(non_members.min()))
-    entry = _entry(pooled) | {
-        "num_members": num_members,
-        "num_non_members": int(non_members.sum()),
-        "num_scores_missing": num_cells - num_members - int(non_members.sum()),
-        "per_target": None if own is None else _entry(own) | {"num_targets": len(scores)},
-    }
-    return entry, notes
+        notes += unresolved_notes(own, int(non_members.min()), " of a single target")
+    return AttackSummary(
+        auc=pooled.auc,
+        advantage=pooled.advantage,
+        absolute_advantage=pooled.absolute_advantage,
+        tpr_at_fpr=pooled.tpr_at_fpr,
+        tpr_at_zero_fp=pooled.tpr_at_zero_fp,
+        num_targets=len(scores),
+        num_members=num_members,
+        num_non_members=int(non_members.sum()),
+        num_scores_missing=num_cells - num_members - int(non_members.sum()),
+        per_target=own,
+        notes=tuple(notes),
+    )
 
 
-def _entry(figures: Figures) -> dict[str, Any]:
-    low, high = figures.advantage.ci
-    return {
-        "auc": figures.auc.value,
-        "auc_ci": figures.auc.ci,
-        "balanced_accuracy": (1.0 + figures.advantage.value) / 2.0,
-        "balanced_accuracy_ci": [(1.0 + low) / 2.0, (1.0 + high) / 2.0],
-        "advantage": figures.advantage.value,
-        "advantage_ci": figures.advantage.ci,
-        "chance_advantage": figures.advantage.chance,
-        "absolute_advantage": figures.absolute_advantage,
-        "tpr_at_fpr": {fpr_key(fpr): tpr.value if tpr else None for fpr, tpr in figures.tpr_at_fpr.items()},
-        "tpr_at_fpr_ci": {fpr_key(fpr): tpr.ci if tpr else None for fpr, tpr in figures.tpr_at_fpr.items()},
-        "chance_tpr_at_fpr": {fpr_key(fpr): tpr.chance if tpr else None for fpr, tpr in figures.tpr_at_fpr.items()},
-        "tpr_at_zero_fp": figures.tpr_at_zero_fp.value,
-        "tpr_at_zero_fp_ci": figures.tpr_at_zero_fp.ci,
-        "chance_tpr_at_zero_fp": figures.tpr_at_zero_fp.chance,
-    }
-
-
-def _raised_chance(figures: Figures) -> list[str]:
-    chances = {fpr_key(fpr): tpr.chance / fpr for fpr, tpr in figures.tpr_at_fpr.items() if tpr and tpr.chance}
+def chance_notes(figures: Figures) -> list[str]:
+    """A note where chance alone reaches clearly more than the false-positive rate."""
+    chances = {fpr_key(fpr): tpr.chance / fpr for fpr, tpr in figures.tpr_at_fpr.items() if tpr.chance}
     raised = [f"{key} is {times:.1f} times" for key, times in chances.items() if times >= _NOTEWORTHY]
     if not raised:
         return []
@@ -124,7 +147,7 @@ def _raised_chance(figures: Figures) -> list[str]:
 
 
 def _missing(invalid: np.ndarray, one_sided: np.ndarray, inside: np.ndarray, scored: np.ndarray) -> list[str]:
-    notes = []
+    notes: list[str] = []
     if invalid.any():
         notes.append(f"{invalid.sum()} models did not train well and are no targets.")
     if one_sided.any():
@@ -137,10 +160,11 @@ def _missing(invalid: np.ndarray, one_sided: np.ndarray, inside: np.ndarray, sco
     return notes
 
 
-def _unresolved(figures: Figures, where: str, num_non_members: int) -> list[str]:
+def unresolved_notes(figures: Figures, num_non_members: int, where: str = "") -> list[str]:
+    """A note on every rate that so few non-members cannot show; ``where`` says which of several figures it is."""
     return [
-        f"TPR at FPR {fpr_key(fpr)} {where} is null: it takes {math.ceil(1.0 / fpr - 1e-9)} non-members, "
+        f"TPR at FPR {fpr_key(fpr)}{where} is null: it takes {math.ceil(1.0 / fpr - 1e-9)} non-members, "
         f"there are {num_non_members}."
         for fpr, tpr in figures.tpr_at_fpr.items()
-        if tpr is None
+        if tpr.value is None
     ]

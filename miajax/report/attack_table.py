@@ -1,75 +1,61 @@
-"""Attack results, as ``results.json`` holds them, read as estimates and set as a table."""
+"""Figures of attacks as people read them, and set as a table."""
 
 import dataclasses
-import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
+from miajax.metrics import figures as measured
+from miajax.metrics.figures import Figures
 from miajax.report import numbers
 from miajax.report.attack_faces import face
 from miajax.report.numbers import Estimate
 from miajax.report.page import Column, Table
 
-_SCALARS = (("auc", "AUC"), ("balanced_accuracy", "Balanced accuracy"), ("advantage", "Advantage"))
+NOT_COMPUTED = "Not computed in this run."
+_SCALARS: Mapping[str, Callable[[Figures], measured.Estimate]] = {
+    "AUC": lambda figures: figures.auc,
+    "Balanced accuracy": lambda figures: figures.balanced_accuracy,
+    "Advantage": lambda figures: figures.advantage,
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class AttackFigures:
-    """One attack's entry of ``results.json``, pooled or per target; missing numbers come with their reason.
+    """One attack's figures, pooled or per target, under the attack's name.
 
     Attributes:
-      attack: the attack's name.
-      entry: its mapping, or an empty one where nothing was computed.
-      non_members: non-members that each false-positive rate rests on.
-      notes: the run's notes; those naming the attack explain what it lacks.
+      attack: the name.
+      figures: what was measured; None where nothing was.
+      reason: why nothing was.
     """
 
     attack: str
-    entry: Mapping[str, Any]
-    non_members: int
-    notes: Sequence[str] = ()
+    figures: Figures | None
+    reason: str = NOT_COMPUTED
 
-    def scalar(self, name: str) -> Estimate:
-        """``auc``, ``balanced_accuracy``, ``advantage`` or ``tpr_at_zero_fp``."""
-        decimals = None if name.startswith("tpr") else 3
-        return numbers.estimate(self.entry.get(name), self.entry.get(f"{name}_ci"), self._not_computed(), decimals)
+    @property
+    def auc(self) -> Estimate:
+        """The area under the ROC."""
+        return self.shown(lambda figures: figures.auc, 3)
 
     def tpr(self, fpr: float) -> Estimate:
-        """The true-positive rate at a false-positive rate."""
-        if fpr * self.non_members < 1 - 1e-9:
-            behind = numbers.counted(self.non_members, "non-member")
-            reason = f"Not resolvable: {behind} cannot show a false-positive rate of {fpr:g}."
-        else:
-            reason = self._not_computed()
-        return numbers.estimate(
-            _at(self.entry.get("tpr_at_fpr"), fpr), _at(self.entry.get("tpr_at_fpr_ci"), fpr), reason
-        )
+        """The true-positive rate at a false-positive rate; what was not asked for was not computed."""
+        return self.shown(lambda figures: figures.tpr_at_fpr.get(fpr, measured.Estimate(None, reason=NOT_COMPUTED)))
 
     def chance(self, fpr: float) -> float:
-        """The true-positive rate that an attack without power shows there; the FPR itself in older results."""
-        found = _at(self.entry.get("chance_tpr_at_fpr"), fpr)
-        return fpr if found is None else float(found)
+        """The true-positive rate that an attack without power shows there."""
+        found = None if self.figures is None else self.figures.tpr_at_fpr[fpr].chance
+        return fpr if found is None else found
 
-    def _not_computed(self) -> str:
-        named = re.compile(rf"\b{re.escape(self.attack)}\b")
-        return next((note for note in self.notes if named.search(note)), "Not computed in this run.")
-
-
-def pooled(attack: str, results: Mapping[str, Any], non_members: int) -> AttackFigures:
-    """The attack's figures over all targets together."""
-    entry = results.get("attacks", {}).get(attack) or {}
-    return AttackFigures(attack, entry, non_members, results.get("notes") or ())
-
-
-def per_target(attack: str, results: Mapping[str, Any], non_members: int) -> AttackFigures:
-    """The attack's figures as means over targets."""
-    entry = (results.get("attacks", {}).get(attack) or {}).get("per_target") or {}
-    return AttackFigures(attack, entry, non_members, results.get("notes") or ())
+    def shown(self, pick: Callable[[Figures], measured.Estimate], decimals: int | None = None) -> Estimate:
+        """Any of the figures, or the reason why there is none."""
+        if self.figures is None:
+            return Estimate(None, reason=self.reason)
+        return numbers.shown(pick(self.figures), decimals)
 
 
 def reported_fprs(figures: Sequence[AttackFigures]) -> tuple[float, ...]:
     """Every false-positive rate that any of the attacks reports on, ascending."""
-    return tuple(sorted({float(fpr) for each in figures for fpr in each.entry.get("tpr_at_fpr") or ()}))
+    return tuple(sorted({fpr for each in figures if each.figures is not None for fpr in each.figures.tpr_at_fpr}))
 
 
 def chance_remark(figures: Sequence[AttackFigures]) -> str:
@@ -91,22 +77,17 @@ def attack_table(figures: Sequence[AttackFigures], *, caption: str, emphasis: Se
     fprs = reported_fprs(figures)
     columns = [
         Column("Attack"),
-        *(Column(title, "number") for _, title in _SCALARS),
+        *(Column(title, "number") for title in _SCALARS),
         *(Column("TPR", "number", f"at FPR {fpr:g}") for fpr in fprs),
         Column("TPR", "number", "at no false alarm"),
     ]
     rows = [
         [
             face(each.attack).label,
-            *(each.scalar(name) for name, _ in _SCALARS),
+            *(each.shown(pick, 3) for pick in _SCALARS.values()),
             *(each.tpr(fpr) for fpr in fprs),
-            each.scalar("tpr_at_zero_fp"),
+            each.shown(lambda figures: figures.tpr_at_zero_fp),
         ]
         for each in figures
     ]
     return Table(columns, rows, caption, emphasis)
-
-
-def _at(by_fpr: Mapping[str, Any] | None, fpr: float) -> Any:
-    """The value whose key, a number written as text, is ``fpr``."""
-    return next((value for key, value in (by_fpr or {}).items() if abs(float(key) - fpr) <= 1e-9 * fpr), None)

@@ -5,25 +5,21 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from miajax.metrics import figures
+
 DASH = "–"
 _NBSP = "\u00a0"
 _PER = {1: "ten", 2: "hundred", 3: "thousand", 4: "ten thousand", 5: "hundred thousand", 6: "million"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Estimate:
-    """A measured number, its interval, and, where there is no number, why.
+class Estimate(figures.Estimate):
+    """A measured number as people read it; where there is none, tables show the reason as a footnote.
 
     Attributes:
-      value: the number (rates are fractions), or None.
-      interval: its lower and upper end, or None.
-      reason: one sentence that says why ``value`` is None; tables show it as a footnote.
       decimals: digits after the point, or None for as many as the interval supports.
     """
 
-    value: float | None
-    interval: tuple[float, float] | None = None
-    reason: str = ""
     decimals: int | None = None
 
     def __str__(self) -> str:
@@ -45,6 +41,11 @@ class Estimate:
         return rate(number, self.interval) if self.decimals is None else _no_minus_zero(f"{number:.{self.decimals}f}")
 
 
+def shown(figure: figures.Estimate, decimals: int | None = None) -> Estimate:
+    """A figure as people read it."""
+    return Estimate(figure.value, figure.interval, figure.reason, figure.chance, decimals)
+
+
 def estimate(
     value: Any, interval: Sequence[Any] | None = None, reason: str = "", decimals: int | None = None
 ) -> Estimate:
@@ -52,9 +53,9 @@ def estimate(
     number = finite(value)
     ends = tuple(finite(end) for end in interval) if interval is not None else ()
     if number is None:
-        return Estimate(None, None, reason, decimals)
+        return Estimate(None, None, reason, decimals=decimals)
     low, high = ends if len(ends) == 2 else (None, None)
-    return Estimate(number, None if low is None or high is None else (low, high), "", decimals)
+    return Estimate(number, None if low is None or high is None else (low, high), decimals=decimals)
 
 
 def finite(value: Any) -> float | None:

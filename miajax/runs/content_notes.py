@@ -1,7 +1,5 @@
 """What content gives reason to doubt without proving it wrong: notes for whoever reads the figures."""
 
-from typing import Any
-
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
@@ -63,12 +61,15 @@ def note_on_copies(phi: Float[np.ndarray, "models ..."], valid: Bool[np.ndarray,
     return (f"Models with the same signals as another, to the last bit: {listed}. Each counts as a model.",)
 
 
-def note_on_polarity(figures: dict[str, Any]) -> tuple[str, ...]:
-    """A note where members look less fitted than non-members, by the interval of the global threshold's AUC."""
-    entry = figures.get("global_threshold")
-    if entry is None or entry["auc_ci"][1] is None or entry["auc_ci"][1] >= 0.5:
+def note_on_polarity(auc: float, interval: tuple[float, float]) -> tuple[str, ...]:
+    """A note where members look less fitted than non-members.
+
+    Args:
+      auc, interval: the AUC of one threshold on the scaled logit for all examples, and its interval.
+    """
+    if interval[1] >= 0.5:
         return ()
     return (
-        f"Members have lower scaled logits than non-members (AUC {entry['auc']:.3f}): signals may be stored with the "
+        f"Members have lower scaled logits than non-members (AUC {auc:.3f}): signals may be stored with the "
         "opposite sign, or membership with 0 for members. --signal_kind says what signals are.",
     )

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float
 
-from miajax.attacks.registry import AttackReport
+from miajax.attacks.registry import BASELINE, AttackReport
 from miajax.campaign.made import made, versions
 from miajax.campaign.privacy import privacy_note, privacy_record
 from miajax.campaign.run import Campaign
@@ -24,9 +24,10 @@ from miajax.metrics.claims import strongest
 from miajax.metrics.new_data import NewData, on_new_data
 from miajax.metrics.paired import Influence, mean_difference, mean_rate
 from miajax.metrics.roc import roc_curve, thin
-from miajax.metrics.summary import summarise
+from miajax.metrics.summary import AttackSummary, summarise
 from miajax.metrics.vulnerability import Exposure, empirical_auc, exposure_at_pooled_fpr, gaussian_vulnerability
 from miajax.runs.atomic import read_sealed, write_npy, write_sealed
+from miajax.runs.content_notes import note_on_polarity
 from miajax.runs.derived import remember, why_changed
 from miajax.runs.tables import read_table, write_table
 from miajax.training.devices import machine_name
@@ -45,8 +46,8 @@ Rocs = Mapping[str, tuple[Float[np.ndarray, " points"], Float[np.ndarray, " poin
 
 def attack_figures(
     campaign: Campaign, scores: Scores, targets: Sequence[int] | None = None
-) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """Every attack's entry of ``results.json``, and notes; a note that holds for several attacks names them once."""
+) -> tuple[dict[str, AttackSummary], list[str]]:
+    """Every attack's figures, and notes; a note that holds for several attacks names them once."""
 
     def summary(array: np.ndarray):
         return summarise(array, campaign.member, campaign.valid, targets=targets)
@@ -54,14 +55,20 @@ def attack_figures(
     with concurrent.futures.ThreadPoolExecutor() as pool:
         figures = dict(zip(scores, pool.map(summary, scores.values()), strict=True))
     about: dict[str, list[str]] = {}
-    for name, (_, remarks) in figures.items():
-        for remark in remarks:
+    for name, found in figures.items():
+        for remark in found.notes:
             about.setdefault(remark, []).append(name)
     notes = [
         f"{'all attacks' if subjects == list(scores) else ', '.join(subjects)}: {remark}"
         for remark, subjects in about.items()
     ]
-    return {name: entry for name, (entry, _) in figures.items()}, notes
+    return figures, notes
+
+
+def polarity_notes(figures: Mapping[str, AttackSummary]) -> tuple[str, ...]:
+    """``note_on_polarity`` of the plain threshold."""
+    threshold = figures.get(BASELINE)
+    return () if threshold is None else note_on_polarity(threshold.auc.value, threshold.auc.interval)
 
 
 def strongest_attack(
@@ -343,6 +350,7 @@ def pictures_of(dataset: Dataset) -> np.ndarray | None:
 
 def report_inputs(
     campaign: Campaign,
+    figures: Mapping[str, AttackSummary],
     results: Mapping[str, Any],
     scores: Scores,
     rocs: Rocs,
@@ -356,6 +364,7 @@ def report_inputs(
 
     Args:
       campaign: the models.
+      figures: of every attack that ran.
       results: ``results.json``.
       scores: of every attack.
       rocs: to plot.
@@ -372,6 +381,7 @@ def report_inputs(
         shown = np.where(rows_of(campaign, target)[:, None], shown, np.nan)
     may_show = dataset.shippable or show_records
     return LiraReportInputs(
+        figures=figures,
         results=results,
         config=dataclasses.asdict(campaign.setup.config),
         manifest=campaign.folder.manifest,

@@ -5,6 +5,14 @@ import dataclasses
 import numpy as np
 from scipy.stats import norm
 
+from miajax.metrics.summary import summarise
+
+
+def entry_and_notes(*args, **kwargs):
+    """What ``summarise`` finds, as results.json holds it, and its notes."""
+    found = summarise(*args, **kwargs)
+    return found.to_json(), found.notes
+
 
 @dataclasses.dataclass(frozen=True)
 class Effects:

@@ -9,9 +9,9 @@ import pytest
 
 from benchmarks._simulated_signals import KINDS
 from benchmarks.coverage import coverage as lira_coverage
+from miajax.metrics.figures import fpr_key
 from miajax.metrics.pooled import pooled_figures
-from miajax.metrics.summary import fpr_key, summarise
-from tests.metrics.campaigns import Effects
+from tests.metrics.campaigns import Effects, entry_and_notes
 from tests.oracles import metrics as oracle
 
 SMALL = Effects(model=0.1, example=0.1)
@@ -23,7 +23,7 @@ UNEVEN = Effects(model=0.1, shift_of_model=0.3)
 def coverage(effects, num_models, num_examples, repeats, fprs):
     rng = np.random.default_rng([num_models, repeats])
     entries = [
-        summarise(*effects.draw(rng, num_models, num_examples), np.ones(num_models, bool), fprs=fprs)[0]
+        entry_and_notes(*effects.draw(rng, num_models, num_examples), np.ones(num_models, bool), fprs=fprs)[0]
         for _ in range(repeats)
     ]
     targets = [entry["per_target"] for entry in entries]

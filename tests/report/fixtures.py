@@ -8,6 +8,8 @@ from scipy.special import ndtr
 
 from miajax.metrics import claims
 from miajax.metrics.claims import strongest
+from miajax.metrics.figures import Estimate, Figure, Figures, unresolved
+from miajax.metrics.summary import AttackSummary
 from miajax.studies.lira.page import LiraReportInputs
 
 FPRS = (1e-4, 1e-3, 1e-2)
@@ -29,10 +31,10 @@ def simulated_inputs(num_models: int = 32, num_examples: int = 400, seed: int = 
         "global_threshold": signals,
         "gap": (signals > 0).astype(float),
     }
-    attacks, rocs = {}, {}
+    figures, rocs = {}, {}
     for name, score in scores.items():
         rocs[name] = roc(score, membership)
-        attacks[name] = attack_entry(*rocs[name], membership)
+        figures[name] = attack_summary(*rocs[name], membership)
     inside = _masked_mean(signals > 0, membership)
     outside = _masked_mean(signals > 0, ~membership)
     means = [_moments(signals, mask, False)[0] for mask in (membership, ~membership)]
@@ -42,7 +44,7 @@ def simulated_inputs(num_models: int = 32, num_examples: int = 400, seed: int = 
         "num_examples": num_examples, "member_fraction": 0.5, "split": "fixed_size", "seed": seed,
         "strongest": strongest(scores, membership, np.ones(num_models, bool)),
         "train_accuracy": float(inside.mean()), "test_accuracy": float(outside.mean()),
-        "generalization_gap": float(inside.mean() - outside.mean()), "attacks": attacks,
+        "generalization_gap": float(inside.mean() - outside.mean()), "attacks": _entries(figures),
         "num_non_members": int((~membership).sum()),
         "timing": {"import_s": 1.93, "compile_s": 2.41, "train_s": 4.62, "query_s": 0.31, "attack_s": 0.84,
                    "report_s": None, "total_s": 11.27},
@@ -58,6 +60,7 @@ def simulated_inputs(num_models: int = 32, num_examples: int = 400, seed: int = 
         },
     }
     inputs = LiraReportInputs(
+        figures=figures,
         results=results,
         config={"dataset": "digits", "model": "mlp", "num_shadows": num_models, "epochs": 30, "batch_size": 64,
                 "learning_rate": 0.1, "hidden": [128], "recipe": {"momentum": 0.9, "weight_decay": 5e-4}},
@@ -100,25 +103,24 @@ def for_one_target(inputs: LiraReportInputs, target: int) -> LiraReportInputs:
     scores = np.full_like(inputs.scores, np.nan)
     scores[target] = inputs.scores[target]
     curve = roc(scores[target][None], inputs.membership[target][None])
-    entry = {**attack_entry(*curve, inputs.membership[target][None]), "per_target": None}
-    one = dataclasses.replace(inputs, scores=scores, rocs={"lira_online": curve})
+    found = attack_summary(*curve, inputs.membership[target][None])
+    figures = {"lira_online": dataclasses.replace(found, per_target=None)}
+    one = dataclasses.replace(inputs, figures=figures, scores=scores, rocs={"lira_online": curve})
     non_members = int((~inputs.membership[target]).sum())
     lead = strongest({"lira_online": scores}, inputs.membership, np.arange(len(scores)) == target)
     return with_results(
-        one, target=target, attacks={"lira_online": entry}, num_non_members=non_members, strongest=lead
+        one, target=target, attacks=_entries(figures), num_non_members=non_members, strongest=lead
     )
 
 
 def with_nothing_measured(inputs: LiraReportInputs) -> LiraReportInputs:
-    """Every number that may be null is null."""
-    empty = {"auc": None, "auc_ci": None, "balanced_accuracy": None, "advantage": None, "tpr_at_zero_fp": None,
-             "tpr_at_fpr": {_key(fpr): None for fpr in FPRS}, "tpr_at_fpr_ci": None, "per_target": None}
+    """No attack ran, and every number that may be null is null."""
     nothing = dict.fromkeys(inputs.results)
     bare = dataclasses.replace(
         inputs, scores=np.full_like(inputs.scores, np.nan), vulnerability=np.full_like(inputs.vulnerability, np.nan),
-        rocs={}, config={}, manifest={},
+        figures={}, rocs={}, config={}, manifest={},
     )
-    return with_results(bare, **nothing | {"dataset": "digits", "attacks": {"lira_online": empty, "gap": None}})
+    return with_results(bare, **nothing | {"dataset": "digits", "attacks": {}})
 
 
 def with_lead(
@@ -144,35 +146,35 @@ def roc(scores: np.ndarray, membership: np.ndarray) -> tuple[np.ndarray, np.ndar
     return np.insert(fpr, 0, 0.0), np.insert(tpr, 0, 0.0)
 
 
-def attack_entry(fpr: np.ndarray, tpr: np.ndarray, membership: np.ndarray) -> dict[str, Any]:
-    """An attack's entry in results.json, with rough intervals."""
+def attack_summary(fpr: np.ndarray, tpr: np.ndarray, membership: np.ndarray) -> AttackSummary:
+    """An attack's figures with rough intervals; those of single targets resolve an FPR of 0.01 only."""
     non_members = int((~membership).sum())
     auc = float(np.trapezoid(tpr, fpr))
-    at: dict[str, float | None] = {}
-    around: dict[str, list[float] | None] = {}
+    at: dict[float, Estimate] = {}
     for level in FPRS:
-        resolved = level * non_members >= 1
         value = float(tpr[np.searchsorted(fpr, level, side="right") - 1])
         half = 2 * np.sqrt(max(value, 1 / non_members) * 6 / non_members)
-        at[_key(level)] = value if resolved else None
-        around[_key(level)] = [max(0.0, value - half), value + half] if resolved else None
+        shown = Figure(value, (max(0.0, value - half), value + half))
+        at[level] = shown if level * non_members >= 1 else unresolved(level, non_members)
     advantage, zero = float(np.max(tpr - fpr)), float(tpr[np.searchsorted(fpr, 0, side="right") - 1])
-    entry = {
-        "auc": auc, "auc_ci": [auc - 0.007, auc + 0.007],
-        "balanced_accuracy": 0.5 + advantage / 2,
-        "balanced_accuracy_ci": [0.496 + advantage / 2, 0.504 + advantage / 2],
-        "advantage": advantage, "advantage_ci": [advantage - 0.008, advantage + 0.008],
-        "tpr_at_fpr": at, "tpr_at_fpr_ci": around,
-        "tpr_at_zero_fp": zero, "tpr_at_zero_fp_ci": [0.6 * zero, 1.7 * zero + 1 / non_members],
-        "num_members": int(membership.sum()), "num_non_members": non_members, "num_scores_missing": 0,
-    }
-    single = {**entry, "tpr_at_fpr": {**at, "0.0001": None, "0.001": None},
-              "tpr_at_fpr_ci": {**around, "0.0001": None, "0.001": None}, "auc_ci": [auc - 0.004, auc + 0.004]}
-    return {**entry, "per_target": {**single, "num_targets": len(membership)}}
+    fewest = int((~membership).sum(axis=1).min())
+    own = Figures(
+        auc=Figure(auc, (auc - 0.004, auc + 0.004)),
+        advantage=Figure(advantage, (advantage - 0.008, advantage + 0.008)),
+        absolute_advantage=Estimate(advantage),
+        tpr_at_fpr={level: at[level] if level == 0.01 else unresolved(level, fewest) for level in FPRS},
+        tpr_at_zero_fp=Figure(zero, (0.6 * zero, 1.7 * zero + 1 / non_members)),
+    )
+    return AttackSummary(
+        auc=Figure(auc, (auc - 0.007, auc + 0.007)), advantage=own.advantage,
+        absolute_advantage=own.absolute_advantage, tpr_at_fpr=at, tpr_at_zero_fp=own.tpr_at_zero_fp,
+        num_targets=len(membership), num_members=int(membership.sum()), num_non_members=non_members,
+        num_scores_missing=0, per_target=own, notes=(),
+    )
 
 
-def _key(fpr: float) -> str:
-    return np.format_float_positional(fpr, trim="-")
+def _entries(figures: dict[str, AttackSummary]) -> dict[str, Any]:
+    return {name: found.to_json() for name, found in figures.items()}
 
 
 def _masked_mean(values: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -1,21 +1,25 @@
 """What stands beside an attack's figures: precision, and why cells have no score."""
 
+import dataclasses
+
 import pytest
 
 from miajax.attacks.registry import AttackReport
-from miajax.studies.attacked.entries import _ppv
+from miajax.metrics.figures import Estimate, Figure
+from miajax.studies.attacked.entries import _precision
 from miajax.studies.common import attack_notes
 from miajax.studies.low_budget import page as low_budget
+from miajax.studies.low_budget.figures import AtBudget, Recommended
 
 
 @pytest.mark.parametrize("tpr", [None, 0.0])
 def test_who_names_nobody_has_no_precision(tpr):
-    assert set(_ppv(tpr, 0.001).values()) == {None}
+    assert set(_precision(Estimate(tpr, chance=0.001)).values()) == {None}
 
 
 def test_who_names_members_has_one():
-    assert _ppv(0.01, 0.01)["0.5"] == pytest.approx(0.5)
-    assert _ppv(1.0, 0.001)["0.01"] == pytest.approx(0.01 / (0.01 + 0.99 * 0.001))
+    assert _precision(Estimate(0.01, chance=0.01))[0.5] == pytest.approx(0.5)
+    assert _precision(Estimate(1.0, chance=0.001))[0.01] == pytest.approx(0.01 / (0.01 + 0.99 * 0.001))
 
 
 @pytest.mark.parametrize(
@@ -36,7 +40,8 @@ def test_nothing_left_out_is_not_mentioned():
 
 
 def _budgets(*rates):
-    return {"budgets": {str(2**k): {"tpr_at_fpr": {"0.001": rate}} for k, rate in enumerate(rates, 1)}}
+    auc = Figure(0.5, (0.4, 0.6))
+    return {2**k: AtBudget(4, 1000, auc, Estimate(rate)) for k, rate in enumerate(rates, 1)}
 
 
 @pytest.mark.parametrize(
@@ -47,11 +52,11 @@ def test_a_gain_is_taken_between_rates_that_there_are(rates, gain):
 
 
 def test_equals_are_named_by_paired_differences():
-    lead = {"attack": "lira_online", "not_told_apart": [], "by": "auc", "standing": "above", "ci_of_all": [0.5, 0.6]}
+    lead = Recommended("lira_online", "auc", (), (0.51, 0.6), "above")
     assert low_budget._named(lead) == "LiRA online finds the most"
-    said = low_budget._named({**lead, "not_told_apart": ["gap", "rmia_online"]})
+    said = low_budget._named(dataclasses.replace(lead, not_told_apart=("gap", "rmia_online")))
     assert said == "LiRA online finds the most, and paired differences do not tell 2 others from it"
-    quiet = low_budget._named({**lead, "standing": "not shown"})
+    quiet = low_budget._named(dataclasses.replace(lead, standing="not shown"))
     assert quiet == (
         "no attack finds measurably more than chance (of LiRA online, an AUC of up to 0.600 would go unseen)"
     )

@@ -5,7 +5,6 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from miajax.report import attack_table
 from miajax.report.attack_faces import face
 from miajax.studies.attacked.evidence import Evidence
 from miajax.studies.lira.page import lira_roc_figure, render_lira_report
@@ -97,11 +96,12 @@ def test_nulls_are_footnoted_with_the_number_of_non_members(document):
     assert "Not resolvable: 200 non-members cannot show a false-positive rate of 0.001." in text
 
 
-def test_a_missing_number_is_explained_by_the_note_that_names_the_attack():
-    notes = ["lira_online_fixed: another matter", "lira_online: every cell lacks IN models"]
-    results = {"attacks": {"lira_online": {"auc": None}, "gap": {"auc": None}}, "notes": notes}
-    reasons = [attack_table.pooled(attack, results, 1000).scalar("auc").reason for attack in results["attacks"]]
-    assert reasons == [notes[1], "Not computed in this run."]
+def test_a_missing_number_is_explained_by_what_kept_the_attack_from_running(inputs):
+    changed = fixtures.with_results(inputs, attacks_not_run={"rmia_online": "needs 64 models"})
+    evidence = Evidence(changed)
+    assert evidence.figures("rmia_online").auc.reason == "Not run: it needs 64 models."
+    assert evidence.figures("rmia_offline").tpr(0.001).reason == "Not computed in this run."
+    assert evidence.figures("lira_online").auc.reason == ""
 
 
 def test_a_redacted_report_shows_neither_pictures_nor_labels(inputs):

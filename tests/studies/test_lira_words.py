@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from miajax.metrics.figures import Figure, Figures, unresolved
 from miajax.report.attack_table import AttackFigures
 from miajax.report.numbers import Estimate
 from miajax.studies.attacked import words as lira_words
@@ -43,9 +44,9 @@ def test_the_precision_sentence_applies_the_prior():
 
 
 def _figures(attack, auc, low, high, tpr=None):
-    entry = {"auc": auc, "auc_ci": [low, high], "tpr_at_fpr": {"0.001": tpr and tpr[0]},
-             "tpr_at_fpr_ci": {"0.001": tpr and list(tpr[1:])}}
-    return AttackFigures(attack, entry, 10**6)
+    found = unresolved(0.001, 100) if tpr is None else Figure(tpr[0], tpr[1:])
+    none = Figure(0.0, (0.0, 0.1))
+    return AttackFigures(attack, Figures(Figure(auc, (low, high)), none, Estimate(0.0), {0.001: found}, none))
 
 
 def test_an_auc_whose_interval_holds_one_half_says_what_would_go_unseen():

@@ -9,7 +9,7 @@ import pytest
 from miajax.campaign.config import Setup
 from miajax.campaign.run import run_campaign
 from miajax.errors import UserError
-from miajax.metrics.pooled import Figure
+from miajax.metrics.figures import Figure
 from miajax.studies.lira.study import run_lira
 from miajax.studies.overfitting.study import OverfittingOptions, run_overfitting, standing_from
 from miajax.training.recipe import Recipe
@@ -35,7 +35,7 @@ def found(tmp_path_factory):
 
 def test_accuracy_stands_where_its_rise_is_shown_to_be_small_and_stays_so():
     def rises(*ends):
-        return [Figure(sum(pair) / 2, list(pair)) for pair in ends]
+        return [Figure(sum(pair) / 2, tuple(pair)) for pair in ends]
 
     assert standing_from(rises((0.02, 0.03), (-0.001, 0.004), (-0.002, 0.001)), 0.005) == 1
     assert standing_from(rises((0.02, 0.03), (-0.011, 0.014), (-0.012, 0.011)), 0.005) is None, "too few models to say"

@@ -4,7 +4,6 @@ import concurrent.futures
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from scipy.stats import rankdata
@@ -14,17 +13,16 @@ from miajax.attacks.registry import ATTACKS, AttackReport, run_attacks, why_not
 from miajax.campaign.run import Campaign
 from miajax.errors import UserError
 from miajax.metrics.calibration import PRIORS, Reached, shadow_calibrated
+from miajax.metrics.figures import Estimate, fpr_key
 from miajax.metrics.roc import ppv
 from miajax.metrics.slices import summarise_slices
-from miajax.metrics.summary import FPRS, fpr_key
+from miajax.metrics.summary import FPRS, AttackSummary
 from miajax.metrics.vulnerability import Exposure, exposure_at_pooled_fpr, fpr_dispersion
 from miajax.signals.bundle import Signals
 from miajax.studies import common
+from miajax.studies.attacked.entry import Entry, Precision
 
 _FAR = 3.0  # times the FPR aimed at, from which on a note says that the aim was missed
-_IN_A_SLICE = (
-    "auc", "auc_ci", "advantage", "tpr_at_fpr", "tpr_at_fpr_ci", "chance_tpr_at_fpr", "num_members", "num_non_members",
-)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,53 +97,43 @@ def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float | None:
 def attack_entries(
     campaign: Campaign,
     ran: Ran,
-    figures: Mapping[str, dict[str, Any]],
+    figures: Mapping[str, AttackSummary],
     exposed: Mapping[str, Exposure],
     stability: Mapping[str, float | None],
     groups: Mapping[str, np.ndarray],
-) -> tuple[dict[str, dict[str, Any]], list[str]]:
+) -> tuple[dict[str, Entry], list[str]]:
     """Every attack's whole entry, and notes on what is null in them."""
 
     def calibrated(name: str):
         reached = (shadow_calibrated(ran.scores[name], campaign.member, campaign.valid, fpr) for fpr in FPRS)
-        return {fpr_key(fpr): _reached(found) for fpr, found in zip(FPRS, reached, strict=True)}
+        return dict(zip(FPRS, reached, strict=True))
 
     def sliced(job: tuple[str, str]):
         name, slicing = job
         by_category, notes = summarise_slices(
             ran.scores[name], campaign.member, campaign.valid, {slicing: groups[slicing]}, each_target=False
         )
-        entries = {
-            category: entry and {key: entry[key] for key in _IN_A_SLICE}
-            for category, entry in by_category[slicing].items()
-        }
-        return entries, notes
+        return by_category[slicing], notes
 
     jobs = [(name, slicing) for name in ran.scores for slicing in groups]
     with concurrent.futures.ThreadPoolExecutor() as pool:
         thresholds = dict(zip(ran.scores, pool.map(calibrated, ran.scores), strict=True))
         slices = dict(zip(jobs, pool.map(sliced, jobs), strict=True))
     entries = {
-        name: {
-            **figures[name],
-            "seconds": ran.seconds[name],
-            "ppv_at_fpr": {
-                key: _ppv(tpr, figures[name]["chance_tpr_at_fpr"][key])
-                for key, tpr in figures[name]["tpr_at_fpr"].items()
-            },
-            "shadow_calibrated": thresholds[name],
-            "per_example": {
-                "pooled_fpr": common.EXPOSURE_FPR,
-                "fpr_dispersion": fpr_dispersion(exposed[name]),
-                "rank_stability": stability[name],
-            },
-            "slices": {slicing: slices[name, slicing][0] for slicing in groups},
-        }
+        name: Entry(
+            figures=figures[name],
+            seconds=ran.seconds[name],
+            precision={fpr: _precision(tpr) for fpr, tpr in figures[name].tpr_at_fpr.items()},
+            calibrated=thresholds[name],
+            fpr_dispersion=fpr_dispersion(exposed[name]),
+            rank_stability=stability[name],
+            slices={slicing: slices[name, slicing][0] for slicing in groups},
+        )
         for name in ran.scores
     }
     notes = list(dict.fromkeys(note for _, remarks in slices.values() for note in remarks))
     for fpr in FPRS:
-        if all(found[fpr_key(fpr)] is None for found in thresholds.values()):
+        if all(found[fpr] is None for found in thresholds.values()):
             notes.append(
                 f"all attacks: thresholds calibrated at FPR {fpr_key(fpr)} are null: a model's own non-members resolve "
                 "no such rate."
@@ -153,34 +141,26 @@ def attack_entries(
     return entries, [*notes, *_unkept_aims(thresholds)]
 
 
-def _unkept_aims(thresholds: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _unkept_aims(thresholds: Mapping[str, Mapping[float, Reached | None]]) -> list[str]:
     """Notes on thresholds that reach far more false alarms than they were set for, at the largest rate resolved."""
     notes = []
     for name, by_fpr in thresholds.items():
-        aim, found = next(((key, by_fpr[key]) for key in map(fpr_key, reversed(FPRS)) if by_fpr[key]), ("", None))
-        if found is not None and found["fpr_ci"][0] > _FAR * float(aim):
+        resolved = [(fpr, found) for fpr, found in by_fpr.items() if found is not None]
+        aim, found = max(resolved, key=lambda each: each[0], default=(0.0, None))
+        if found is not None and found.fpr.interval[0] > _FAR * aim:
             notes.append(
-                f"{name}: thresholds set on other models for FPR {aim} reach {found['fpr']:.3f} on the target. Its "
-                "highest scores are ties whose common value differs from model to model, so that a threshold between "
-                "two of those values names the whole tie."
+                f"{name}: thresholds set on other models for FPR {fpr_key(aim)} reach {found.fpr.value:.3f} on the "
+                "target. Its highest scores are ties whose common value differs from model to model, so that a "
+                "threshold between two of those values names the whole tie."
             )
     return notes
 
 
-def _ppv(tpr: float | None, chance: float | None) -> dict[str, float | None]:
+def _precision(tpr: Estimate) -> Precision:
     """Precision where false positives are as frequent as true ones are by chance: without power it is the prior.
 
     By prior; None where the rate is not resolved, or no member is named: an attacker would call nobody.
     """
-    return {fpr_key(prior): ppv(tpr, chance, prior) if tpr and chance is not None else None for prior in PRIORS}
-
-
-def _reached(found: Reached | None) -> dict[str, Any] | None:
-    return found and {
-        "tpr": found.tpr.value,
-        "tpr_ci": found.tpr.ci,
-        "fpr": found.fpr.value,
-        "fpr_ci": found.fpr.ci,
-        "fpr_of_targets": list(found.fpr_of_targets),
-        "ppv": {fpr_key(prior): value if found.tpr.value else None for prior, value in found.ppv.items()},
-    }
+    if not tpr.value or tpr.chance is None:
+        return dict.fromkeys(PRIORS)
+    return {prior: ppv(tpr.value, tpr.chance, prior) for prior in PRIORS}

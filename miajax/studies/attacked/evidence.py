@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int, Num
 
 from miajax.attacks.registry import BASELINE
 from miajax.metrics import roc
+from miajax.metrics.summary import AttackSummary
 from miajax.report import attack_table, numbers, plots
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import AttackFigures
@@ -27,6 +28,7 @@ class LiraReportInputs:
     """Everything that the report is made from.
 
     Attributes:
+      figures: of each attack that ran.
       results: ``results.json``; any number may be None. ``attacks_not_run`` (name to reason) is shown where given.
       config: the resolved configuration.
       manifest: fingerprint, hashes, plan, seeds.
@@ -48,6 +50,7 @@ class LiraReportInputs:
       redacted: show examples by number only.
     """
 
+    figures: Mapping[str, AttackSummary]
     results: Mapping[str, Any]
     config: Mapping[str, Any]
     manifest: Mapping[str, Any]
@@ -111,21 +114,19 @@ class Evidence:
     @functools.cached_property
     def attacks(self) -> tuple[AttackFigures, ...]:
         """Pooled figures of every attack that ran."""
-        results = self.inputs.results
-        return tuple(
-            attack_table.pooled(name, results, self.pooled_non_members) for name in results.get("attacks", {})
-        )
+        return tuple(AttackFigures(name, found) for name, found in self.inputs.figures.items())
 
     @functools.cached_property
     def attacks_per_target(self) -> tuple[AttackFigures, ...]:
         """Figures of every attack as means over targets, of those attacks that have them."""
-        results = self.inputs.results
-        every = (attack_table.per_target(a.attack, results, self.non_members_per_target) for a in self.attacks)
-        return tuple(each for each in every if each.entry)
+        every = ((name, found.per_target) for name, found in self.inputs.figures.items())
+        return tuple(AttackFigures(name, own) for name, own in every if own is not None)
 
     def figures(self, attack: str) -> AttackFigures:
-        """Pooled figures of one attack; empty where it did not run."""
-        return attack_table.pooled(attack, self.inputs.results, self.pooled_non_members)
+        """Pooled figures of one attack, or why it did not run."""
+        why = (self.inputs.results.get("attacks_not_run") or {}).get(attack)
+        reason = attack_table.NOT_COMPUTED if why is None else f"Not run: it {why}."
+        return AttackFigures(attack, self.inputs.figures.get(attack), reason)
 
     @functools.cached_property
     def main(self) -> AttackFigures:

@@ -1,6 +1,5 @@
 """What the LiRA report assumes and does not show: threat model, limits, attacks not run, terms, sources."""
 
-import re
 from typing import Any
 
 import numpy as np
@@ -190,7 +189,7 @@ def _notes(results: Any) -> tuple[list[str], list[str]]:
     """The run's notes: those on everything, and those that begin with an attack's name or with "all attacks"."""
     notes = [str(note) for note in results.get("notes") or ()]
     names = {*ATTACKS, *results.get("attacks", {}), "all"}
-    special = [note for note in notes if re.split(r"\W", note, maxsplit=1)[0] in names]
+    special = [note for note in notes if note.partition(" ")[0].rstrip(":,") in names]
     return [note for note in notes if note not in special], special
 
 

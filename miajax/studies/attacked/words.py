@@ -61,7 +61,7 @@ def standing(figures: AttackFigures, fpr: float | None) -> Standing | None:
 def speaking_fpr(main: AttackFigures) -> float | None:
     """The false-positive rate that the summary speaks of: 0.1 % where it is resolved, else the next larger one."""
     resolved = [fpr for fpr in reported_fprs([main]) if main.tpr(fpr).value is not None]
-    return next((fpr for fpr in (*_PREFERRED_FPRS, *resolved) if any(abs(fpr / r - 1) < 1e-9 for r in resolved)), None)
+    return next((fpr for fpr in (*_PREFERRED_FPRS, *resolved) if fpr in resolved), None)
 
 
 def unresolved_sentence(non_members: int) -> str:
@@ -113,7 +113,7 @@ def spread_of_attacks(attacks: Sequence[AttackFigures], fpr: float | None) -> st
             f"At {numbers.one_per(fpr)} the attack names {high} of the members" if len(found) == 1 else
             f"At {numbers.one_per(fpr)} the {len(found)} attacks name from {low} to {high} of the members"
         )
-    aucs = sorted(value for each in attacks if (value := each.scalar("auc").value) is not None)
+    aucs = sorted(value for each in attacks if (value := each.auc.value) is not None)
     if not aucs:
         return "No attack could be measured"
     return f"The AUC of the attacks runs from {aucs[0]:.3f} to {aucs[-1]:.3f}" if len(aucs) > 1 else (
@@ -133,7 +133,7 @@ def offline_sentence(main: Standing | None, offline: Standing | None) -> str:
 
 def auc_sentence(figures: AttackFigures) -> str:
     """The area under the ROC in words, and whether its interval holds chance."""
-    auc = figures.scalar("auc")
+    auc = figures.auc
     if auc.value is None:
         return f"No AUC of {face(figures.attack).inline} could be computed."
     sentence = (

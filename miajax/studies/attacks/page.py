@@ -1,12 +1,14 @@
 """The report on every attack from one set of shadow models, side by side."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from miajax.attacks.registry import ATTACKS
 from miajax.metrics.claims import against, difference_of_separate
+from miajax.metrics.figures import fpr_key
+from miajax.metrics.summary import AttackSummary
 from miajax.report import claims, numbers, plots, privacy_words, provenance
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import attack_table, chance_remark, reported_fprs
@@ -16,6 +18,7 @@ from miajax.report.page import Block, Card, Cards, Column, Columns, Details, Fig
 from miajax.studies.attacked import examples as lira_examples
 from miajax.studies.attacked import threat as lira_threat
 from miajax.studies.attacked import words as lira_words
+from miajax.studies.attacked.entry import Entry, precision_reached
 from miajax.studies.attacked.evidence import Evidence, LiraReportInputs
 
 if TYPE_CHECKING:
@@ -23,10 +26,16 @@ if TYPE_CHECKING:
 
 _SHORT = 12  # characters of a fingerprint that tell runs apart
 _FEW_MODELS = 64
+_ONE_SIDED = Estimate(None, reason="The group lacks scored members or non-members.")
 
 
-def render_attacks_report(inputs: LiraReportInputs) -> str:
-    """Returns the report as one self-contained HTML document; ``main_attack`` is the strongest one."""
+def render_attacks_report(inputs: LiraReportInputs, entries: Mapping[str, Entry]) -> str:
+    """Returns the report as one self-contained HTML document; ``main_attack`` is the strongest one.
+
+    Args:
+      inputs: what reports on attacks are made from.
+      entries: of each attack that ran, all that is said of it.
+    """
     evidence = Evidence(inputs)
     results = inputs.results
     fingerprint = str(inputs.manifest.get("fingerprint") or "")
@@ -48,12 +57,12 @@ def render_attacks_report(inputs: LiraReportInputs) -> str:
         sections=[
             _summary(evidence),
             _attacks(evidence),
-            _calls(evidence),
-            _groups(evidence),
-            _single_examples(evidence),
+            _calls(evidence, entries),
+            _groups(evidence, entries),
+            _single_examples(entries),
             lira_examples.examples_section(evidence),
             *blind_sections(results),
-            _costs(evidence),
+            _costs(entries),
             lira_threat.threat_section(evidence),
             *privacy_words.privacy_sections(results),
             lira_threat.limits_section(evidence),
@@ -112,8 +121,8 @@ def _summary(evidence: Evidence) -> Section:
                     f"of members at {numbers.level(standing.fpr)} FPR, {lira_words.card_detail(standing)}",
                 )
             )
-    highest = max(evidence.attacks, key=lambda each: each.scalar("auc").value or 0.0, default=None)
-    if highest is not None and (auc := highest.scalar("auc")).value is not None:
+    highest = max(evidence.attacks, key=lambda each: each.auc.value or 0.0, default=None)
+    if highest is not None and (auc := highest.auc).value is not None:
         label = face(highest.attack).inline
         cards.append(Card(f"Highest AUC: {label}", auc.number, auc.interval_text, "chance: 0.5"))
     sentences.append(lira_words.precision_sentence(evidence.main_standing))
@@ -174,24 +183,19 @@ def _ahead(evidence: Evidence) -> str:
     return f"{'Shadow models find more' if lead['attack'] == ours else 'Shadow models find less'}, {found}: {pair}"
 
 
-def _calls(evidence: Evidence) -> Section:
+def _calls(evidence: Evidence, entries: Mapping[str, Entry]) -> Section:
     """Precision at priors, and what thresholds set on other models reach."""
-    entries: Mapping[str, Any] = evidence.inputs.results.get("attacks", {})
-    fprs = [f"{fpr:.10f}".rstrip("0") for fpr in reported_fprs(evidence.attacks)]
+    fprs = reported_fprs(evidence.attacks)
     blocks: list[Block] = []
     for fpr in fprs:
-        rows = []
-        for name, entry in entries.items():
-            precisions = (entry.get("ppv_at_fpr") or {}).get(fpr) or {}
-            rows.append([face(name).label, *(_or_why(value) for value in precisions.values())])
-        priors = next(((entry.get("ppv_at_fpr") or {}).get(fpr) for entry in entries.values()), None) or {}
-        if rows and any(any(cell.value is not None for cell in row[1:]) for row in rows):
-            columns = [
-                Column("Attack"), *(Column("Precision", "number", f"{numbers.level(float(p))} members") for p in priors)
-            ]
-            caption = f"Share of the named that are members, at FPR {fpr}, by the share of members among those asked."
+        found = {name: entry.precision[fpr] for name, entry in entries.items()}
+        if any(value is not None for of in found.values() for value in of.values()):
+            rows = [[face(name).label, *map(_or_why, of.values())] for name, of in found.items()]
+            columns = [Column("Attack"), *_precision_columns(next(iter(found.values())))]
+            at = fpr_key(fpr)
+            caption = f"Share of the named that are members, at FPR {at}, by the share of members among those asked."
             table = Table(columns, rows, caption)
-            blocks.append(table if fpr == fprs[-1] else Details(f"At FPR {fpr}", [table]))
+            blocks.append(table if fpr == fprs[-1] else Details(f"At FPR {at}", [table]))
     blocks = [*reversed(blocks), *_calibrated(entries, fprs)]
     finding = lira_words.precision_sentence(evidence.main_standing).rstrip(".") or "What a call is worth"
     text = (
@@ -201,28 +205,30 @@ def _calls(evidence: Evidence) -> Section:
     return Section("Calls", finding, [*blocks[:1], Prose([text]), *blocks[1:]])
 
 
-def _calibrated(entries: Mapping[str, Any], fprs: list[str]) -> list[Block]:
+def _precision_columns(priors: Iterable[float]) -> list[Column]:
+    return [Column("Precision", "number", f"{numbers.level(prior)} members") for prior in priors]
+
+
+def _calibrated(entries: Mapping[str, Entry], fprs: Sequence[float]) -> list[Block]:
     tables: list[Block] = []
     for fpr in fprs:
-        found = {name: (entry.get("shadow_calibrated") or {}).get(fpr) for name, entry in entries.items()}
+        found = {name: reached for name, entry in entries.items() if (reached := entry.calibrated[fpr])}
         rows = [
             [
                 face(name).label,
-                numbers.estimate(reached["fpr"], reached["fpr_ci"]),
-                f"{numbers.rate(reached['fpr_of_targets'][0])} to {numbers.rate(reached['fpr_of_targets'][2])}",
-                numbers.estimate(reached["tpr"], reached["tpr_ci"]),
-                *(_or_why(value) for value in reached["ppv"].values()),
+                numbers.shown(reached.fpr),
+                f"{numbers.rate(reached.fpr_of_targets[0])} to {numbers.rate(reached.fpr_of_targets[2])}",
+                numbers.shown(reached.tpr),
+                *map(_or_why, precision_reached(reached).values()),
             ]
-            for name, reached in found.items() if reached
+            for name, reached in found.items()
         ]
         if rows:
-            priors = next(reached["ppv"] for reached in found.values() if reached)
             columns = [
                 Column("Attack"), Column("FPR", "number", "reached"), Column("FPR of targets", "code", "5 % to 95 %"),
-                Column("TPR", "number", "reached"),
-                *(Column("Precision", "number", f"{numbers.level(float(prior))} members") for prior in priors),
+                Column("TPR", "number", "reached"), *_precision_columns(next(iter(found.values())).ppv),
             ]
-            tables.append(Table(columns, rows, f"Thresholds set on other models, aimed at FPR {fpr}."))
+            tables.append(Table(columns, rows, f"Thresholds set on other models, aimed at FPR {fpr_key(fpr)}."))
     return tables or [Prose(["No model has enough non-members of its own to set a threshold at these rates."])]
 
 
@@ -230,10 +236,9 @@ def _or_why(value: float | None) -> Estimate:
     return numbers.estimate(value, None, "Nothing is named at this rate, or the rate is not resolved.")
 
 
-def _groups(evidence: Evidence) -> Section:
-    entries: Mapping[str, Any] = evidence.inputs.results.get("attacks", {})
+def _groups(evidence: Evidence, entries: Mapping[str, Entry]) -> Section:
     main = evidence.inputs.main_attack
-    slicings = dict((entries.get(main) or {}).get("slices") or {})
+    slicings = dict(entries[main].slices) if main in entries else {}
     if evidence.inputs.redacted:
         slicings.pop("class", None)  # its names are labels of records
     blocks: list[Block] = []
@@ -241,13 +246,13 @@ def _groups(evidence: Evidence) -> Section:
         rows = [
             [
                 f"{category}",
-                entry["num_members"] if entry else None,
-                entry["num_non_members"] if entry else None,
-                _sliced(entry, "auc"),
-                _sliced(entry, "tpr_at_fpr", "0.001"),
-                _sliced(entry, "tpr_at_fpr", "0.01"),
+                found.num_members if found else None,
+                found.num_non_members if found else None,
+                _auc_of(found),
+                _tpr_of(found, 0.001),
+                _tpr_of(found, 0.01),
             ]
-            for category, entry in categories.items()
+            for category, found in categories.items()
         ]
         columns = [
             Column(_title(slicing)), Column("Members", "count"), Column("Non-members", "count"),
@@ -255,8 +260,8 @@ def _groups(evidence: Evidence) -> Section:
         ]
         blocks.append(Table(columns, rows, f"{face(main).label} by {_title(slicing).lower()}."))
         matrix = [
-            [face(name).label, *(_sliced(entry["slices"][slicing].get(category), "auc") for category in categories)]
-            for name, entry in entries.items() if slicing in (entry.get("slices") or {})
+            [face(name).label, *(_auc_of(entry.slices[slicing][category]) for category in categories)]
+            for name, entry in entries.items()
         ]
         named = [Column("Attack"), *(Column(str(category), "number") for category in categories)]
         summary = f"AUC of every attack by {_title(slicing).lower()}"
@@ -271,20 +276,23 @@ def _title(slicing: str) -> str:
     return slicing[:1].upper() + slicing[1:].replace("_", " ")
 
 
-def _sliced(entry: Mapping[str, Any] | None, figure: str, fpr: str | None = None) -> Estimate:
-    if entry is None:
-        return Estimate(None, reason="The group lacks scored members or non-members.")
-    value, interval = entry[figure], entry[f"{figure}_ci"]
-    if fpr is not None:
-        value, interval = value.get(fpr), interval.get(fpr)
-        return numbers.estimate(value, interval, f"Too few non-members to show a false-positive rate of {fpr}.")
-    return numbers.estimate(value, interval, decimals=3)
+def _auc_of(found: AttackSummary | None) -> Estimate:
+    return _ONE_SIDED if found is None else numbers.shown(found.auc, decimals=3)
 
 
-def _unevenness(main: str, slicings: Mapping[str, Any]) -> str:
+def _tpr_of(found: AttackSummary | None, fpr: float) -> Estimate:
+    if found is None:
+        return _ONE_SIDED
+    tpr = found.tpr_at_fpr[fpr]  # the groups' own counts stand beside it: one footnote for all of them
+    return numbers.shown(tpr) if tpr.value is not None else Estimate(
+        None, reason=f"Too few non-members to show a false-positive rate of {fpr_key(fpr)}."
+    )
+
+
+def _unevenness(main: str, slicings: Mapping[str, Mapping[str, AttackSummary | None]]) -> str:
     """The widest contrast between groups that holds with all pairs of groups counted."""
     groups = {
-        slicing: [(entry["auc"], entry["auc_ci"], category) for category, entry in categories.items() if entry]
+        slicing: [(found.auc.value, found.auc.ci, category) for category, found in categories.items() if found]
         for slicing, categories in slicings.items()
     }
     pairs = sum(len(of) * (len(of) - 1) // 2 for of in groups.values())
@@ -304,19 +312,18 @@ def _unevenness(main: str, slicings: Mapping[str, Any]) -> str:
     return f"{label} reaches an AUC of {high[0]:.3f} where {title} is {high[2]}, and {low[0]:.3f} where it is {low[2]}"
 
 
-def _single_examples(evidence: Evidence) -> Section:
+def _single_examples(entries: Mapping[str, Entry]) -> Section:
     rows = []
-    for name, entry in evidence.inputs.results.get("attacks", {}).items():
-        facts = entry.get("per_example") or {}
+    for name, entry in entries.items():
         rows.append(
             [
                 face(name).label,
                 numbers.estimate(
-                    facts.get("rank_stability"), None,
+                    entry.rank_stability, None,
                     "Too few models in each half, all examples alike, or an attack that trains networks.", 2,
                 ),
                 numbers.estimate(
-                    facts.get("fpr_dispersion"), None, "No false alarm, or nothing but false alarms.", 2
+                    entry.fpr_dispersion, None, "No false alarm, or nothing but false alarms.", 2
                 ),
             ]
         )
@@ -340,15 +347,15 @@ def _single_examples(evidence: Evidence) -> Section:
     return Section("Stability", finding, [Columns([Table(columns, rows), Prose(text)])])
 
 
-def _costs(evidence: Evidence) -> Section:
+def _costs(entries: Mapping[str, Entry]) -> Section:
     rows = []
-    for name, entry in evidence.inputs.results.get("attacks", {}).items():
+    for name, entry in entries.items():
         attack = ATTACKS.get(name)
         least = f"{attack.min_in} with, {attack.min_out} without" if attack else numbers.DASH
         rows.append(
             [
                 face(name).label, attack.knowledge if attack else face(name).needs, least,
-                attack.cost if attack else None, entry.get("seconds"), attack.source if attack else None,
+                attack.cost if attack else None, entry.seconds, attack.source if attack else None,
             ]
         )
     columns = [

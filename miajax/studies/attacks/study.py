@@ -12,7 +12,7 @@ so that what ``miajax lira`` left in ``<run>/results.json`` stays.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,12 @@ from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.recorded import recorded_signals
 from miajax.campaign.run import Campaign, run_campaign
 from miajax.errors import UserError
-from miajax.metrics.summary import fpr_key
 from miajax.outliers.registry import METRICS
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.attacked.entries import attack_entries, rank_stability, run_families
+from miajax.studies.attacked.entry import Entry
 from miajax.studies.attacked.saturation import saturation
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import AttackedResult
@@ -130,7 +130,7 @@ def run_attacks_study(
         blind = common.blind_checks(campaign)
     results: dict[str, Any] = {
         **common.results_head(campaign),
-        "attacks": entries,
+        "attacks": {name: entry.to_json() for name, entry in entries.items()},
         "attacks_not_run": skipped,
         "strongest": strongest,
         **saturated,
@@ -144,7 +144,7 @@ def run_attacks_study(
         common.store_scores(path, ran.scores)
         table, results["new_data"] = common.example_columns(campaign, exposed)
         common.join_examples(path / "per_example.parquet", table)
-        _write_report(campaign, options, ran.scores, table["auc"], results, called.command)
+        _write_report(campaign, options, entries, ran.scores, table["auc"], results, called.command)
     return AttackedResult(path / "attacks", results, campaign, ran.scores)
 
 
@@ -165,18 +165,25 @@ def _runnable(
     return [name for name in reasons if name not in skipped], skipped
 
 
-def _write_report(campaign: Campaign, options: AttacksOptions, scores, exposed: np.ndarray, results, command: str):
+def _write_report(
+    campaign: Campaign,
+    options: AttacksOptions,
+    entries: Mapping[str, Entry],
+    scores: common.Scores,
+    exposed: np.ndarray,
+    results: Mapping[str, Any],
+    command: str,
+) -> None:
     from miajax.report.plots import save_png
     from miajax.studies.attacks.page import attacks_roc_figure, render_attacks_report
 
-    entries = results["attacks"]
+    figures = {name: entry.figures for name, entry in entries.items()}
     by_power = sorted(
-        scores, key=lambda name: (entries[name]["tpr_at_fpr"][fpr_key(1e-2)] or 0.0, entries[name]["auc"]),
-        reverse=True,
+        scores, key=lambda name: (figures[name].tpr_at_fpr[1e-2].value or 0.0, figures[name].auc.value), reverse=True
     )
     drawn = [*by_power[:_PLOTTED], *([BASELINE] if BASELINE in by_power[_PLOTTED:] else [])]
     inputs = common.report_inputs(
-        campaign, results, scores,
+        campaign, figures, results, scores,
         common.pooled_rocs(campaign, {name: scores[name] for name in drawn}),
         exposed,
         main_attack=next(iter(scores)) if results["strongest"] is None else results["strongest"]["attack"],
@@ -184,6 +191,6 @@ def _write_report(campaign: Campaign, options: AttacksOptions, scores, exposed: 
         command=command,
     )
     folder = campaign.folder.path / "attacks"
-    write_text(folder / "report.html", render_attacks_report(inputs))
+    write_text(folder / "report.html", render_attacks_report(inputs, entries))
     with atomic_file(folder / "roc.png") as file:
         save_png(attacks_roc_figure(inputs), file)

@@ -16,8 +16,8 @@ from miajax.defenses.inversion import undo_reweighting
 from miajax.defenses.reweighting import logit_centroids, reweight_logits
 from miajax.errors import UserError
 from miajax.metrics.accuracy import share_by_model
+from miajax.metrics.figures import Figure
 from miajax.metrics.paired import mean_rate
-from miajax.metrics.pooled import Figure
 from miajax.signals.scaled_logit import scaled_logit
 from miajax.studies.defenses.figures import Answered
 

@@ -11,9 +11,10 @@ from miajax.attacks.lira import lira_scores, online_variant
 from miajax.attacks.options import AttackOptions
 from miajax.attacks.registry import ATTACKS, run_attacks
 from miajax.metrics.accuracy import share_by_model, share_correct
+from miajax.metrics.figures import fpr_key
 from miajax.metrics.intervals import CONFIDENCE, Spread, critical_value, crossed_spread, rate_interval
 from miajax.metrics.paired import Influence, influences, mean_difference, mean_rate
-from miajax.metrics.summary import fpr_key, summarise
+from miajax.metrics.summary import summarise
 from miajax.metrics.vulnerability import exposure_at_pooled_fpr, gaussian_vulnerability
 from miajax.signals.bundle import Signals
 
@@ -105,7 +106,7 @@ class Attacks:
             hits = self.hits(scores, fpr)[np.ix_(odd, among & self.survivors)]
             rate, spread = _mean_over(hits, member)
             entry["named"][fpr_key(fpr)] = rate
-            entry["named_ci"][fpr_key(fpr)] = rate_interval(rate, spread, int(member.sum()))
+            entry["named_ci"][fpr_key(fpr)] = list(rate_interval(rate, spread, int(member.sum())))
             entry["named_wrongly"][fpr_key(fpr)] = float(hits[~member].mean())
         return entry
 
@@ -124,10 +125,10 @@ def _summary(
     if not ((scored & member).any(1) & (scored & ~member).any(1)).any():
         return None
     where = np.broadcast_to(among, scores.shape)
-    entry, _ = summarise(
+    entry = summarise(
         scores, member, attacks.valid, fprs=FPRS, targets=np.flatnonzero(targets).tolist(), where=where,
         each_target=False,
-    )  # fmt: skip
+    ).to_json()  # fmt: skip
     kept = ("auc", "auc_ci", "advantage", "advantage_ci", "tpr_at_fpr", "tpr_at_fpr_ci", "chance_tpr_at_fpr")
     return {name: entry[name] for name in kept} | {"num_examples": int(among.sum())}
 

@@ -172,7 +172,8 @@ def _attacked(models: Models, budgets: int) -> tuple[dict[str, Any], list[str]]:
         rates = {key: {} for key in ("lira_tpr_at_fpr", "lira_tpr_at_fpr_ci", "lira_chance_tpr_at_fpr")}
         return {**nothing, **rates}, [f"{ATTACK} was not run: it {reason}."]
     scores = run_attacks((ATTACK,), signals, models.member, models.valid, AttackOptions())[ATTACK][0]
-    entry, notes = summarise(scores, models.member, models.valid, each_target=False)
+    summary = summarise(scores, models.member, models.valid, each_target=False)
+    entry = summary.to_json()
     found = influences(np.asarray(scores), models.member, models.valid, FPR)
     level = 1 - (1 - CONFIDENCE) / (2 * budgets)
     held = [(found.auc, 0.5), *([] if found.tpr is None else [(found.tpr, chance_of_tpr(FPR, found.tpr.chance))])]
@@ -183,7 +184,7 @@ def _attacked(models: Models, budgets: int) -> tuple[dict[str, Any], list[str]]:
         "lira_tpr_at_fpr": entry["tpr_at_fpr"],
         "lira_tpr_at_fpr_ci": entry["tpr_at_fpr_ci"],
         "lira_chance_tpr_at_fpr": entry["chance_tpr_at_fpr"],
-    }, notes
+    }, list(summary.notes)
 
 
 def gathered(models: Models, delta: float, significance: float) -> Evidence | None:

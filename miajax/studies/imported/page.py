@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from miajax.report import attack_table, claims, numbers, plots, provenance
+from miajax.metrics.summary import AttackSummary
+from miajax.report import claims, numbers, plots, provenance
 from miajax.report.attack_faces import face
+from miajax.report.attack_table import AttackFigures, attack_table
 from miajax.report.page import Block, Code, Column, Columns, Details, Figure, Page, Points, Prose, Section, Table
 
 _DRAWN = (
@@ -15,11 +17,15 @@ _DRAWN = (
 
 
 def render_imported_report(
-    results: Mapping[str, Any], rocs: Mapping[str, tuple[np.ndarray, np.ndarray]], command: str
+    figures: Mapping[str, AttackSummary],
+    results: Mapping[str, Any],
+    rocs: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    command: str,
 ) -> str:
     """Returns the report as one self-contained HTML document.
 
     Args:
+      figures: of each attack.
       results: ``results.json``.
       rocs: of each attack, ``(fpr, tpr)`` of its pooled ROC, ascending.
       command: what was typed.
@@ -36,20 +42,24 @@ def render_imported_report(
             ("Views", numbers.count(results["queries"])),
         ],
         banners=["The signals were computed elsewhere: how the models were trained and asked was not checked."],
-        sections=[_attacks(results, rocs), _limits(results), _run(results, command)],
+        sections=[_attacks(figures, results, rocs), _limits(results), _run(results, command)],
         footer="Made by miajax.",
     ).html()
 
 
-def _attacks(results: Mapping[str, Any], rocs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Section:
+def _attacks(
+    figures: Mapping[str, AttackSummary],
+    results: Mapping[str, Any],
+    rocs: Mapping[str, tuple[np.ndarray, np.ndarray]],
+) -> Section:
     others = results["num_non_members"]
-    attacks = [attack_table.pooled(name, results, others) for name in results["attacks"]]
+    attacks = [AttackFigures(name, found) for name, found in figures.items()]
     caption = f"All targets pooled, {numbers.counted(others, 'non-member')}; brackets 95 % intervals."
     curves = [
         plots.Curve(face(name).label, *rocs[name], face(name).colour, face(name).dash)
         for name in _DRAWN if name in rocs
     ]
-    blocks: list[Block] = [attack_table.attack_table(attacks, caption=caption)]
+    blocks: list[Block] = [attack_table(attacks, caption=caption)]
     if curves:
         figure = plots.roc_figure(curves, resolvable_fpr=1 / others, inches=(5.4, 4.6))
         picture = Figure(

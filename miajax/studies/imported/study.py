@@ -16,11 +16,11 @@ from miajax.metrics.accuracy import share_correct
 from miajax.metrics.claims import strongest
 from miajax.metrics.new_data import on_new_data
 from miajax.metrics.roc import roc_curve, thin
-from miajax.metrics.summary import summarise
+from miajax.metrics.summary import AttackSummary, summarise
 from miajax.metrics.vulnerability import empirical_auc, exposure_at_pooled_fpr
 from miajax.runs.atomic import write_json, write_npy, write_text
 from miajax.runs.content_checks import SignalKind
-from miajax.runs.content_notes import note_on_copies, note_on_order, note_on_polarity
+from miajax.runs.content_notes import note_on_copies, note_on_order
 from miajax.runs.imports import ImportedSignals, ImportFormat, read_signals
 from miajax.runs.tables import write_table
 from miajax.signals.bundle import Signals
@@ -78,12 +78,12 @@ def run_imported(
     with called.timed("attack"):
         ran = run_families(names, signals, found.member, valid, options or AttackOptions())
         scores, skipped = ran.scores, skipped | ran.failed
-        figures: dict[str, Any] = {}
+        figures: dict[str, AttackSummary] = {}
         remarks: dict[str, None] = {}
         for name, array in scores.items():
-            figures[name], about = summarise(array, found.member, valid)
-            remarks |= dict.fromkeys(about)
-    notes = [*found.notes, *note_on_copies(np.asarray(signals.scaled_logit), valid), *note_on_polarity(figures)]
+            figures[name] = summarise(array, found.member, valid)
+            remarks |= dict.fromkeys(figures[name].notes)
+    notes = [*found.notes, *note_on_copies(np.asarray(signals.scaled_logit), valid), *common.polarity_notes(figures)]
     if found.logits is not None and found.labels is not None:
         notes += note_on_order(found.logits[:, :, 0].argmax(-1), found.labels, found.member, valid)
     results = {
@@ -96,7 +96,7 @@ def run_imported(
         "queries": 1 if signals.scaled_logit is None else signals.scaled_logit.shape[2],
         "target": None,
         **_accuracies(signals, found.member, valid),
-        "attacks": figures,
+        "attacks": {name: summary.to_json() for name, summary in figures.items()},
         "attacks_not_run": skipped,
         "strongest": strongest(scores, found.member, valid),
         "num_non_members": int((~found.member)[valid].sum()),
@@ -108,7 +108,7 @@ def run_imported(
         ],
     }
     with called.reporting(out, results, study="import_signals"):
-        _write(out, source, format, found, signals, valid, scores, results, called.command)
+        _write(out, source, format, found, signals, valid, scores, figures, results, called.command)
     return ImportedResult(out, results, scores)
 
 
@@ -150,6 +150,7 @@ def _write(
     signals: Signals,
     valid: np.ndarray,
     scores: Mapping[str, np.ndarray],
+    figures: Mapping[str, AttackSummary],
     results: dict[str, Any],
     command: str,
 ) -> None:
@@ -183,4 +184,4 @@ def _write(
     for name, array in scores.items():
         known = np.isfinite(array)
         rocs[name] = thin(roc_curve(array[known], found.member[known]))
-    write_text(out / "report.html", render_imported_report(results, rocs, command))
+    write_text(out / "report.html", render_imported_report(figures, results, rocs, command))

@@ -102,7 +102,7 @@ def _summary(evidence: Evidence) -> Section:
     ]  # fmt: skip
     overfitting = [
         claims.beyond_sentence(
-            evidence.lead, "gap", evidence.main.scalar("auc"), evidence.figures("gap").scalar("auc"),
+            evidence.lead, "gap", evidence.main.auc, evidence.figures("gap").auc,
             "An attacker who only sees whether a prediction is right",
         ),
         claims.LOWER_BOUND,
@@ -115,7 +115,7 @@ def _summary(evidence: Evidence) -> Section:
 
 def _cards(evidence: Evidence) -> Cards:
     main, baseline = evidence.main_standing, evidence.baseline_standing
-    auc = evidence.main.scalar("auc")
+    auc = evidence.main.auc
     label = face(evidence.inputs.main_attack).inline
     cards = [Card(f"AUC of {label}", auc.number, auc.interval_text, "chance: 0.5")]
     for standing in (main, baseline):

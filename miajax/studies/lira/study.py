@@ -3,7 +3,9 @@
 import concurrent.futures
 import dataclasses
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +16,7 @@ from miajax.campaign.config import Setup
 from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Campaign, run_campaign, training_seconds
 from miajax.errors import UserError
+from miajax.metrics.summary import AttackSummary
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.runs.derived import remember
 from miajax.runs.tables import write_table
@@ -80,7 +83,7 @@ def run_lira(
     results = {
         **common.results_head(campaign, options.target),
         "lira_mode": options.lira_mode,
-        "attacks": figures,
+        "attacks": {name: found.to_json() for name, found in figures.items()},
         "attacks_not_run": skipped,
         "strongest": strongest,
         **saturated,
@@ -96,7 +99,7 @@ def run_lira(
         write_table(path / "per_example.parquet", columns)
         remember(path, path / "per_example.parquet")
         rocs = common.pooled_rocs(campaign, scores, options.target)
-        _write_report(campaign, options, scores, columns["auc"], results, rocs, called.command)
+        _write_report(campaign, options, figures, scores, columns["auc"], results, rocs, called.command)
     return AttackedResult(path, results, campaign, scores)
 
 
@@ -106,7 +109,9 @@ def _load_drawing() -> None:
         importlib.import_module(module)
 
 
-def _attack(campaign: Campaign, options: LiraOptions):
+def _attack(
+    campaign: Campaign, options: LiraOptions
+) -> tuple[common.Scores, dict[str, AttackSummary], dict[str, str], list[str]]:
     from miajax.studies.attacked.entries import run_families  # with scipy.stats: while models trained
     from miajax.studies.attacked.saturation import saturation
 
@@ -124,13 +129,21 @@ def _attack(campaign: Campaign, options: LiraOptions):
 
 
 def _write_report(
-    campaign: Campaign, options: LiraOptions, scores, exposed: np.ndarray, results, rocs, command: str
+    campaign: Campaign,
+    options: LiraOptions,
+    figures: Mapping[str, AttackSummary],
+    scores: common.Scores,
+    exposed: np.ndarray,
+    results: Mapping[str, Any],
+    rocs: common.Rocs,
+    command: str,
 ) -> None:
     from miajax.report.plots import save_png
     from miajax.studies.lira.page import lira_roc_figure, render_lira_report
 
     inputs = common.report_inputs(
         campaign,
+        figures,
         results,
         scores,
         rocs,

@@ -11,18 +11,21 @@ from miajax.report.attack_faces import face
 from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Column, Details, Figure, Page, Points, Prose, Section, Table
+from miajax.studies.low_budget.figures import AtBudget, Compared, Recommended
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
 _SHORT = 12
 Json = Mapping[str, Any]
+_NOT_RUN = Estimate(None, reason="Too few models to run.")
 
 
-def render_low_budget_report(results: Json, config: Json, manifest: Json, command: str) -> str:
+def render_low_budget_report(compared: Compared, results: Json, config: Json, manifest: Json, command: str) -> str:
     """Returns the report as one self-contained HTML document.
 
     Args:
+      compared: what the study found.
       results: ``low_budget/results.json``.
       config: the resolved configuration.
       manifest: fingerprint, hashes, plan, seeds.
@@ -39,57 +42,52 @@ def render_low_budget_report(results: Json, config: Json, manifest: Json, comman
     return Page(
         kicker="Membership-inference attacks on a budget",
         title=f"Which attack for how many shadow models, on {results['dataset']}",
-        subtitle=_sentence(results),
+        subtitle=_sentence(compared),
         facts=[(name, value) for name, value in facts if value],
         banners=blind_banners(results),
         sections=[
-            Section("Summary", _sentence(results).rstrip("."), [_cards(results), _recommendations(results)]),
-            _power(results),
-            _differences(results),
+            Section("Summary", _sentence(compared).rstrip("."), [_cards(compared), _recommendations(compared)]),
+            _power(compared),
+            _differences(compared),
             *blind_sections(results),
             _limits(results),
             provenance.run_section(results, config, manifest, command),
-            _sources(results),
+            _sources(compared, results),
         ],
         footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
     ).html()
 
 
-def power_figure(results: Json) -> "MatplotlibFigure":
+def power_figure(compared: Compared) -> "MatplotlibFigure":
     """Returns TPR against the number of models as a figure, for ``plots.save_png``."""
-    fpr = float(results["fpr"])
     lines = []
-    for name, entry in results["attacks"].items():
-        points = []
-        for budget, found in entry["budgets"].items():
-            value, interval = _rate(found["tpr_at_fpr"]), _rate(found["tpr_at_fpr_ci"])
-            if value is not None:
-                points.append((float(budget), value, *interval))
+    for name, by_budget in compared.attacks.items():
+        points = [
+            (float(budget), found.tpr.value, *found.tpr.interval)
+            for budget, found in by_budget.items()
+            if found.tpr.value is not None and found.tpr.interval is not None
+        ]
         look = face(name)
         lines.append(plots.Line(look.label, points, look.colour, look.dash))
     return plots.budget_figure(
-        lines, xlabel="models: one target, the others its shadows", ylabel=f"TPR at FPR {fpr:g}",
-        chance=_chance(results), inches=(7.2, 5.0),
+        lines, xlabel="models: one target, the others its shadows", ylabel=f"TPR at FPR {compared.fpr:g}",
+        chance=_chance(compared), inches=(7.2, 5.0),
     )
 
 
-def _chance(results: Json) -> list[tuple[float, float]]:
+def _chance(compared: Compared) -> list[tuple[float, float]]:
     """Of every budget, the rate that an attack without power shows; attacks whose ranks coincide show more."""
-    fpr, points = float(results["fpr"]), []
-    for budget in results["budgets"]:
-        found = [entry["budgets"].get(str(budget)) for entry in results["attacks"].values()]
-        known = [_rate(each.get("chance_tpr_at_fpr") or {"": None}) for each in found if each]
-        points.append((float(budget), statistics.median([rate for rate in known if rate is not None] or [fpr])))
+    points = []
+    for budget in compared.budgets:
+        tprs = [found[budget].tpr for found in compared.attacks.values() if budget in found]
+        known = [tpr.chance for tpr in tprs if tpr.chance is not None]
+        points.append((float(budget), statistics.median(known or [compared.fpr])))
     return points
 
 
-def _rate(by_fpr: Json) -> Any:
-    return next(iter(by_fpr.values()))
-
-
-def _sentence(results: Json) -> str:
+def _sentence(compared: Compared) -> str:
     """Who wins at the smallest and at the largest budget."""
-    known = [(budget, each) for budget, each in results["recommended"].items() if each["attack"]]
+    known = [(budget, each) for budget, each in compared.recommended.items() if each is not None]
     if not known:
         return "No budget lets attacks be compared."
     (few, first), (many, last) = known[0], known[-1]
@@ -99,11 +97,11 @@ def _sentence(results: Json) -> str:
     return f"{begin}; with {many}, {_named(last)}."
 
 
-def _named(recommended: Json) -> str:
-    label, equal = face(recommended["attack"]).inline, recommended["not_told_apart"]
-    if recommended["standing"] != "above":
-        high = recommended["ci_of_all"][1]
-        size = f"an AUC of up to {high:.3f}" if recommended["by"] == "auc" else f"up to {numbers.percent(high)}"
+def _named(recommended: Recommended) -> str:
+    label, equal = face(recommended.attack).inline, recommended.not_told_apart
+    if recommended.standing != "above":
+        high = recommended.interval[1]
+        size = f"an AUC of up to {high:.3f}" if recommended.by == "auc" else f"up to {numbers.percent(high)}"
         return f"no attack finds measurably more than chance (of {label}, {size} would go unseen)"
     if not equal:
         return f"{label} finds the most"
@@ -112,55 +110,48 @@ def _named(recommended: Json) -> str:
     return f"{label} finds the most, and paired differences do not tell {len(equal)} others from it"
 
 
-def _cards(results: Json) -> Cards:
+def _cards(compared: Compared) -> Cards:
     cards = []
-    for budget, each in results["recommended"].items():
-        if each["attack"] is None:
-            continue
-        entry = results["attacks"][each["attack"]]["budgets"][budget]
-        value, interval = _rate(entry["tpr_at_fpr"]), _rate(entry["tpr_at_fpr_ci"])
-        if value is not None:
+    for budget, each in compared.recommended.items():
+        tpr = None if each is None else compared.attacks[each.attack][budget].tpr
+        if each is not None and tpr is not None and tpr.value is not None:
             cards.append(
                 Card(
-                    f"{budget} models: {face(each['attack']).inline}", numbers.percent(value),
-                    numbers.percent_interval(interval), f"of members at {numbers.level(results['fpr'])} FPR",
+                    f"{budget} models: {face(each.attack).inline}", numbers.percent(tpr.value),
+                    numbers.percent_interval(tpr.interval), f"of members at {numbers.level(compared.fpr)} FPR",
                 )
             )
     return Cards(cards)
 
 
-def _recommendations(results: Json) -> Table:
+def _recommendations(compared: Compared) -> Table:
     rows = []
-    for budget, each in results["recommended"].items():
-        sets = [found["budgets"][budget]["num_sets"] for found in results["attacks"].values()
-                if budget in found["budgets"]]
-        equal = ", ".join(face(name).label for name in each["not_told_apart"]) or numbers.DASH
-        rows.append([budget, max(sets, default=0), face(each["attack"]).label if each["attack"] else None, equal])
+    for budget, each in compared.recommended.items():
+        sets = [found[budget].num_sets for found in compared.attacks.values() if budget in found]
+        equal = ", ".join(face(name).label for name in each.not_told_apart) if each else ""
+        label = face(each.attack).label if each else None
+        rows.append([str(budget), max(sets, default=0), label, equal or numbers.DASH])
     columns = [Column("Models"), Column("Sets", "count"), Column("Finds the most"), Column("Not told from it")]
     return Table(columns, rows, "By the 95 % interval of the paired difference in TPR (in AUC where no TPR resolves).")
 
 
-def _power(results: Json) -> Section:
-    budgets = [str(budget) for budget in results["budgets"]]
+def _power(compared: Compared) -> Section:
     blocks: list[Block] = [
         Figure(
-            plots.figure_to_data_uri(power_figure(results)),
-            f"True-positive rate of every attack against the number of models. {_sentence(results)}",
+            plots.figure_to_data_uri(power_figure(compared)),
+            f"True-positive rate of every attack against the number of models. {_sentence(compared)}",
             "Means over disjoint sets of models; bars are 95 % intervals. Both axes are logarithmic. Chance "
             "lies above the false-positive rate where a set has few non-members.",
         )
     ]
-    for figure, title in (("tpr_at_fpr", f"TPR at FPR {results['fpr']:g}, in per cent"), ("auc", "AUC")):
-        rows = []
-        for name, entry in results["attacks"].items():
-            cells: list[Any] = [face(name).label]
-            for budget in budgets:
-                found = entry["budgets"].get(budget)
-                cells.append(_estimate(found, figure) if found else Estimate(None, reason="Too few models to run."))
-            rows.append(cells)
-        columns = [Column("Attack"), *(Column(budget, "number", "models") for budget in budgets)]
+    for shown, title in ((_tpr, f"TPR at FPR {compared.fpr:g}, in per cent"), (_auc, "AUC")):
+        rows = [
+            [face(name).label, *(shown(by_budget.get(budget)) for budget in compared.budgets)]
+            for name, by_budget in compared.attacks.items()
+        ]
+        columns = [Column("Attack"), *(Column(str(budget), "number", "models") for budget in compared.budgets)]
         blocks.append(Table(columns, rows, f"{title}: means over disjoint sets, brackets 95 % intervals."))
-    gains = [(name, _gain(entry)) for name, entry in results["attacks"].items()]
+    gains = [(name, _gain(by_budget)) for name, by_budget in compared.attacks.items()]
     name, gain = max(gains, key=lambda each: each[1])
     finding = (
         f"{face(name).label} gains most from more models: {numbers.times(gain, 'the rate of its smallest budget')}"
@@ -169,41 +160,41 @@ def _power(results: Json) -> Section:
     return Section("Power", finding, blocks)
 
 
-def _gain(entry: Json) -> float:
-    rates = [_rate(found["tpr_at_fpr"]) for found in entry["budgets"].values()]
-    known = [rate for rate in rates if rate]
+def _gain(by_budget: Mapping[int, AtBudget]) -> float:
+    known = [found.tpr.value for found in by_budget.values() if found.tpr.value]
     return known[-1] / known[0] if len(known) > 1 else 0.0
 
 
-def _estimate(found: Json, figure: str) -> Estimate:
-    if figure == "auc":
-        return numbers.estimate(found["auc"], found["auc_ci"], decimals=3)
-    reason = f"Not resolvable: {numbers.counted(found['num_non_members'], 'non-member')} in a set."
-    rate, interval = _rate(found["tpr_at_fpr"]), _rate(found["tpr_at_fpr_ci"])
-    if rate is None or interval is None:
-        return Estimate(None, reason=reason)
-    return numbers.estimate(100 * rate, [100 * end for end in interval], decimals=2)  # eight columns have to fit
+def _auc(found: AtBudget | None) -> Estimate:
+    return _NOT_RUN if found is None else numbers.shown(found.auc, decimals=3)
 
 
-def _differences(results: Json) -> Section:
+def _tpr(found: AtBudget | None) -> Estimate:
+    if found is None:
+        return _NOT_RUN
+    if found.tpr.value is None or found.tpr.interval is None:
+        return numbers.shown(found.tpr)
+    low, high = found.tpr.interval
+    return Estimate(100 * found.tpr.value, (100 * low, 100 * high), decimals=2)  # eight columns have to fit
+
+
+def _differences(compared: Compared) -> Section:
     blocks: list[Block] = []
     told, pairs, by_budget = 0, 0, []
-    for budget, differences in results["differences"].items():
+    for budget, differences in compared.differences.items():
         rows, counts = [], [0, 0]
         for each in differences:
-            tpr = numbers.estimate(each["tpr_at_fpr"], each["tpr_at_fpr_ci"], "Not resolvable at this budget.")
-            auc = numbers.estimate(each["auc"], each["auc_ci"], decimals=4)
-            low, high = (each["tpr_at_fpr_ci"] or each["auc_ci"])
-            sure = against((low, high), 0.0) != "not shown"
+            tpr, auc = numbers.shown(each.tpr), numbers.shown(each.auc, decimals=4)
+            sure = against(each.tpr.interval or each.auc.interval, 0.0) != "not shown"
             told, pairs = told + sure, pairs + 1
             counts[0], counts[1] = counts[0] + sure, counts[1] + 1
-            rows.append([face(each["attack"]).label, face(each["minus"]).label, tpr, auc, "yes" if sure else "no"])
+            rows.append([face(each.attack).label, face(each.minus).label, tpr, auc, "yes" if sure else "no"])
         columns = [
-            Column("Attack"), Column("minus"), Column("TPR", "number", f"at FPR {results['fpr']:g}"),
+            Column("Attack"), Column("minus"), Column("TPR", "number", f"at FPR {compared.fpr:g}"),
             Column("AUC", "number"), Column("Told apart"),
         ]
         if rows:
-            by_budget.append([budget, *counts])
+            by_budget.append([str(budget), *counts])
             blocks.append(Details(f"{budget} models", [Table(columns, rows, "Brackets are 95 % intervals.")]))
     text = (
         "Two attacks on the same models rise and fall together. Differences are therefore taken pair by pair, and "
@@ -232,8 +223,8 @@ def _limits(results: Json) -> Section:
     return Section("Limits", "These figures compare attacks; they do not measure safety", blocks)
 
 
-def _sources(results: Json) -> Section:
-    rows = [[face(name).label, face(name).needs, ATTACKS[name].source] for name in results["attacks"]]
+def _sources(compared: Compared, results: Json) -> Section:
+    rows = [[face(name).label, face(name).needs, ATTACKS[name].source] for name in compared.attacks]
     version = (results.get("versions") or {}).get("miajax") or ""
     table = Table([Column("Attack"), Column("Needs"), Column("Source")], rows)
     return Section("Sources", "Whose attacks these are", [table, *provenance.citation_blocks(version, [])])

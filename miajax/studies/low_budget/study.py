@@ -29,15 +29,15 @@ from miajax.campaign.recorded import recorded_signals
 from miajax.campaign.run import Campaign, run_campaign
 from miajax.errors import UserError
 from miajax.metrics.claims import against, chance_of_tpr
+from miajax.metrics.figures import Estimate, fpr_key
 from miajax.metrics.intervals import CONFIDENCE
 from miajax.metrics.paired import FEWEST_SETS, Influences, influences, mean_difference, mean_rate
-from miajax.metrics.pooled import Figure
-from miajax.metrics.summary import fpr_key
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.attacked.entries import run_families
 from miajax.studies.invocation import Invocation
+from miajax.studies.low_budget.figures import AtBudget, Compared, Difference, Recommended
 from miajax.studies.results import CampaignResult
 from miajax.warned import collected_warnings
 
@@ -134,11 +134,11 @@ def run_low_budget(
     with called.timed("blind"):
         blind = common.blind_checks(campaign)
     results: dict[str, Any] = {
-        **common.results_head(campaign), **blind, "fpr": options.fpr, "budgets": list(budgets), **compared,
-        "notes": [*common.campaign_notes(campaign), *compared["notes"]],
+        **common.results_head(campaign), **blind, **compared.to_json(),
+        "notes": [*common.campaign_notes(campaign), *compared.notes],
     }
     with called.reporting(path / "low_budget", results, [campaign.timing], study="low_budget"):
-        _write_report(campaign, results, called.command)
+        _write_report(campaign, compared, results, called.command)
     return CampaignResult(path / "low_budget", results, campaign)
 
 
@@ -150,41 +150,35 @@ def disjoint_sets(valid: np.ndarray, size: int, most: int) -> list[np.ndarray]:
 
 def _compared(
     campaign: Campaign, signals: Signals, options: LowBudgetOptions, budgets: Sequence[int], settings: AttackOptions
-) -> dict[str, Any]:
-    """The part of ``results.json`` that is this study's own."""
+) -> Compared:
     names = options.names
-    entries: dict[str, dict[str, Any]] = {name: {"budgets": {}} for name in names}
-    differences: dict[str, list[dict[str, Any]]] = {}
-    recommended: dict[str, dict[str, Any]] = {}
+    attacks: dict[str, dict[int, AtBudget]] = {name: {} for name in names}
+    differences: dict[int, list[Difference]] = {}
+    recommended: dict[int, Recommended | None] = {}
     notes: list[str] = []
     for budget in budgets:
-        key, sets = str(budget), disjoint_sets(campaign.valid, budget, options.sets)
+        sets = disjoint_sets(campaign.valid, budget, options.sets)
         measured, skipped = _measured(campaign, signals, names, sets, options.fpr, settings)
         notes += [f"{name} was not run on {budget} models: it {reason}." for name, reason in skipped.items()]
         for name, found in measured.items():
-            entries[name]["budgets"][key] = _entry(found, options.fpr, campaign, sets)
+            attacks[name][budget] = _at_budget(found, options.fpr, campaign, sets)
         if unresolved := [name for name, found in measured.items() if any(each.tpr is None for each in found)]:
             notes.append(
                 f"{', '.join(unresolved)}: TPR at FPR {fpr_key(options.fpr)} is null on {budget} models: too few "
                 "non-members to resolve it."
             )
-        differences[key] = [
-            {"attack": one, "minus": other, **_difference(measured[one], measured[other])}
-            for one, other in itertools.combinations(measured, 2)
+        differences[budget] = [
+            _difference(one, other, measured) for one, other in itertools.combinations(measured, 2)
         ]
-        recommended[key] = _recommended(entries, differences[key], key)
-        recommended[key] |= _against_chance(measured, recommended[key], options.fpr)
+        there = {name: attacks[name][budget] for name in measured}
+        recommended[budget] = _recommended(there, differences[budget], measured, options.fpr) if there else None
     if not any(differences.values()):
         raise UserError(
             "no two of the attacks can run at any of the budgets",
             remedy="Choose other --attacks, larger --budgets, or a run that keeps logits",
         )
-    return {
-        "attacks": {name: entry for name, entry in entries.items() if entry["budgets"]},
-        "differences": differences,
-        "recommended": recommended,
-        "notes": notes,
-    }
+    ran = {name: by_budget for name, by_budget in attacks.items() if by_budget}
+    return Compared(options.fpr, budgets, ran, differences, recommended, notes)
 
 
 def _measured(
@@ -234,69 +228,56 @@ def _rows(signals: Signals, rows: np.ndarray) -> Signals:
     return signals._replace(**picked)
 
 
-def _entry(found: Sequence[Influences], fpr: float, campaign: Campaign, sets: Sequence[np.ndarray]) -> dict[str, Any]:
-    auc = mean_rate([each.auc for each in found])
+def _at_budget(found: Sequence[Influences], fpr: float, campaign: Campaign, sets: Sequence[np.ndarray]) -> AtBudget:
+    num_non_members = min(int((~campaign.member[rows]).sum()) for rows in sets)
     tprs = [each.tpr for each in found if each.tpr is not None]
-    tpr = mean_rate(tprs) if len(tprs) == len(found) else None
-    return {
-        "num_sets": len(sets),
-        "num_non_members": min(int((~campaign.member[rows]).sum()) for rows in sets),
-        "auc": auc.value,
-        "auc_ci": auc.ci,
-        "tpr_at_fpr": {fpr_key(fpr): tpr and tpr.value},
-        "tpr_at_fpr_ci": {fpr_key(fpr): tpr and tpr.ci},
-        "chance_tpr_at_fpr": {fpr_key(fpr): tpr and tpr.chance},
-    }
+    behind = "1 non-member" if num_non_members == 1 else f"{num_non_members:,} non-members"
+    none = Estimate(None, reason=f"Not resolvable: {behind} in a set.")
+    tpr = mean_rate(tprs) if len(tprs) == len(found) else none
+    return AtBudget(len(sets), num_non_members, mean_rate([each.auc for each in found]), tpr)
 
 
-def _difference(one: Sequence[Influences], other: Sequence[Influences]) -> dict[str, Any]:
-    auc = mean_difference([(a.auc, b.auc) for a, b in zip(one, other, strict=True)])
-    pairs = [(a.tpr, b.tpr) for a, b in zip(one, other, strict=True) if a.tpr is not None and b.tpr is not None]
-    tpr: Figure | None = mean_difference(pairs) if len(pairs) == len(one) else None
-    return {
-        "auc": auc.value, "auc_ci": auc.ci, "tpr_at_fpr": tpr and tpr.value, "tpr_at_fpr_ci": tpr and tpr.ci,
-    }
+def _difference(one: str, other: str, measured: Mapping[str, Sequence[Influences]]) -> Difference:
+    both = list(zip(measured[one], measured[other], strict=True))
+    pairs = [(a.tpr, b.tpr) for a, b in both if a.tpr is not None and b.tpr is not None]
+    none = Estimate(None, reason="Not resolvable at this budget.")
+    tpr = mean_difference(pairs) if len(pairs) == len(both) else none
+    return Difference(one, other, mean_difference([(a.auc, b.auc) for a, b in both]), tpr)
 
 
 def _recommended(
-    entries: Mapping[str, Mapping[str, Any]], differences: Sequence[Mapping[str, Any]], key: str
-) -> dict[str, Any]:
+    there: Mapping[str, AtBudget],
+    differences: Sequence[Difference],
+    measured: Mapping[str, Sequence[Influences]],
+    fpr: float,
+) -> Recommended:
     """The attack with the highest TPR (AUC where that is null), and those whose difference from it may be 0."""
-    there = {name: entry["budgets"][key] for name, entry in entries.items() if key in entry["budgets"]}
-    if not there:
-        return {"attack": None, "not_told_apart": []}
-    tprs = {name: next(iter(entry["tpr_at_fpr"].values())) for name, entry in there.items()}
-    resolved = all(value is not None for value in tprs.values())
-    figure = "tpr_at_fpr" if resolved else "auc"
-    values = tprs if resolved else {name: entry["auc"] for name, entry in there.items()}
+    tprs = {name: found.tpr.value for name, found in there.items() if found.tpr.value is not None}
+    by_tpr = len(tprs) == len(there)
+    values = tprs if by_tpr else {name: found.auc.value for name, found in there.items()}
     best = max(values, key=values.__getitem__)
     equal = [
-        ({each["attack"], each["minus"]} - {best}).pop()
+        ({each.attack, each.minus} - {best}).pop()
         for each in differences
-        if best in (each["attack"], each["minus"]) and each[f"{figure}_ci"][0] <= 0.0 <= each[f"{figure}_ci"][1]
+        if best in (each.attack, each.minus) and _may_be_0(each.tpr if by_tpr else each.auc)
     ]
-    return {"attack": best, "by": figure, "not_told_apart": equal}
+    found = measured[best]
+    one = [each.tpr for each in found if each.tpr is not None] if by_tpr else [each.auc for each in found]
+    interval = mean_rate(one, 1 - (1 - CONFIDENCE) / len(measured)).interval
+    standing = against(interval, chance_of_tpr(fpr) if by_tpr else 0.5)
+    return Recommended(best, "tpr_at_fpr" if by_tpr else "auc", equal, interval, standing)
 
 
-def _against_chance(
-    measured: Mapping[str, Sequence[Influences]], recommended: Mapping[str, Any], fpr: float
-) -> dict[str, Any]:
-    """``{ci_of_all, standing}`` of the recommended attack: its interval, all attacks counted, held against chance."""
-    if recommended["attack"] is None:
-        return {"ci_of_all": None, "standing": None}
-    found = measured[recommended["attack"]]
-    by_tpr = [each.tpr for each in found if each.tpr is not None]
-    one, chance = (by_tpr, chance_of_tpr(fpr)) if recommended["by"] == "tpr_at_fpr" else ([e.auc for e in found], 0.5)
-    interval = mean_rate(one, 1 - (1 - CONFIDENCE) / len(measured)).ci
-    return {"ci_of_all": interval, "standing": against(interval, chance)}
+def _may_be_0(difference: Estimate) -> bool:
+    return difference.interval is not None and difference.interval[0] <= 0.0 <= difference.interval[1]
 
 
-def _write_report(campaign: Campaign, results: Mapping[str, Any], command: str) -> None:
+def _write_report(campaign: Campaign, compared: Compared, results: Mapping[str, Any], command: str) -> None:
     from miajax.report.plots import save_png
     from miajax.studies.low_budget.page import power_figure, render_low_budget_report
 
     folder = campaign.folder.path / "low_budget"
     config, manifest = dataclasses.asdict(campaign.setup.config), campaign.folder.manifest
-    write_text(folder / "report.html", render_low_budget_report(results, config, manifest, command))
+    write_text(folder / "report.html", render_low_budget_report(compared, results, config, manifest, command))
     with atomic_file(folder / "power.png") as file:
-        save_png(power_figure(results), file)
+        save_png(power_figure(compared), file)

@@ -24,7 +24,7 @@ from miajax.metrics.association import (
     resamples,
     share_figure,
 )
-from miajax.metrics.pooled import Figure
+from miajax.metrics.figures import Figure
 from miajax.studies.outlier_metrics import Estimator
 
 TOP = 0.01  # share of the examples that count as the most vulnerable

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from miajax.attacks.registry import ATTACKS
+from miajax.metrics.figures import fpr_key
 from miajax.report import curves, numbers, palette, plots, provenance
 from miajax.report.attack_faces import face
 from miajax.report.blind_words import blind_banners, blind_sections
@@ -332,7 +333,7 @@ def _picture(
 
 
 def _key(results: Json) -> str:
-    return f"{results['fpr']:g}"
+    return fpr_key(results["fpr"])
 
 
 def _tpr_name(results: Json) -> str:

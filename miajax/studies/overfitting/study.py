@@ -40,10 +40,10 @@ from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Campaign, kept, run_campaign
 from miajax.errors import UserError
 from miajax.metrics.accuracy import interval_over_models, mean_of_cells, share_correct
+from miajax.metrics.figures import Figure, fpr_key
 from miajax.metrics.intervals import CONFIDENCE
 from miajax.metrics.paired import Influence, influences, mean_difference, mean_rate, mean_value
-from miajax.metrics.pooled import Figure
-from miajax.metrics.summary import fpr_key, summarise
+from miajax.metrics.summary import POOLED, summarise, unresolved_notes
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
 from miajax.studies import common
@@ -230,8 +230,9 @@ class _Study:
         losses = [self._loss(moment, side) for side in (self.inside, self.outside)]
         entries = {}
         for name, scores in moment.scores.items():
-            entries[name], notes = summarise(scores, self.member, self.valid, fprs=FPRS, each_target=False)
-            self.notes += [f"{name}: {note}" for note in notes if "is null" in note]
+            found = summarise(scores, self.member, self.valid, fprs=FPRS, each_target=False)
+            entries[name] = found.to_json()
+            self.notes += [f"{name}: {note}" for note in unresolved_notes(found, found.num_non_members, POOLED)]
         return {
             "accuracy": {"member": mean_rate([inside]), "non_member": mean_rate([outside])},
             "gap": mean_difference([(inside, outside)]),

@@ -5,13 +5,14 @@ from typing import Any
 
 from rich.console import Console
 
+from miajax.metrics.figures import fpr_key
 from miajax.report.terminal import figure, print_notes, print_table, say
 
 
 def print_overfitting_table(results: Mapping[str, Any], console: Console | None = None) -> None:
     """Prints accuracy and every attack's power at a few epochs, and at each model's best validation epoch."""
     console = console or Console(highlight=False)
-    names, key = list(results["attacks"]), f"{results['fpr']:g}"
+    names, key = list(results["attacks"]), fpr_key(results["fpr"])
     accuracy, attacks, main = results["accuracy"], results["attacks"], results["main_attack"]
     rows = []
     for epoch in results["histograms"]["epochs"]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from miajax.metrics.claims import against
+from miajax.metrics.figures import fpr_key
 from miajax.report import numbers
 from miajax.report.attack_faces import face
 
@@ -82,7 +83,7 @@ def stopping_sentences(results: Json) -> list[str]:
 
 
 def _key(results: Json) -> str:
-    return f"{results['fpr']:g}"
+    return fpr_key(results["fpr"])
 
 
 def loss_sentence(results: Json) -> str:

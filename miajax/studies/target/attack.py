@@ -13,6 +13,7 @@ from miajax.attacks.options import AttackOptions
 from miajax.attacks.registry import ATTACKS, run_attacks, why_not
 from miajax.campaign.run import Campaign
 from miajax.data.pairs import complementary_partners
+from miajax.metrics.figures import Figures
 from miajax.metrics.rows import rank_rows
 from miajax.metrics.summary import summarise
 from miajax.signals.bundle import Signals
@@ -169,7 +170,33 @@ def _both_sides(scores: np.ndarray, member: np.ndarray) -> bool:
     return bool((known & member).any() and (known & ~member).any())
 
 
-def shadow_figures(scores: np.ndarray | None, auc: float, stacked: WithTarget) -> dict[str, Any] | None:
+@dataclasses.dataclass(frozen=True)
+class ShadowFigures:
+    """What the shadow models give away under an attack, each of them a target in turn.
+
+    Attributes:
+      num_shadows: models with scores of members and of non-members.
+      per_target: means over them.
+      auc_range: the least and the greatest AUC of any.
+      share_below_target: share of them whose AUC is below the target's.
+    """
+
+    num_shadows: int
+    per_target: Figures
+    auc_range: tuple[float, float]
+    share_below_target: float
+
+    def to_json(self) -> dict[str, Any]:
+        """An entry of ``shadows`` in ``results.json``."""
+        return {
+            "num_shadows": self.num_shadows,
+            "per_target": self.per_target.to_json() | {"num_targets": self.num_shadows},
+            "auc_range": list(self.auc_range),
+            "share_below_target": self.share_below_target,
+        }
+
+
+def shadow_figures(scores: np.ndarray | None, auc: float, stacked: WithTarget) -> ShadowFigures | None:
     """The shadow models' own figures under an attack, and where the target stands among them."""
     if scores is None:
         return None
@@ -178,12 +205,10 @@ def shadow_figures(scores: np.ndarray | None, auc: float, stacked: WithTarget) -
     usable = (known & member).any(1) & (known & ~member).any(1)
     if usable.sum() < 2:
         return None
-    entry, _ = summarise(scores, member, valid)
     ranked = rank_rows(np.where(known, scores, np.nan)[usable], member[usable])
     aucs = ranked.auc(ranked.opponents_above())
-    return {
-        "num_shadows": int(usable.sum()),
-        "per_target": entry["per_target"],
-        "auc_range": [float(aucs.min()), float(aucs.max())],
-        "share_below_target": float((aucs < auc).mean()),
-    }
+    own = summarise(scores, member, valid).per_target
+    assert own is not None
+    return ShadowFigures(
+        int(usable.sum()), own, (float(aucs.min()), float(aucs.max())), float((aucs < auc).mean())
+    )

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from miajax.report import attack_table, claims, numbers, plots, provenance
+from miajax.metrics.summary import AttackSummary
+from miajax.report import claims, numbers, plots, provenance
 from miajax.report.attack_faces import face
-from miajax.report.attack_table import AttackFigures
+from miajax.report.attack_table import AttackFigures, attack_table
 from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Column, Details, Figure, Page, Points, Prose, Section, Table
+from miajax.studies.target.attack import ShadowFigures
 
 NOT_COMPARABLE = "Not comparable"
 _SHORT = 12
@@ -26,12 +28,16 @@ class TargetReportInputs:
     """Everything that the report is made from.
 
     Attributes:
+      figures: the target's, under each attack.
+      shadows: those of the shadow models; None where an attack trains something for each target.
       results: ``results.json`` of the audit.
       config, manifest: of the run that the shadow models come from.
       command: what was typed.
       rocs: of each attack, ``(fpr, tpr)`` of the target's ROC, ascending.
     """
 
+    figures: Mapping[str, AttackSummary]
+    shadows: Mapping[str, ShadowFigures | None]
     results: Mapping[str, Any]
     config: Mapping[str, Any]
     manifest: Mapping[str, Any]
@@ -41,8 +47,7 @@ class TargetReportInputs:
     @property
     def attacks(self) -> list[AttackFigures]:
         """The target's figures under every attack."""
-        others = self.results["num_non_members"]
-        return [attack_table.pooled(name, self.results, others) for name in self.results["attacks"]]
+        return [AttackFigures(name, found) for name, found in self.figures.items()]
 
     @property
     def main(self) -> AttackFigures | None:
@@ -112,23 +117,22 @@ def _sentence(inputs: TargetReportInputs) -> str:
         return "No attack could be run on it."
     shadows = _shadow_auc(inputs, main.attack)
     told = claims.lead_sentence(inputs.results["strongest"])
-    beside = f" Its AUC is {main.scalar('auc')}; shadow models have {shadows}."
+    beside = f" Its AUC is {main.auc}; shadow models have {shadows}."
     return told + (beside if shadows.value is not None else "")
 
 
 def _shadow_auc(inputs: TargetReportInputs, attack: str) -> Estimate:
-    shadows = inputs.results["shadows"].get(attack)
+    shadows = inputs.shadows[attack]
     if shadows is None:
         return Estimate(None, reason="Not computed for shadow models: it trains something for each target.")
-    per_target = shadows["per_target"]
-    return numbers.estimate(per_target["auc"], per_target["auc_ci"], decimals=3)
+    return numbers.shown(shadows.per_target.auc, decimals=3)
 
 
 def _summary(inputs: TargetReportInputs) -> Section:
     results, main = inputs.results, inputs.main
     cards = []
     if main is not None:
-        auc, shadows = main.scalar("auc"), _shadow_auc(inputs, main.attack)
+        auc, shadows = main.auc, _shadow_auc(inputs, main.attack)
         name = face(main.attack).inline
         cards.append(Card(inputs.labelled(f"AUC of {name}"), auc.number, auc.interval_text, "this target"))
         if shadows.value is not None:
@@ -190,12 +194,12 @@ def _attacks(inputs: TargetReportInputs) -> Section:
     caption = inputs.labelled(f"This target alone, {members} members, {others} non-members; brackets 95 % intervals.")
     rows = []
     for each in attacks:
-        shadows = results["shadows"].get(each.attack)
-        low, high = shadows["auc_range"] if shadows else (None, None)
+        shadows = inputs.shadows[each.attack]
+        low, high = shadows.auc_range if shadows else (None, None)
         rows.append([
-            face(each.attack).label, each.scalar("auc"), _shadow_auc(inputs, each.attack),
+            face(each.attack).label, each.auc, _shadow_auc(inputs, each.attack),
             numbers.estimate(low, decimals=3), numbers.estimate(high, decimals=3),
-            shadows["share_below_target"] if shadows else None,
+            shadows.share_below_target if shadows else None,
         ])
     columns = [
         Column("Attack"), Column("AUC", "number", "of this target"), Column("AUC", "number", "mean of shadow models"),
@@ -205,7 +209,7 @@ def _attacks(inputs: TargetReportInputs) -> Section:
     beside = Table(columns, rows, title)
     return Section(
         "Attacks", inputs.labelled(_beside_finding(inputs)),
-        [attack_table.attack_table(attacks, caption=caption), beside, *_roc(inputs)],
+        [attack_table(attacks, caption=caption), beside, *_roc(inputs)],
         ["The TPR at no false alarm falls as non-members are added: compare it between equal numbers only."],
     )
 
@@ -213,12 +217,12 @@ def _attacks(inputs: TargetReportInputs) -> Section:
 def _beside_finding(inputs: TargetReportInputs) -> str:
     """Where the target's AUC under the strongest attack lies among the shadow models' own."""
     main = inputs.main
-    shadows = None if main is None else inputs.results["shadows"].get(main.attack)
-    if main is None or shadows is None or shadows["auc_range"][0] is None:
+    shadows = None if main is None else inputs.shadows[main.attack]
+    if main is None or shadows is None:
         return "The target under every attack that its answers allow"
-    low, high = shadows["auc_range"]
+    low, high = shadows.auc_range
     return (
-        f"By {face(main.attack).inline} the target has an AUC of {main.scalar('auc')}, its shadow models {low:.3f} to "
+        f"By {face(main.attack).inline} the target has an AUC of {main.auc}, its shadow models {low:.3f} to "
         f"{high:.3f}"
     )
 

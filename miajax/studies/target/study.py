@@ -18,17 +18,16 @@ from miajax.errors import UserError
 from miajax.metrics.accuracy import share_correct
 from miajax.metrics.claims import strongest
 from miajax.metrics.roc import roc_curve, thin
-from miajax.metrics.summary import summarise
+from miajax.metrics.summary import AttackSummary, chance_notes, summarise, unresolved_notes
 from miajax.runs.atomic import write_npy, write_text
 from miajax.runs.content_checks import RowKind
-from miajax.runs.content_notes import note_on_polarity
 from miajax.runs.tables import write_table
 from miajax.studies import common
 from miajax.studies.blind import blind_baseline, near_duplicates
 from miajax.studies.comparable import Check, behaviour, reasons, recipe_differences, recipe_of
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import StudyResult
-from miajax.studies.target.attack import WithTarget, attack_target, put_before, shadow_figures
+from miajax.studies.target.attack import ShadowFigures, WithTarget, attack_target, put_before, shadow_figures
 from miajax.studies.target.channel import Channel
 from miajax.studies.target.file import Target, read_declaration, read_target
 from miajax.warned import collected_warnings
@@ -93,12 +92,14 @@ def run_audit_target(
         channel = Channel.of(target, labels)
         stacked = put_before(campaign, target, channel)
         attacked = attack_target(stacked, names, options)
-        figures, shadows = {}, {}
+        figures: dict[str, AttackSummary] = {}
+        shadows: dict[str, ShadowFigures | None] = {}
         unresolved: dict[str, None] = {}  # every attack has the same non-members: each remark once
         for name, own in attacked.scores.items():
-            figures[name], about = summarise(own[None], target.member[None], np.ones(1, bool))
-            unresolved |= {remark.replace(" pooled over targets", ""): None for remark in about if "pooled" in remark}
-            shadows[name] = shadow_figures(attacked.shadow_scores.get(name), figures[name]["auc"], stacked)
+            figures[name] = summarise(own[None], target.member[None])
+            about = [*unresolved_notes(figures[name], figures[name].num_non_members), *chance_notes(figures[name])]
+            unresolved |= dict.fromkeys(about)
+            shadows[name] = shadow_figures(attacked.shadow_scores.get(name), figures[name].auc.value, stacked)
         own = {name: scores[None] for name, scores in attacked.scores.items()}
         lead = strongest(own, target.member[None], np.ones(1, bool))
         phi = stacked.signals.scaled_logit
@@ -115,18 +116,19 @@ def run_audit_target(
     comparable = results["comparable"]
     about_channel = _channel_notes(channel, results["answers"])
     results |= {
-        "attacks": {name: entry | {"comparable": comparable} for name, entry in figures.items()},
+        "attacks": {name: found.to_json() | {"comparable": comparable} for name, found in figures.items()},
         "strongest": lead,
-        "shadows": shadows,
+        "shadows": {name: found and found.to_json() for name, found in shadows.items()},
         "attacks_not_run": attacked.skipped,
         "blind": blind,
         "near_duplicates": copies,
         "notes": [
-            *campaign.notes, *target.notes, *note_on_polarity(figures), *about_channel, *attacked.notes, *unresolved
+            *campaign.notes, *target.notes, *common.polarity_notes(figures), *about_channel, *attacked.notes,
+            *unresolved,
         ],
     }
     with called.reporting(out, results, study="audit_target"):
-        _write(out, campaign, target, labels, attacked.scores, results, called.command)
+        _write(out, campaign, target, labels, attacked.scores, figures, shadows, results, called.command)
     return TargetAudit(out, results, attacked.scores)
 
 
@@ -217,6 +219,8 @@ def _write(
     target: Target,
     labels: np.ndarray,
     scores: Mapping[str, np.ndarray],
+    figures: Mapping[str, AttackSummary],
+    shadows: Mapping[str, ShadowFigures | None],
     results: dict[str, Any],
     command: str,
 ) -> None:
@@ -228,5 +232,5 @@ def _write(
     write_table(out / "per_example.parquet", columns | {f"score_{name}": own for name, own in scores.items()})
     rocs = {name: thin(roc_curve(own, target.member)) for name, own in scores.items()}
     config = dataclasses.asdict(campaign.setup.config)
-    inputs = TargetReportInputs(results, config, campaign.folder.manifest, command, rocs)
+    inputs = TargetReportInputs(figures, shadows, results, config, campaign.folder.manifest, command, rocs)
     write_text(out / "report.html", render_target_report(inputs))
