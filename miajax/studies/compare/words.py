@@ -54,15 +54,15 @@ def _points(change: float, interval: Any = None) -> str:
 def attacks_finding(results: Json) -> str:
     """How many attacks find less, more, or cannot tell."""
     standings = [entry["auc"]["standing"] for entry in results["attacks"].values()]
-    less, more = standings.count("below"), standings.count("above")
-    rest = len(standings) - less - more
-    parts = [
-        f"{number} {'finds' if number == 1 else 'find'} {what}"
-        for number, what in ((less, "measurably less"), (more, "measurably more")) if number
-    ]
-    if rest:
-        parts.append(f"{rest} {'shows' if rest == 1 else 'show'} no measurable change")
-    return f"By AUC, of {numbers.counted(len(standings), 'attack')} {', '.join(parts)}"
+    said = {"below": "find measurably less", "above": "find measurably more", "not shown": "show no measurable change"}
+    found = {what: standings.count(standing) for standing, what in said.items() if standing in standings}
+    if len(standings) == 1:
+        (what,) = found
+        return f"By AUC, the attack {what.replace('find', 'finds').replace('show', 'shows')}"
+    if len(found) == 1:
+        (what,) = found
+        return f"By AUC, all {len(standings)} attacks {what}"
+    return f"Of {len(standings)} attacks, by AUC, {', '.join(f'{count} {what}' for what, count in found.items())}"
 
 
 def strongest_after(results: Json) -> str:
