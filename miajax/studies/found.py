@@ -6,6 +6,7 @@ from typing import Any
 
 from miajax.errors import UserError
 from miajax.runs.atomic import read_json
+from miajax.studies.written import SCHEMA_VERSION
 
 Json = Mapping[str, Any]
 
@@ -30,5 +31,8 @@ def found_results(run: Path) -> dict[Path, Json]:
         results = read_json(file)
         if not isinstance(results, dict) or not isinstance(results.get("attacks", {}), dict):
             raise UserError(f"{file} is no results.json of miajax", expected="an object of figures")
+        if (version := results.get("schema_version", SCHEMA_VERSION)) != SCHEMA_VERSION:
+            raise UserError(f"{file} has schema_version {version}", expected=str(SCHEMA_VERSION),
+                            remedy="Read it with the miajax that wrote it")  # fmt: skip
         found[file] = results
     return found
