@@ -248,7 +248,10 @@ def _gallery(changes: Changes, record: Record, most: int = 8) -> Gallery | None:
 
 
 def _settings(results: Json) -> Section:
-    rows = [[each["name"], each["before"], each["after"]] for each in results["settings"]]
+    rows = [
+        [each["name"], *(numbers.DASH if each[side] == "null" else each[side] for side in _SIDES)]
+        for each in results["settings"]
+    ]
     finding = (
         f"The runs differ in {numbers.counted(len(rows), 'setting')} that miajax knows of" if rows
         else "The runs record no setting in which they differ"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from miajax.attacks.registry import ATTACKS
 from miajax.campaign.privacy import privacy_note
 from miajax.errors import UserError
 from miajax.metrics.claims import LEAD_FPRS
@@ -59,7 +60,7 @@ def _table(results: Json) -> str:
         "What was attacked": _attacked(results),
         "Accuracy": _accuracy(results),
         "Attacks run": ", ".join(face(name).label for name in results["attacks"]) or "none",
-        "Attacks not run": ", ".join(face(name).label for name in results["attacks_not_run"]) or "none of those known",
+        "Attacks not run": ", ".join(face(name).label for name in ATTACKS if name not in results["attacks"]) or "none",
         "Differential privacy": _privacy(results),
     }
     lines = [f"| {name} | {_plain(value)} |" for name, value in rows.items()]
