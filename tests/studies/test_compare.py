@@ -89,7 +89,7 @@ def test_another_membership_leaves_examples_shared_and_models_apart(runs, tmp_pa
     entry = results["attacks"]["lira_online_fixed"]["auc"]
     assert entry["change_ci"] == difference_over_models(other, one).ci
     notes = " ".join(results["notes"])
-    assert "24 and 20 models" in notes and "drew their members otherwise" in notes
+    assert "24 and 20 models" in notes and "memberships are not the same" in notes
     assert {each["name"] for each in results["settings"]} == {"seed", "num_shadows"}
 
 

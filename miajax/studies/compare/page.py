@@ -70,7 +70,7 @@ def render_compare_report(results: Json, changes: Changes, record: Record, comma
             ("After", f"{after['run']} ({after['model']})"),
             ("Examples", numbers.count(results["num_examples"])),
             ("Models", f"{before['num_valid']} and {after['num_valid']}"),
-            ("Membership", "the same" if results["paired"] else "drawn otherwise"),
+            ("Membership", "the same" if results["paired"] else "not the same"),
         ],
         sections=[
             _summary(results),
