@@ -11,8 +11,9 @@ import dataclasses
 from pathlib import Path
 
 from miajax.cli import command
+from miajax.studies.found import found_results
 from miajax.studies.gate.rules import rules_of
-from miajax.studies.gate.verdicts import Verdict, exit_status, found_results, verdicts_on
+from miajax.studies.gate.verdicts import Verdict, exit_status, verdicts_on
 from miajax.studies.invocation import Invocation
 
 

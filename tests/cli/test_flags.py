@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import keyword
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -110,6 +111,15 @@ def test_help_comes_from_strings_below_fields_and_from_attributes():
     assert found["rate"] == "how fast, in units a second" and found["low"] == found["high"] == "ends"
 
 
+def test_a_flag_may_be_a_word_of_pythons_and_one_that_adds_keeps_what_was_typed_before():
+    adding = dataclasses.field(default=(), metadata={"adds": True})
+    kind = dataclasses.make_dataclass("Kind", [("with_", int, 1), ("each", tuple[str, ...], adding),
+                                               ("last", tuple[str, ...], ())])  # fmt: skip
+    assert list(flags_of(kind)) == ["with", "each", "last"]
+    found = parse(kind, ["--with", "3", "--each", "a", "b", "--last", "a", "--each", "c", "--last", "c"])
+    assert (found.with_, found.each, found.last) == (3, ("a", "b", "c"), ("c",))
+
+
 def test_two_fields_of_one_name_are_a_fault_of_the_program():
     twice = dataclasses.make_dataclass("Twice", [("one", Inner), ("rate", float, 1.0)])
     with pytest.raises(TypeError, match="--rate twice"):
@@ -140,7 +150,8 @@ def test_every_way_to_write_a_switch_is_taken_by_every_switch(command, flag):
         ([f"--{flag.name}", "False"], False),
         ([f"--{flag.name}=false"], False),
     ]
-    whole = [(each.name, each.kind | None, None) for each in COMMANDS[command].values()]  # without their own checks
+    kinds = {name + "_" * keyword.iskeyword(name): each.kind for name, each in COMMANDS[command].items()}
+    whole = [(name, kind | None, None) for name, kind in kinds.items()]  # without their own checks
     of = dataclasses.make_dataclass("Of", [*whole, ("later", bool, True)])
     for argv, value in ways:
         assert getattr(parse(of, argv), flag.name) is value, argv

@@ -89,8 +89,35 @@ def test_another_membership_leaves_examples_shared_and_models_apart(runs, tmp_pa
     entry = results["attacks"]["lira_online_fixed"]["auc"]
     assert entry["change_ci"] == difference_over_models(other, one).ci
     notes = " ".join(results["notes"])
-    assert "24 and 20 models" in notes and "drew their members otherwise" in notes
+    assert "24 and 20 models" in notes and "memberships are not the same" in notes
     assert {each["name"] for each in results["settings"]} == {"seed", "num_shadows"}
+
+
+def test_settings_of_a_mechanism_are_told_one_by_one():
+    from miajax.studies.compare.side import Side, settings_that_differ
+
+    member = np.zeros((2, 3), bool)
+
+    def side(**identity) -> Side:
+        return Side(Path(), member, member[:, 0], None, None, identity, {}, {}, {}, ())
+
+    private = {"epsilon": 8.0, "noise_multiplier": None}
+    assert settings_that_differ(side(seed=1), side(seed=1, privacy=[private])) == [
+        {"name": "privacy.epsilon", "before": "null", "after": "8.0"}
+    ]
+    assert settings_that_differ(side(privacy=[private]), side(privacy=[{**private, "epsilon": 1.0}])) == [
+        {"name": "privacy.epsilon", "before": "8.0", "after": "1.0"}
+    ]
+
+
+@pytest.mark.parametrize("standings", [["below"], ["below"] * 3, ["below", "above", "above", "not shown"]])
+def test_attacks_are_counted_by_what_they_show(standings):
+    results = {"attacks": {str(k): {"auc": {"standing": standing}} for k, standing in enumerate(standings)}}
+    assert words.attacks_finding(results) == {
+        1: "By AUC, the attack finds measurably less",
+        3: "By AUC, all 3 attacks find measurably less",
+        4: "Of 4 attacks, by AUC, 1 finds measurably less, 2 find measurably more, 1 shows no measurable change",
+    }[len(standings)]
 
 
 @pytest.mark.parametrize("after", ["after", "other"])

@@ -138,6 +138,8 @@ def test_a_folder_without_results_or_with_others_is_refused(tmp_path, capsys):
         (tmp_path / "results.json").write_text(text)
         status, _, error = gate(capsys, tmp_path, "gap:auc=1")
         assert status == 2 and error.count("\n") == 1
+    assert "has schema_version 2; expected 1" in gate(capsys, written(tmp_path, schema_version=2), "gap:auc=1")[2]
+    assert gate(capsys, written(tmp_path, schema_version=1), "lira_online:auc=1")[0] == 0
     written(tmp_path, attacks={"gap": {"auc": "high", "auc_ci": [0, 1]}})
     assert "expected a number and the two ends of it" in gate(capsys, tmp_path, "gap:auc=1")[2]
 

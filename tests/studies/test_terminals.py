@@ -197,11 +197,27 @@ def reproduce(f: Figures) -> dict:
     return {"campaigns": {"digits": {"parts": {"lira": done, "attacks": {"status": "failed", "reason": "no file"}}}}}
 
 
+def compare(f: Figures) -> dict:
+    def changed() -> dict:
+        return {"before": f.one(), "after": f.one(), "change": f.one(), "change_ci": f.pair(),
+                "change_ci_of_all": [0.0, 0.0], "standing": "below"}  # fmt: skip
+
+    counts = {"gained_protection": 3, "lost_protection": 1, "tested": 40}
+    return {
+        "before": {"run": "one"}, "after": {"run": "other"}, "notes": ["two"],
+        "lead": {"attack": ATTACKS[0], "by": "tpr_at_fpr", "fpr": "0.001"},
+        "attacks": {name: {"auc": changed(), "tpr_at_fpr": {"0.001": changed()}, "exposure": counts}
+                    for name in ATTACKS[:2]},
+        "accuracy": {name: changed() for name in ("train_accuracy", "test_accuracy", "generalization_gap")},
+    }  # fmt: skip
+
+
 STUDIES = {
     lira: "print_lira_table", attacks: "print_attacks_tables", low_budget: "print_budget_table",
     overfitting: "print_overfitting_table", outliers: "print_outliers_table", dpsgd: "print_dpsgd_table",
     defenses: "print_defenses_table", saliency: "print_saliency_table", audit: "print_audit_table",
     target: "print_target_table", imported: "print_imported_table", reproduce: "print_parts",
+    compare: "print_compare_table",
 }  # fmt: skip
 
 
@@ -229,5 +245,5 @@ def test_every_room_with_a_report_has_a_terminal_here():
 
     rooms = {study.__name__ for study in STUDIES}
     assert rooms >= {{"audit_target": "target", "import_signals": "imported"}.get(name, name) for name in NAMES} - {
-        "epsilon", "export"
+        "epsilon", "export", "gate", "model_card"
     }  # fmt: skip

@@ -29,7 +29,9 @@ from miajax.report.page import (
 from miajax.studies.compare import words
 
 Json = Mapping[str, Any]
+_SIDES = ("before", "after")
 _LISTED = 20  # examples a direction
+_SHORT = 24
 _COLOURS = {"below": palette.GREEN, "above": palette.VERMILION, "not shown": palette.SLATE}
 _KEY = {"less found": palette.GREEN, "more found": palette.VERMILION, "not measurably different": palette.SLATE}
 
@@ -68,7 +70,7 @@ def render_compare_report(results: Json, changes: Changes, record: Record, comma
             ("After", f"{after['run']} ({after['model']})"),
             ("Examples", numbers.count(results["num_examples"])),
             ("Models", f"{before['num_valid']} and {after['num_valid']}"),
-            ("Membership", "the same" if results["paired"] else "drawn otherwise"),
+            ("Membership", "the same" if results["paired"] else "not the same"),
         ],
         sections=[
             _summary(results),
@@ -116,10 +118,9 @@ def _attacks(results: Json) -> Section:
         if any(results["attacks"][name]["tpr_at_fpr"][fpr] for name in names)
     ]  # fmt: skip
     entries = results["attacks"]
-    tables = [_table(results, "AUC", {name: entries[name]["auc"] for name in names})]
-    tables += [
-        _table(results, f"TPR at FPR {fpr}", {name: entries[name]["tpr_at_fpr"][fpr] for name in names}) for fpr in fprs
-    ]
+    by_auc = _table(results, "AUC", {name: entries[name]["auc"] for name in names})
+    rates = {f"TPR at FPR {fpr}": {name: entries[name]["tpr_at_fpr"][fpr] for name in names} for fpr in fprs}
+    by_rate = [Details(title, [_table(results, title, of)]) for title, of in rates.items()]
     rows = []
     for name in names:
         entry = entries[name]["auc"]
@@ -135,7 +136,7 @@ def _attacks(results: Json) -> Section:
         "Left of the line attacks find less after. Intervals hold for all attacks at once.",
         "Change of the AUC",
     )
-    blocks: list[Block] = [picture, tables[0], *(Details(table.columns[1].title, [table]) for table in tables[1:])]
+    blocks: list[Block] = [picture, by_auc, *by_rate]
     models = "models and examples" if results["paired"] else "examples, not models,"
     limits = [
         f"Differences are after less before; {models} are paired. Their intervals hold for all attacks at once "
@@ -158,7 +159,7 @@ def _table(results: Json, title: str, entries: Mapping[str, Json | None]) -> Tab
             none = numbers.estimate(None, None, "A run has too few non-members to show this rate.")
             rows.append([face(name).label, numbers.DASH, none, none])
             continue
-        sides = [numbers.estimate(entry[side], entry[f"{side}_ci"]) for side in ("before", "after")]
+        sides = [numbers.estimate(entry[side], decimals=None if title.startswith("TPR") else 3) for side in _SIDES]
         rows.append([face(name).label, numbers.difference(entry["change"], entry["change_ci_of_all"]), *sides])
         if name == results["lead"]["attack"]:
             bold.append(index)
@@ -247,7 +248,10 @@ def _gallery(changes: Changes, record: Record, most: int = 8) -> Gallery | None:
 
 
 def _settings(results: Json) -> Section:
-    rows = [[each["name"], each["before"], each["after"]] for each in results["settings"]]
+    rows = [
+        [each["name"], *(numbers.DASH if each[side] == "null" else each[side] for side in _SIDES)]
+        for each in results["settings"]
+    ]
     finding = (
         f"The runs differ in {numbers.counted(len(rows), 'setting')} that miajax knows of" if rows
         else "The runs record no setting in which they differ"
@@ -269,8 +273,8 @@ def _limits(results: Json) -> Section:
 
 def _run(results: Json, command: str) -> Section:
     rows = [
-        [f"{title} {side}", str(results[side][key] or numbers.DASH)]
-        for side in ("before", "after")
+        [f"{title} {side}", (results[side][key] or numbers.DASH)[:_SHORT]]
+        for side in _SIDES
         for key, title in (("run", "Run"), ("model", "Model"), ("fingerprint", "Fingerprint"))
     ]
     versions = [list(pair) for pair in results["versions"].items()]

@@ -140,10 +140,17 @@ def check_comparable(before: Side, after: Side, encoded_otherwise: bool = False)
     return [f"An import holds no features: that both runs are about the same records is judged by their {by} alone."]
 
 
+def _spread(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """The identity with its list of mechanisms by name, so that their settings are compared one by one."""
+    mechanisms = identity.get("privacy") or []
+    by_place = {str(place): of for place, of in enumerate(mechanisms)} if len(mechanisms) > 1 else {}
+    return {**identity, "privacy": by_place or dict(mechanisms[0] if mechanisms else {})}
+
+
 def settings_that_differ(before: Side, after: Side) -> list[dict[str, str]]:
     """What the two runs' models were made otherwise by: ``[{name, before, after}]``."""
     found = []
-    for line in differences(before.identity, after.identity):
+    for line in differences(_spread(before.identity), _spread(after.identity)):
         name, _, values = line.partition(": ")
         one, _, other = values.partition(" there, ")
         found.append({"name": name, "before": one, "after": other.removesuffix(" asked for")})

@@ -160,8 +160,8 @@ def _notes(before: Side, after: Side, paired: bool) -> list[str]:
         )
     if not paired:
         notes.append(
-            "The runs drew their members otherwise: models are not paired, only examples are, and intervals are mostly "
-            "wider than between runs of the same --seed, --split and number of models."
+            "The runs' memberships are not the same: models are not paired, only examples are, and intervals are "
+            "mostly wider than between runs of the same --seed, --split and number of models."
         )
     left_out = int((before.valid ^ after.valid).sum()) if paired else 0
     if left_out:

@@ -54,15 +54,21 @@ def _points(change: float, interval: Any = None) -> str:
 def attacks_finding(results: Json) -> str:
     """How many attacks find less, more, or cannot tell."""
     standings = [entry["auc"]["standing"] for entry in results["attacks"].values()]
-    less, more = standings.count("below"), standings.count("above")
-    rest = len(standings) - less - more
-    parts = [
-        f"{number} {'finds' if number == 1 else 'find'} {what}"
-        for number, what in ((less, "measurably less"), (more, "measurably more")) if number
-    ]
-    if rest:
-        parts.append(f"{rest} {'shows' if rest == 1 else 'show'} no measurable change")
-    return f"By AUC, of {numbers.counted(len(standings), 'attack')} {', '.join(parts)}"
+    said = {"below": "find measurably less", "above": "find measurably more", "not shown": "show no measurable change"}
+    found = {what: standings.count(standing) for standing, what in said.items() if standing in standings}
+    if len(standings) == 1:
+        (what,) = found
+        return f"By AUC, the attack {_singular(what)}"
+    if len(found) == 1:
+        (what,) = found
+        return f"By AUC, all {len(standings)} attacks {what}"
+    parts = [f"{count} {_singular(what) if count == 1 else what}" for what, count in found.items()]
+    return f"Of {len(standings)} attacks, by AUC, {', '.join(parts)}"
+
+
+def _singular(what: str) -> str:
+    verb, _, rest = what.partition(" ")
+    return f"{verb}s {rest}"
 
 
 def strongest_after(results: Json) -> str:
@@ -114,7 +120,7 @@ def exposure_rule(results: Json) -> list[str]:
         f"An example's exposure is the share of the models trained on it in which {label} names it, at "
         f"{numbers.one_per(results['exposure_fpr'])} non-members in each run. An example counts as changed by {paired} "
         f"and Benjamini and Hochberg's rule over all examples: of those named, "
-        f"{numbers.level(results['false_discoveries'])} are expected to be named by chance.",
+        f"at most {numbers.level(results['false_discoveries'])} are expected to be named by chance.",
     ]
     models, needed = counts["median_models"], counts["models_to_see_one"]
     if models is not None and models < needed:

@@ -8,7 +8,6 @@ from typing import Any, Literal, NoReturn
 
 from miajax.attacks.registry import ATTACKS
 from miajax.errors import UserError
-from miajax.runs.atomic import read_json
 from miajax.studies.gate.rules import ALL, Rule
 
 Json = Mapping[str, Any]
@@ -49,30 +48,6 @@ def exit_status(verdicts: Sequence[Verdict]) -> int:
     """0 where every ceiling is kept; a figure that passes one outweighs one that is not resolved."""
     outcomes = {verdict.outcome for verdict in verdicts}
     return EXCEEDED if "exceeded" in outcomes else UNRESOLVED if "unresolved" in outcomes else 0
-
-
-def found_results(run: Path) -> dict[Path, Json]:
-    """``results.json`` of a folder and of the attacks beside it, by file.
-
-    Args:
-      run: a run folder, a study's folder in it such as ``RUN/attacks``, an import, or an audited target.
-
-    Raises:
-      UserError: there is none.
-    """
-    files = [file for file in (run / "results.json", run / "attacks" / "results.json") if file.is_file()]
-    if not files:
-        raise UserError(
-            f"{run} holds no results.json", expected="the folder of a finished study",
-            remedy="miajax lira or miajax attacks writes one",
-        )
-    found = {}
-    for file in files:
-        results = read_json(file)
-        if not isinstance(results, dict) or not isinstance(results.get("attacks", {}), dict):
-            raise UserError(f"{file} is no results.json of miajax", expected="an object of figures")
-        found[file] = results
-    return found
 
 
 def verdicts_on(rules: Sequence[Rule], found: Mapping[Path, Json]) -> list[Verdict]:

@@ -1,0 +1,38 @@
+"""What finished studies of attacks left in a folder, for those who read figures and train nothing."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from miajax.errors import UserError
+from miajax.runs.atomic import read_json
+from miajax.studies.written import SCHEMA_VERSION
+
+Json = Mapping[str, Any]
+
+
+def found_results(run: Path) -> dict[Path, Json]:
+    """``results.json`` of a folder and of the attacks beside it, by file.
+
+    Args:
+      run: a run folder, a study's folder in it such as ``RUN/attacks``, an import, or an audited target.
+
+    Raises:
+      UserError: there is none.
+    """
+    files = [file for file in (run / "results.json", run / "attacks" / "results.json") if file.is_file()]
+    if not files:
+        raise UserError(
+            f"{run} holds no results.json", expected="the folder of a finished study",
+            remedy="miajax lira or miajax attacks writes one",
+        )
+    found = {}
+    for file in files:
+        results = read_json(file)
+        if not isinstance(results, dict) or not isinstance(results.get("attacks", {}), dict):
+            raise UserError(f"{file} is no results.json of miajax", expected="an object of figures")
+        if (version := results.get("schema_version", SCHEMA_VERSION)) != SCHEMA_VERSION:
+            raise UserError(f"{file} has schema_version {version}", expected=str(SCHEMA_VERSION),
+                            remedy="Read it with the miajax that wrote it")  # fmt: skip
+        found[file] = results
+    return found

@@ -1,0 +1,1 @@
+"""A finished study as a section of a model card."""
