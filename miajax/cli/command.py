@@ -1,6 +1,10 @@
 """What all commands share: defaults from a preset or a run, the record of a call, errors in one line."""
 
+import contextlib
 import dataclasses
+import errno
+import io
+import os
 import re
 import shlex
 import sys
@@ -26,6 +30,7 @@ from miajax.models.mlp import ACTIVATIONS
 from miajax.models.registry import MODELS
 from miajax.plugins import trusting_code
 from miajax.runs.folder import fingerprint
+from miajax.runs.names import path_name
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import StudyResult
 from miajax.training.devices import use_compilation_cache, use_cpu_cores_as_devices
@@ -197,7 +202,7 @@ def folder_of(place: Place, experiment: str, dataset: str, identity: Mapping[str
             remedy="--run continues and scores a run in its own folder",
         )
     named = place.out or place.run
-    return named or Path("runs") / f"{experiment}-{dataset.replace(':', '-')}-{fingerprint(identity)[:8]}"
+    return named or Path("runs") / f"{experiment}-{path_name(dataset)}-{fingerprint(identity)[:8]}"
 
 
 def command_line(prog: str, argv: Sequence[str]) -> str:
@@ -262,20 +267,58 @@ def print_end(timing: Mapping[str, float], folder: Path) -> None:
 
 
 def main(run: Callable[[Sequence[str]], Any], argv: Sequence[str] | None = None) -> None:
-    """Runs a command: ``UserError`` prints one line and exits with 2, an interruption with 130."""
+    """Runs a command: ``UserError`` and what the system refuses print one line and exit with 2, an interruption 130."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files may hold bytes that are no text
     use_cpu_cores_as_devices()
     use_compilation_cache()
     try:
         _refuse_debugging_of_nan()
         with collected_warnings():  # of reading data and setting up, too
             run(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+        _end(f"error: {error}", 2)
     except Incomplete as news:
         print(news, file=sys.stderr)
     except (Stopped, KeyboardInterrupt):
-        print("\nStopped; what was finished is kept. The same command continues from there.", file=sys.stderr)
-        raise SystemExit(130) from None
+        _end("\nStopped; what was finished is kept. The same command continues from there.", 130)
     except BrokenPipeError:
+        _abandon_output()
         raise SystemExit(1) from None
+    except OSError as error:
+        _end(f"error: {_system_error(error)}", 2)
+
+
+def _end(line: str, status: int) -> NoReturn:
+    """Prints the last line and leaves; where nothing can be printed any more, the status alone says it."""
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _abandon_output()
+    raise SystemExit(status) from None
+
+
+def _abandon_output() -> None:
+    """Lets the interpreter end without trying once more to write what cannot be written."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _system_error(error: OSError) -> UserError:
+    """What the operating system refused, as one line."""
+    reason = error.strerror or str(error)
+    if error.filename is None and error.errno == errno.ENOSPC:
+        what = f"output cannot be written ({reason})"
+    else:
+        names = [str(name)[:300] for name in (error.filename, error.filename2) if name is not None]
+        what = f"{' and '.join(names) or 'a file'}: {reason}"
+    remedies = {
+        errno.ENAMETOOLONG: "Choose a shorter name",
+        errno.ENOSPC: "What was finished before is kept: free some space and run the same command again",
+        errno.EEXIST: "Something else stands there, perhaps a link to nothing: remove it or choose another path",
+    }
+    return UserError(what, expected="a path that can be read and written", remedy=remedies.get(error.errno or 0, ""))
