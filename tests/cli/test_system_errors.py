@@ -29,7 +29,7 @@ def test_output_that_cannot_be_written_is_told(tmp_path):
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full on this system")
     call = [sys.executable, "-m", "miajax", "epsilon", "--num_examples", "1000", "--help"]
-    with open("/dev/full", "w") as full:
+    with Path("/dev/full").open("w") as full:
         done = subprocess.run(call, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT, timeout=120, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("error: output cannot be written (No space left on device)")
