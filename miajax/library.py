@@ -31,6 +31,7 @@ from miajax.models.bring_your_own import as_model
 from miajax.models.model import Model
 from miajax.plugins import trusting_code
 from miajax.runs.folder import fingerprint
+from miajax.runs.names import path_name
 from miajax.signals.bundle import Signals
 from miajax.training.devices import use_compilation_cache, use_cpu_cores_as_devices
 
@@ -258,7 +259,7 @@ def open_run(
 
 def default_folder(setup: Setup) -> Path:
     """Where a run lies that was given no folder: its name holds all that its models depend on."""
-    return Path("runs") / f"lira-{setup.dataset.name.replace(':', '-')}-{fingerprint(setup.identity())[:8]}"
+    return Path("runs") / f"lira-{path_name(setup.dataset.name)}-{fingerprint(setup.identity())[:8]}"
 
 
 def run_attacks(

@@ -86,10 +86,15 @@ class CampaignConfig:
                 f"--num_shadows {self.num_shadows} with --split balanced",
                 expected="an even number, since models come in pairs",
             )
-        if self.seed < 0:
-            raise UserError(f"--seed {self.seed}", expected="0 or more")
-        if self.checkpoint_minutes < 0:
+        if not 0 <= self.seed < 2**63:
+            raise UserError(f"--seed {self.seed}", expected="a whole number from 0 to 2**63 - 1")
+        if not self.checkpoint_minutes >= 0:
             raise UserError(f"--checkpoint_minutes {self.checkpoint_minutes}", expected="0 or more minutes")
+        for name in ("chunk", "group"):
+            if (models := getattr(self, name)) is not None and models < 1:
+                raise UserError(f"--{name} {models}", expected="1 or more models, or None")
+        if name := _not_a_number(dataclasses.asdict(self)):
+            raise UserError(f"--{name} is NaN", expected="a number")
         self.model_range()
         self.privacy.asked()
 
@@ -101,6 +106,17 @@ class CampaignConfig:
         if not (colon and first.isdigit() and end.isdigit() and int(first) < int(end) <= self.num_shadows):
             raise UserError(f"--models {self.models}", expected=f"FIRST:END within 0:{self.num_shadows}")
         return range(int(first), int(end))
+
+
+def _not_a_number(settings: dict[str, Any]) -> str | None:
+    """The name of a setting that is NaN, which passes comparisons that are meant to refuse it."""
+    for name, value in settings.items():
+        if isinstance(value, dict) and (found := _not_a_number(value)):
+            return found
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, float) and math.isnan(one):
+                return name
+    return None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -335,6 +351,13 @@ def _fewest_members(config: CampaignConfig, num_examples: int, excluded: np.ndar
     if config.split == "fixed_size" and excluded is None:
         return member_capacity(num_examples, config.split, config.member_fraction)
     member = membership(config.seed, num_examples, config.num_shadows, config.split, config.member_fraction)
+    if len(idle := np.flatnonzero(member.all(1) | ~member.any(1))):
+        raise UserError(
+            f"--split {config.split} of {num_examples} examples draws {int(member[idle[0]].sum())} members for model "
+            f"{idle[0]}",
+            expected="members and non-members of every model",
+            remedy="Use --split fixed_size, more examples, or a --member_fraction nearer to 0.5",
+        )
     return int((member if excluded is None else member & ~excluded).sum(1).min())
 
 

@@ -1,6 +1,10 @@
 """What all commands share: defaults from a preset or a run, the record of a call, errors in one line."""
 
+import contextlib
 import dataclasses
+import errno
+import io
+import os
 import re
 import shlex
 import sys
@@ -21,7 +25,7 @@ from miajax.campaign.presets import PRESETS, preset
 from miajax.campaign.progress import Reporter, Terminal
 from miajax.campaign.run import Incomplete
 from miajax.campaign.stored import stored_config
-from miajax.cli import flags, help, leave_closed_pipe
+from miajax.cli import flags, help
 from miajax.data.registry import dataset_names
 from miajax.errors import UserError
 from miajax.models.mlp import ACTIVATIONS
@@ -29,6 +33,7 @@ from miajax.models.registry import MODELS
 from miajax.plugins import trusting_code
 from miajax.report.terminal import say
 from miajax.runs.folder import fingerprint
+from miajax.runs.names import path_name
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import StudyResult
 from miajax.training.devices import use_compilation_cache, use_cpu_cores_as_devices
@@ -200,7 +205,7 @@ def folder_of(place: Place, experiment: str, dataset: str, identity: Mapping[str
             remedy="--run continues and scores a run in its own folder",
         )
     named = place.out or place.run
-    return named or Path("runs") / f"{experiment}-{dataset.replace(':', '-')}-{fingerprint(identity)[:8]}"
+    return named or Path("runs") / f"{experiment}-{path_name(dataset)}-{fingerprint(identity)[:8]}"
 
 
 def command_line(prog: str, argv: Sequence[str]) -> str:
@@ -268,7 +273,10 @@ def print_end(timing: Mapping[str, float], folder: Path) -> None:
 
 
 def main(run: Callable[[Sequence[str]], Any], argv: Sequence[str] | None = None) -> None:
-    """Runs a command: ``UserError`` prints one line and exits with 2, an interruption with 130."""
+    """Runs a command: ``UserError`` and what the system refuses print one line and exit with 2, an interruption 130."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files may hold bytes that are no text
     use_cpu_cores_as_devices()
     use_compilation_cache()
     try:
@@ -277,12 +285,46 @@ def main(run: Callable[[Sequence[str]], Any], argv: Sequence[str] | None = None)
             run(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+        _end(f"error: {error}", 2)
     except Incomplete as news:
         print(news, file=sys.stderr)
     except (Stopped, KeyboardInterrupt):
-        print("\nStopped; what was finished is kept. The same command continues from there.", file=sys.stderr)
-        raise SystemExit(130) from None
+        _end("\nStopped; what was finished is kept. The same command continues from there.", 130)
     except BrokenPipeError:
-        leave_closed_pipe()
+        _abandon_output()
+        raise SystemExit(1) from None
+    except OSError as error:
+        _end(f"error: {_system_error(error)}", 2)
+
+
+def _end(line: str, status: int) -> NoReturn:
+    """Prints the last line and leaves; where nothing can be printed any more, the status alone says it."""
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _abandon_output()
+    raise SystemExit(status) from None
+
+
+def _abandon_output() -> None:
+    """Lets the interpreter end without trying once more to write what cannot be written."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _system_error(error: OSError) -> UserError:
+    """What the operating system refused, as one line."""
+    reason = error.strerror or str(error)
+    if error.filename is None and error.errno == errno.ENOSPC:
+        what = f"output cannot be written ({reason})"
+    else:
+        names = [str(name)[:300] for name in (error.filename, error.filename2) if name is not None]
+        what = f"{' and '.join(names) or 'a file'}: {reason}"
+    remedies = {
+        errno.ENAMETOOLONG: "Choose a shorter name",
+        errno.ENOSPC: "What was finished before is kept: free some space and run the same command again",
+        errno.EEXIST: "Something else stands there, perhaps a link to nothing: remove it or choose another path",
+    }
+    return UserError(what, expected="a path that can be read and written", remedy=remedies.get(error.errno or 0, ""))

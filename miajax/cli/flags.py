@@ -96,10 +96,10 @@ class Flag:
             if text.lower() in ("true", "false"):
                 return text.lower() == "true"
         else:
-            try:
-                return kind(text)
-            except ValueError:
-                pass
+            with contextlib.suppress(ValueError):
+                value = kind(text)
+                if value == value:  # NaN is no value of any flag
+                    return value
         raise UserError(f"--{self.name} {text}", expected=self._expected(kind), remedy=did_you_mean(text, self.choices))
 
 

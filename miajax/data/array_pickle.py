@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 _MOST_OPERATIONS = 8_000_000  # CIFAR-100's 50,000 names and labels take half a million
-_FORMAT, _ORDERS = re.compile(r"[<>=|]?[biuf]\d{1,2}"), {"<": "<", ">": ">", "|": "|", "=": "="}
+_FORMAT, _ORDERS = re.compile(r"[<>=|]?[biuf]\d{1,2}"), ("<", ">", "|", "=")
 
 
 class _Type:
@@ -31,7 +31,7 @@ class _Type:
             raise pickle.UnpicklingError("it sets a type's state that no number has")
         if state[2:5] != (None, None, None) or state[5:8] != (-1, -1, 0):
             raise pickle.UnpicklingError("it holds an array of records")
-        self.dtype = self.dtype.newbyteorder(_ORDERS[_text(state[1])])
+        self.dtype = self.dtype.newbyteorder(_text(state[1]))  # type: ignore[arg-type]
 
 
 def _blank_array(*_: Any) -> np.ndarray:
@@ -49,7 +49,7 @@ def _fill(array: np.ndarray, state: Any) -> None:
         raise pickle.UnpicklingError("it holds an array without a shape")
     if math.prod(shape) * kind.dtype.itemsize != len(content):
         raise pickle.UnpicklingError(f"it holds {len(content)} bytes for an array of shape {shape}")
-    array.__setstate__((version, shape, kind.dtype, bool(fortran), content))
+    array.__setstate__((version, shape, kind.dtype, bool(fortran), content))  # type: ignore[arg-type]
 
 
 def _text(value: Any) -> str:
@@ -84,6 +84,8 @@ class _ArraysOnly(pickle._Unpickler):  # type: ignore[name-defined]
         for code in (getattr(pickle, name) for name in _OPERATIONS)
     }
 
+    stack: list[Any]
+
     def load_build(self):
         state, made = self.stack.pop(), self.stack[-1]
         if isinstance(made, _Type):
@@ -93,7 +95,7 @@ class _ArraysOnly(pickle._Unpickler):  # type: ignore[name-defined]
         else:
             raise pickle.UnpicklingError(f"it sets the state of a {type(made).__name__}")
 
-    dispatch[pickle.BUILD[0]] = load_build
+    dispatch[pickle.BUILD[0]] = load_build  # type: ignore[arg-type]
 
     def find_class(self, module_name: str, global_name: str) -> Any:
         if (module_name, global_name) not in _NAMES:
@@ -126,7 +128,7 @@ def load_array_pickle(content: bytes) -> Any:
       ValueError: anything else: other classes or functions, arrays of objects, a damaged or cut pickle.
     """
     reader = _ArraysOnly(io.BytesIO(content), encoding="bytes")
-    reader.dispatch = _Counted(reader.dispatch)
+    vars(reader)["dispatch"] = _Counted(reader.dispatch)
     try:
         return reader.load()
     except Exception as error:  # a damaged pickle may raise anything

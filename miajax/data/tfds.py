@@ -19,7 +19,11 @@ _CHUNK = 1024  # pictures decoded at a time
 
 def tfds_folder(data_path: str | Path | None) -> Path:
     """Where TFDS keeps its data sets: the given folder, else ``$TFDS_DATA_DIR``, else ``~/tensorflow_datasets``."""
-    return Path(data_path or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    folder = Path(data_path or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
+    try:
+        return folder.expanduser()
+    except RuntimeError:  # a user without a home
+        return folder
 
 
 def is_prepared(name: str, data_path: str | Path | None) -> bool:

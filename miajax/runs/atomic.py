@@ -4,6 +4,7 @@ import contextlib
 import errno
 import hashlib
 import json
+import math
 import os
 import secrets
 import shutil
@@ -110,16 +111,23 @@ def read_json(path: Path) -> Any:
     """What ``write_json`` wrote.
 
     Raises:
-      UserError: the file is missing or is not JSON.
+      UserError: the file is missing or is not JSON, or a number in it is NaN or infinite, which JSON has not.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_finite, parse_float=_finite)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist", expected="a file of a run folder") from None
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not JSON ({error})", expected="a file as miajax wrote it") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror})", expected="a file of a run folder") from None
+
+
+def _finite(text: str) -> float:
+    """A number, which results can hold: what is read here is often written there, after hours."""
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text} is no number")
+    return number
 
 
 def write_sealed(path: Path, value: Mapping[str, Any]) -> None:

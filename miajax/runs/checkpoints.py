@@ -1,6 +1,8 @@
 """Pytrees on disk, by Orbax."""
 
+import errno
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import numpy as np
 from absl.logging import get_absl_logger
 
 from miajax.errors import UserError
+from miajax.runs.atomic import told_when_full
 
 
 def _checkpointer():
@@ -24,9 +27,21 @@ def _without_advice(record: logging.LogRecord) -> bool:
 
 
 def save_tree(path: Path, tree: Any) -> None:
-    """Stores a pytree of host arrays as an Orbax checkpoint, a folder that appears whole or not at all."""
+    """Stores a pytree of host arrays as an Orbax checkpoint, a folder that appears whole or not at all.
+
+    Raises:
+      UserError: the disk is full or closed to us.
+    """
     _, checkpointer = _checkpointer()
-    checkpointer.save(path.resolve(), tree, force=True)
+    with told_when_full(path):
+        try:
+            checkpointer.save(path.resolve(), tree, force=True)
+        except Exception as error:
+            # TensorStore writes in C++: a full disk comes as a ValueError that quotes the system's words.
+            told = next((code for code in (errno.ENOSPC, errno.EDQUOT) if os.strerror(code) in str(error)), None)
+            if isinstance(error, OSError) or told is None:
+                raise
+            raise OSError(told, os.strerror(told)) from error
 
 
 def load_tree(path: Path, abstract: Any | None = None) -> Any:

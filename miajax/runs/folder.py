@@ -119,6 +119,13 @@ class RunFolder:
         Raises:
           UserError: the folder holds something else, or a run of another identity; the fields that differ are named.
         """
+        try:
+            str(path.resolve()).encode()
+        except UnicodeEncodeError:
+            raise UserError(
+                f"{str(path)!r} is no UTF-8", expected="a path of text: checkpoints cannot be stored under another",
+                remedy="Choose another --out",
+            ) from None  # fmt: skip
         if (path / "manifest.json").is_file():
             folder = cls.open(path)
             stored = folder.manifest["identity"]

@@ -16,6 +16,7 @@ from miajax.studies.outlier_metrics import SPACES, Spaces, estimators, spaces_of
 
 _MOST_CATEGORIES = 50
 _FEW_NUMBERS = 12  # a numeric column with more values than these is cut into quarters
+_LONGEST_NAME = 200
 _MODELS = 8  # whose features or logits an outlier metric looks at, as in the study of outliers
 _QUARTERS = ("unknown", "quarter 1, lowest", "quarter 2", "quarter 3", "quarter 4, highest")
 
@@ -53,11 +54,19 @@ def user_column(file: Path, column: str, num_examples: int) -> np.ndarray:
     if values.dtype.kind == "f" or (values.dtype.kind in "iu" and len(np.unique(values)) > _FEW_NUMBERS):
         categories[ids] = np.array(_QUARTERS)[quantile_groups(values.astype(np.float64))]
     else:
-        categories[ids] = [str(value) for value in values]
+        try:
+            categories[ids] = [_name(value) for value in values]
+        except ValueError as error:  # code points beyond Unicode's
+            raise UserError(f"{file}: {column} holds what is no text ({error})", expected="text or numbers") from error
     found = len(set(categories))
     if found > _MOST_CATEGORIES:
         raise UserError(f"{file}: {column} holds {found} categories", expected=f"at most {_MOST_CATEGORIES}")
     return categories.astype(str)
+
+
+def _name(value: Any) -> str:
+    """A category as results, figures and pages can show it, whatever bytes the file holds."""
+    return str(value).encode("utf-8", "backslashreplace").decode()[:_LONGEST_NAME]
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The one way in which ``results.json`` is written: with the version and the study that readers go by."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,17 @@ SCHEMA_VERSION = 1
 """Raised where a key that is there changes its meaning, its unit or its type, or goes; keys may be added without."""
 
 
-def write_results(study: str, folder: Path, results: dict[str, Any]) -> None:
+def write_results(
+    study: str, folder: Path, results: dict[str, Any], write: Callable[[Path, dict[str, Any]], None] = write_json
+) -> None:
     """Writes ``results.json`` and adds ``schema_version`` and ``study`` to the results, first in the file.
 
     Args:
       study: which of the definitions in ``miajax/schemas/results.schema.json`` the results keep.
       folder: where the file belongs.
       results: everything else.
+      write: ``write_sealed`` where a later call goes on from the file.
     """
     results |= {"schema_version": SCHEMA_VERSION, "study": study}
     first = ("schema_version", "study")
-    write_json(folder / "results.json", {**{key: results[key] for key in first}, **results})
+    write(folder / "results.json", {**{key: results[key] for key in first}, **results})

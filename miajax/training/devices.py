@@ -37,11 +37,13 @@ def use_compilation_cache() -> Path | None:
     named = os.environ.get("MIAJAX_COMPILATION_CACHE", "")
     if os.environ.get("JAX_COMPILATION_CACHE_DIR") or named.lower() in ("off", "0", "false", "no"):
         return None
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = (Path(named) if named else home / "miajax" / "programs") / instruction_set()
     try:
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        folder = (Path(named) if named else home / "miajax" / "programs") / instruction_set()
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError:  # no home, or a full or read-only one: programs are compiled anew
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            return None
+    except (OSError, RuntimeError):  # a user without a home, or a full or read-only one: programs are compiled anew
         return None
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -176,6 +177,55 @@ def test_kept_parameters_give_the_stored_logits(undisturbed):
     one = {name: {k: v[0] for k, v in layer.items()} for name, layer in params.items()}
     logits, _ = trainer.model.apply(one, state, data.features, False, None)
     np.testing.assert_allclose(logits, run.gather("logits", 1)[0, :, 0], rtol=1e-4, atol=1e-4)
+
+
+def _flip(path: Path, at: int = -1) -> None:
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_damaged_group_is_named_set_aside_and_trained_again_to_the_same_bits(tmp_path):
+    path = tmp_path / "r"
+    first = run_campaign(small(16, group=8, chunk=1), path)
+    reference = bits(path)
+    _flip(path / "groups" / "00008-00015" / "signals.npy")
+    again = run_campaign(first.setup, path)
+    assert again.trained == 8 and bits(path) == reference
+    (note,) = [note for note in again.notes if "trained again" in note]
+    assert "Models 8 to 15 were damaged" in note and "signals.npy was changed" in note
+    assert "damaged/00008-00015-1" in note
+    assert (path / "damaged" / "00008-00015-1" / "groups" / "00008-00015" / "signals.npy").is_file()
+
+
+def test_a_group_over_another_is_trained_again(tmp_path):
+    path = tmp_path / "r"
+    first = run_campaign(small(16, group=8, chunk=1), path)
+    reference = bits(path)
+    shutil.rmtree(path / "groups" / "00000-00007")
+    shutil.copytree(path / "groups" / "00008-00015", path / "groups" / "00000-00007")
+    assert run_campaign(first.setup, path).trained == 8
+    assert bits(path) == reference
+
+
+def test_a_damaged_checkpoint_costs_its_work_and_no_bits(undisturbed, tmp_path, monkeypatch):
+    class StopAfterFirstEpoch:
+        def __enter__(self):
+            return lambda: True
+
+        def __exit__(self, *_):
+            return False
+
+    with monkeypatch.context() as patch:
+        patch.setattr(campaign_module, "asked_to_stop", StopAfterFirstEpoch)
+        with pytest.raises(Stopped):
+            run_campaign(small(), tmp_path / "r")
+    (state,) = (tmp_path / "r" / "checkpoints").glob("in-progress-*")
+    largest = max((file for file in state.rglob("*") if file.is_file()), key=lambda file: file.stat().st_size)
+    _flip(largest, largest.stat().st_size // 2)
+    resumed = run_campaign(small(), tmp_path / "r")
+    np.testing.assert_array_equal(resumed.signals, undisturbed.signals)
+    assert any("trained from its start" in note and "damaged/in-progress-" in note for note in resumed.notes)
 
 
 def exploding() -> Setup:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from miajax.campaign.config import CampaignConfig, Setup, fitting_batch
+from miajax.data.dataset import Dataset
 from miajax.defenses.treatment import drop
 from miajax.errors import UserError
 from miajax.training.recipe import Recipe
@@ -68,3 +69,24 @@ def test_a_batch_that_fits_stays_whatever_is_asked():
 def test_halving_leaves_four_full_batches_an_epoch(batch, members, fits):
     assert fitting_batch(batch, members) == fits
     assert fits == 1 or 4 * fits <= members < 8 * fits or members >= 4 * batch
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"group": 0}, "--group 0; expected 1 or more"),
+        ({"chunk": -1}, "--chunk -1; expected 1 or more"),
+        ({"checkpoint_minutes": float("nan")}, "--checkpoint_minutes nan"),
+        ({"seed": 2**70}, r"from 0 to 2\*\*63 - 1"),
+        ({"member_fraction": float("nan")}, "--member_fraction is NaN"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_at_once(changes, says):
+    with pytest.raises(UserError, match=says):
+        config(8, **changes)
+
+
+def test_a_draw_that_leaves_a_model_without_non_members_is_refused():
+    four = Dataset("four", np.eye(4, dtype=np.float32), np.array([0, 1, 0, 1]), 2)
+    with pytest.raises(UserError, match=r"--split bernoulli of 4 examples draws \d members for model"):
+        Setup.of(config(1, split="bernoulli"), four)

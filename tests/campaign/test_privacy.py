@@ -107,7 +107,7 @@ def test_the_secret_is_in_no_other_file_of_the_run_or_of_an_export(finished, tmp
     formats: tuple[ExportFormat, ...] = ("lira2021", "privacy_meter", "tf_privacy", "sklearn")
     for format in formats:
         export_run(finished, format, tmp_path / format)
-    secret = (finished / KEY_FILE).read_bytes()
+    secret = (finished / KEY_FILE).read_bytes()[:8]  # the rest is its check
     words = np.frombuffer(secret, np.uint32)
     forms = {secret, secret[::-1], secret.hex().encode(), *(str(word).encode() for word in words)}
     files = [file for root in (finished, tmp_path) for file in root.rglob("*") if file.is_file()]

@@ -27,7 +27,7 @@ from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Incomplete, file_sizes
 from miajax.errors import UserError
 from miajax.models.registry import ModelOptions
-from miajax.runs.atomic import read_json, write_text
+from miajax.runs.atomic import read_sealed, write_sealed, write_text
 from miajax.runs.folder import fingerprint
 from miajax.studies.attacks.study import run_attacks_study
 from miajax.studies.defenses.catalogue import Strengths
@@ -210,7 +210,7 @@ def _begun(path: Path, options: ReproduceOptions) -> dict[str, Any]:
     asked = {"preset": options.preset, "miniature": options.miniature}
     file, before = path / "results.json", {}
     if file.is_file():
-        before = read_json(file)
+        before = read_sealed(file)
         for flag, value in asked.items():
             if before.get(flag) != value:
                 raise UserError(
@@ -275,5 +275,5 @@ def _ran(
 
 def _write(path: Path, results: dict[str, Any], called: Invocation) -> None:
     results["timing"] = called.timing()
-    write_results("reproduce", path, results)
+    write_results("reproduce", path, results, write_sealed)  # read again by the next call
     write_text(path / "report.html", render_reproduce_report(results, called.command))

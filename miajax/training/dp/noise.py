@@ -1,5 +1,6 @@
 """Gaussian noise on a sum of gradients, and the secret it comes from."""
 
+import hashlib
 import os
 import secrets
 from pathlib import Path
@@ -78,9 +79,18 @@ def secret_key(folder: Path) -> np.ndarray:
             f"{path} may be read by others than its owner", expected="mode 600", remedy=f"chmod 600 {path}"
         )
     content = path.read_bytes()
-    if len(content) != _KEY_BYTES:
-        raise UserError(f"{path} holds {len(content)} bytes", expected=f"{_KEY_BYTES}", remedy="Choose another --out")
-    return np.frombuffer(content, np.uint32)
+    key, check = content[:_KEY_BYTES], content[_KEY_BYTES:]
+    if len(key) != _KEY_BYTES or check not in (b"", _check(key)):  # earlier versions wrote no check
+        raise UserError(
+            f"{path} was changed or damaged ({len(content)} bytes)", expected="the key as miajax wrote it",
+            remedy="Restore it from a copy, or choose another --out",
+        )  # fmt: skip
+    return np.frombuffer(key, np.uint32)
+
+
+def _check(key: bytes) -> bytes:
+    """Lies beside the key, as secret as the key itself: another key would be other noise without a word."""
+    return hashlib.sha256(key).digest()[:_KEY_BYTES]
 
 
 def _create(path: Path) -> None:
@@ -88,7 +98,8 @@ def _create(path: Path) -> None:
     temporary = path.with_name(f".{KEY_FILE}.{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        os.write(descriptor, secrets.token_bytes(_KEY_BYTES))
+        key = secrets.token_bytes(_KEY_BYTES)
+        os.write(descriptor, key + _check(key))
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

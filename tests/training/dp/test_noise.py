@@ -53,6 +53,17 @@ def test_a_damaged_key_is_refused(tmp_path):
         secret_key(tmp_path)
 
 
+def test_a_flipped_bit_of_a_key_is_told_and_a_key_of_an_earlier_version_is_read(tmp_path):
+    key, file = secret_key(tmp_path), tmp_path / KEY_FILE
+    content = file.read_bytes()
+    for at in range(len(content)):
+        file.write_bytes(bytes(byte ^ (i == at) for i, byte in enumerate(content)))
+        with pytest.raises(UserError, match="changed or damaged"):
+            secret_key(tmp_path)
+    file.write_bytes(content[:8])
+    np.testing.assert_array_equal(secret_key(tmp_path), key)
+
+
 def test_the_public_key_follows_from_the_seed():
     np.testing.assert_array_equal(public_key(3), public_key(3))
     assert (public_key(3) != public_key(4)).any()

@@ -1,0 +1,15 @@
+"""Names that come from users and files, made fit to be parts of paths."""
+
+import re
+
+_LONGEST = 80
+
+
+def path_name(text: str) -> str:
+    """``text`` as one part of a path: letters, digits and ``_ . + -`` of ASCII, no leading dot, of bounded length.
+
+    Example:
+      >>> path_name("tfds:mnist"), path_name("../../etc/passwd"), path_name("")
+      ('tfds-mnist', 'etc-passwd', 'unnamed')
+    """
+    return re.sub(r"[^\w.+-]+", "-", text, flags=re.ASCII).lstrip(".-")[:_LONGEST] or "unnamed"
