@@ -173,7 +173,8 @@ def run_campaign(
     Args:
       data: a ``Dataset``, or the name of one.
       model: a network's name, ``path/to/file.py:name``, or whatever ``as_model`` takes: a Linen module, a pair
-        ``(init, apply)``, a function of the number of classes.
+        ``(init, apply)``, a function of the number of classes. An estimator with scikit-learn's interface is named:
+        ``module:Class`` or ``path/to/file.py:factory``, with ``model_args``, JSON.
       num_shadows: M; each model is also a target.
       out: run folder, continued if it is there; ``runs/lira-<data>-<fingerprint>`` if None.
       preset: whose settings are the defaults, as ``--preset``.

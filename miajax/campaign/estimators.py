@@ -1,5 +1,6 @@
 """The engine of estimators: a group's models train side by side in processes; the run folder is that of every run."""
 
+import collections
 import concurrent.futures
 import contextlib
 import dataclasses
@@ -134,7 +135,7 @@ class EstimatorRunner(_Runner):
         if not done:
             raise Stopped
         group = [finished[model] for model in done]
-        if all(one.failure for one in group) and not self.folder.done():
+        if all(one.failure for one in group) and not self._finished:
             raise self._all_failed(group)
         clip = self._clip(finished)
         wall = time.perf_counter() - begin
@@ -156,9 +157,11 @@ class EstimatorRunner(_Runner):
         pool = get_reusable_executor(
             max_workers=self.plan.num_devices, initializer=leave_interrupts_to_parent, env=_ONE_THREAD
         )
-        waiting = {pool.submit(train, self._job(model)) for model in models}
+        todo, waiting = collections.deque(models), set()
         try:
-            while waiting and not stop():
+            while (todo or waiting) and not stop():
+                while todo and len(waiting) < 2 * self.plan.num_devices:  # what processes can have at hand, no more
+                    waiting.add(pool.submit(train, self._job(todo.popleft())))
                 done, waiting = concurrent.futures.wait(waiting, _POLL_SECONDS, concurrent.futures.FIRST_COMPLETED)
                 for future in done:
                     yield future.result()

@@ -100,6 +100,12 @@ def as_model(thing: Any, name: str, num_classes: int, config: Mapping[str, Any] 
             expected="a function of (num_classes, rngs) that builds it",
             remedy=_PAGE,
         )
+    if hasattr(thing, "fit"):
+        raise UserError(
+            f"model {name} has fit, so it is an estimator and no network",
+            expected="its name, which processes can load: module:Class, or path/to/file.py:factory",
+            remedy='For example model="sklearn.ensemble:RandomForestClassifier"',
+        )
     if callable(thing):
         if "rngs" in _parameters(thing):
             return from_nnx(lambda rngs: thing(num_classes, rngs=rngs), name, config)

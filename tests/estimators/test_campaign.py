@@ -134,6 +134,40 @@ def test_models_that_raise_or_answer_nan_are_named_and_masked(tmp_path):
     assert any("answers are NaN" in note for note in campaign.notes)
 
 
+def test_a_process_that_dies_is_told_in_one_line(tmp_path):
+    file = tmp_path / "own.py"
+    file.write_text(
+        "import os\nclass Dies:\n"
+        "    def fit(self, X, y): os._exit(9)\n"
+        "    def predict_proba(self, X): ...\n"
+    )
+    with pytest.raises(UserError, match="a process that trained models of Dies was killed, or died"):
+        trained(tmp_path / "run", configured(f"{file}:Dies", {}))
+    assert trained(tmp_path / "other", configured(num_shadows=2)).valid.all()  # later runs get new processes
+
+
+@pytest.mark.parametrize("text", ["[1]", "{bad", "3"])
+def test_arguments_that_are_no_json_object_are_refused(text):
+    with pytest.raises(UserError, match=r"--model_args .* is no JSON"):
+        Setup.of(CampaignConfig(model=FOREST, model_options=ModelOptions(model_args=text)))
+
+
+def test_a_class_without_a_colon_is_told_how_it_is_written():
+    with pytest.raises(UserError, match=f"Write {FOREST}"):
+        Setup.of(CampaignConfig(model="sklearn.ensemble.RandomForestClassifier"))
+
+
+def test_the_library_takes_an_estimator_by_name_and_refuses_an_object(tmp_path):
+    from sklearn.ensemble import RandomForestClassifier
+
+    import miajax as mj
+
+    run = mj.run_campaign("digits", FOREST, 2, tmp_path / "run", model_args='{"n_estimators": 3}')
+    assert run.signals.scaled_logit.shape == (2, 1797, 1)
+    with pytest.raises(UserError, match="module:Class"):
+        mj.run_campaign("digits", RandomForestClassifier(), 2, tmp_path / "other")
+
+
 def test_a_factory_in_a_file_is_an_estimator_and_its_content_is_identity(tmp_path):
     file = tmp_path / "own.py"
     file.write_text(OWN)
