@@ -10,6 +10,7 @@ from miajax.attacks import (
     base,
     bavaria,
     entropy,
+    informia,
     lira,
     lira_fullcov,
     quantile,
@@ -27,7 +28,8 @@ from miajax.signals.bundle import AnyArray, Signals
 
 _FAMILIES = (
     threshold, entropy, lira, lira_fullcov, references, rmia, base, bavaria, quantile, training_signals,
-)
+    informia,
+)  # their order decides colours in plots: new ones go last
 
 
 def _as_attack(thing: Any, name: str, origin: Mapping[str, str]) -> Attack:

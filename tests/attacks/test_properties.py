@@ -21,8 +21,8 @@ from tests.oracles import attacks as oracle
 
 pytestmark = pytest.mark.slow  # mostly compiling; continuous integration runs them
 
-OFFLINE = ("lira_offline", "attack_r", "calibrated", "base_offline", "rmia_offline")
-ASKS_THE_POOL = ("attack_p", "rmia_online", "rmia_offline", "quantile")
+OFFLINE = ("lira_offline", "attack_r", "calibrated", "base_offline", "rmia_offline", "informia_offline")
+ASKS_THE_POOL = ("attack_p", "rmia_online", "rmia_offline", "informia_online", "informia_offline", "quantile")
 
 
 def _with_logits(signals, logits):
@@ -52,6 +52,27 @@ def test_rmia_is_a_non_decreasing_step_function_of_base_at_equal_settings():
         assert (np.diff(steps) >= 0).all() and len(np.unique(steps)) > 3
 
 
+def test_informia_online_is_base_less_a_constant_of_the_target():
+    signals, member = ensemble(models=12, examples=60, queries=2)
+    scores = run_attacks(("informia_online", "base_online"), signals, member, np.ones(12, bool))
+    difference = scores["informia_online"][0] - scores["base_online"][0]
+    assert np.nanmax(np.nanmax(difference, 1) - np.nanmin(difference, 1)) < 1e-5
+    assert np.ptp(np.nanmean(difference, 1)) > 0.01
+
+
+def test_informia_keeps_apart_the_examples_that_beat_everyone_and_orders_the_rest_as_rmia_does():
+    """At equal p(x): RMIA's highest score is one tie, which no threshold of a low false positive rate can cut."""
+    signals, member = ensemble(models=12, examples=400, queries=1, gap=4.0)
+    options = AttackOptions(rmia=RmiaOptions(gamma=1.2))
+    for side in ("online", "offline"):
+        scores = run_attacks((f"rmia_{side}", f"informia_{side}"), signals, member, np.ones(12, bool), options)
+        for rmia, informia in zip(*(scores[f"{name}_{side}"][0] for name in ("rmia", "informia")), strict=True):
+            known = np.isfinite(informia)
+            rmia, informia = rmia[known], informia[known]
+            assert (np.diff(rmia[np.argsort(informia)]) >= -1 / known.sum()).all()  # x never beats itself
+            assert np.unique(rmia, return_counts=True)[1].max() > 20 and len(np.unique(informia)) == len(informia)
+
+
 def test_a_population_of_its_own_takes_the_place_of_the_pool():
     signals, member = ensemble(models=8, examples=25, queries=1)
     valid = np.ones(8, bool)
@@ -63,6 +84,9 @@ def test_a_population_of_its_own_takes_the_place_of_the_pool():
     got, _ = run_attack("rmia_online", _with_population(signals), member, valid)
     known = ATTACKS["rmia_online"].scorable(member, valid)
     np.testing.assert_allclose(got[known], want[known], atol=1e-6)
+    want = oracle.informia(whole, nowhere, valid, population=range(25, 65))[:, :25]
+    got, _ = run_attack("informia_online", _with_population(signals), member, valid)
+    np.testing.assert_allclose(got[known], want[known], rtol=1e-5, atol=1e-5)
 
 
 def test_a_towering_target_does_not_wipe_out_what_the_other_models_think():

@@ -204,6 +204,26 @@ def base_offline(s):
     return np.array([(np.log(p[s.t, x]) - np.log(p[s.outs[x], x].mean(0))).mean() for x in s.examples])
 
 
+def _informia(s, r):
+    """``r`` is ``[N, Q]``."""
+    return np.log(r).mean(-1) - np.log(r[s.population(), 0]).mean()
+
+
+@formula(FORMULAS)
+def informia_online(s):
+    """mean_q log r(x) − mean_Z log r(z), r that of rmia_online"""
+    p = s.p_y()
+    return _informia(s, p[s.t] / p[s.shadow].mean(0))
+
+
+@formula(FORMULAS)
+def informia_offline(s):
+    """the same with r that of rmia_offline"""
+    p, a = s.p_y(), 0.3
+    out = np.array([p[s.outs[x], x].mean(0) for x in s.examples])
+    return _informia(s, p[s.t] / (((1 + a) * out + 1 - a) / 2))
+
+
 def _bavaria(s, log_density):
     found = []
     for side in (s.side_in, s.side_out):

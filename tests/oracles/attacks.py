@@ -203,8 +203,8 @@ def base(signals, member, valid, offline=False, **kind):
     return _per_cell(signals, member, valid, score)
 
 
-def rmia(signals, member, valid, offline=False, a=0.3, gamma=2.0, population=None, **kind):
-    """The dense form: every pair (x, z), a vote over the views of x, then the share of the z."""
+def _likelihood_ratios(signals, member, valid, offline, a, **kind):
+    """``[M, N, Q]``, NaN without shadow models."""
     p = _likelihoods(signals, **kind)
     num_models, num_examples, queries = p.shape
 
@@ -215,8 +215,14 @@ def rmia(signals, member, valid, offline=False, a=0.3, gamma=2.0, population=Non
         mean = p[others, x].mean(0)
         return p[t, x] / (((1 + a) * mean + 1 - a) / 2 if offline else mean)
 
-    ratios = np.array([[ratio(t, x) for x in range(num_examples)] for t in range(num_models)])
-    pool = range(num_examples) if population is None else population
+    return np.array([[ratio(t, x) for x in range(num_examples)] for t in range(num_models)])
+
+
+def rmia(signals, member, valid, offline=False, a=0.3, gamma=2.0, population=None, **kind):
+    """The dense form: every pair (x, z), a vote over the views of x, then the share of the z."""
+    ratios = _likelihood_ratios(signals, member, valid, offline, a, **kind)
+    queries = ratios.shape[-1]
+    pool = range(member.shape[1]) if population is None else population
 
     def score(t, x):
         wins = []
@@ -225,6 +231,18 @@ def rmia(signals, member, valid, offline=False, a=0.3, gamma=2.0, population=Non
                 votes = [ratios[t, z, 0] < ratios[t, x, q] / gamma for q in range(queries)]
                 wins.append(z != x and sum(votes) > queries / 2)
         return np.mean(wins)
+
+    return _per_cell(signals, member, valid, score)
+
+
+def informia(signals, member, valid, offline=False, a=0.3, population=None, **kind):
+    """The mean over the population of log r(x) / r(z), one pair at a time."""
+    ratios = _likelihood_ratios(signals, member, valid, offline, a, **kind)
+    pool = range(member.shape[1]) if population is None else population
+
+    def score(t, x):
+        others = [z for z in pool if not member[t, z] and np.isfinite(ratios[t, z, 0])]
+        return np.mean([np.log(r / ratios[t, z, 0]) for z in others for r in ratios[t, x]])
 
     return _per_cell(signals, member, valid, score)
 
