@@ -1,9 +1,9 @@
 """InfoRMIA: by how much more the target's likelihood of x has grown than that of the population, in nats.
 
 Tao and Shokri 2025 (arXiv 2510.05582): log p_target(x) / p(x) + KL(p(z) || p_target(z)) over the population, with p as
-in RMIA. A population is a sample of p(z), so the divergence is the mean of -log r(z) over it: the score is log r(x) less
-the population's mean of log r(z). Where RMIA counts comparisons that r(x) wins by a factor gamma, this averages their
-logs: there is no gamma, and no ties between examples that beat everyone.
+in RMIA. A population is a sample of p(z), so the divergence is the mean of -log r(z) over it: the score is log r(x)
+less the population's mean of log r(z). Where RMIA counts comparisons that r(x) wins by a factor gamma, this averages
+their logs: there is no gamma, and no ties between examples that beat everyone.
 
 Within one target the population's mean is a constant. Online this therefore ranks a target's examples as BASE does, and
 differs from it only in what is pooled over targets.

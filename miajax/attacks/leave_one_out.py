@@ -29,7 +29,12 @@ class LeaveOneOut(NamedTuple):
     sum_squares: Float[Array, "models ..."]
 
 
-class _Moments(NamedTuple):
+class Moments(NamedTuple):
+    """Moments of a sample: how many values, their mean (0 of none) and the sum of squared deviations from it.
+
+    Arrays of one shape, or ``count`` of a shape that broadcasts against the others.
+    """
+
     count: Array
     mean: Array
     sum_squares: Array
@@ -54,14 +59,14 @@ def leave_one_out(
     values = jnp.where(side, values, 0)
     centre = values.sum(0) / jnp.maximum(weight.sum(0), 1)
     values = jnp.where(side, values - centre, 0)
-    nothing = _Moments(jnp.zeros_like(weight[0]), jnp.zeros_like(centre), jnp.zeros_like(centre))
+    nothing = Moments(jnp.zeros_like(weight[0]), jnp.zeros_like(centre), jnp.zeros_like(centre))
 
-    def forwards(before: _Moments, model):
+    def forwards(before: Moments, model):
         return _add(before, *model), before
 
-    def backwards(after: _Moments, model):
+    def backwards(after: Moments, model):
         value, weight, before = model
-        return _add(after, value, weight), _merge(before, after)
+        return _add(after, value, weight), merged(before, after)
 
     _, before = lax.scan(forwards, nothing, (values, weight))
     _, others = lax.scan(backwards, nothing, (values, weight, before), reverse=True)
@@ -72,21 +77,21 @@ def leave_one_out(
     return LeaveOneOut(count, mean, sum_squares)
 
 
-def _add(moments: _Moments, value: Array, weight: Array) -> _Moments:
+def _add(moments: Moments, value: Array, weight: Array) -> Moments:
     """Welford's update by one value of weight 0 or 1."""
     count = moments.count + weight
     share = weight / jnp.maximum(count, 1)
     delta = value - moments.mean
-    return _Moments(
+    return Moments(
         count, moments.mean + share * delta, moments.sum_squares + (share * moments.count) * (delta * delta)
     )
 
 
-def _merge(a: _Moments, b: _Moments) -> _Moments:
-    """Chan, Golub and LeVeque's merge of two disjoint samples."""
+def merged(a: Moments, b: Moments) -> Moments:
+    """The moments of two disjoint samples together, by Chan, Golub and LeVeque."""
     count = a.count + b.count
     share = b.count / jnp.maximum(count, 1)
     delta = b.mean - a.mean
-    return _Moments(
+    return Moments(
         count, a.mean + share * delta, a.sum_squares + b.sum_squares + (share * a.count) * (delta * delta)
     )

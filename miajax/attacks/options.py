@@ -99,6 +99,21 @@ class QuantileOptions:
 
 
 @dataclasses.dataclass(frozen=True)
+class PmiaOptions:
+    """PMIA.
+
+    Attributes:
+      neighbours: how many proxies the instance form takes; its authors take one.
+    """
+
+    neighbours: int = 1
+
+    def __post_init__(self):
+        if self.neighbours < 1:
+            raise UserError(f"--neighbours {self.neighbours}", expected="1 or more")
+
+
+@dataclasses.dataclass(frozen=True)
 class AttackOptions:
     """Settings of all attacks.
 
@@ -120,3 +135,4 @@ class AttackOptions:
     calibration: CalibrationOptions = CalibrationOptions()
     bavaria: BavariaOptions = BavariaOptions()
     quantile: QuantileOptions = QuantileOptions()
+    pmia: PmiaOptions = PmiaOptions()

@@ -13,6 +13,7 @@ from miajax.attacks import (
     informia,
     lira,
     lira_fullcov,
+    pmia,
     quantile,
     references,
     rmia,
@@ -28,7 +29,7 @@ from miajax.signals.bundle import AnyArray, Signals
 
 _FAMILIES = (
     threshold, entropy, lira, lira_fullcov, references, rmia, base, bavaria, quantile, training_signals,
-    informia,
+    informia, pmia,
 )  # their order decides colours in plots: new ones go last
 
 

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from miajax.attacks.attack import sides
 from miajax.attacks.bavaria import NormalInverseGamma
 from miajax.attacks.leave_one_out import LeaveOneOut
-from miajax.attacks.options import AttackOptions, RmiaOptions
+from miajax.attacks.options import AttackOptions, PmiaOptions, RmiaOptions
 from miajax.attacks.registry import ATTACKS, run_attack, run_attacks
 from miajax.attacks.rmia import choose_offline_a
 from miajax.data.splits import membership
@@ -87,6 +87,42 @@ def test_a_population_of_its_own_takes_the_place_of_the_pool():
     want = oracle.informia(whole, nowhere, valid, population=range(25, 65))[:, :25]
     got, _ = run_attack("informia_online", _with_population(signals), member, valid)
     np.testing.assert_allclose(got[known], want[known], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["pmia_global", "pmia_class", "pmia_instance"])
+def test_what_models_that_saw_an_example_say_of_it_is_no_proxy_of_its_own(name):
+    signals, member = ensemble(models=12, examples=40)
+    valid, target, example = np.ones(12, bool), 3, 8
+    loud = signals.scaled_logit.copy()
+    saw = member[:, example] & (np.arange(12) != target)
+    loud[saw, example] += 50.0 * np.arange(saw.sum())[:, None]
+    before, after = (run_attack(name, signals._replace(scaled_logit=s), member, valid)[0]
+                     for s in (signals.scaled_logit, loud))  # fmt: skip
+    np.testing.assert_allclose(after[target, example], before[target, example], rtol=1e-5)
+    others = signals.labels == signals.labels[example]
+    assert not np.allclose(after[target, others], before[target, others], rtol=1e-3)
+
+
+def test_all_proxies_of_an_ensemble_of_one_class_are_those_of_the_class():
+    signals, member = ensemble(models=12, examples=40)
+    one = signals._replace(labels=np.zeros_like(signals.labels))
+    options = AttackOptions(pmia=PmiaOptions(neighbours=100))
+    names = ("pmia_global", "pmia_class", "pmia_instance")
+    first, *others = (run[0] for run in run_attacks(names, one, member, np.ones(12, bool), options).values())
+    for other in others:
+        np.testing.assert_allclose(other, first, rtol=1e-4, atol=1e-4)
+
+
+def test_an_example_without_another_of_its_class_has_no_proxies():
+    signals, member = ensemble(models=12, examples=40)
+    labels = signals.labels.copy()
+    labels[labels == 3] = 2
+    labels[5] = 3
+    alone = signals._replace(labels=labels)
+    for name in ("pmia_class", "pmia_instance"):
+        scores, report = run_attack(name, alone, member, np.ones(12, bool))
+        assert np.isnan(scores[:, 5]).all() and report.degenerate >= report.scored / 40 - 1
+        assert np.isfinite(scores[:, :5]).mean() > 0.9
 
 
 def test_a_towering_target_does_not_wipe_out_what_the_other_models_think():
@@ -231,6 +267,11 @@ def test_among_pairs_neither_target_nor_partner_has_a_part_in_its_offline_a():
 def test_settings_that_mean_nothing_are_refused_by_name(setting):
     with pytest.raises(UserError, match=f"--{next(iter(setting))}"):
         RmiaOptions(**setting)
+
+
+def test_no_neighbours_are_refused_by_name():
+    with pytest.raises(UserError, match="--neighbours 0"):
+        PmiaOptions(neighbours=0)
 
 
 def test_sides_hold_valid_models_only():

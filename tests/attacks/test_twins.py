@@ -10,6 +10,7 @@ from miajax.attacks.options import (
     AttackOptions,
     BavariaOptions,
     CalibrationOptions,
+    PmiaOptions,
     RmiaOptions,
 )
 from miajax.attacks.registry import ATTACKS
@@ -33,6 +34,10 @@ def _lira(name):
 
 def _bavaria(student, **prior):
     return lambda s, m, v: oracle.bavaria(_phi(s), m, v, student, **prior)
+
+
+def _pmia(form, **options):
+    return lambda s, m, v: oracle.pmia(_phi(s), s, m, v, form, **options)
 
 
 def _with(**changes):
@@ -60,6 +65,9 @@ TWINS = {
     "bavaria_n": _bavaria(False),
     "informia_online": oracle.informia,
     "informia_offline": lambda s, m, v: oracle.informia(s, m, v, offline=True),
+    "pmia_global": _pmia("global"),
+    "pmia_class": _pmia("class"),
+    "pmia_instance": _pmia("instance"),
     "loss_trace_iqr": oracle.loss_trace_iqr,
     "gradient_norm": lambda s, m, v: np.where(v[:, None], -s.gradient_norm.astype(np.float64), np.nan),
     "input_gradient_norm": lambda s, m, v: np.where(v[:, None], -s.input_gradient_norm.astype(np.float64), np.nan),
@@ -80,6 +88,7 @@ VARIANTS = [
      lambda s, m, v: oracle.informia(s, m, v, temperature=1.0, population=range(0, 31, 5))),
     ("informia_offline", _with(rmia=RmiaOptions(likelihood="taylor", offline_a=0.8)),
      lambda s, m, v: oracle.informia(s, m, v, offline=True, a=0.8, kind="taylor")),
+    ("pmia_instance", _with(pmia=PmiaOptions(neighbours=3)), _pmia("instance", k=3)),
     ("bavaria_t", _with(bavaria=BavariaOptions(None, None)), _bavaria(True, mean_strength=None)),
     ("bavaria_n", _with(bavaria=BavariaOptions(1.0, 3.0)), _bavaria(False, mean_strength=1.0, variance_strength=3.0)),
     ("calibrated", _with(calibration=CalibrationOptions("mean", "both")),

@@ -224,6 +224,44 @@ def informia_offline(s):
     return _informia(s, p[s.t] / (((1 + a) * out + 1 - a) / 2))
 
 
+def _pmia(s, proxies):
+    found = []
+    for x in s.examples:
+        if not (own := proxies(x)):
+            found.append(np.nan)
+            continue
+        v = np.concatenate([s.side_in.phi[z] for z in own])
+        o = s.side_out
+        log_in, log_out = log_normal(s.phi[x], v.mean(0), v.var(0)), log_normal(s.phi[x], o.mean[x], o.variance[x])
+        found.append((log_in - log_out).mean())
+    return np.array(found)
+
+
+@formula(FORMULAS)
+def pmia_global(s):
+    """mean_q [log N(φ; μ_P, σ²_P) − log N(φ; μ_out, σ²_out)], P the IN scaled logits of all examples but x"""
+    return _pmia(s, lambda x: [z for z in s.examples if z != x])
+
+
+@formula(FORMULAS)
+def pmia_class(s):
+    """the same, P those of the other examples of x's label"""
+    return _pmia(s, lambda x: [z for z in s.examples if z != x and s.y[z] == s.y[x]])
+
+
+@formula(FORMULAS)
+def pmia_instance(s):
+    """the same, P those of the other example of x's label with the largest cosine similarity of features"""
+    v = s.signals["features"]
+    v = v / np.linalg.norm(v, axis=1, keepdims=True)
+
+    def nearest(x):
+        alike = [z for z in s.examples if z != x and s.y[z] == s.y[x]]
+        return sorted(alike, key=lambda z: -v[z] @ v[x])[:1]
+
+    return _pmia(s, nearest)
+
+
 def _bavaria(s, log_density):
     found = []
     for side in (s.side_in, s.side_out):

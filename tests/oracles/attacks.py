@@ -302,5 +302,31 @@ def lira_fullcov(phi, member, valid, shrinkage=0.5):
     return _per_cell(None, member, valid, score)
 
 
+def nearest(signals, x, k):
+    """The other examples of x's label, by cosine similarity."""
+    v = signals.features.astype(np.float64)
+    alike = [z for z in range(len(v)) if z != x and signals.labels[z] == signals.labels[x]]
+    return sorted(alike, key=lambda z: -(v[z] @ v[x]) / np.linalg.norm(v[z]) / np.linalg.norm(v[x]))[:k]
+
+
+def pmia(phi, signals, member, valid, form, k=1):
+    def proxies(x):
+        others = [z for z in range(member.shape[1]) if z != x]
+        if form == "instance":
+            return nearest(signals, x, k)
+        return others if form == "global" else [z for z in others if signals.labels[z] == signals.labels[x]]
+
+    def score(t, x):
+        own = pair(member, t)
+        outside = phi[_others(~member[:, x], valid, own), x]
+        inside = np.concatenate([phi[_others(member[:, z], valid, own), z] for z in proxies(x)])
+        if min(len(outside), len(inside)) < 2:
+            return np.nan
+        log_in, log_out = (stats.norm.logpdf(phi[t, x], v.mean(0), v.std(0)) for v in (inside, outside))
+        return np.mean(log_in - log_out)
+
+    return _per_cell(None, member, valid, score)
+
+
 def loss_trace_iqr(signals, member, valid):
     return _per_cell(signals, member, valid, lambda t, x: stats.iqr(signals.losses[t, :, x].astype(np.float64)))
