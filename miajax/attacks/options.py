@@ -1,7 +1,7 @@
 """Settings of the attacks that have any, with the values their authors use."""
 
 import dataclasses
-from typing import Literal
+from typing import Literal, get_args
 
 from miajax.errors import UserError
 
@@ -113,6 +113,29 @@ class PmiaOptions:
             raise UserError(f"--neighbours {self.neighbours}", expected="1 or more")
 
 
+SignalName = Literal["scaled_logit", "loss", "hinge", "entropy"]
+
+
+@dataclasses.dataclass(frozen=True)
+class MultiSignalOptions:
+    """LiRA on several signals.
+
+    Attributes:
+      signals: which numbers of a prediction, each once; the scaled logit alone is ``lira_online``.
+      shrinkage: lambda, from 0 (all covariances) to 1 (independent signals).
+    """
+
+    signals: tuple[SignalName, ...] = ("scaled_logit", "loss", "hinge", "entropy")
+    shrinkage: float = 0.5
+
+    def __post_init__(self):
+        known, named = get_args(SignalName), set(self.signals)
+        if not named or named - set(known) or len(named) < len(self.signals):
+            raise UserError(f"--signals {' '.join(self.signals)}", expected=f"some of {', '.join(known)}, each once")
+        if not 0 <= self.shrinkage <= 1:
+            raise UserError(f"--shrinkage {self.shrinkage}", expected="a number from 0 to 1")
+
+
 @dataclasses.dataclass(frozen=True)
 class AttackOptions:
     """Settings of all attacks.
@@ -136,3 +159,4 @@ class AttackOptions:
     bavaria: BavariaOptions = BavariaOptions()
     quantile: QuantileOptions = QuantileOptions()
     pmia: PmiaOptions = PmiaOptions()
+    multi: MultiSignalOptions = MultiSignalOptions()

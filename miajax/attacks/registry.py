@@ -13,6 +13,7 @@ from miajax.attacks import (
     informia,
     lira,
     lira_fullcov,
+    lira_multi,
     pmia,
     quantile,
     references,
@@ -29,7 +30,7 @@ from miajax.signals.bundle import AnyArray, Signals
 
 _FAMILIES = (
     threshold, entropy, lira, lira_fullcov, references, rmia, base, bavaria, quantile, training_signals,
-    informia, pmia,
+    informia, pmia, lira_multi,
 )  # their order decides colours in plots: new ones go last
 
 

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from miajax.attacks.attack import sides
 from miajax.attacks.bavaria import NormalInverseGamma
 from miajax.attacks.leave_one_out import LeaveOneOut
-from miajax.attacks.options import AttackOptions, PmiaOptions, RmiaOptions
+from miajax.attacks.options import AttackOptions, MultiSignalOptions, PmiaOptions, RmiaOptions
 from miajax.attacks.registry import ATTACKS, run_attack, run_attacks
 from miajax.attacks.rmia import choose_offline_a
 from miajax.data.splits import membership
@@ -167,6 +167,30 @@ def test_full_covariance_without_covariances_is_q_times_lira():
     options = AttackOptions(covariance_shrinkage=1.0)
     scores = run_attacks(("lira_online_fullcov", "lira_online"), signals, member, np.ones(len(member), bool), options)
     np.testing.assert_allclose(scores["lira_online_fullcov"][0], 2 * scores["lira_online"][0], rtol=1e-4, atol=1e-4)
+
+
+def test_lira_on_several_signals_is_lira_on_the_scaled_logit_alone():
+    signals, member = ensemble()
+    options = AttackOptions(multi=MultiSignalOptions(("scaled_logit",)))
+    scores = run_attacks(("lira_online_multi", "lira_online"), signals, member, np.ones(len(member), bool), options)
+    np.testing.assert_allclose(scores["lira_online_multi"][0], scores["lira_online"][0], rtol=1e-5, atol=1e-5)
+
+
+def test_lira_on_signals_that_are_taken_for_independent_adds_up():
+    signals, member = ensemble()
+    valid, names = np.ones(len(member), bool), ("scaled_logit", "loss", "hinge", "entropy")
+
+    def scored(*some):
+        options = AttackOptions(multi=MultiSignalOptions(some, 1.0))
+        return run_attack("lira_online_multi", signals, member, valid, options)[0]
+
+    np.testing.assert_allclose(scored(*names), sum(map(scored, names)), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("setting", [{"signals": ()}, {"signals": ("loss", "loss")}, {"shrinkage": 1.5}])
+def test_signals_and_shrinkage_that_mean_nothing_are_refused_by_name(setting):
+    with pytest.raises(UserError, match=f"--{next(iter(setting))}"):
+        MultiSignalOptions(**setting)
 
 
 PRIOR = NormalInverseGamma(*(np.float32(v) for v in (1.5, 0.3, 2.5, 4.0)))

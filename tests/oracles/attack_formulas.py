@@ -132,18 +132,34 @@ def lira_offline_fixed(s):
     return ((s.phi - s.side_out.mean) / np.sqrt(s.side_out.pooled)).mean(-1)
 
 
+def _shrunk_log_density(value, v):
+    c = (v - v.mean(0)).T @ (v - v.mean(0)) / len(v)
+    sigma = 0.5 * c + 0.5 * np.diag(np.diag(c))
+    r = value - v.mean(0)
+    return -0.5 * (np.log(np.linalg.det(2 * np.pi * sigma)) + r @ np.linalg.inv(sigma) @ r)
+
+
 @formula(FORMULAS)
 def lira_online_fullcov(s):
     """log N(φ; μ_in, Σ_in) − log N(φ; μ_out, Σ_out), φ the vector over queries"""
+    sides = s.side_in.phi, s.side_out.phi
+    return np.array([np.subtract(*(_shrunk_log_density(s.phi[x], v[x]) for v in sides)) for x in s.examples])
 
-    def log_density(side, x):
-        v = side.phi[x]
-        c = (v - v.mean(0)).T @ (v - v.mean(0)) / len(v)
-        sigma = 0.5 * c + 0.5 * np.diag(np.diag(c))
-        r = s.phi[x] - v.mean(0)
-        return -0.5 * (np.log(np.linalg.det(2 * np.pi * sigma)) + r @ np.linalg.inv(sigma) @ r)
 
-    return np.array([log_density(s.side_in, x) - log_density(s.side_out, x) for x in s.examples])
+@formula(FORMULAS)
+def lira_online_multi(s):
+    """mean_q [log N(v; μ_in, Σ_in) − log N(v; μ_out, Σ_out)], v = (φ, ℓ, z_y − max_{c≠y} z_c, −Σ_c p_c log p_c)"""
+    p, z_y = s.p(), np.take_along_axis(s.z, s.y[None, :, None, None], -1)[..., 0]
+    margin = z_y - np.where(s.own[:, None], -np.inf, s.z).max(-1)
+    v = np.stack([s.phis, s.loss(), margin, -(p * np.log(p)).sum(-1)], -1)
+
+    def score(x):
+        return np.mean([
+            np.subtract(*(_shrunk_log_density(v[s.t, x, q], v[models[x], x, q]) for models in (s.ins, s.outs)))
+            for q in range(v.shape[2])
+        ])
+
+    return np.array([score(x) for x in s.examples])
 
 
 @formula(FORMULAS)

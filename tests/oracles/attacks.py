@@ -285,21 +285,43 @@ def bavaria(phi, member, valid, student: bool, mean_strength=0.01, variance_stre
     return out
 
 
-def lira_fullcov(phi, member, valid, shrinkage=0.5):
-    phi = phi.astype(np.float64)
+def lira_fullcov(vectors, member, valid, shrinkage=0.5):
+    """One Gaussian a side over the last axis of ``[M, N, k]``."""
+    vectors = vectors.astype(np.float64)
 
     def score(t, x):
         log_density = []
         for side in (member[:, x], ~member[:, x]):
-            values = phi[_others(side, valid, pair(member, t)), x]
+            values = vectors[_others(side, valid, pair(member, t)), x]
             if len(values) < 2:
                 return np.nan
-            covariance = np.cov(values.T, ddof=0).reshape(phi.shape[2], -1)
+            covariance = np.cov(values.T, ddof=0).reshape(vectors.shape[2], -1)
             covariance = (1 - shrinkage) * covariance + shrinkage * np.diag(np.diag(covariance))
-            log_density.append(stats.multivariate_normal(values.mean(0), covariance).logpdf(phi[t, x]))
+            gaussian = stats.multivariate_normal(values.mean(0), covariance)
+            log_density.append(gaussian.logpdf(vectors[t, x]))
         return log_density[0] - log_density[1]
 
     return _per_cell(None, member, valid, score)
+
+
+def signals_of_prediction(logits: np.ndarray, label: int) -> dict[str, float]:
+    z = logits.astype(np.float64)
+    return {
+        "scaled_logit": scaled_logit(z, label),
+        "loss": _cross_entropy(z, label),
+        "hinge": float(z[label] - np.delete(z, label).max()),
+        "entropy": float(stats.entropy(special.softmax(z))),
+    }
+
+
+def lira_multi(signals, member, valid, names=("scaled_logit", "loss", "hinge", "entropy"), shrinkage=0.5):
+    queries = signals.logits.shape[2]
+    vectors = np.array([
+        [[[found[name] for name in names] for found in map(signals_of_prediction, z, [y] * queries)]
+         for z, y in zip(of_model, signals.labels, strict=True)]
+        for of_model in signals.logits
+    ])  # fmt: skip
+    return np.mean([lira_fullcov(vectors[:, :, q], member, valid, shrinkage) for q in range(queries)], 0)
 
 
 def nearest(signals, x, k):
