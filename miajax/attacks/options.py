@@ -147,6 +147,8 @@ class AttackOptions:
         models; else they need none.
       population_size: how many examples of the pool RMIA and Attack-P compare with, spread evenly; None for all. The
         target's members are masked whatever the number. Ignored where signals bring a population of their own.
+      mean_rank: whose ranks ``mean_rank`` averages; by default one attack of each kind of score that a handful of
+        shadow models is enough for.
       covariance_shrinkage: lambda of full-covariance LiRA, from 0 (all covariances) to 1 (independent queries).
     """
 
@@ -154,6 +156,7 @@ class AttackOptions:
     class_thresholds: bool = False
     population_size: int | None = None
     covariance_shrinkage: float = 0.5
+    mean_rank: tuple[str, ...] = ("bavaria_t", "base_online", "informia_offline")
     rmia: RmiaOptions = RmiaOptions()
     calibration: CalibrationOptions = CalibrationOptions()
     bavaria: BavariaOptions = BavariaOptions()

@@ -9,6 +9,7 @@ import numpy as np
 from miajax.attacks import (
     base,
     bavaria,
+    ensembles,
     entropy,
     informia,
     lira,
@@ -30,7 +31,7 @@ from miajax.signals.bundle import AnyArray, Signals
 
 _FAMILIES = (
     threshold, entropy, lira, lira_fullcov, references, rmia, base, bavaria, quantile, training_signals,
-    informia, pmia, lira_multi,
+    informia, pmia, lira_multi, ensembles,
 )  # their order decides colours in plots: new ones go last
 
 

@@ -193,6 +193,23 @@ def test_signals_and_shrinkage_that_mean_nothing_are_refused_by_name(setting):
         MultiSignalOptions(**setting)
 
 
+def test_the_mean_rank_of_one_attack_orders_a_target_s_examples_as_it_does():
+    signals, member = ensemble()
+    options = AttackOptions(mean_rank=("lira_online_fixed",))
+    scores = run_attacks(("mean_rank", "lira_online_fixed"), signals, member, np.ones(len(member), bool), options)
+    for ranks, own in zip(*(run[0] for run in scores.values()), strict=True):
+        known = np.isfinite(own)
+        np.testing.assert_array_equal(np.argsort(ranks[known]), np.argsort(own[known]))
+        assert ranks[known].min() > 0 and ranks[known].max() < 1
+
+
+@pytest.mark.parametrize("names", [(), ("gap",), ("base_online", "lyra")])
+def test_a_mean_rank_of_attacks_that_are_not_there_is_refused_by_name(names):
+    signals, member = ensemble()
+    with pytest.raises(UserError, match=r"expected some of .*base_online"):
+        run_attack("mean_rank", signals, member, np.ones(len(member), bool), AttackOptions(mean_rank=names))
+
+
 PRIOR = NormalInverseGamma(*(np.float32(v) for v in (1.5, 0.3, 2.5, 4.0)))
 
 

@@ -309,6 +309,13 @@ def bavaria_n(s):
 
 
 @formula(FORMULAS)
+def mean_rank(s):
+    """mean over bavaria_t, base_online and informia_offline of (rank of x's score among the target's N − ½) / N"""
+    three = bavaria_t, base_online, informia_offline
+    return np.mean([(stats.rankdata(score(s)) - 0.5) / len(s.y) for score in three], 0)
+
+
+@formula(FORMULAS)
 def loss_trace_iqr(s):
     """Q.75 − Q.25 of ℓ over the epochs that the target trained"""
     return np.subtract(*np.quantile(s.losses, [0.75, 0.25], axis=0))
