@@ -30,8 +30,7 @@ def _family_scores(names, signals, member, valid, options, partners):
     if unknown or not options.mean_rank:
         raise UserError(f"mean_rank of {' '.join(unknown) or 'no attack'}", expected="some of " + ", ".join(_MEMBERS))
     every = (_MEMBERS[name].score(signals, member, valid, options, partners) for name in options.mean_rank)
-    ranks = [_ranks(scores) for scores in every]
-    return {"mean_rank": sum(ranks) / len(ranks)}
+    return {"mean_rank": jnp.stack([_ranks(scores) for scores in every]).mean(0)}
 
 
 ATTACKS = (

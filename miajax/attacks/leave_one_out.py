@@ -84,7 +84,8 @@ def leave_one_out(
     nothing = Moments(jnp.zeros_like(weight[0]), jnp.zeros_like(centre), jnp.zeros_like(square(centre)))
 
     def forwards(before: Moments, model):
-        return _add(before, *model, square), before
+        value, weight = model
+        return _add(before, value, weight, square), before
 
     def backwards(after: Moments, model):
         value, weight, before = model
