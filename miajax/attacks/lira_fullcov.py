@@ -8,34 +8,43 @@ import functools
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
-from miajax.attacks.attack import WITH_AND_WITHOUT, Attack, Partners, sides, without_partners
+from miajax.attacks.attack import WITH_AND_WITHOUT, Attack, Partners, sides
 from miajax.attacks.blocks import block_width, map_examples
-from miajax.attacks.leave_one_out import leave_one_out
+from miajax.attacks.leave_one_out import leave_one_out_products
 
 
 @functools.partial(jax.jit, static_argnames="shrinkage")
 def _kernel(scaled_logit, member, valid, partners, *, shrinkage: float):
-    phi = jnp.swapaxes(scaled_logit, 1, 2)
+    return joint_log_ratio(jnp.swapaxes(scaled_logit, 1, 2), member, valid, partners, shrinkage)
+
+
+def joint_log_ratio(
+    vectors: Float[Array, "models numbers block"],
+    member: Bool[Array, "models block"],
+    valid: Bool[Array, " models"],
+    partners: Partners,
+    shrinkage: float,
+) -> Float[Array, "models block"]:
+    """log N(v; in) - log N(v; out), each side one Gaussian of a shrunk covariance; NaN where that is singular.
+
+    Args:
+      vectors: what each model says of each example.
+      member, valid, partners: see ``Attack.score``.
+      shrinkage: lambda.
+    """
     both = sides(member, valid)[:, :, None, :]
-    log_density = jax.vmap(lambda side: _log_density(phi, side, partners, shrinkage))(both)
+    log_density = jax.vmap(lambda side: _log_density(vectors, side, partners, shrinkage))(both)
     return log_density[0] - log_density[1]
 
 
 def _log_density(phi: Float[Array, "models queries block"], side: Array, partners: Partners, shrinkage: float) -> Array:
     """Of every model under the Gaussian of the side's other models, without the constant, ``[M, block]``."""
-    others = leave_one_out(phi, side, partners)
-    count = side.sum(0)
-    centred = jnp.where(side, phi - jnp.where(side, phi, 0).sum(0) / jnp.maximum(count, 1), 0)
-    scatter = (centred[:, :, None] * centred[:, None, :]).sum(0)[:, :, None]
-    # without a model of the side: a rank-one downdate, which is zero where none is left out
-    own = jnp.sqrt(count / jnp.maximum(count - 1, 1)) * jnp.swapaxes(without_partners(centred, side, partners), 0, 1)
-    covariance = (scatter - own[:, None] * own[None, :]) / others.count[:, 0]
-    # the diagonal comes without the cancellation of a downdate
-    variance = jnp.swapaxes(others.sum_squares / others.count, 0, 1)
-    diagonal = jnp.eye(len(variance), dtype=bool)[:, :, None, None]
-    shrunk = jnp.where(diagonal, variance, (1 - shrinkage) * covariance)
+    others = leave_one_out_products(phi, side, partners)
+    covariance = jnp.moveaxis(others.sum_squares / others.count[:, None], 0, 2)
+    diagonal = jnp.eye(len(covariance), dtype=bool)[:, :, None, None]
+    shrunk = jnp.where(diagonal, covariance, (1 - shrinkage) * covariance)
     log_det, distance = _log_det_and_distance(shrunk, jnp.swapaxes(phi - others.mean, 0, 1))
     return -0.5 * (log_det + distance)
 

@@ -1,7 +1,7 @@
 """Settings of the attacks that have any, with the values their authors use."""
 
 import dataclasses
-from typing import Literal
+from typing import Literal, get_args
 
 from miajax.errors import UserError
 
@@ -99,6 +99,44 @@ class QuantileOptions:
 
 
 @dataclasses.dataclass(frozen=True)
+class PmiaOptions:
+    """PMIA.
+
+    Attributes:
+      neighbours: how many proxies the instance form takes; its authors take one.
+    """
+
+    neighbours: int = 1
+
+    def __post_init__(self):
+        if self.neighbours < 1:
+            raise UserError(f"--neighbours {self.neighbours}", expected="1 or more")
+
+
+SignalName = Literal["scaled_logit", "loss", "hinge", "entropy"]
+
+
+@dataclasses.dataclass(frozen=True)
+class MultiSignalOptions:
+    """LiRA on several signals.
+
+    Attributes:
+      signals: which numbers of a prediction, each once; the scaled logit alone is ``lira_online``.
+      shrinkage: lambda, from 0 (all covariances) to 1 (independent signals).
+    """
+
+    signals: tuple[SignalName, ...] = ("scaled_logit", "loss", "hinge", "entropy")
+    shrinkage: float = 0.5
+
+    def __post_init__(self):
+        known, named = get_args(SignalName), set(self.signals)
+        if not named or named - set(known) or len(named) < len(self.signals):
+            raise UserError(f"--signals {' '.join(self.signals)}", expected=f"some of {', '.join(known)}, each once")
+        if not 0 <= self.shrinkage <= 1:
+            raise UserError(f"--shrinkage {self.shrinkage}", expected="a number from 0 to 1")
+
+
+@dataclasses.dataclass(frozen=True)
 class AttackOptions:
     """Settings of all attacks.
 
@@ -109,6 +147,8 @@ class AttackOptions:
         models; else they need none.
       population_size: how many examples of the pool RMIA and Attack-P compare with, spread evenly; None for all. The
         target's members are masked whatever the number. Ignored where signals bring a population of their own.
+      mean_rank: whose ranks ``mean_rank`` averages; by default one attack of each kind of score that a handful of
+        shadow models is enough for.
       covariance_shrinkage: lambda of full-covariance LiRA, from 0 (all covariances) to 1 (independent queries).
     """
 
@@ -116,7 +156,10 @@ class AttackOptions:
     class_thresholds: bool = False
     population_size: int | None = None
     covariance_shrinkage: float = 0.5
+    mean_rank: tuple[str, ...] = ("bavaria_t", "base_online", "informia_offline")
     rmia: RmiaOptions = RmiaOptions()
     calibration: CalibrationOptions = CalibrationOptions()
     bavaria: BavariaOptions = BavariaOptions()
     quantile: QuantileOptions = QuantileOptions()
+    pmia: PmiaOptions = PmiaOptions()
+    multi: MultiSignalOptions = MultiSignalOptions()

@@ -9,9 +9,13 @@ import numpy as np
 from miajax.attacks import (
     base,
     bavaria,
+    ensembles,
     entropy,
+    informia,
     lira,
     lira_fullcov,
+    lira_multi,
+    pmia,
     quantile,
     references,
     rmia,
@@ -27,7 +31,8 @@ from miajax.signals.bundle import AnyArray, Signals
 
 _FAMILIES = (
     threshold, entropy, lira, lira_fullcov, references, rmia, base, bavaria, quantile, training_signals,
-)
+    informia, pmia, lira_multi, ensembles,
+)  # their order decides colours in plots: new ones go last
 
 
 def _as_attack(thing: Any, name: str, origin: Mapping[str, str]) -> Attack:

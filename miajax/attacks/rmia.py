@@ -21,12 +21,9 @@ from miajax.attacks.attack import (
     Partners,
     partners_in,
     shadow_counts,
-    sides,
 )
-from miajax.attacks.blocks import block_width, map_examples
-from miajax.attacks.likelihood import log_likelihood, others_log_mean
+from miajax.attacks.likelihood_ratios import log_ratios
 from miajax.attacks.options import AttackOptions
-from miajax.attacks.order_statistics import order_statistic
 from miajax.attacks.population import count_below, own_entries, pool_sample
 from miajax.signals.bundle import AnyArray, Signals
 
@@ -34,36 +31,11 @@ _PUBLISHED_A = 0.3
 _OFFLINE_A_GRID = tuple(round(0.1 * step, 1) for step in range(11))
 
 
-@functools.partial(jax.jit, static_argnames=("online", "options"))
-def _log_ratios(logits, labels, member, valid, partners, offline_a, *, online, options):
-    """Two log r(x), ``[M, block]`` each: of the unmodified view, and the one that decides a majority of the views.
-
-    More than half of the views beat a threshold exactly if the view of rank ceil(Q/2) - 1 from below does.
-    """
-    log_p = jnp.moveaxis(log_likelihood(logits, labels[:, None], options), 2, 0)
-    _, is_out = sides(member, valid)
-    models = jnp.broadcast_to(valid[:, None], is_out.shape) if online else is_out
-    log_mean = jax.vmap(others_log_mean, (0, None, None))(log_p, models, partners)
-    if not online:
-        a = offline_a[:, None]
-        log_mean = jnp.logaddexp(jnp.log1p(a) + log_mean, jnp.log1p(-a)) - math.log(2)
-    ratios = log_p - log_mean
-    queries = len(ratios)
-    return ratios[0], order_statistic(ratios, (queries - 1) // 2) if queries > 1 else ratios[0]
-
-
 def _scores(signals: Signals, member, valid, partners, offline_a, *, online: bool, options: AttackOptions) -> Array:
-    kernel = functools.partial(_log_ratios, online=online, options=options.rmia)
-
-    def ratios(logits, labels, is_member):
-        width = block_width(logits.shape[0] * logits.shape[2] * logits.shape[3])
-        arrays = (logits, labels, is_member, valid, partners, offline_a)
-        return map_examples(kernel, arrays, (1, 0, 1, *[None] * 3), width)
-
-    plain, deciding = ratios(signals.logits, signals.labels, member)
-    if signals.population_logits is not None:
-        nowhere = np.zeros(signals.population_logits.shape[:2], bool)
-        others, _ = ratios(signals.population_logits[:, :, None, :], signals.population_labels, nowhere)
+    deciding, plain, others = log_ratios(
+        signals, member, valid, partners, offline_a, online=online, options=options.rmia, views="majority"
+    )
+    if others is not None:
         return _beaten(deciding, others, gamma=options.rmia.gamma)
     ids = pool_sample(plain.shape[1], options.population_size)
     return _beaten_in_pool(deciding, plain, ids, member, gamma=options.rmia.gamma)
@@ -86,6 +58,22 @@ def _beaten_in_pool(deciding, plain, ids, member, *, gamma):
     thresholds = deciding - math.log(gamma)
     count = count_below(thresholds, plain[:, ids], usable[:, ids]) - (own_entries(plain, usable, ids) < thresholds)
     return count / usable[:, ids].sum(1, keepdims=True)
+
+
+def offline_a_of(
+    signals: Signals,
+    member: Bool[AnyArray, "models examples"],
+    valid: Bool[AnyArray, " models"],
+    options: AttackOptions,
+    partners: Partners = None,
+    *,
+    online: bool,
+) -> Float[AnyArray, " models"]:
+    """Each target's ``offline_a``: the options' own, or the chosen ones where they leave it open; unused online."""
+    fixed = options.rmia.offline_a
+    if fixed is None and not online:
+        return choose_offline_a(signals, member, valid, options, partners)
+    return np.full(len(member), 0.0 if fixed is None else fixed, np.float32)
 
 
 def choose_offline_a(
@@ -159,13 +147,9 @@ def _aucs(scores: Array, member: Array) -> Array:
 
 def _family_scores(names, signals, member, valid, options, partners):
     scores = {}
-    fixed = options.rmia.offline_a
     for name in names:
         online = name == "rmia_online"
-        if online or fixed is not None:
-            a = np.full(len(member), 0.0 if fixed is None else fixed, np.float32)
-        else:
-            a = choose_offline_a(signals, member, valid, options, partners)
+        a = offline_a_of(signals, member, valid, options, partners, online=online)
         scores[name] = _scores(signals, member, valid, partners, a, online=online, options=options)
     return scores
 

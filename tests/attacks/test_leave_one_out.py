@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from miajax.attacks.leave_one_out import leave_one_out
+from miajax.attacks.leave_one_out import leave_one_out, leave_one_out_products
 from miajax.attacks.order_statistics import medians
 from tests.oracles import attacks as oracle
 
@@ -36,6 +36,23 @@ def test_variance_without_an_outlier_keeps_its_digits():
     values = np.float32([[1.0], [1.5], [2.0], [3000.0]])
     got = leave_one_out(values, np.ones((4, 1), bool))
     np.testing.assert_allclose(got.sum_squares[3, 0], 0.5, rtol=1e-3)
+
+
+def test_covariance_without_a_model_that_towers_over_the_others_keeps_its_digits():
+    rng = np.random.default_rng(5)
+    values = rng.normal(size=(8, 3, 7)).astype(np.float32)
+    values[:, 1] = values[:, 0] + 0.1 * values[:, 1]
+    values[2] *= 1e3
+    side = rng.random((8, 1, 7)) < 0.8
+    side[2] = True
+    partners = np.array([0, 1, 3, 2, 4, 5, 6, 7])
+    side[3] = False
+    got = leave_one_out_products(values, side, partners)
+    for t, own in ((2, [2, 3]), (3, [2, 3]), (4, [4])):
+        for x in range(7):
+            rest = values[[m for m in np.flatnonzero(side[:, 0, x]) if m not in own], :, x].astype(np.float64)
+            want = (rest - rest.mean(0)).T @ (rest - rest.mean(0))
+            np.testing.assert_allclose(got.sum_squares[t, :, :, x], want, rtol=1e-4, atol=1e-4 * np.abs(want).max())
 
 
 def test_double_precision_in_gives_double_precision_out():

@@ -18,11 +18,13 @@ OTHER_OPTIONS = AttackOptions(
     rmia=RmiaOptions(offline_a=None),
     calibration=CalibrationOptions("median", "both"),
 )
-TAKE_OPTIONS = [name for name, attack in ATTACKS.items() if attack.family in ("lira", "entropy", "rmia", "calibrated")]
+TAKES_OPTIONS = ("lira", "entropy", "rmia", "informia", "calibrated")
+TAKE_OPTIONS = [name for name, attack in ATTACKS.items() if attack.family in TAKES_OPTIONS]
 QUICK = ("lira_online", "lira_online_fixed", "attack_r", "base_online", "rmia_online", "bavaria_t")
 
 # Attacks with a spread of their own: one shadow model a side has none, nor have models that all agree.
 SPREAD = {"lira_online", "lira_online_fixed", "lira_offline", "lira_offline_fixed", "lira_online_fullcov"}
+SPREAD |= {"mean_rank", "lira_online_multi", "pmia_global", "pmia_class", "pmia_instance"}
 
 
 def _scores(name, signals, member, options):

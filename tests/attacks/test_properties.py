@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from miajax.attacks.attack import sides
 from miajax.attacks.bavaria import NormalInverseGamma
 from miajax.attacks.leave_one_out import LeaveOneOut
-from miajax.attacks.options import AttackOptions, RmiaOptions
+from miajax.attacks.options import AttackOptions, MultiSignalOptions, PmiaOptions, RmiaOptions
 from miajax.attacks.registry import ATTACKS, run_attack, run_attacks
 from miajax.attacks.rmia import choose_offline_a
 from miajax.data.splits import membership
@@ -21,8 +21,8 @@ from tests.oracles import attacks as oracle
 
 pytestmark = pytest.mark.slow  # mostly compiling; continuous integration runs them
 
-OFFLINE = ("lira_offline", "attack_r", "calibrated", "base_offline", "rmia_offline")
-ASKS_THE_POOL = ("attack_p", "rmia_online", "rmia_offline", "quantile")
+OFFLINE = ("lira_offline", "attack_r", "calibrated", "base_offline", "rmia_offline", "informia_offline")
+ASKS_THE_POOL = ("attack_p", "rmia_online", "rmia_offline", "informia_online", "informia_offline", "quantile")
 
 
 def _with_logits(signals, logits):
@@ -52,6 +52,27 @@ def test_rmia_is_a_non_decreasing_step_function_of_base_at_equal_settings():
         assert (np.diff(steps) >= 0).all() and len(np.unique(steps)) > 3
 
 
+def test_informia_online_is_base_less_a_constant_of_the_target():
+    signals, member = ensemble(models=12, examples=60, queries=2)
+    scores = run_attacks(("informia_online", "base_online"), signals, member, np.ones(12, bool))
+    difference = scores["informia_online"][0] - scores["base_online"][0]
+    assert np.nanmax(np.nanmax(difference, 1) - np.nanmin(difference, 1)) < 1e-5
+    assert np.ptp(np.nanmean(difference, 1)) > 0.01
+
+
+def test_informia_keeps_apart_the_examples_that_beat_everyone_and_orders_the_rest_as_rmia_does():
+    """At equal p(x): RMIA's highest score is one tie, which no threshold of a low false positive rate can cut."""
+    signals, member = ensemble(models=12, examples=400, queries=1, gap=4.0)
+    options = AttackOptions(rmia=RmiaOptions(gamma=1.2))
+    for side in ("online", "offline"):
+        scores = run_attacks((f"rmia_{side}", f"informia_{side}"), signals, member, np.ones(12, bool), options)
+        for rmia, informia in zip(*(scores[f"{name}_{side}"][0] for name in ("rmia", "informia")), strict=True):
+            known = np.isfinite(informia)
+            rmia, informia = rmia[known], informia[known]
+            assert (np.diff(rmia[np.argsort(informia)]) >= -1 / known.sum()).all()  # x never beats itself
+            assert np.unique(rmia, return_counts=True)[1].max() > 20 and len(np.unique(informia)) == len(informia)
+
+
 def test_a_population_of_its_own_takes_the_place_of_the_pool():
     signals, member = ensemble(models=8, examples=25, queries=1)
     valid = np.ones(8, bool)
@@ -63,6 +84,45 @@ def test_a_population_of_its_own_takes_the_place_of_the_pool():
     got, _ = run_attack("rmia_online", _with_population(signals), member, valid)
     known = ATTACKS["rmia_online"].scorable(member, valid)
     np.testing.assert_allclose(got[known], want[known], atol=1e-6)
+    want = oracle.informia(whole, nowhere, valid, population=range(25, 65))[:, :25]
+    got, _ = run_attack("informia_online", _with_population(signals), member, valid)
+    np.testing.assert_allclose(got[known], want[known], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["pmia_global", "pmia_class", "pmia_instance"])
+def test_what_models_that_saw_an_example_say_of_it_is_no_proxy_of_its_own(name):
+    signals, member = ensemble(models=12, examples=40)
+    valid, target, example = np.ones(12, bool), 3, 8
+    loud = signals.scaled_logit.copy()
+    saw = member[:, example] & (np.arange(12) != target)
+    loud[saw, example] += 50.0 * np.arange(saw.sum())[:, None]
+    before, after = (run_attack(name, signals._replace(scaled_logit=s), member, valid)[0]
+                     for s in (signals.scaled_logit, loud))  # fmt: skip
+    np.testing.assert_allclose(after[target, example], before[target, example], rtol=1e-5)
+    others = signals.labels == signals.labels[example]
+    assert not np.allclose(after[target, others], before[target, others], rtol=1e-3)
+
+
+def test_all_proxies_of_an_ensemble_of_one_class_are_those_of_the_class():
+    signals, member = ensemble(models=12, examples=40)
+    one = signals._replace(labels=np.zeros_like(signals.labels))
+    options = AttackOptions(pmia=PmiaOptions(neighbours=100))
+    names = ("pmia_global", "pmia_class", "pmia_instance")
+    first, *others = (run[0] for run in run_attacks(names, one, member, np.ones(12, bool), options).values())
+    for other in others:
+        np.testing.assert_allclose(other, first, rtol=1e-4, atol=1e-4)
+
+
+def test_an_example_without_another_of_its_class_has_no_proxies():
+    signals, member = ensemble(models=12, examples=40)
+    labels = signals.labels.copy()
+    labels[labels == 3] = 2
+    labels[5] = 3
+    alone = signals._replace(labels=labels)
+    for name in ("pmia_class", "pmia_instance"):
+        scores, report = run_attack(name, alone, member, np.ones(12, bool))
+        assert np.isnan(scores[:, 5]).all() and report.degenerate >= report.scored / 40 - 1
+        assert np.isfinite(scores[:, :5]).mean() > 0.9
 
 
 def test_a_towering_target_does_not_wipe_out_what_the_other_models_think():
@@ -107,6 +167,47 @@ def test_full_covariance_without_covariances_is_q_times_lira():
     options = AttackOptions(covariance_shrinkage=1.0)
     scores = run_attacks(("lira_online_fullcov", "lira_online"), signals, member, np.ones(len(member), bool), options)
     np.testing.assert_allclose(scores["lira_online_fullcov"][0], 2 * scores["lira_online"][0], rtol=1e-4, atol=1e-4)
+
+
+def test_lira_on_several_signals_is_lira_on_the_scaled_logit_alone():
+    signals, member = ensemble()
+    options = AttackOptions(multi=MultiSignalOptions(("scaled_logit",)))
+    scores = run_attacks(("lira_online_multi", "lira_online"), signals, member, np.ones(len(member), bool), options)
+    np.testing.assert_allclose(scores["lira_online_multi"][0], scores["lira_online"][0], rtol=1e-5, atol=1e-5)
+
+
+def test_lira_on_signals_that_are_taken_for_independent_adds_up():
+    signals, member = ensemble()
+    valid, names = np.ones(len(member), bool), ("scaled_logit", "loss", "hinge", "entropy")
+
+    def scored(*some):
+        options = AttackOptions(multi=MultiSignalOptions(some, 1.0))
+        return run_attack("lira_online_multi", signals, member, valid, options)[0]
+
+    np.testing.assert_allclose(scored(*names), sum(map(scored, names)), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("setting", [{"signals": ()}, {"signals": ("loss", "loss")}, {"shrinkage": 1.5}])
+def test_signals_and_shrinkage_that_mean_nothing_are_refused_by_name(setting):
+    with pytest.raises(UserError, match=f"--{next(iter(setting))}"):
+        MultiSignalOptions(**setting)
+
+
+def test_the_mean_rank_of_one_attack_orders_a_target_s_examples_as_it_does():
+    signals, member = ensemble()
+    options = AttackOptions(mean_rank=("lira_online_fixed",))
+    scores = run_attacks(("mean_rank", "lira_online_fixed"), signals, member, np.ones(len(member), bool), options)
+    for ranks, own in zip(*(run[0] for run in scores.values()), strict=True):
+        known = np.isfinite(own)
+        np.testing.assert_array_equal(np.argsort(ranks[known]), np.argsort(own[known]))
+        assert ranks[known].min() > 0 and ranks[known].max() < 1
+
+
+@pytest.mark.parametrize("names", [(), ("gap",), ("base_online", "lyra")])
+def test_a_mean_rank_of_attacks_that_are_not_there_is_refused_by_name(names):
+    signals, member = ensemble()
+    with pytest.raises(UserError, match=r"expected some of .*base_online"):
+        run_attack("mean_rank", signals, member, np.ones(len(member), bool), AttackOptions(mean_rank=names))
 
 
 PRIOR = NormalInverseGamma(*(np.float32(v) for v in (1.5, 0.3, 2.5, 4.0)))
@@ -207,6 +308,11 @@ def test_among_pairs_neither_target_nor_partner_has_a_part_in_its_offline_a():
 def test_settings_that_mean_nothing_are_refused_by_name(setting):
     with pytest.raises(UserError, match=f"--{next(iter(setting))}"):
         RmiaOptions(**setting)
+
+
+def test_no_neighbours_are_refused_by_name():
+    with pytest.raises(UserError, match="--neighbours 0"):
+        PmiaOptions(neighbours=0)
 
 
 def test_sides_hold_valid_models_only():

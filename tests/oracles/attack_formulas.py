@@ -132,18 +132,34 @@ def lira_offline_fixed(s):
     return ((s.phi - s.side_out.mean) / np.sqrt(s.side_out.pooled)).mean(-1)
 
 
+def _shrunk_log_density(value, v):
+    c = (v - v.mean(0)).T @ (v - v.mean(0)) / len(v)
+    sigma = 0.5 * c + 0.5 * np.diag(np.diag(c))
+    r = value - v.mean(0)
+    return -0.5 * (np.log(np.linalg.det(2 * np.pi * sigma)) + r @ np.linalg.inv(sigma) @ r)
+
+
 @formula(FORMULAS)
 def lira_online_fullcov(s):
     """log N(φ; μ_in, Σ_in) − log N(φ; μ_out, Σ_out), φ the vector over queries"""
+    sides = s.side_in.phi, s.side_out.phi
+    return np.array([np.subtract(*(_shrunk_log_density(s.phi[x], v[x]) for v in sides)) for x in s.examples])
 
-    def log_density(side, x):
-        v = side.phi[x]
-        c = (v - v.mean(0)).T @ (v - v.mean(0)) / len(v)
-        sigma = 0.5 * c + 0.5 * np.diag(np.diag(c))
-        r = s.phi[x] - v.mean(0)
-        return -0.5 * (np.log(np.linalg.det(2 * np.pi * sigma)) + r @ np.linalg.inv(sigma) @ r)
 
-    return np.array([log_density(s.side_in, x) - log_density(s.side_out, x) for x in s.examples])
+@formula(FORMULAS)
+def lira_online_multi(s):
+    """mean_q [log N(v; μ_in, Σ_in) − log N(v; μ_out, Σ_out)], v = (φ, ℓ, z_y − max_{c≠y} z_c, −Σ_c p_c log p_c)"""
+    p, z_y = s.p(), np.take_along_axis(s.z, s.y[None, :, None, None], -1)[..., 0]
+    margin = z_y - np.where(s.own[:, None], -np.inf, s.z).max(-1)
+    v = np.stack([s.phis, s.loss(), margin, -(p * np.log(p)).sum(-1)], -1)
+
+    def score(x):
+        return np.mean([
+            np.subtract(*(_shrunk_log_density(v[s.t, x, q], v[models[x], x, q]) for models in (s.ins, s.outs)))
+            for q in range(v.shape[2])
+        ])
+
+    return np.array([score(x) for x in s.examples])
 
 
 @formula(FORMULAS)
@@ -204,6 +220,64 @@ def base_offline(s):
     return np.array([(np.log(p[s.t, x]) - np.log(p[s.outs[x], x].mean(0))).mean() for x in s.examples])
 
 
+def _informia(s, r):
+    """``r`` is ``[N, Q]``."""
+    return np.log(r).mean(-1) - np.log(r[s.population(), 0]).mean()
+
+
+@formula(FORMULAS)
+def informia_online(s):
+    """mean_q log r(x) − mean_Z log r(z), r that of rmia_online"""
+    p = s.p_y()
+    return _informia(s, p[s.t] / p[s.shadow].mean(0))
+
+
+@formula(FORMULAS)
+def informia_offline(s):
+    """the same with r that of rmia_offline"""
+    p, a = s.p_y(), 0.3
+    out = np.array([p[s.outs[x], x].mean(0) for x in s.examples])
+    return _informia(s, p[s.t] / (((1 + a) * out + 1 - a) / 2))
+
+
+def _pmia(s, proxies):
+    found = []
+    for x in s.examples:
+        if not (own := proxies(x)):
+            found.append(np.nan)
+            continue
+        v = np.concatenate([s.side_in.phi[z] for z in own])
+        o = s.side_out
+        log_in, log_out = log_normal(s.phi[x], v.mean(0), v.var(0)), log_normal(s.phi[x], o.mean[x], o.variance[x])
+        found.append((log_in - log_out).mean())
+    return np.array(found)
+
+
+@formula(FORMULAS)
+def pmia_global(s):
+    """mean_q [log N(φ; μ_P, σ²_P) − log N(φ; μ_out, σ²_out)], P the IN scaled logits of all examples but x"""
+    return _pmia(s, lambda x: [z for z in s.examples if z != x])
+
+
+@formula(FORMULAS)
+def pmia_class(s):
+    """the same, P those of the other examples of x's label"""
+    return _pmia(s, lambda x: [z for z in s.examples if z != x and s.y[z] == s.y[x]])
+
+
+@formula(FORMULAS)
+def pmia_instance(s):
+    """the same, P those of the other example of x's label with the largest cosine similarity of features"""
+    v = s.signals["features"]
+    v = v / np.linalg.norm(v, axis=1, keepdims=True)
+
+    def nearest(x):
+        alike = [z for z in s.examples if z != x and s.y[z] == s.y[x]]
+        return sorted(alike, key=lambda z: -v[z] @ v[x])[:1]
+
+    return _pmia(s, nearest)
+
+
 def _bavaria(s, log_density):
     found = []
     for side in (s.side_in, s.side_out):
@@ -232,6 +306,13 @@ def bavaria_t(s):
 def bavaria_n(s):
     """mean_q [log N(φ; m_in, s²_in) − log N(φ; m_out, s²_out)]"""
     return _bavaria(s, lambda phi, alpha, m, s2: log_normal(phi, m, s2))
+
+
+@formula(FORMULAS)
+def mean_rank(s):
+    """mean over bavaria_t, base_online and informia_offline of (rank of x's score among the target's N − ½) / N"""
+    three = bavaria_t, base_online, informia_offline
+    return np.mean([(stats.rankdata(score(s)) - 0.5) / len(s.y) for score in three], 0)
 
 
 @formula(FORMULAS)

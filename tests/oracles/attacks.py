@@ -203,8 +203,8 @@ def base(signals, member, valid, offline=False, **kind):
     return _per_cell(signals, member, valid, score)
 
 
-def rmia(signals, member, valid, offline=False, a=0.3, gamma=2.0, population=None, **kind):
-    """The dense form: every pair (x, z), a vote over the views of x, then the share of the z."""
+def _likelihood_ratios(signals, member, valid, offline, a, **kind):
+    """``[M, N, Q]``, NaN without shadow models."""
     p = _likelihoods(signals, **kind)
     num_models, num_examples, queries = p.shape
 
@@ -215,8 +215,14 @@ def rmia(signals, member, valid, offline=False, a=0.3, gamma=2.0, population=Non
         mean = p[others, x].mean(0)
         return p[t, x] / (((1 + a) * mean + 1 - a) / 2 if offline else mean)
 
-    ratios = np.array([[ratio(t, x) for x in range(num_examples)] for t in range(num_models)])
-    pool = range(num_examples) if population is None else population
+    return np.array([[ratio(t, x) for x in range(num_examples)] for t in range(num_models)])
+
+
+def rmia(signals, member, valid, offline=False, a=0.3, gamma=2.0, population=None, **kind):
+    """The dense form: every pair (x, z), a vote over the views of x, then the share of the z."""
+    ratios = _likelihood_ratios(signals, member, valid, offline, a, **kind)
+    queries = ratios.shape[-1]
+    pool = range(member.shape[1]) if population is None else population
 
     def score(t, x):
         wins = []
@@ -225,6 +231,18 @@ def rmia(signals, member, valid, offline=False, a=0.3, gamma=2.0, population=Non
                 votes = [ratios[t, z, 0] < ratios[t, x, q] / gamma for q in range(queries)]
                 wins.append(z != x and sum(votes) > queries / 2)
         return np.mean(wins)
+
+    return _per_cell(signals, member, valid, score)
+
+
+def informia(signals, member, valid, offline=False, a=0.3, population=None, **kind):
+    """The mean over the population of log r(x) / r(z), one pair at a time."""
+    ratios = _likelihood_ratios(signals, member, valid, offline, a, **kind)
+    pool = range(member.shape[1]) if population is None else population
+
+    def score(t, x):
+        others = [z for z in pool if not member[t, z] and np.isfinite(ratios[t, z, 0])]
+        return np.mean([np.log(r / ratios[t, z, 0]) for z in others for r in ratios[t, x]])
 
     return _per_cell(signals, member, valid, score)
 
@@ -267,19 +285,67 @@ def bavaria(phi, member, valid, student: bool, mean_strength=0.01, variance_stre
     return out
 
 
-def lira_fullcov(phi, member, valid, shrinkage=0.5):
-    phi = phi.astype(np.float64)
+def lira_fullcov(vectors, member, valid, shrinkage=0.5):
+    """One Gaussian a side over the last axis of ``[M, N, k]``."""
+    vectors = vectors.astype(np.float64)
 
     def score(t, x):
         log_density = []
         for side in (member[:, x], ~member[:, x]):
-            values = phi[_others(side, valid, pair(member, t)), x]
+            values = vectors[_others(side, valid, pair(member, t)), x]
             if len(values) < 2:
                 return np.nan
-            covariance = np.cov(values.T, ddof=0).reshape(phi.shape[2], -1)
+            covariance = np.cov(values.T, ddof=0).reshape(vectors.shape[2], -1)
             covariance = (1 - shrinkage) * covariance + shrinkage * np.diag(np.diag(covariance))
-            log_density.append(stats.multivariate_normal(values.mean(0), covariance).logpdf(phi[t, x]))
+            gaussian = stats.multivariate_normal(values.mean(0), covariance)
+            log_density.append(gaussian.logpdf(vectors[t, x]))
         return log_density[0] - log_density[1]
+
+    return _per_cell(None, member, valid, score)
+
+
+def signals_of_prediction(logits: np.ndarray, label: int) -> dict[str, float]:
+    z = logits.astype(np.float64)
+    return {
+        "scaled_logit": scaled_logit(z, label),
+        "loss": _cross_entropy(z, label),
+        "hinge": float(z[label] - np.delete(z, label).max()),
+        "entropy": float(stats.entropy(special.softmax(z))),
+    }
+
+
+def lira_multi(signals, member, valid, names=("scaled_logit", "loss", "hinge", "entropy"), shrinkage=0.5):
+    queries = signals.logits.shape[2]
+    vectors = np.array([
+        [[[found[name] for name in names] for found in map(signals_of_prediction, z, [y] * queries)]
+         for z, y in zip(of_model, signals.labels, strict=True)]
+        for of_model in signals.logits
+    ])  # fmt: skip
+    return np.mean([lira_fullcov(vectors[:, :, q], member, valid, shrinkage) for q in range(queries)], 0)
+
+
+def nearest(signals, x, k):
+    """The other examples of x's label, by cosine similarity."""
+    v = signals.features.astype(np.float64)
+    alike = [z for z in range(len(v)) if z != x and signals.labels[z] == signals.labels[x]]
+    return sorted(alike, key=lambda z: -(v[z] @ v[x]) / np.linalg.norm(v[z]) / np.linalg.norm(v[x]))[:k]
+
+
+def pmia(phi, signals, member, valid, form, k=1):
+    def proxies(x):
+        others = [z for z in range(member.shape[1]) if z != x]
+        if form == "instance":
+            return nearest(signals, x, k)
+        return others if form == "global" else [z for z in others if signals.labels[z] == signals.labels[x]]
+
+    def score(t, x):
+        own = pair(member, t)
+        outside = phi[_others(~member[:, x], valid, own), x]
+        inside = np.concatenate([phi[_others(member[:, z], valid, own), z] for z in proxies(x)])
+        if min(len(outside), len(inside)) < 2:
+            return np.nan
+        log_in, log_out = (stats.norm.logpdf(phi[t, x], v.mean(0), v.std(0)) for v in (inside, outside))
+        return np.mean(log_in - log_out)
 
     return _per_cell(None, member, valid, score)
 

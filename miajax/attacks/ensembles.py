@@ -1,0 +1,45 @@
+"""Attacks made of other attacks' scores.
+
+Attacks of equal power name different examples. The mean rank asks them all, whatever their units: every attack ranks a
+target's examples, and an example's score is the mean of its ranks. Ties share the middle of their ranks.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from miajax.attacks import base, bavaria, informia, lira, references, rmia
+from miajax.attacks.attack import REFERENCES, WITH_AND_WITHOUT, Attack
+from miajax.attacks.population import count_below
+from miajax.errors import UserError
+
+_MEMBERS = {
+    attack.name: attack for family in (lira, references, rmia, base, bavaria, informia) for attack in family.ATTACKS
+}
+
+
+@jax.jit
+def _ranks(scores):
+    """The share of the target's scored examples below each, ties half."""
+    known = jnp.isfinite(scores)
+    twice = count_below(scores, scores, known) + count_below(scores, scores, known, ties="below")
+    return jnp.where(known, twice / (2 * known.sum(1, keepdims=True)), jnp.nan)
+
+
+def _family_scores(names, signals, member, valid, options, partners):
+    unknown = [name for name in options.mean_rank if name not in _MEMBERS]
+    if unknown or not options.mean_rank:
+        raise UserError(f"mean_rank of {' '.join(unknown) or 'no attack'}", expected="some of " + ", ".join(_MEMBERS))
+    every = (_MEMBERS[name].score(signals, member, valid, options, partners) for name in options.mean_rank)
+    return {"mean_rank": jnp.stack([_ranks(scores) for scores in every]).mean(0)}
+
+
+ATTACKS = (
+    Attack(
+        "mean_rank", "Mean rank of three attacks", _family_scores, "ensemble",
+        ("scaled_logit", "logits", "labels"), 1, 1,
+        requires=f"{WITH_AND_WITHOUT}, {REFERENCES}",
+        knowledge="shadow models trained with and without the example, and a population, on data like the target's",
+        source="ensembles of attacks after the CCS 2025 study of their disagreement (RPI-DSPlab/MIAE); derived here",
+        cost="that of its attacks",
+    ),
+)

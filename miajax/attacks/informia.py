@@ -1,0 +1,60 @@
+"""InfoRMIA: by how much more the target's likelihood of x has grown than that of the population, in nats.
+
+Tao and Shokri 2025 (arXiv 2510.05582): log p_target(x) / p(x) + KL(p(z) || p_target(z)) over the population, with p as
+in RMIA. A population is a sample of p(z), so the divergence is the mean of -log r(z) over it: the score is log r(x)
+less the population's mean of log r(z). Where RMIA counts comparisons that r(x) wins by a factor gamma, this averages
+their logs: there is no gamma, and no ties between examples that beat everyone.
+
+Within one target the population's mean is a constant. Online this therefore ranks a target's examples as BASE does, and
+differs from it only in what is pooled over targets.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from miajax.attacks.attack import REFERENCES, WITH_AND_WITHOUT, WITHOUT, Attack, shadow_counts
+from miajax.attacks.likelihood_ratios import log_ratios
+from miajax.attacks.population import pool_sample
+from miajax.attacks.rmia import offline_a_of
+
+
+@jax.jit
+def _less_mean(deciding, others, usable):
+    return deciding - jnp.where(usable, others, 0).sum(1, keepdims=True) / usable.sum(1, keepdims=True)
+
+
+def _family_scores(names, signals, member, valid, options, partners):
+    scores = {}
+    for name in names:
+        online = name == "informia_online"
+        a = offline_a_of(signals, member, valid, options, partners, online=online)
+        deciding, plain, others = log_ratios(
+            signals, member, valid, partners, a, online=online, options=options.rmia, views="mean"
+        )
+        if others is None:
+            ids = pool_sample(plain.shape[1], options.population_size)
+            num_in, num_out = shadow_counts(member, valid, partners)
+            usable = (~member & (num_out + online * num_in > 0))[:, ids]  # offline p(z) of no model is a mere constant
+            others = plain[:, ids]
+        else:
+            usable = jnp.ones(others.shape, bool)
+        scores[name] = _less_mean(deciding, others, usable & jnp.isfinite(others))
+    return scores
+
+
+_SOURCE = "Tao and Shokri 2025 (arXiv 2510.05582)"
+_COST = "shadow models, even few; one pass over their logits for all targets"
+ATTACKS = (
+    Attack(
+        "informia_online", "InfoRMIA online", _family_scores, "informia", ("logits", "labels"), 1, 1,
+        requires=f"{WITH_AND_WITHOUT}, {REFERENCES}",
+        knowledge="shadow models trained with and without the example, and a population, on data like the target's",
+        source=_SOURCE, cost=_COST,
+    ),
+    Attack(
+        "informia_offline", "InfoRMIA offline", _family_scores, "informia", ("logits", "labels"), 0, 1,
+        requires=f"{WITHOUT}, {REFERENCES}",
+        knowledge="shadow models trained without the example, and a population, on data like the target's",
+        source=_SOURCE, cost=_COST,
+    ),
+)
