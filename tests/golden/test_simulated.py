@@ -2,6 +2,7 @@
 
 import importlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -29,6 +30,8 @@ def test_command_does_what_it_did(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, update_golden: bool
 ):
     monkeypatch.setenv("COLUMNS", "200")
+    clock = SimpleNamespace(perf_counter=lambda: 0.0)
+    monkeypatch.setattr("miajax.studies.attacked.entries.time", clock)  # seconds stand in a table
     places = {key: str(tmp_path / what) for key, what in
               {"RUN": "run", "OUT": "out", "TARGET": "target.npz", "ARRAYS": "arrays.npz"}.items()}  # fmt: skip
 
