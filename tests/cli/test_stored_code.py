@@ -102,6 +102,7 @@ def test_confirmed_is_what_runs_within_the_block_alone(strangers_run):
 
 def test_a_reference_that_was_copied_is_still_a_files_word(strangers_run):
     config = stored_config(strangers_run[0])
+    assert isinstance(config.model, StoredReference)
     assert isinstance(dataclasses.replace(config, seed=3).model, StoredReference)
     copied = dataclasses.asdict(config)["model"]
     assert isinstance(copied, StoredReference) and copied.sha256 == config.model.sha256
