@@ -22,6 +22,7 @@ from miajax.campaign.run import Incomplete
 from miajax.campaign.stored import stored_config
 from miajax.cli import flags, help, leave_closed_pipe
 from miajax.data.registry import dataset_names
+from miajax.described import described
 from miajax.errors import UserError
 from miajax.models.mlp import ACTIVATIONS
 from miajax.models.registry import MODELS
@@ -46,6 +47,7 @@ CHOICES: Mapping[str, Sequence[str]] = {
 }
 
 
+@described
 @dataclasses.dataclass(frozen=True)
 class Place:
     """Where a command starts from and where it writes."""
