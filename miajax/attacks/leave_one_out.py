@@ -13,6 +13,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float
 
 from miajax.attacks.attack import Partners, without_partners
+from miajax.signals.bundle import AnyArray
 
 
 class LeaveOneOut(NamedTuple):
@@ -36,7 +37,7 @@ class _Moments(NamedTuple):
 
 
 def leave_one_out(
-    values: Float[Array, "models ..."], side: Bool[Array, "models ..."], partners: Partners = None
+    values: Float[AnyArray, "models ..."], side: Bool[AnyArray, "models ..."], partners: Partners = None
 ) -> LeaveOneOut:
     """Moments over the models of one side, leaving out each model and its complementary partner in turn.
 
