@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,7 +19,7 @@ TEMPORARY = ".partial-"
 
 
 @contextlib.contextmanager
-def _told_when_full(path: Path) -> Iterator[None]:
+def _told_when_full(path: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:
@@ -38,7 +38,7 @@ def _told_when_full(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def atomic_file(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
+def atomic_file(path: Path, mode: str = "wb") -> Generator[IO[Any]]:
     """A file to write that appears under ``path`` only when the block ends well, flushed to the disk before."""
     with _told_when_full(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ def atomic_file(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
 
 
 @contextlib.contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path) -> Generator[Path]:
     """A folder to fill that appears under ``path`` only when the block ends well; what stood there is replaced."""
     with _told_when_full(path):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 
@@ -21,7 +21,7 @@ class ModelLocks:
         self._held: set[range] = set()
 
     @contextlib.contextmanager
-    def hold(self, models: range) -> Iterator[bool]:
+    def hold(self, models: range) -> Generator[bool]:
         """Yields whether the models are ours until the block ends; never waits."""
         if any(models.start < other.stop and other.start < models.stop for other in self._held):
             yield False
