@@ -17,6 +17,15 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import jax
 import pytest
+from jaxtyping import install_import_hook
+
+from tests import typecheck
+
+# In every test, what is passed to a function of these packages has the shapes and dtypes that its annotations tell.
+# Left out: options, data and layers, whose own checks tests try with values that the annotations forbid; training,
+# campaign and studies.
+_CHECKED = ("signals", "attacks", "metrics", "outliers", "defenses", "saliency", "runs")
+install_import_hook([f"miajax.{name}" for name in _CHECKED], f"{typecheck.__name__}.check")
 
 jax.config.update("jax_num_cpu_devices", 8)
 jax.devices()  # starts the backend: commands under test then leave the number of devices alone

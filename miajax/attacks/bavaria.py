@@ -114,7 +114,7 @@ def _prior(cells: dict[str, Array]) -> NormalInverseGamma:
 
 
 @jax.jit
-def _score(scaled_logit, member, valid, partners, prior: NormalInverseGamma):
+def _score(scaled_logit, member, valid, partners, prior: NormalInverseGamma | Float[Array, "4 2 models"]):
     phi, others = _both_sides(scaled_logit, member, valid, partners)
     posterior = NormalInverseGamma(*(field[:, :, None, None] for field in prior)).updated(others)
     student, normal = posterior.log_student_t(phi), posterior.log_normal(phi)
