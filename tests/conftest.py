@@ -17,9 +17,23 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import jax
 import pytest
+from jaxtyping import install_import_hook
 
-from miajax.studies import written
-from tests.schema import breaches
+from tests import typecheck
+
+# In every test, what is passed to a function of these packages has the shapes and dtypes that its annotations tell.
+# Left out: options, data and layers, whose own checks tests try with values that the annotations forbid; the rest of
+# training, which passes through vmap, jit and shard_map what its annotations say of one model; campaign and studies.
+_CHECKED = (
+    "signals", "attacks", "metrics", "outliers", "defenses", "saliency", "runs", "models.batch_norm",
+    "training.augment", "training.hamp", "training.losses", "training.relaxloss", "training.shuffle",
+    "training.dp.clipping", "training.dp.gradients", "training.dp.loss_distribution", "training.dp.noise",
+    "training.dp.renyi", "training.dp.sampling", "training.dp.threefry",
+)  # fmt: skip
+install_import_hook([f"miajax.{name}" for name in _CHECKED], f"{typecheck.__name__}.check")
+
+from miajax.studies import written  # noqa: E402
+from tests.schema import breaches  # noqa: E402
 
 jax.config.update("jax_num_cpu_devices", 8)
 jax.devices()  # starts the backend: commands under test then leave the number of devices alone

@@ -121,7 +121,7 @@ def left_out(side: Bool[AnyArray, "models ..."], partners: Partners) -> Bool[Any
 
 
 def without_partners(
-    without: Float[Array, "models ..."], side: Bool[Array, "models ..."], partners: Partners
+    without: Float[Array, "models ..."], side: Bool[AnyArray, "models ..."], partners: Partners
 ) -> Float[Array, "models ..."]:
     """Statistics of a side without each target, turned into those without each target and its partner.
 

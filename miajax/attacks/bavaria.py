@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from miajax.arrays import AnyArray
 from miajax.attacks.attack import WITH_AND_WITHOUT, Attack, Partners, sides
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.leave_one_out import LeaveOneOut, leave_one_out
@@ -49,14 +50,14 @@ class NormalInverseGamma(NamedTuple):
         """Of the predictive distribution of one more value."""
         return self.beta * (self.kappa + 1) / (self.alpha * self.kappa)
 
-    def log_student_t(self, value: Array) -> Array:
+    def log_student_t(self, value: AnyArray) -> Array:
         """Log-density of one more value: Student's t with 2 alpha degrees of freedom."""
         scale2 = self.squared_scale()
         z2 = (value - self.mean) ** 2 / (2 * self.alpha * scale2)
         log_norm = _log_gamma_step(self.alpha) - 0.5 * jnp.log(2 * jnp.pi * self.alpha)
         return log_norm - 0.5 * jnp.log(scale2) - (self.alpha + 0.5) * jnp.log1p(z2)
 
-    def log_normal(self, value: Array) -> Array:
+    def log_normal(self, value: AnyArray) -> Array:
         """The same with Gaussian tails."""
         scale2 = self.squared_scale()
         return -0.5 * (jnp.log(2 * jnp.pi * scale2) + (value - self.mean) ** 2 / scale2)
@@ -114,7 +115,7 @@ def _prior(cells: dict[str, Array]) -> NormalInverseGamma:
 
 
 @jax.jit
-def _score(scaled_logit, member, valid, partners, prior: NormalInverseGamma):
+def _score(scaled_logit, member, valid, partners, prior: NormalInverseGamma | Float[Array, "4 2 models"]):
     phi, others = _both_sides(scaled_logit, member, valid, partners)
     posterior = NormalInverseGamma(*(field[:, :, None, None] for field in prior)).updated(others)
     student, normal = posterior.log_student_t(phi), posterior.log_normal(phi)

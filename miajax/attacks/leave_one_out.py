@@ -14,6 +14,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float
 
 from miajax.attacks.attack import Partners, without_partners
+from miajax.signals.bundle import AnyArray
 
 
 class LeaveOneOut(NamedTuple):
@@ -58,8 +59,8 @@ def leave_one_out_products(
 
 
 def leave_one_out(
-    values: Float[Array, "models ..."],
-    side: Bool[Array, "models ..."],
+    values: Float[AnyArray, "models ..."],
+    side: Bool[AnyArray, "models ..."],
     partners: Partners = None,
     *,
     square: Callable[[Array], Array] = _squared,

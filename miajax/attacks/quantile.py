@@ -18,6 +18,7 @@ from jaxtyping import Array, Float
 
 from miajax.attacks.attack import REFERENCES, Attack
 from miajax.attacks.options import QuantileOptions
+from miajax.signals.bundle import AnyArray
 from miajax.signals.scaled_logit import hinge
 
 _TARGETS_AT_ONCE = 8
@@ -37,14 +38,14 @@ class Regressor(nn.Module):
         return nn.Dense(self.outputs)(features)
 
 
-def gaussian_loss(prediction: Float[Array, "*batch 2"], margin: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
+def gaussian_loss(prediction: Float[AnyArray, "*batch 2"], margin: Float[AnyArray, "*batch"]) -> Float[Array, "*batch"]:
     """Negative log-likelihood of a Gaussian given as mean and log-deviation, without its constant."""
     mean, log_deviation = prediction[..., 0], prediction[..., 1]
-    return log_deviation + 0.5 * ((margin - mean) * jnp.exp(-log_deviation)) ** 2
+    return jnp.asarray(log_deviation) + 0.5 * ((margin - mean) * jnp.exp(-log_deviation)) ** 2
 
 
 def pinball_loss(
-    prediction: Float[Array, "*batch 1"], margin: Float[Array, "*batch"], level: float
+    prediction: Float[AnyArray, "*batch 1"], margin: Float[AnyArray, "*batch"], level: float
 ) -> Float[Array, "*batch"]:
     """The loss that the quantile of ``level`` minimises."""
     excess = margin - prediction[..., 0]

@@ -13,7 +13,7 @@ def tnr_of_loss(
     scaled_logit: Float[AnyArray, "models examples queries"],
     member: Bool[AnyArray, "models examples"],
     valid: Bool[AnyArray, " models"],
-    level: float = 0.001,
+    level: float | Float[AnyArray, ""] = 0.001,
 ) -> Float[Array, " models"]:
     """The share of non-members whose loss exceeds that of all but ``level`` of the members.
 

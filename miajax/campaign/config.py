@@ -17,6 +17,7 @@ from miajax.data.registry import DataOptions, load_dataset
 from miajax.data.splits import Split, is_ragged, member_capacity, membership
 from miajax.data.validation import carve_validation
 from miajax.defenses.treatment import Treatment
+from miajax.described import described
 from miajax.errors import UserError
 from miajax.estimators.reference import Estimator, load_estimator, names_estimator
 from miajax.models.contract import check_model
@@ -33,6 +34,7 @@ Keep = Literal["logits", "losses", "margins", "early", "parameters"]
 _ALGORITHM = 1  # raised when the same configuration would give other bits by design
 
 
+@described
 @dataclasses.dataclass(frozen=True)
 class CampaignConfig:
     """A shadow campaign: which data, which models, how many, trained how."""

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Int
 
 from miajax.data.splits import Split
+from miajax.described import described
 from miajax.errors import UserError
 from miajax.training.dp.accounting import Accountant, Sampling
 from miajax.training.dp.mechanism import Mechanism, Overflow, Privacy, finite_or_none
@@ -19,6 +20,7 @@ from miajax.training.dp.step import PrivateStep
 _FORMER_DEFAULTS = {"dp_accountant": "pld"}  # which the folders of earlier runs without privacy hold
 
 
+@described
 @dataclasses.dataclass(frozen=True)
 class PrivacyFlags:
     """Differentially private training; off unless --dp_epsilon or --dp_noise_multiplier is given."""

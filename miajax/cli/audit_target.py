@@ -13,12 +13,14 @@ from pathlib import Path  # noqa: E402
 from miajax.attacks.registry import ATTACKS  # noqa: E402
 from miajax.campaign.progress import Terminal  # noqa: E402
 from miajax.cli import command  # noqa: E402
+from miajax.described import described  # noqa: E402
 from miajax.runs.content_checks import RowKind  # noqa: E402
 from miajax.studies.invocation import Invocation  # noqa: E402
 from miajax.studies.target.study import TargetAudit, run_audit_target  # noqa: E402
 from miajax.studies.target.terminal import print_target_table  # noqa: E402
 
 
+@described
 @dataclasses.dataclass(frozen=True)
 class Flags:
     run: Path

@@ -27,6 +27,7 @@ from miajax.campaign.run import Incomplete
 from miajax.campaign.stored import stored_config
 from miajax.cli import flags, help
 from miajax.data.registry import dataset_names
+from miajax.described import described
 from miajax.errors import UserError
 from miajax.models.mlp import ACTIVATIONS
 from miajax.models.registry import MODELS
@@ -53,6 +54,7 @@ CHOICES: Mapping[str, Sequence[str]] = {
 }
 
 
+@described
 @dataclasses.dataclass(frozen=True)
 class Place:
     """Where a command starts from and where it writes."""

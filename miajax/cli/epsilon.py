@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from miajax.cli import command
+from miajax.described import described
 from miajax.errors import UserError
 from miajax.studies.invocation import Invocation
 from miajax.training.dp.accounting import ACCOUNTANTS, Accountant, Sampling, has_bound
@@ -15,6 +16,7 @@ from miajax.training.dp.mechanism import Mechanism, Privacy, resolve
 from miajax.training.recipe import Recipe
 
 
+@described
 @dataclasses.dataclass(frozen=True)
 class Flags:
     members: int

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from miajax.cli import command
+from miajax.described import described
 from miajax.runs.exports import ExportFormat, export_run
 from miajax.studies.invocation import Invocation
 
 
+@described
 @dataclasses.dataclass(frozen=True)
 class Flags:
     run: Path

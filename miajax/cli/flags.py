@@ -1,21 +1,17 @@
 """Flags from dataclasses: a field is a flag, a nested dataclass a group of flags; values by the field's type."""
 
-import ast
 import collections.abc
 import contextlib
 import dataclasses
 import difflib
-import functools
-import inspect
-import itertools
 import re
-import textwrap
 import types
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union
 
+from miajax.described import field_help
 from miajax.errors import UserError
 
 Kind = TypeVar("Kind")
@@ -54,7 +50,7 @@ class Flag:
 
     @property
     def help(self) -> str:
-        return _field_help(self.group).get(self.name, "")
+        return {flag_name(field): text for field, text in field_help(self.group).items()}.get(self.name, "")
 
     def value(self, texts: Sequence[str]) -> Any:
         """What was typed after the flag, as the field wants it.
@@ -221,18 +217,3 @@ def _built(kind: type[Kind], default: Kind | None, given: Mapping[str, Any]) -> 
     if default is None:
         return kind(**changes)
     return dataclasses.replace(typing.cast(Any, default), **changes) if changes else default
-
-
-@functools.cache
-def _field_help(kind: type) -> dict[str, str]:
-    """What the strings below a dataclass's fields, or its ``Attributes:`` or ``Args:``, say of each."""
-    listed = re.split(r"^(?:Attributes|Args):\n", inspect.getdoc(kind) or "", maxsplit=1, flags=re.MULTILINE)[1:]
-    entries = re.findall(r"^  ([\w, ]+): ((?:.+\n?)(?:   +.+\n?)*)", "".join(listed), re.MULTILINE)
-    found = {name: text for names, text in entries for name in names.split(", ")}
-    body: list[ast.stmt] = []
-    with contextlib.suppress(OSError, TypeError):  # made in code: it has no source
-        body = getattr(ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0], "body", [])
-    for field, after in itertools.pairwise(body):
-        if isinstance(field, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-            found[flag_name(ast.unparse(field.target))] = str(after.value.value)
-    return {name: " ".join(text.replace("``", "").split()).rstrip(".") for name, text in found.items()}

@@ -12,6 +12,7 @@ from pathlib import Path  # noqa: E402
 
 from miajax.attacks.options import AttackOptions, LiraMode  # noqa: E402
 from miajax.cli import command  # noqa: E402
+from miajax.described import described  # noqa: E402
 from miajax.runs.content_checks import SignalKind  # noqa: E402
 from miajax.runs.imports import ImportFormat  # noqa: E402
 from miajax.studies.imported.study import ImportedResult, run_imported  # noqa: E402
@@ -19,6 +20,7 @@ from miajax.studies.imported.terminal import print_imported_table  # noqa: E402
 from miajax.studies.invocation import Invocation  # noqa: E402
 
 
+@described
 @dataclasses.dataclass(frozen=True)
 class Flags:
     source: Path

@@ -13,12 +13,14 @@ from pathlib import Path  # noqa: E402
 
 from miajax.campaign.progress import Terminal  # noqa: E402
 from miajax.cli import command  # noqa: E402
+from miajax.described import described  # noqa: E402
 from miajax.studies.invocation import Invocation  # noqa: E402
 from miajax.studies.reproduce.study import PARTS, ReproduceOptions, reproductions, run_reproduce  # noqa: E402
 from miajax.studies.reproduce.terminal import print_parts  # noqa: E402
 from miajax.studies.results import StudyResult  # noqa: E402
 
 
+@described
 @dataclasses.dataclass(frozen=True)
 class Flags:
     reproduce: ReproduceOptions = dataclasses.field(default_factory=ReproduceOptions)

@@ -6,9 +6,11 @@ Chen and Pattabiraman 2024 (arXiv 2307.01610).
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from miajax.signals.bundle import AnyArray
+
 
 def borrowed_scores(
-    logits: Float[Array, "*batch classes"], strangers: Float[Array, "*batch classes"]
+    logits: Float[AnyArray, "*batch classes"], strangers: Float[AnyArray, "*batch classes"]
 ) -> Float[Array, "*batch classes"]:
     """Each answer's order of classes with the score values of another answer.
 

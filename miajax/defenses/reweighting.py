@@ -9,11 +9,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from miajax.signals.bundle import AnyArray
+
 
 def logit_centroids(
-    logits: Float[Array, "examples classes"],
-    labels: Int[Array, " examples"],
-    member: Bool[Array, " examples"] | None = None,
+    logits: Float[AnyArray, "examples classes"],
+    labels: Int[AnyArray, " examples"],
+    member: Bool[AnyArray, " examples"] | None = None,
 ) -> Float[Array, "classes classes"]:
     """Row c is the mean logit vector of the training examples whose label is c; NaN where there is none.
 
@@ -29,9 +31,9 @@ def logit_centroids(
 
 
 def reweight_logits(
-    logits: Float[Array, "*batch classes"],
-    centroids: Float[Array, "classes classes"],
-    weight: float | Float[Array, ""] = 0.1,
+    logits: Float[AnyArray, "*batch classes"],
+    centroids: Float[AnyArray, "classes classes"],
+    weight: float | Float[AnyArray, ""] = 0.1,
 ) -> Float[Array, "*batch classes"]:
     """``s z + (1 - s) mu_c`` with ``s = weight cos(z, mu_c)``, c the predicted class and ``mu_c`` its centroid.
 
@@ -52,6 +54,6 @@ def reweight_logits(
     return jnp.where(known, kept * logits + (1.0 - kept) * centroid, logits)
 
 
-def _cosine(a: Array, b: Array) -> Array:
+def _cosine(a: AnyArray, b: AnyArray) -> Array:
     lengths = jnp.linalg.norm(a, axis=-1) * jnp.linalg.norm(b, axis=-1)
     return jnp.where(lengths > 0, (a * b).sum(-1) / jnp.where(lengths > 0, lengths, 1.0), 0.0)

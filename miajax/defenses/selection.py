@@ -5,8 +5,10 @@ import math
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from miajax.signals.bundle import AnyArray
 
-def most_outlying(scores: Float[Array, " examples"], share: float) -> Bool[Array, " examples"]:
+
+def most_outlying(scores: Float[AnyArray, " examples"], share: float) -> Bool[Array, " examples"]:
     """The ``share`` of examples with the highest scores, rounded up to whole examples.
 
     Exactly that many whatever the ties (the earlier of equal ones first); NaN is never chosen unless nothing else is
@@ -23,11 +25,11 @@ def most_outlying(scores: Float[Array, " examples"], share: float) -> Bool[Array
 
 
 def relabelled(
-    labels: Int[Array, " examples"],
-    flagged: Bool[Array, " examples"],
-    class_scores: Float[Array, "models examples classes"],
-    member: Bool[Array, "models examples"],
-    valid: Bool[Array, " models"],
+    labels: Int[AnyArray, " examples"],
+    flagged: Bool[AnyArray, " examples"],
+    class_scores: Float[AnyArray, "models examples classes"],
+    member: Bool[AnyArray, "models examples"],
+    valid: Bool[AnyArray, " models"],
 ) -> Int[Array, " examples"]:
     """Labels with those of flagged examples replaced by what models that never saw them say.
 

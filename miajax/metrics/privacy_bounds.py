@@ -49,7 +49,7 @@ class ManyModels(NamedTuple):
 
 
 def lower_rate(
-    successes: Int[np.ndarray, "..."], trials: Int[np.ndarray, "..."] | int, significance: float
+    successes: Int[np.ndarray, "..."] | int, trials: Int[np.ndarray, "..."] | int, significance: float
 ) -> Float[np.ndarray, "..."]:
     """Clopper and Pearson's lower bound on a rate, wrong with probability ``significance`` at most; 0 for no trial."""
     hits, left = np.asarray(successes, np.float64), np.asarray(trials, np.float64) - successes
@@ -57,7 +57,7 @@ def lower_rate(
 
 
 def upper_rate(
-    successes: Int[np.ndarray, "..."], trials: Int[np.ndarray, "..."] | int, significance: float
+    successes: Int[np.ndarray, "..."] | int, trials: Int[np.ndarray, "..."] | int, significance: float
 ) -> Float[np.ndarray, "..."]:
     """Clopper and Pearson's upper bound on a rate; 1 for no trial."""
     hits, left = np.asarray(successes, np.float64), np.asarray(trials, np.float64) - successes

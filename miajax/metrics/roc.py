@@ -48,7 +48,7 @@ class Roc:
         return self.tpr - self.fpr
 
 
-def roc_curve(scores: Num[np.ndarray, "..."], member: Bool[np.ndarray, "..."]) -> Roc:
+def roc_curve(scores: Num[np.ndarray, "..."] | Bool[np.ndarray, "..."], member: Bool[np.ndarray, "..."]) -> Roc:
     """Returns the exact ROC; equal scores share one corner, NaN scores are left out.
 
     Args:
@@ -62,7 +62,7 @@ def roc_curve(scores: Num[np.ndarray, "..."], member: Bool[np.ndarray, "..."]) -
 
 
 def ranked_roc(
-    scores: Num[np.ndarray, "..."], member: Bool[np.ndarray, "..."]
+    scores: Num[np.ndarray, "..."] | Bool[np.ndarray, "..."], member: Bool[np.ndarray, "..."]
 ) -> tuple[Roc, Int[np.ndarray, " usable"]]:
     """Returns the ROC with the flat positions of the scores behind it, best score first.
 

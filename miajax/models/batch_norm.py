@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from miajax.arrays import AnyArray
+
 
 class BatchNorm(nn.Module):
     """Normalises each channel (last axis) over all others (Ioffe and Szegedy, arXiv 1502.03167).
@@ -28,7 +30,7 @@ class BatchNorm(nn.Module):
     dtype: Any = None
 
     @nn.compact
-    def __call__(self, x: Float[Array, "*positions C"], train: bool) -> Float[Array, "*positions C"]:
+    def __call__(self, x: Float[AnyArray, "*positions C"], train: bool) -> Float[Array, "*positions C"]:
         shape = x.shape[-1:]
         mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
         var = self.variable("batch_stats", "var", jnp.ones, shape)
@@ -38,7 +40,7 @@ class BatchNorm(nn.Module):
         dtype = x.dtype if self.dtype is None else self.dtype
         if not train:
             factor = lax.rsqrt(var.value + self.epsilon) * scale
-            return ((x - mean.value) * factor + bias).astype(dtype)
+            return ((jnp.asarray(x) - mean.value) * factor + bias).astype(dtype)
         statistics: tuple[jax.Array, jax.Array, jax.Array] = normalize(self.epsilon, x, scale, bias)
         y, batch_mean, batch_var = statistics
         if self.is_mutable_collection("batch_stats") and not self.is_initializing():
@@ -51,7 +53,7 @@ class BatchNorm(nn.Module):
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def normalize(
-    epsilon: float, x: Float[Array, "*positions C"], scale: Float[Array, " C"], bias: Float[Array, " C"]
+    epsilon: float, x: Float[AnyArray, "*positions C"], scale: Float[Array, " C"], bias: Float[Array, " C"]
 ) -> tuple[Float[Array, "*positions C"], Float[Array, " C"], Float[Array, " C"]]:
     """``x`` normalised over its positions, scaled and shifted, with the mean and biased variance, in float32.
 
@@ -63,7 +65,7 @@ def normalize(
 
 def _forward(epsilon, x, scale, bias):
     axes = tuple(range(x.ndim - 1))
-    values = x.astype(jnp.float32)
+    values = jnp.asarray(x.astype(jnp.float32))
     mean = values.mean(axes)
     var = jnp.square(values - mean).mean(axes)
     inverse = lax.rsqrt(var + epsilon)

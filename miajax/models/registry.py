@@ -8,6 +8,7 @@ from typing import Any
 import flax.linen as nn
 import numpy as np
 
+from miajax.described import described
 from miajax.errors import UserError
 from miajax.models.bring_your_own import as_model, load_model
 from miajax.models.cnn import CNN
@@ -23,6 +24,7 @@ from miajax.models.wide_resnet import wrn16_4, wrn28_2
 from miajax.plugins import Registry
 
 
+@described
 @dataclasses.dataclass(frozen=True)
 class ModelOptions:
     """What a command line may set of a network; a network takes the fields it knows."""

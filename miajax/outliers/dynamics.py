@@ -9,9 +9,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from miajax.signals.bundle import AnyArray
+
 
 def mean_over_members(
-    values: Float[Array, "models examples"], member: Bool[Array, "models examples"], valid: Bool[Array, " models"]
+    values: Float[AnyArray, "models examples"],
+    member: Bool[AnyArray, "models examples"],
+    valid: Bool[AnyArray, " models"],
 ) -> Float[Array, " examples"]:
     """Mean over the valid models that trained on each example and have a value; NaN where there is none."""
     counted = member & valid[:, None] & ~jnp.isnan(values)
@@ -19,7 +23,7 @@ def mean_over_members(
 
 
 def el2n(
-    logits: Float[Array, "models examples classes"], labels: Int[Array, " examples"]
+    logits: Float[AnyArray, "models examples classes"], labels: Int[AnyArray, " examples"]
 ) -> Float[Array, "models examples"]:
     """Length of the error vector, ``||softmax(z) - onehot(y)||_2``, 0 to sqrt(2); meant for an early epoch.
 
@@ -29,7 +33,7 @@ def el2n(
     return jnp.linalg.norm(errors, axis=-1)
 
 
-def forgetting_events(margins: Float[Array, "models epochs examples"]) -> Float[Array, "models examples"]:
+def forgetting_events(margins: Float[AnyArray, "models epochs examples"]) -> Float[Array, "models examples"]:
     """How often an example went from right (margin above 0) to wrong between epochs; E where it was never right.
 
     Toneva et al. 2019 (arXiv 1812.05159) rank examples that are never learnt as forgotten most; E is more than any
@@ -41,7 +45,7 @@ def forgetting_events(margins: Float[Array, "models epochs examples"]) -> Float[
     return jnp.where(jnp.isnan(margins).all(1), jnp.nan, events)
 
 
-def area_under_margin(margins: Float[Array, "models epochs examples"]) -> Float[Array, "models examples"]:
+def area_under_margin(margins: Float[AnyArray, "models epochs examples"]) -> Float[Array, "models examples"]:
     """Mean over trained epochs of the margin ``z_y - max of the others``; low for mislabelled and hard examples.
 
     Pleiss et al. 2020 (arXiv 2001.10528).
@@ -49,7 +53,7 @@ def area_under_margin(margins: Float[Array, "models epochs examples"]) -> Float[
     return jnp.nanmean(margins, 1)
 
 
-def loss_trace_iqr(losses: Float[Array, "models epochs examples"]) -> Float[Array, "models examples"]:
+def loss_trace_iqr(losses: Float[AnyArray, "models epochs examples"]) -> Float[Array, "models examples"]:
     """Interquartile range over trained epochs of an example's loss, in nats.
 
     The LT-IQR of Pollock et al. 2024 (arXiv 2411.05743): an example that is learnt late has been at both ends.

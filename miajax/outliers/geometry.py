@@ -9,9 +9,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from miajax.signals.bundle import AnyArray
+
 
 def class_centroids(
-    vectors: Float[Array, "examples features"], labels: Int[Array, " examples"], num_classes: int
+    vectors: Float[AnyArray, "examples features"], labels: Int[AnyArray, " examples"], num_classes: int
 ) -> Float[Array, "classes features"]:
     """The mean vector of each class; NaN for a class without examples."""
     one_hot = jax.nn.one_hot(labels, num_classes, dtype=vectors.dtype)
@@ -19,7 +21,7 @@ def class_centroids(
 
 
 def centroid_distance(
-    vectors: Float[Array, "examples features"], labels: Int[Array, " examples"], num_classes: int
+    vectors: Float[AnyArray, "examples features"], labels: Int[AnyArray, " examples"], num_classes: int
 ) -> Float[Array, " examples"]:
     """Euclidean distance to the centroid of the example's own class, the example included in it; NaN for a lone one."""
     distances = jnp.linalg.norm(vectors - class_centroids(vectors, labels, num_classes)[labels], axis=-1)
@@ -27,7 +29,7 @@ def centroid_distance(
 
 
 def centroid_angle(
-    vectors: Float[Array, "examples features"], labels: Int[Array, " examples"], num_classes: int
+    vectors: Float[AnyArray, "examples features"], labels: Int[AnyArray, " examples"], num_classes: int
 ) -> Float[Array, " examples"]:
     """``1 - cos`` between an example and its own class's centroid, 0 to 2; NaN for a lone example.
 
@@ -41,7 +43,7 @@ def centroid_angle(
 
 
 def centroid_ratio(
-    vectors: Float[Array, "examples features"], labels: Int[Array, " examples"], num_classes: int
+    vectors: Float[AnyArray, "examples features"], labels: Int[AnyArray, " examples"], num_classes: int
 ) -> Float[Array, " examples"]:
     """Distance to the own centroid over distance to the nearest other one; above 1, another class is nearer.
 
@@ -57,8 +59,8 @@ def centroid_ratio(
 
 
 def mahalanobis(
-    vectors: Float[Array, "examples features"],
-    labels: Int[Array, " examples"],
+    vectors: Float[AnyArray, "examples features"],
+    labels: Int[AnyArray, " examples"],
     num_classes: int,
     ridge: float = 1e-2,
 ) -> Float[Array, " examples"]:
@@ -79,7 +81,7 @@ def mahalanobis(
     return _unless_alone(distances, labels, num_classes)
 
 
-def leverage(vectors: Float[Array, "examples features"], ridge: float = 1e-6) -> Float[Array, " examples"]:
+def leverage(vectors: Float[AnyArray, "examples features"], ridge: float = 1e-6) -> Float[Array, " examples"]:
     """How much a least-squares last layer's fit of an example rests on that example: the hat matrix's diagonal.
 
     ``h_i = f_i^T (F^T F + lambda I)^{-1} f_i`` of features with a constant appended (the bias), between 0 and 1;
@@ -90,13 +92,13 @@ def leverage(vectors: Float[Array, "examples features"], ridge: float = 1e-6) ->
     return _inverse_quadratic(augmented, augmented.T @ augmented, ridge)
 
 
-def _unless_alone(values: Array, labels: Array, num_classes: int) -> Array:
+def _unless_alone(values: AnyArray, labels: AnyArray, num_classes: int) -> Array:
     """The values, NaN where no other example has the label."""
     size = jax.nn.one_hot(labels, num_classes, dtype=values.dtype).sum(0)
     return jnp.where(size[labels] > 1, values, jnp.nan)
 
 
-def _inverse_quadratic(rows: Array, matrix: Array, ridge: float) -> Array:
+def _inverse_quadratic(rows: AnyArray, matrix: AnyArray, ridge: float) -> Array:
     """``r^T (A + ridge mean(diag A) I)^{-1} r`` of every row r."""
     scale = jnp.trace(matrix) / len(matrix)
     scale = jnp.where(scale > 0, scale, 1.0)  # rows that are all zero are at no distance

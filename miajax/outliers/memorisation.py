@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from miajax.signals.bundle import AnyArray
+
 _BLOCK = 256  # examples whose influences on all others are held at once
 
 
@@ -31,7 +33,9 @@ class Memorisation(NamedTuple):
 
 
 def memorisation(
-    correct: Bool[Array, "models examples"], member: Bool[Array, "models examples"], valid: Bool[Array, " models"]
+    correct: Bool[AnyArray, "models examples"],
+    member: Bool[AnyArray, "models examples"],
+    valid: Bool[AnyArray, " models"],
 ) -> Memorisation:
     """Memorisation in accuracy, with binomial standard errors.
 
@@ -54,7 +58,9 @@ def memorisation(
 
 
 def memorisation_of_probability(
-    probability: Float[Array, "models examples"], member: Bool[Array, "models examples"], valid: Bool[Array, " models"]
+    probability: Float[AnyArray, "models examples"],
+    member: Bool[AnyArray, "models examples"],
+    valid: Bool[AnyArray, " models"],
 ) -> Memorisation:
     """Memorisation in the probability of the label: finer than accuracy, since it moves before the prediction flips.
 
@@ -73,9 +79,9 @@ def memorisation_of_probability(
 
 
 def influence(
-    outcome: Float[Array, "models outcomes"] | Bool[Array, "models outcomes"],
-    member: Bool[Array, "models examples"],
-    valid: Bool[Array, " models"],
+    outcome: Float[AnyArray, "models outcomes"] | Bool[AnyArray, "models outcomes"],
+    member: Bool[AnyArray, "models examples"],
+    valid: Bool[AnyArray, " models"],
 ) -> Float[Array, "examples outcomes"]:
     """Influence of each example i on each outcome j: its mean over models that trained on i minus over the others.
 
@@ -96,9 +102,9 @@ def influence(
 
 
 def strongest_influence(
-    outcome: Float[Array, "models examples"] | Bool[Array, "models examples"],
-    member: Bool[Array, "models examples"],
-    valid: Bool[Array, " models"],
+    outcome: Float[AnyArray, "models examples"] | Bool[AnyArray, "models examples"],
+    member: Bool[AnyArray, "models examples"],
+    valid: Bool[AnyArray, " models"],
 ) -> tuple[Float[Array, " examples"], Int[Array, " examples"]]:
     """The largest influence of each example on any other example, and which one that is.
 
@@ -123,7 +129,7 @@ def strongest_influence(
     return strongest.reshape(-1)[:num_examples], others.reshape(-1)[:num_examples]
 
 
-def _sides(member: Array, valid: Array) -> Array:
+def _sides(member: AnyArray, valid: AnyArray) -> Array:
     """Which valid models saw each example, and which did not: ``float32[2, M, N]``."""
     return jnp.stack([member & valid[:, None], ~member & valid[:, None]]).astype(jnp.float32)
 

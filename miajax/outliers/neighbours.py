@@ -4,11 +4,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from miajax.signals.bundle import AnyArray
+
 _BLOCK = 256  # rows whose distances to all others are held at once
 
 
 def nearest_neighbours(
-    vectors: Float[Array, "examples features"], k: int
+    vectors: Float[AnyArray, "examples features"], k: int
 ) -> tuple[Int[Array, "examples k"], Float[Array, "examples k"]]:
     """The ``k`` nearest other examples of each example, and their Euclidean distances, ascending.
 
@@ -44,13 +46,13 @@ def nearest_neighbours(
     return ids.reshape(-1, k)[:num_examples], distances.reshape(-1, k)[:num_examples]
 
 
-def knn_distance(vectors: Float[Array, "examples features"], k: int = 10) -> Float[Array, " examples"]:
+def knn_distance(vectors: Float[AnyArray, "examples features"], k: int = 10) -> Float[Array, " examples"]:
     """Mean distance to the ``k`` nearest other examples of any class, or to all others where they are fewer."""
     return nearest_neighbours(vectors, _no_more_than_there_are(vectors, k))[1].mean(-1)
 
 
 def knn_disagreement(
-    vectors: Float[Array, "examples features"], labels: Int[Array, " examples"], k: int = 10
+    vectors: Float[AnyArray, "examples features"], labels: Int[AnyArray, " examples"], k: int = 10
 ) -> Float[Array, " examples"]:
     """Share of the ``k`` nearest other examples whose label differs; near 1 for a mislabelled example.
 
@@ -62,5 +64,5 @@ def knn_disagreement(
     return (labels[neighbours] != labels[:, None]).mean(-1, dtype=distances.dtype)
 
 
-def _no_more_than_there_are(vectors: Array, k: int) -> int:
+def _no_more_than_there_are(vectors: AnyArray, k: int) -> int:
     return min(k, len(vectors) - 1)

@@ -71,7 +71,7 @@ class Metric:
         return tuple(field for field in self.needs if getattr(evidence, field) is None)
 
 
-def _over_members(values: Array, evidence: Evidence) -> Array:
+def _over_members(values: AnyArray, evidence: Evidence) -> Array:
     return dynamics.mean_over_members(values, jnp.asarray(evidence.member), jnp.asarray(evidence.valid))
 
 

@@ -8,7 +8,7 @@ import math
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,7 +21,7 @@ SEAL = "seal"
 
 
 @contextlib.contextmanager
-def told_when_full(path: Path) -> Iterator[None]:
+def told_when_full(path: Path) -> Generator[None]:
     """A disk that is full or closed to us, met while ``path`` is written, becomes one clear line.
 
     Raises:
@@ -45,7 +45,7 @@ def told_when_full(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def atomic_file(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
+def atomic_file(path: Path, mode: str = "wb") -> Generator[IO[Any]]:
     """A file to write that appears under ``path`` only when the block ends well, flushed to the disk before."""
     with told_when_full(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,7 @@ def atomic_file(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
 
 
 @contextlib.contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path) -> Generator[Path]:
     """A folder to fill that appears under ``path`` only when the block ends well; what stood there is replaced."""
     with told_when_full(path):
         path.parent.mkdir(parents=True, exist_ok=True)

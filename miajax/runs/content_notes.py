@@ -49,7 +49,7 @@ def note_on_order(
 def note_on_copies(phi: Float[np.ndarray, "models ..."], valid: Bool[np.ndarray, " models"]) -> tuple[str, ...]:
     """A note that names models whose signals are another's to the last bit: one model counted twice."""
     seen: dict[bytes, int] = {}
-    pairs = []
+    pairs: list[str] = []
     for model in np.flatnonzero(valid):
         first = seen.setdefault(np.ascontiguousarray(phi[model]).tobytes(), int(model))
         if first != model:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -88,7 +88,10 @@ def _is_own(source: Path, format: str) -> bool:
     if not facts.is_file():
         return False
     told = read_json(facts)
-    return isinstance(told, dict) and told.get("format") == format and "fingerprint" in told
+    if not isinstance(told, dict):
+        return False
+    told = cast("dict[str, object]", told)
+    return told.get("format") == format and "fingerprint" in told
 
 
 def _settled(stored: Stored, where: str, told: SignalKind | None, trusted: bool) -> ImportedSignals:

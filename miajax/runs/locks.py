@@ -3,7 +3,7 @@
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 _PRESENCE = 1 << 40  # a byte beyond every model: each process that works in the folder shares it
@@ -36,7 +36,7 @@ class ModelLocks:
             fcntl.lockf(self._handle, fcntl.LOCK_SH, 1, _PRESENCE)
 
     @contextlib.contextmanager
-    def hold(self, models: range) -> Iterator[bool]:
+    def hold(self, models: range) -> Generator[bool]:
         """Yields whether the models are ours until the block ends; never waits."""
         if any(models.start < other.stop and other.start < models.stop for other in self._held):
             yield False

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from miajax.signals.bundle import AnyArray
+
 
 class MapSums(NamedTuple):
     """What is kept of the maps of any number of models; sums of disjoint groups add up leaf by leaf.
@@ -42,9 +44,9 @@ class Counterfactual(NamedTuple):
 
 
 def map_sums(
-    maps: Float[Array, "models examples *input"],
-    member: Bool[Array, "models examples"],
-    valid: Bool[Array, " models"],
+    maps: Float[AnyArray, "models examples *input"],
+    member: Bool[AnyArray, "models examples"],
+    valid: Bool[AnyArray, " models"],
 ) -> MapSums:
     """Sums over one group of models.
 
@@ -72,7 +74,7 @@ def counterfactual(sums: MapSums) -> Counterfactual:
     return Counterfactual(mean[0], mean[1], difference, (length - (variance / count).sum(0)) / variance.mean(0))
 
 
-def unit_length(maps: Float[Array, "models examples *input"]) -> Float[Array, "models examples *input"]:
+def unit_length(maps: Float[AnyArray, "models examples *input"]) -> Float[Array, "models examples *input"]:
     """Maps divided by their Euclidean length, so that sharp and flat models count alike; zero maps stay zero."""
     length = jnp.sqrt((maps**2).sum(tuple(range(2, maps.ndim)), keepdims=True))
-    return maps / jnp.where(length > 0, length, 1.0)
+    return jnp.asarray(maps) / jnp.where(length > 0, length, 1.0)

@@ -12,13 +12,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
+from miajax.signals.bundle import AnyArray
+
 LogitsOf = Callable[[Float[Array, "batch *input"]], Float[Array, "batch classes"]]
 Baseline = Float[Array, "*any"] | float
 """What counts as nothing, broadcastable against ``x`` and in its units (black is not 0 in standardised pixels)."""
 
 
 def gradient(
-    logits_of: LogitsOf, x: Float[Array, "batch *input"], classes: Int[Array, " batch"]
+    logits_of: LogitsOf, x: Float[AnyArray, "batch *input"], classes: Int[AnyArray, " batch"]
 ) -> Float[Array, "batch *input"]:
     """The gradient of each example's logit of its class by its input (Simonyan et al. 2014, arXiv 1312.6034)."""
     return jax.grad(lambda inputs: of_classes(logits_of(inputs), classes).sum())(x)
@@ -26,8 +28,8 @@ def gradient(
 
 def gradient_times_input(
     logits_of: LogitsOf,
-    x: Float[Array, "batch *input"],
-    classes: Int[Array, " batch"],
+    x: Float[AnyArray, "batch *input"],
+    classes: Int[AnyArray, " batch"],
     baseline: Baseline = 0.0,
 ) -> Float[Array, "batch *input"]:
     """Gradient times the way from the baseline: where the model is linear, each input's share of the logit's change.
@@ -35,13 +37,13 @@ def gradient_times_input(
     From 0 it is gradient times input (Shrikumar et al. 2017, arXiv 1605.01713). Standardised images start from what
     black becomes; times the standardised input itself, the map of an empty background is a constant times the gradient.
     """
-    return (x - jnp.asarray(baseline, x.dtype)) * gradient(logits_of, x, classes)
+    return (jnp.asarray(x) - jnp.asarray(baseline, x.dtype)) * gradient(logits_of, x, classes)
 
 
 def smooth_grad(
     logits_of: LogitsOf,
-    x: Float[Array, "batch *input"],
-    classes: Int[Array, " batch"],
+    x: Float[AnyArray, "batch *input"],
+    classes: Int[AnyArray, " batch"],
     keys: Key[Array, " batch"],
     *,
     noise: float = 0.15,
@@ -67,6 +69,6 @@ def smooth_grad(
     return jax.lax.fori_loop(0, samples, add, jnp.zeros_like(x)) / samples
 
 
-def of_classes(logits: Array, classes: Array) -> Array:
+def of_classes(logits: AnyArray, classes: AnyArray) -> Array:
     """Each row's logit of its class; a product with one-hot rows, whose gradient is no scatter."""
     return (logits * jax.nn.one_hot(classes, logits.shape[-1], dtype=logits.dtype)).sum(-1)

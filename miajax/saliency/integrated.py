@@ -11,12 +11,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from miajax.saliency.gradients import Baseline, LogitsOf, gradient, of_classes
+from miajax.signals.bundle import AnyArray
 
 
 def integrated_gradients(
     logits_of: LogitsOf,
-    x: Float[Array, "batch *input"],
-    classes: Int[Array, " batch"],
+    x: Float[AnyArray, "batch *input"],
+    classes: Int[AnyArray, " batch"],
     baseline: Baseline = 0.0,
     *,
     steps: int = 32,
@@ -32,8 +33,8 @@ def integrated_gradients(
 
 def integrated_gradients_within(
     logits_of: LogitsOf,
-    x: Float[Array, "batch *input"],
-    classes: Int[Array, " batch"],
+    x: Float[AnyArray, "batch *input"],
+    classes: Int[AnyArray, " batch"],
     baseline: Baseline = 0.0,
     *,
     tolerance: float = 1e-3,
@@ -52,6 +53,7 @@ def integrated_gradients_within(
       steps: points to begin with.
       most_steps: tripling stops before it would exceed this, complete or not.
     """
+    x = jnp.asarray(x)
     start, way = _line(x, baseline)
     here = of_classes(logits_of(x), classes)
     change = here - of_classes(logits_of(start), classes)
@@ -86,20 +88,21 @@ def integrated_gradients_within(
 
 def completeness_gap(
     logits_of: LogitsOf,
-    x: Float[Array, "batch *input"],
-    classes: Int[Array, " batch"],
-    maps: Float[Array, "batch *input"],
+    x: Float[AnyArray, "batch *input"],
+    classes: Int[AnyArray, " batch"],
+    maps: Float[AnyArray, "batch *input"],
     baseline: Baseline = 0.0,
 ) -> Float[Array, " batch"]:
     """``|sum of the map - (F(x) - F(baseline))|`` of integrated gradients, in units of the logit; 0 when complete."""
+    x = jnp.asarray(x)
     start, _ = _line(x, baseline)
     return _gap(maps, of_classes(logits_of(x), classes) - of_classes(logits_of(start), classes))
 
 
-def _line(x: Array, baseline: Baseline) -> tuple[Array, Array]:
+def _line(x: AnyArray, baseline: Baseline) -> tuple[Array, Array]:
     start = jnp.broadcast_to(jnp.asarray(baseline, x.dtype), x.shape)
-    return start, x - start
+    return start, jnp.asarray(x) - start
 
 
-def _gap(maps: Array, change: Array) -> Array:
+def _gap(maps: AnyArray, change: AnyArray) -> Array:
     return jnp.abs(maps.sum(tuple(range(1, maps.ndim))) - change)

@@ -6,15 +6,17 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from miajax.signals.bundle import AnyArray
 
-def pixel_relevance(maps: Float[Array, "batch *input"]) -> Float[Array, "batch pixels"]:
+
+def pixel_relevance(maps: Float[AnyArray, "batch *input"]) -> Float[Array, "batch pixels"]:
     """The absolute value of a map, summed over the channels of images ``[B, H, W, K]``, one row an example."""
     magnitude = jnp.abs(maps)
     return (magnitude.sum(-1) if maps.ndim == 4 else magnitude).reshape(len(maps), -1)
 
 
 def background_mass(
-    relevance: Float[Array, "batch pixels"], background: Bool[Array, "batch pixels"]
+    relevance: Float[AnyArray, "batch pixels"], background: Bool[AnyArray, "batch pixels"]
 ) -> Float[Array, " batch"]:
     """Share of a map's mass on background pixels; NaN for a map without mass.
 
@@ -29,10 +31,10 @@ def background_mass(
 
 def deletion_curve(
     probability_of: Callable[[Float[Array, "batch *input"]], Float[Array, " batch"]],
-    x: Float[Array, "batch *input"],
-    relevance: Float[Array, "batch pixels"],
-    fill: Float[Array, "*any"] | float,
-    fractions: Float[Array, " fractions"],
+    x: Float[AnyArray, "batch *input"],
+    relevance: Float[AnyArray, "batch pixels"],
+    fill: Float[AnyArray, "*any"] | float,
+    fractions: Float[AnyArray, " fractions"],
 ) -> Float[Array, "batch fractions"]:
     """The class's probability as ever more of the most relevant pixels are replaced.
 
@@ -57,14 +59,14 @@ def deletion_curve(
     return jax.lax.map(after, jnp.asarray(fractions)).T
 
 
-def area_under_curve(values: Float[Array, "batch points"], at: Float[Array, " points"]) -> Float[Array, " batch"]:
+def area_under_curve(values: Float[AnyArray, "batch points"], at: Float[AnyArray, " points"]) -> Float[Array, " batch"]:
     """The trapezoid area under each curve, over the width it spans: its mean height."""
     at = jnp.asarray(at)
     return ((values[:, 1:] + values[:, :-1]) / 2 * jnp.diff(at)).sum(-1) / (at[-1] - at[0])
 
 
 def class_probability(
-    logits: Float[Array, "batch classes"], classes: Int[Array, " batch"]
+    logits: Float[AnyArray, "batch classes"], classes: Int[AnyArray, " batch"]
 ) -> Float[Array, " batch"]:
     """The softmax probability of each example's class."""
     return jnp.take_along_axis(jax.nn.softmax(logits), classes[:, None], axis=-1)[:, 0]

@@ -2,12 +2,9 @@
 
 from typing import NamedTuple
 
-import jax
-import numpy as np
 from jaxtyping import Bool, Float, Int
 
-AnyArray = jax.Array | np.ndarray
-"""What may be read: on a device, in memory, or a memory map."""
+from miajax.arrays import AnyArray as AnyArray
 
 
 class Signals(NamedTuple):

@@ -8,10 +8,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from miajax.signals.bundle import AnyArray
+
 _LOWEST_LOG = -103.6  # log(1e-45): where published code that works on probabilities stops telling them from 0
 
 
-def scaled_logit(logits: Float[Array, "*batch classes"], labels: Int[Array, "..."]) -> Float[Array, "*batch"]:
+def scaled_logit(logits: Float[AnyArray, "*batch classes"], labels: Int[AnyArray, "..."]) -> Float[Array, "*batch"]:
     """The logit of the probability of the label, ``log(p_y / (1 - p_y)) = z_y - logsumexp of the other logits``.
 
     Carlini et al. 2022 (arXiv 2112.03570) attack this number because it is nearly Gaussian over models.
@@ -30,7 +32,7 @@ def scaled_logit(logits: Float[Array, "*batch classes"], labels: Int[Array, "...
     return (_at_label(logits, own) - best) - jnp.log(jnp.exp(others - best[..., None]).sum(-1))
 
 
-def logits_of_probabilities(probabilities: Float[Array, "*batch classes"]) -> Float[Array, "*batch classes"]:
+def logits_of_probabilities(probabilities: Float[AnyArray, "*batch classes"]) -> Float[Array, "*batch classes"]:
     """Logits whose softmax the probabilities are, finite where one is exactly 0: for targets that tell no logits.
 
     The scaled logit then takes ``1 - p_y`` from the other classes, with the digits that the subtraction would lose.
@@ -41,24 +43,24 @@ def logits_of_probabilities(probabilities: Float[Array, "*batch classes"]) -> Fl
     return jnp.maximum(jnp.log(probabilities), _LOWEST_LOG)
 
 
-def hinge(logits: Float[Array, "*batch classes"], labels: Int[Array, "..."]) -> Float[Array, "*batch"]:
+def hinge(logits: Float[AnyArray, "*batch classes"], labels: Int[AnyArray, "..."]) -> Float[Array, "*batch"]:
     """The margin ``z_y - max of the other logits``."""
     own = _is_label(logits, labels)
     return _at_label(logits, own) - jnp.where(own, -jnp.inf, logits).max(-1)
 
 
-def loss(scaled_logits: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+def loss(scaled_logits: Float[AnyArray, "*shape"]) -> Float[Array, "*shape"]:
     """The cross-entropy ``-log p_y`` of a scaled logit, in nats."""
     return jax.nn.softplus(-scaled_logits)
 
 
-def entropy(logits: Float[Array, "*batch classes"]) -> Float[Array, "*batch"]:
+def entropy(logits: Float[AnyArray, "*batch classes"]) -> Float[Array, "*batch"]:
     """The entropy of the prediction, ``-sum_i p_i log p_i``, in nats."""
     log_p, _ = _log_p_and_not_p(logits)
     return -(jnp.exp(log_p) * log_p).sum(-1)
 
 
-def modified_entropy(logits: Float[Array, "*batch classes"], labels: Int[Array, "..."]) -> Float[Array, "*batch"]:
+def modified_entropy(logits: Float[AnyArray, "*batch classes"], labels: Int[AnyArray, "..."]) -> Float[Array, "*batch"]:
     """Entropy that knows the label: ``-(1-p_y) log p_y - sum_{i != y} p_i log(1-p_i)``, low for a member.
 
     Song and Mittal 2021 (arXiv 2003.10595), equation 8.
@@ -69,23 +71,23 @@ def modified_entropy(logits: Float[Array, "*batch classes"], labels: Int[Array, 
     return -terms.sum(-1)
 
 
-def correct(logits: Float[Array, "*batch classes"], labels: Int[Array, "..."]) -> Bool[Array, "*batch"]:
+def correct(logits: Float[AnyArray, "*batch classes"], labels: Int[AnyArray, "..."]) -> Bool[Array, "*batch"]:
     """Whether the largest logit is the label's; the first of equal ones counts as the prediction."""
     return jnp.argmax(logits, axis=-1) == labels
 
 
-def _is_label(scores: Array, labels: Array) -> Array:
+def _is_label(scores: AnyArray, labels: AnyArray) -> Array:
     return jnp.asarray(labels)[..., None] == jnp.arange(scores.shape[-1])
 
 
-def _at_label(scores: Array, own: Array) -> Array:
+def _at_label(scores: AnyArray, own: AnyArray) -> Array:
     return jnp.where(own, scores, 0).sum(-1)
 
 
-def _log_p_and_not_p(logits: Array) -> tuple[Array, Array]:
+def _log_p_and_not_p(logits: AnyArray) -> tuple[Array, Array]:
     """``log p_i`` and ``log(1 - p_i)`` of every class, with all digits where one class takes nearly everything."""
     top = jnp.argmax(logits, axis=-1)[..., None] == jnp.arange(logits.shape[-1])
-    below = logits - logits.max(-1, keepdims=True)
+    below = jnp.asarray(logits - logits.max(-1, keepdims=True))
     rest = jnp.where(top, 0, jnp.exp(below)).sum(-1, keepdims=True)  # all other classes, the top one being 1
     log_p = below - jnp.log1p(rest)
     second = jnp.where(top, -jnp.inf, below).max(-1, keepdims=True)

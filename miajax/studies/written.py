@@ -11,7 +11,7 @@ SCHEMA_VERSION = 1
 
 
 def write_results(
-    study: str, folder: Path, results: dict[str, Any], write: Callable[[Path, dict[str, Any]], None] = write_json
+    study: str, folder: Path, results: dict[str, Any], write: Callable[[Path, dict[str, Any]], None] | None = None
 ) -> None:
     """Writes ``results.json`` and adds ``schema_version`` and ``study`` to the results, first in the file.
 
@@ -19,8 +19,8 @@ def write_results(
       study: which of the definitions in ``miajax/schemas/results.schema.json`` the results keep.
       folder: where the file belongs.
       results: everything else.
-      write: ``write_sealed`` where a later call goes on from the file.
+      write: ``write_sealed`` where a later call goes on from the file; ``write_json`` if None.
     """
     results |= {"schema_version": SCHEMA_VERSION, "study": study}
     first = ("schema_version", "study")
-    write(folder / "results.json", {**{key: results[key] for key in first}, **results})
+    (write or write_json)(folder / "results.json", {**{key: results[key] for key in first}, **results})

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from miajax.arrays import AnyArray
+
 
 def label_probability(entropy_share: float, num_classes: int) -> float:
     """The label's probability in the soft label of least smoothing that reaches the wanted entropy.
@@ -37,7 +39,7 @@ def label_probability(entropy_share: float, num_classes: int) -> float:
 
 
 def soft_labels(
-    labels: Int[Array, "*batch"], num_classes: int, entropy_share: float
+    labels: Int[AnyArray, "*batch"], num_classes: int, entropy_share: float
 ) -> Float[Array, "*batch classes"]:
     """Soft labels of the wanted entropy; see ``label_probability``."""
     probability = label_probability(entropy_share, num_classes)
@@ -46,7 +48,7 @@ def soft_labels(
 
 
 def hamp_loss(
-    logits: Float[Array, "batch classes"], targets: Float[Array, "batch classes"], penalty: float
+    logits: Float[AnyArray, "batch classes"], targets: Float[AnyArray, "batch classes"], penalty: float
 ) -> Float[Array, " batch"]:
     """``KL(targets || softmax(z)) - penalty * H(softmax(z))`` of each example, in nats.
 

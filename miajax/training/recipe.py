@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from miajax.described import described
 from miajax.errors import UserError
 
 OptimizerName = Literal["sgd", "adam", "adamw"]
@@ -20,6 +21,7 @@ _ADDED = {"relaxloss": ("relaxloss", "relaxloss_upper"), "hamp": ("hamp", "hamp_
 _ADDED_WITH_DEFAULTS = ("milestones", "warmup", "decayed")
 
 
+@described
 @dataclasses.dataclass(frozen=True)
 class Recipe:
     """Hyperparameters of one model's training; all shadow models share them."""

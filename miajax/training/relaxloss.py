@@ -4,11 +4,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from miajax.arrays import AnyArray
+
 
 def relax_loss(
-    logits: Float[Array, "batch classes"],
-    labels: Int[Array, " batch"],
-    epoch: int | Int[Array, ""],
+    logits: Float[AnyArray, "batch classes"],
+    labels: Int[AnyArray, " batch"],
+    epoch: int | Int[AnyArray, ""],
     *,
     alpha: float = 1.0,
     upper: float = 1.0,

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from miajax.arrays import AnyArray
 from miajax.data.bounds import FeatureBounds
 from miajax.data.dataset import Dataset
 from miajax.errors import UserError
@@ -148,12 +149,12 @@ class InputScaling:
         std = np.sqrt(np.maximum(squares / len(values) - mean**2, 1.0))
         return cls(tuple(float(v) for v in mean / 255), tuple(float(v) for v in std / 255))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: AnyArray) -> jax.Array:
         """``x [B, ...]`` as the network's float32 input."""
         if self.mean is None:
-            return x.astype(jnp.float32)
+            return jnp.asarray(x.astype(jnp.float32))
         mean, std = np.asarray(self.mean, np.float32), np.asarray(self.std, np.float32)
-        return (x.astype(jnp.float32) / 255.0 - mean) / std
+        return (jnp.asarray(x.astype(jnp.float32)) / 255.0 - mean) / std
 
 
 @dataclasses.dataclass(frozen=True)

@@ -214,7 +214,7 @@ PRIOR = NormalInverseGamma(*(np.float32(v) for v in (1.5, 0.3, 2.5, 4.0)))
 
 
 def test_bavaria_without_models_is_its_prior_predictive():
-    nothing = LeaveOneOut(np.float32(0), np.float32(7), np.float32(0))
+    nothing = LeaveOneOut(jnp.float32(0), jnp.float32(7), jnp.float32(0))
     posterior = PRIOR.updated(nothing)
     jax.tree.map(np.testing.assert_array_equal, tuple(posterior), tuple(jnp.asarray(v) for v in PRIOR))
     scale = np.sqrt(4.0 * 1.3 / (2.5 * 0.3))
@@ -225,7 +225,7 @@ def test_bavaria_without_models_is_its_prior_predictive():
 
 @pytest.mark.parametrize("density", [NormalInverseGamma.log_student_t, NormalInverseGamma.log_normal])
 def test_bavaria_with_many_models_is_lira(density):
-    many = LeaveOneOut(np.float32(1e7), np.float32(-2), np.float32(9e7))
+    many = LeaveOneOut(jnp.float32(1e7), jnp.float32(-2), jnp.float32(9e7))
     value = np.float32([-8.0, -2.0, 3.0])
     np.testing.assert_allclose(density(PRIOR.updated(many), value), stats.norm(-2, 3).logpdf(value), rtol=1e-4)
 

@@ -123,7 +123,7 @@ def test_many_sets_need_no_single_cells():
     one, other, member = two_attacks(np.random.default_rng(9), 16, 200)
     rows, valid = np.split(np.arange(16), 4), np.ones(4, bool)
     found = [
-        [[influences(s[r], member[r], valid, FPR, keep_cells=keep).tpr for s in (one, other)] for r in rows]
+        [tuple(influences(s[r], member[r], valid, FPR, keep_cells=keep).tpr for s in (one, other)) for r in rows]
         for keep in (True, False)
     ]
     assert mean_difference(found[0]) == mean_difference(found[1])

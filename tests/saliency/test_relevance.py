@@ -43,7 +43,9 @@ def test_deletion_removes_all_channels_of_a_pixel():
     seen = []
     ranks = np.array([[3.0, 0, 1, 2]] * 2, np.float32)
     relevance.deletion_curve(lambda x: seen.append(x) or x.sum((1, 2, 3)), images, ranks, 0.0, FRACTIONS[2:3])
-    kept = relevance.deletion_curve(lambda x: (x != 0).sum((1, 2, 3)), images, ranks, 0.0, FRACTIONS[2:3])
+    kept = relevance.deletion_curve(
+        lambda x: (x != 0).sum((1, 2, 3)).astype(np.float32), images, ranks, 0.0, FRACTIONS[2:3]
+    )
     assert (np.asarray(kept) == 6).all()
 
 

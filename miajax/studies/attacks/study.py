@@ -24,6 +24,7 @@ from miajax.campaign.config import Setup
 from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.recorded import recorded_signals
 from miajax.campaign.run import Campaign, run_campaign
+from miajax.described import described
 from miajax.errors import UserError
 from miajax.outliers.registry import METRICS
 from miajax.runs.atomic import atomic_file, write_text
@@ -40,6 +41,7 @@ from miajax.warned import collected_warnings
 _PLOTTED = 6  # attacks whose ROC is drawn: more can't be told apart
 
 
+@described
 @dataclasses.dataclass(frozen=True)
 class AttacksOptions:
     """Which attacks, and by what their figures are broken down."""

@@ -22,6 +22,7 @@ from miajax.campaign.config import Setup
 from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Campaign, run_campaign
 from miajax.data.canaries import canary_ids
+from miajax.described import described
 from miajax.errors import UserError
 from miajax.metrics import one_run, privacy_bounds
 from miajax.report import numbers
@@ -37,6 +38,7 @@ IN_VERDICT = ("one_run", "many_models")
 _NO_REFERENCES = (0.25, 0.25)  # shares to guess where no other model says which are best
 
 
+@described
 @dataclasses.dataclass(frozen=True)
 class AuditOptions:
     """What is tested, and how surely."""

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from miajax.campaign.config import CampaignConfig
 from miajax.campaign.privacy import PrivacyFlags
+from miajax.described import described
 from miajax.errors import UserError
 from miajax.models.layers import Norm
 
@@ -68,6 +69,7 @@ class Defense:
         return dataclasses.replace(base, **changed)
 
 
+@described
 @dataclasses.dataclass(frozen=True)
 class Strengths:
     """How strong the defences are."""

@@ -31,6 +31,7 @@ from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Campaign, run_campaign, training_seconds
 from miajax.defenses import treatment as treatments
 from miajax.defenses.selection import most_outlying, relabelled
+from miajax.described import described
 from miajax.errors import UserError
 from miajax.metrics.accuracy import interval_over_models
 from miajax.models.model import Model
@@ -57,6 +58,7 @@ from miajax.studies.slices import outlier_names, outlierness
 from miajax.warned import collected_warnings
 
 
+@described
 @dataclasses.dataclass(frozen=True)
 class DefensesOptions:
     """Which defences, how strong, and whom the example-specific ones protect."""

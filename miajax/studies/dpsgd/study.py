@@ -13,6 +13,7 @@ from miajax.campaign.privacy import PrivacyFlags
 from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Campaign, run_campaign
 from miajax.campaign.stored import stored_study
+from miajax.described import described
 from miajax.errors import UserError
 from miajax.runs.atomic import atomic_file, write_sealed, write_text
 from miajax.studies import common
@@ -28,6 +29,7 @@ STUDY_FILE = "study.json"
 _PRIVATE_RECIPE = "private"
 
 
+@described
 @dataclasses.dataclass(frozen=True)
 class DpsgdOptions:
     """Which guarantees are compared, and with what."""

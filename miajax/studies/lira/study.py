@@ -15,6 +15,7 @@ from miajax.attacks.registry import why_not
 from miajax.campaign.config import Setup
 from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Campaign, run_campaign, training_seconds
+from miajax.described import described
 from miajax.errors import UserError
 from miajax.metrics.summary import AttackSummary
 from miajax.runs.atomic import atomic_file, write_text
@@ -32,6 +33,7 @@ ATTACKS = tuple(
 )
 
 
+@described
 @dataclasses.dataclass(frozen=True)
 class LiraOptions:
     """What the study does with a finished campaign."""

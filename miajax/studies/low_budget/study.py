@@ -27,6 +27,7 @@ from miajax.campaign.config import Setup
 from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.recorded import recorded_signals
 from miajax.campaign.run import Campaign, run_campaign
+from miajax.described import described
 from miajax.errors import UserError
 from miajax.metrics.claims import against, chance_of_tpr
 from miajax.metrics.figures import Estimate, fpr_key
@@ -50,6 +51,7 @@ def contest() -> tuple[str, ...]:
     )  # fmt: skip
 
 
+@described
 @dataclasses.dataclass(frozen=True)
 class LowBudgetOptions:
     """Which attacks meet at which budgets."""

@@ -33,6 +33,7 @@ from miajax.attacks.registry import run_attacks
 from miajax.campaign.config import Setup
 from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Campaign, kept, run_campaign
+from miajax.described import described
 from miajax.errors import UserError
 from miajax.metrics.intervals import clopper_pearson
 from miajax.metrics.vulnerability import exposure_at_pooled_fpr, gaussian_vulnerability
@@ -54,6 +55,7 @@ _OUTLIERS = 0.1  # share of the examples that count as outliers where outliers a
 _PAIRS = 8
 
 
+@described
 @dataclasses.dataclass(frozen=True)
 class OutliersOptions:
     """How metrics are measured and shown."""

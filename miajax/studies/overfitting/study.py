@@ -38,6 +38,7 @@ from miajax.campaign.config import Setup
 from miajax.campaign.epochs import EpochTraces
 from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Campaign, kept, run_campaign
+from miajax.described import described
 from miajax.errors import UserError
 from miajax.metrics.accuracy import interval_over_models, mean_of_cells, share_correct
 from miajax.metrics.figures import Figure, fpr_key
@@ -58,6 +59,7 @@ _BINS = 60
 _RULES = ("validation_loss", "validation_accuracy")
 
 
+@described
 @dataclasses.dataclass(frozen=True)
 class OverfittingOptions:
     """What is shown of the epochs."""

@@ -25,6 +25,7 @@ from miajax.campaign.made import versions
 from miajax.campaign.presets import preset
 from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Incomplete, file_sizes
+from miajax.described import described
 from miajax.errors import UserError
 from miajax.models.registry import ModelOptions
 from miajax.runs.atomic import read_sealed, write_sealed, write_text
@@ -115,6 +116,7 @@ def _changed(of: Reproduction, **fields: Any) -> Reproduction:
     return dataclasses.replace(of, campaign=dataclasses.replace(of.campaign, **fields))
 
 
+@described
 @dataclasses.dataclass(frozen=True)
 class ReproduceOptions:
     """What is reproduced."""

@@ -29,6 +29,7 @@ import numpy as np
 from miajax.campaign.config import Setup
 from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import run_campaign
+from miajax.described import described
 from miajax.errors import UserError
 from miajax.metrics.vulnerability import gaussian_vulnerability
 from miajax.runs.atomic import write_text
@@ -52,6 +53,7 @@ from miajax.warned import collected_warnings
 _ENDS = 2  # examples at either end of a class
 
 
+@described
 @dataclasses.dataclass(frozen=True)
 class SaliencyOptions:
     """Which maps of which examples."""

@@ -5,7 +5,7 @@ matrix is cheaper (Goodfellow 2015; Li et al. 2022, "ghost clipping"), and the w
 product, the weight gradient of a plain step ("book-keeping", Bu et al. 2023).
 """
 
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ Method = Literal["product", "ghost", "explicit"]
 _WHOLE = jax.lax.Precision.HIGHEST
 
 
+@runtime_checkable
 class LayerGradient(Protocol):
     """The gradients of one layer's parameters for each example of a batch, never all written out unless small."""
 

@@ -47,9 +47,9 @@ class Pair:
     rate: float
     deviation: float
 
-    def loss(self, x: Losses | float) -> Losses:
+    def loss(self, x: Losses) -> Losses:
         """``log P / Q``, which increases with x."""
-        shift = (2 * np.asarray(x) - 1) / (2 * self.deviation**2)
+        shift = (2 * x - 1) / (2 * self.deviation**2)
         if self.rate == 1:
             return shift
         with np.errstate(divide="ignore"):
@@ -67,16 +67,17 @@ class Pair:
     def ends(self) -> tuple[float, float]:
         """The losses that all but e^-50 of either distribution lies between."""
         reach = _TAIL * self.deviation
-        return float(self.loss(-reach)), float(self.loss(1 + reach))
+        low, high = self.loss(np.array([-reach, 1 + reach]))
+        return float(low), float(high)
 
-    def masses(self, edges: Losses) -> tuple[Losses, Losses]:
+    def masses(self, edges: Losses) -> tuple[Float[np.ndarray, " points+1"], Float[np.ndarray, " points+1"]]:
         """P and Q of the cells between edges in x, with those below the first and above the last."""
         ends = np.concatenate([[-np.inf], edges, [np.inf]])
         near, far = _between(ends / self.deviation), _between((ends - 1) / self.deviation)
         return (1 - self.rate) * near + self.rate * far, near
 
 
-def _between(edges: Losses) -> Losses:
+def _between(edges: Losses) -> Float[np.ndarray, " points-1"]:
     """Standard normal mass between neighbouring edges, from the tail that keeps digits."""
     below, above = np.diff(special.ndtr(edges)), -np.diff(special.ndtr(-edges))
     return np.where(edges[:-1] > 0, above, below)

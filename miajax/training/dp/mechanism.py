@@ -4,6 +4,7 @@ import dataclasses
 import math
 from typing import Any, Literal, get_args
 
+from miajax.described import described
 from miajax.errors import UserError
 from miajax.training.dp import accounting
 from miajax.training.dp.accounting import Accountant, Bound, SampledGaussian, Sampling
@@ -20,6 +21,7 @@ NOT_COVERED = (  # whatever the data; Setup.told_by_preparation adds what was re
 )
 
 
+@described
 @dataclasses.dataclass(frozen=True)
 class Privacy:
     """Differential privacy as a user asks for it."""
