@@ -87,6 +87,6 @@ def test_settings_that_make_no_sense_are_refused_at_once(changes, says):
 
 
 def test_a_draw_that_leaves_a_model_without_non_members_is_refused():
-    four = Dataset("four", np.eye(4, dtype=np.float32), np.array([0, 1, 0, 1]), 2)
+    four = Dataset(np.eye(4, dtype=np.float32), np.array([0, 1, 0, 1]), 2, "four")
     with pytest.raises(UserError, match=r"--split bernoulli of 4 examples draws \d members for model"):
         Setup.of(config(1, split="bernoulli"), four)

@@ -65,6 +65,8 @@ COMMON = {
     "recipe.early_stopping": 0,
     "recipe.precision": "float32",
     "data.feature_bounds": None,
+    "data.encoding": None,
+    "model_options.model_args": None,
     "privacy.dp_epsilon": None,
     "privacy.dp_noise_multiplier": None,
     "privacy.dp_delta": 1e-5,

@@ -136,9 +136,9 @@ def test_all_null_figures_are_one_line_and_say_of_whom():
     *others, null = grouped(SMALL_RUN)
     assert others == ["Three models diverged."]
     assert null == (
-        "gap, lira_online, lira_offline: TPR at FPR 0.0001, 0.001 pooled over targets is null: it takes 1000, 10000 "
-        "non-members, there are 375, 413. gap, lira_online: TPR at FPR 0.01 of a single target is null: it takes 100 "
-        "non-members, there are 36, 40. all attacks: thresholds calibrated at FPR 0.01 are null: a model's own "
+        "gap, lira_online, lira_offline: TPR at FPR 0.0001, 0.001 pooled over targets is null: it takes 10000, 1000 "
+        "non-members, there are 413, 375. gap, lira_online: TPR at FPR 0.01 of a single target is null: it takes 100 "
+        "non-members, there are 40, 36. all attacks: thresholds calibrated at FPR 0.01 are null: a model's own "
         "non-members resolve no such rate."
     )
     printed = rendered(lambda console: print_notes(console, SMALL_RUN), None).splitlines()
@@ -147,7 +147,7 @@ def test_all_null_figures_are_one_line_and_say_of_whom():
 
 def test_null_figures_of_the_same_attacks_name_them_once():
     assert grouped(SMALL_RUN[:2]) == [
-        "gap, lira_online: TPR at FPR 0.0001, 0.001 pooled over targets is null: it takes 1000, 10000 non-members, "
+        "gap, lira_online: TPR at FPR 0.0001, 0.001 pooled over targets is null: it takes 10000, 1000 non-members, "
         "there are 413."
     ]
 
@@ -157,7 +157,7 @@ def test_notes_that_differ_in_attacks_and_numbers_are_one():
     assert grouped(notes) == ["a, b and 4 more: 3 to 8 of 864 scores are missing."]
     assert grouped(notes[:3]) == ["a, b, c: 3, 4, 5 of 864 scores are missing."]
     assert grouped(["x was not run: it needs 2 models.", "y was not run: it needs 1 models."]) == [
-        "x, y were not run: each needs 1, 2 models."
+        "x, y were not run: each needs 2, 1 models."
     ]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from miajax.cli import main
+from miajax.data.registry import DataOptions
 from miajax.metrics.changes import exposure_changes
 from miajax.metrics.paired import difference_over_models, influences, mean_difference
 from miajax.runs.tables import read_table
@@ -20,7 +21,7 @@ ATTACKS = ("global_threshold", "lira_online_fixed")
 PROTECTED = np.arange(300) < 60
 
 
-def attacked(path: Path, leak: np.ndarray, *, models: int = 24, membership: int = 0, noise: int = 0) -> Path:
+def attacked(path: Path, leak: np.ndarray, *, models: int = 24, membership: int = 0, noise: int = 0, **changes) -> Path:
     """A finished run of simulated models whose attack scores are simulated, too: members lie ``leak[N]`` higher.
 
     Args:
@@ -29,8 +30,9 @@ def attacked(path: Path, leak: np.ndarray, *, models: int = 24, membership: int 
       models: M.
       membership: seed of the split.
       noise: seed of the scores.
+      **changes: fields of the run's configuration.
     """
-    fixed_run(path, models, seed=membership)
+    fixed_run(path, models, seed=membership, **changes)
     member, rng = np.load(path / "membership.npy"), np.random.default_rng(noise)
     (path / "scores").mkdir()
     for strength, name in zip((0.3, 1.0), ATTACKS, strict=True):
@@ -224,11 +226,8 @@ def test_what_cannot_be_compared_is_refused_in_one_line_that_names_the_differenc
 
 
 def test_other_features_are_refused_unless_they_are_declared_another_encoding(runs, tmp_path, capsys):
-    run = tmp_path / "encoded"
-    shutil.copytree(runs["after"], run)
-    manifest = json.loads((run / "manifest.json").read_text())
-    manifest["identity"]["content_hash"] = "0" * 64
-    (run / "manifest.json").write_text(json.dumps(manifest))
+    bounds = DataOptions(max_examples=300, feature_bounds="0,2")  # the same records by other numbers
+    run = attacked(tmp_path / "encoded", np.full(300, 4.0), noise=2, data=bounds)
     assert "the content of their data differs (SHA-256 " in refusal(capsys, runs["before"], run)
     out = str(tmp_path / "out")
     main(["compare", "--run", str(runs["before"]), "--with", str(run), "--out", out, "--encoded_otherwise"])
