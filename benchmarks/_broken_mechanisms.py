@@ -54,9 +54,7 @@ def private_inputs_of(mechanism: Mechanism, broken: Sequence[Broken], models: in
     return of
 
 
-def canary_signals(
-    setup: Setup, broken: Mapping[str, Broken], models: int
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def canary_signals(setup: Setup, broken: Mapping[str, Broken], models: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """``{version: (signal [models, canaries], member [models, canaries])}``, trained as one ensemble.
 
     Args:
@@ -73,9 +71,7 @@ def canary_signals(
     member = setup.membership(total)
     group = ensemble.start(np.arange(total), member)
     ensemble.advance(group, config.recipe.epochs)
-    ask = Querier(
-        setup.trainer, dataset.features, dataset.labels, placement, block=plan.query_block, keep_logits=False
-    )
+    ask = Querier(setup.trainer, dataset.features, dataset.labels, placement, block=plan.query_block, keep_logits=False)
     answers = jax.tree.map(lambda a: np.asarray(a)[:total], ask(group.state))
     ids = canary_ids(dataset.num_examples, config.data.canaries, config.data.canary_seed)
     signal, coins = answers.scaled_logit[:, ids, 0], member[:, ids]

@@ -112,7 +112,11 @@ def _conv_loop(
     from benchmarks._torch_rivals import ConvLoop
 
     options = {
-        "workload": workload, "models": 2, "threads": threads, "channels_last": channels_last, "compiled": compiled,
+        "workload": workload,
+        "models": 2,
+        "threads": threads,
+        "channels_last": channels_last,
+        "compiled": compiled,
         "device": device,
     }
     how = {"no": "eager", "network": "compiled", "graphs": "compiled, CUDA graphs"}[compiled]
@@ -128,8 +132,14 @@ def _functional(
     from benchmarks._torch_rivals import Functional
 
     options = {
-        "workload": workload, "models": max(width, 4), "threads": threads, "stack": stack, "compiled": compiled,
-        "width": width, "epochs": epochs, "device": device,
+        "workload": workload,
+        "models": max(width, 4),
+        "threads": threads,
+        "stack": stack,
+        "compiled": compiled,
+        "width": width,
+        "epochs": epochs,
+        "device": device,
     }
     what = ONE_AT_A_TIME if stack == "none" else f"{stack} of {width}"
     how = {"no": "eager", "step": "compiled step", "epoch": "compiled epoch"}[compiled]

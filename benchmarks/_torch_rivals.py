@@ -40,9 +40,7 @@ class _TorchJob:
       device: where; with ``precision`` bfloat16 of the recipe, forward and backward passes are under autocast.
     """
 
-    def __init__(
-        self, workload: Workload, models: int, threads: int, epochs: int | None = None, device: str = "cpu"
-    ):
+    def __init__(self, workload: Workload, models: int, threads: int, epochs: int | None = None, device: str = "cpu"):
         torch.set_num_threads(threads)
         torch.set_flush_denormal(True)  # as XLA does; a trained model's gradients are full of them
         torch.manual_seed(0)
@@ -95,7 +93,6 @@ class _TorchJob:
             inside.append(hit[member].mean().item())
             outside.append(hit[~member].mean().item())
         return Outcome(np.array(loss), np.array(inside), np.array(outside))
-
 
     def trained_one_by_one(self, train: Callable[[Tensor], nn.Module]) -> int:
         """Trains every model by ``train(ids)`` and keeps it."""
@@ -170,8 +167,14 @@ class ConvLoop(_TorchJob):
     """
 
     def __init__(
-        self, workload: Workload, models: int, threads: int, channels_last: bool = True,
-        compiled: Literal["no", "network", "graphs"] = "no", epochs: int | None = None, device: str = "cpu",
+        self,
+        workload: Workload,
+        models: int,
+        threads: int,
+        channels_last: bool = True,
+        compiled: Literal["no", "network", "graphs"] = "no",
+        epochs: int | None = None,
+        device: str = "cpu",
     ):
         super().__init__(workload, models, threads, epochs, device)
         self._format = torch.channels_last if channels_last else torch.contiguous_format
@@ -223,8 +226,15 @@ class Functional(_TorchJob):
     """
 
     def __init__(
-        self, workload: Workload, models: int, threads: int, stack: Stack, compiled: Compiled, width: int = 1,
-        epochs: int | None = None, device: str = "cpu",
+        self,
+        workload: Workload,
+        models: int,
+        threads: int,
+        stack: Stack,
+        compiled: Compiled,
+        width: int = 1,
+        epochs: int | None = None,
+        device: str = "cpu",
     ):
         super().__init__(workload, models, threads, epochs, device)
         if models % width or (stack == "none" and width != 1):
@@ -244,7 +254,6 @@ class Functional(_TorchJob):
 
     def _gradient_function(self) -> Callable[[Parameters, Tensor, Tensor], Parameters]:
         if self.stack == "bmm":
-
             stacked = self.network.stacked
             if stacked is None:
                 raise ValueError("nobody wrote this network in batched products")

@@ -52,8 +52,11 @@ def main(json: Path | None = None, quick: bool = False) -> None:
     size = f"{MODELS} models x {examples:,} examples x {QUERIES} queries"
     rows = [
         Row(
-            f"online LiRA (the other three variants come with it), {size}, every target", "s",
-            ours, {best: tuned, usual: loop}, common_practice=(usual,),
+            f"online LiRA (the other three variants come with it), {size}, every target",
+            "s",
+            ours,
+            {best: tuned, usual: loop},
+            common_practice=(usual,),
         ),
         Row("the same, compilation included", "s", [first]),
         Row("peak memory of the process, signals included", "GiB", [peak]),

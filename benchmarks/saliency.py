@@ -40,9 +40,7 @@ LOOP = "PyTorch, one image at a time"
 MAPS = "maps/s"
 
 
-def main(
-    json: Path | None = None, quick: bool = False, images: int | None = None, only: str | None = None
-) -> None:
+def main(json: Path | None = None, quick: bool = False, images: int | None = None, only: str | None = None) -> None:
     """Compares saliency maps with PyTorch.
 
     Args:

@@ -148,9 +148,7 @@ def speed_rows(workload: Workload, rates: Rates, ours: Mapping[int, str], rivals
     ]
 
 
-def peak_rows(
-    workload: Workload, rates: Rates, ours: str, rivals: Sequence[str], peaks: Sequence[str]
-) -> list[Row]:
+def peak_rows(workload: Workload, rates: Rates, ours: str, rivals: Sequence[str], peaks: Sequence[str]) -> list[Row]:
     """What the cores can multiply, and what share of it a training reaches."""
     giga = {name: [rate / 1e9 for rate in rates[name]] for name in peaks}
     peak, flops = max(max(speeds) for speeds in giga.values()), workload.cost().flops
@@ -161,12 +159,19 @@ def peak_rows(
     first, *others = peaks
     return [
         Row(
-            "float32 matmul peak, all cores, best size: jax and", "GFLOP/s", giga[first],
-            {name: giga[name] for name in others}, True,
+            "float32 matmul peak, all cores, best size: jax and",
+            "GFLOP/s",
+            giga[first],
+            {name: giga[name] for name in others},
+            True,
         ),
         Row(
-            f"share of the best of them, {peak:.0f} GFLOP/s, at {flops:,} FLOPs a step", "fraction",
-            share(ours), {name: share(name) for name in rivals}, True, (field.USUAL,),
+            f"share of the best of them, {peak:.0f} GFLOP/s, at {flops:,} FLOPs a step",
+            "fraction",
+            share(ours),
+            {name: share(name) for name in rivals},
+            True,
+            (field.USUAL,),
         ),
     ]
 
@@ -182,8 +187,12 @@ def compile_rows(workload: Workload, rates: Rates, ours: Running, rivals: Mappin
     return [
         Row("compile time", "s", [ours.compile_seconds], compiled),
         Row(
-            f"the {steps:,} steps of {workload.models} trainings, compilation included", STEPS,
-            inside(ours.name, ours.compile_seconds), {n: inside(n, s) for n, s in rivals.items()}, True, (field.USUAL,),
+            f"the {steps:,} steps of {workload.models} trainings, compilation included",
+            STEPS,
+            inside(ours.name, ours.compile_seconds),
+            {n: inside(n, s) for n, s in rivals.items()},
+            True,
+            (field.USUAL,),
         ),
     ]
 

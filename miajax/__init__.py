@@ -69,7 +69,7 @@ _HOME = {
     "run_campaign": "library",
     "summarise": "metrics.summary",
 }
-__all__ = sorted(_HOME)
+__all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]  # the names above, held once
 
 
 def __getattr__(name: str) -> typing.Any:

@@ -201,9 +201,7 @@ def run_campaign(
         name = getattr(model, "name", None) or getattr(model, "__name__", None) or type(model).__name__.lower()
         own = as_model(model, name, classes)
     named = {"dataset": data if isinstance(data, str) else data.name, "num_shadows": num_shadows}
-    config = config_from(
-        preset_named(preset), **named, model=model if own is None else own.name, **settings
-    )
+    config = config_from(preset_named(preset), **named, model=model if own is None else own.name, **settings)
     setup = Setup.of(config, data if isinstance(data, Dataset) else None, own)
     folder = Path(out) if out is not None else default_folder(setup)
     return Run(engine.run_campaign(setup, folder, reporter))

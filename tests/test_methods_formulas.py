@@ -114,18 +114,24 @@ def evidence():
     member = rng.random((8, 48)) < 0.5
     member[0], member[1] = True, False  # no example is on one side only
     return Evidence(
-        labels=labels.astype(np.int32), vectors=rng.normal(size=(48, 5)) + labels[:, None], member=member,
-        valid=np.ones(8, bool), correct=rng.random((8, 48)) < 0.7, probability=rng.random((8, 48)),
-        early_logits=rng.normal(size=(8, 48, 3)), gradient_norm=rng.random((8, 48)),
-        margins=rng.normal(size=(8, 6, 48)), losses=rng.random((8, 6, 48)),
+        labels=labels.astype(np.int32),
+        vectors=rng.normal(size=(48, 5)) + labels[:, None],
+        member=member,
+        valid=np.ones(8, bool),
+        correct=rng.random((8, 48)) < 0.7,
+        probability=rng.random((8, 48)),
+        early_logits=rng.normal(size=(8, 48, 3)),
+        gradient_norm=rng.random((8, 48)),
+        margins=rng.normal(size=(8, 6, 48)),
+        losses=rng.random((8, 6, 48)),
     )
 
 
 @pytest.mark.parametrize("name", METRIC_FORMULAS)
 def test_outlier_metrics_are_the_page_s_formulas(name, evidence):
-    narrow = evidence._replace(**{
-        field: array.astype(np.float32) for field, array in evidence._asdict().items() if array.dtype == np.float64
-    })
+    narrow = evidence._replace(
+        **{field: array.astype(np.float32) for field, array in evidence._asdict().items() if array.dtype == np.float64}
+    )
     got = np.asarray(METRICS[name].score(narrow, 3))
     np.testing.assert_allclose(got, METRIC_FORMULAS[name](evidence), rtol=1e-3, atol=1e-4)
 

@@ -36,7 +36,7 @@ highest_view = attack_from(
     _highest_view, name="highest_view", label="Highest view", requires=WITH_AND_WITHOUT, source="a stranger", pure=True
 )
 '''
-NETWORK = '''
+NETWORK = """
 import jax
 import jax.numpy as jnp
 
@@ -49,7 +49,7 @@ def tiny(num_classes):
         return x @ params
 
     return init, apply
-'''
+"""
 METRIC = 'def norm(vectors, labels):\n    """far from the origin"""\n    return (vectors ** 2).sum(1)\n'
 
 

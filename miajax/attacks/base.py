@@ -33,15 +33,29 @@ _SOURCE = "Lassila et al. 2025 (arXiv 2505.24089)"
 _COST = "shadow models, even few; one pass over their logits for all targets"
 ATTACKS = (
     Attack(
-        "base_online", "BASE online", _family_scores, "base", ("logits", "labels"), 1, 1,
+        "base_online",
+        "BASE online",
+        _family_scores,
+        "base",
+        ("logits", "labels"),
+        1,
+        1,
         requires=WITH_AND_WITHOUT,
         knowledge="shadow models trained with and without the example on data like the target's",
-        source=_SOURCE, cost=_COST,
+        source=_SOURCE,
+        cost=_COST,
     ),
     Attack(
-        "base_offline", "BASE offline", _family_scores, "base", ("logits", "labels"), 0, 1,
+        "base_offline",
+        "BASE offline",
+        _family_scores,
+        "base",
+        ("logits", "labels"),
+        0,
+        1,
         requires=WITHOUT,
         knowledge="shadow models trained without the example on data like the target's",
-        source=_SOURCE, cost=_COST,
+        source=_SOURCE,
+        cost=_COST,
     ),
 )

@@ -137,7 +137,13 @@ def _family_scores(names, signals, member, valid, options, partners):
 
 def _attack(name: str, label: str) -> Attack:
     return Attack(
-        name, label, _family_scores, "bavaria", ("scaled_logit",), 0, 0,
+        name,
+        label,
+        _family_scores,
+        "bavaria",
+        ("scaled_logit",),
+        0,
+        0,
         requires=WITH_AND_WITHOUT,
         knowledge="shadow models, even few, trained with and without some examples on data like the target's",
         source="Brännvall 2026 (arXiv 2603.11799); prior and update derived here",

@@ -35,8 +35,13 @@ def _family_scores(names, signals, member, valid, options, partners):
 
 ATTACKS = (
     Attack(
-        "mean_rank", "Mean rank of three attacks", _family_scores, "ensemble",
-        ("scaled_logit", "logits", "labels"), 1, 1,
+        "mean_rank",
+        "Mean rank of three attacks",
+        _family_scores,
+        "ensemble",
+        ("scaled_logit", "logits", "labels"),
+        1,
+        1,
         requires=f"{WITH_AND_WITHOUT}, {REFERENCES}",
         knowledge="shadow models trained with and without the example, and a population, on data like the target's",
         source="ensembles of attacks after the CCS 2025 study of their disagreement (RPI-DSPlab/MIAE); derived here",

@@ -35,14 +35,26 @@ def _family_scores(names, signals, member, valid, options, partners):
 
 ATTACKS = (
     Attack(
-        "entropy", "Entropy", _family_scores, "entropy", ("logits", "labels"), 0, 0,
+        "entropy",
+        "Entropy",
+        _family_scores,
+        "entropy",
+        ("logits", "labels"),
+        0,
+        0,
         requires=NOTHING,
         knowledge="the target's probabilities, not the label",
         source="Shokri et al. 2017 (arXiv 1610.05820), section VIII; Salem et al. 2019 (arXiv 1806.01246), adversary 3",
         cost="none beyond the queries",
     ),
     Attack(
-        "modified_entropy", "Modified entropy", _family_scores, "entropy", ("logits", "labels"), 0, 0,
+        "modified_entropy",
+        "Modified entropy",
+        _family_scores,
+        "entropy",
+        ("logits", "labels"),
+        0,
+        0,
         requires=NOTHING,
         knowledge="the target's probabilities",
         source="Song and Mittal 2021 (arXiv 2003.10595), equation 8",

@@ -46,15 +46,29 @@ _SOURCE = "Tao and Shokri 2025 (arXiv 2510.05582)"
 _COST = "shadow models, even few; one pass over their logits for all targets"
 ATTACKS = (
     Attack(
-        "informia_online", "InfoRMIA online", _family_scores, "informia", ("logits", "labels"), 1, 1,
+        "informia_online",
+        "InfoRMIA online",
+        _family_scores,
+        "informia",
+        ("logits", "labels"),
+        1,
+        1,
         requires=f"{WITH_AND_WITHOUT}, {REFERENCES}",
         knowledge="shadow models trained with and without the example, and a population, on data like the target's",
-        source=_SOURCE, cost=_COST,
+        source=_SOURCE,
+        cost=_COST,
     ),
     Attack(
-        "informia_offline", "InfoRMIA offline", _family_scores, "informia", ("logits", "labels"), 0, 1,
+        "informia_offline",
+        "InfoRMIA offline",
+        _family_scores,
+        "informia",
+        ("logits", "labels"),
+        0,
+        1,
         requires=f"{WITHOUT}, {REFERENCES}",
         knowledge="shadow models trained without the example, and a population, on data like the target's",
-        source=_SOURCE, cost=_COST,
+        source=_SOURCE,
+        cost=_COST,
     ),
 )

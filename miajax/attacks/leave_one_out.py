@@ -109,9 +109,7 @@ def _add(moments: Moments, value: Array, weight: Array, square: Callable[[Array]
     count = moments.count + weight
     share = weight / jnp.maximum(count, 1)
     delta = value - moments.mean
-    return Moments(
-        count, moments.mean + share * delta, moments.sum_squares + (share * moments.count) * square(delta)
-    )
+    return Moments(count, moments.mean + share * delta, moments.sum_squares + (share * moments.count) * square(delta))
 
 
 def merged(a: Moments, b: Moments, square: Callable[[Array], Array] = _squared) -> Moments:
@@ -119,6 +117,4 @@ def merged(a: Moments, b: Moments, square: Callable[[Array], Array] = _squared) 
     count = a.count + b.count
     share = b.count / jnp.maximum(count, 1)
     delta = b.mean - a.mean
-    return Moments(
-        count, a.mean + share * delta, a.sum_squares + b.sum_squares + (share * a.count) * square(delta)
-    )
+    return Moments(count, a.mean + share * delta, a.sum_squares + b.sum_squares + (share * a.count) * square(delta))

@@ -112,7 +112,13 @@ def _family_scores(names, signals, member, valid, options, partners):
 
 def _variant(name: str, label: str, min_in: int, min_out: int, requires: str) -> Attack:
     return Attack(
-        name, label, _family_scores, "lira", ("scaled_logit",), min_in, min_out,
+        name,
+        label,
+        _family_scores,
+        "lira",
+        ("scaled_logit",),
+        min_in,
+        min_out,
         requires=requires,
         knowledge=requires.replace("models", "models trained") + " on data like the target's",
         source="Carlini et al. 2022 (arXiv 2112.03570); tensorflow/privacy research/mi_lira_2021",

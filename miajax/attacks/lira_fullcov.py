@@ -78,7 +78,13 @@ def _family_scores(names, signals, member, valid, options, partners):
 
 ATTACKS = (
     Attack(
-        "lira_online_fullcov", "LiRA online (full covariance)", _family_scores, "lira_fullcov", ("scaled_logit",), 2, 2,
+        "lira_online_fullcov",
+        "LiRA online (full covariance)",
+        _family_scores,
+        "lira_fullcov",
+        ("scaled_logit",),
+        2,
+        2,
         requires=WITH_AND_WITHOUT,
         knowledge="shadow models trained with and without the example on data like the target's",
         source="Carlini et al. 2022 (arXiv 2112.03570), its views under one joint Gaussian; shrinkage derived here",

@@ -41,7 +41,13 @@ def _family_scores(names, signals, member, valid, options, partners):
 
 ATTACKS = (
     Attack(
-        "lira_online_multi", "LiRA online (several signals)", _family_scores, "lira_multi", ("logits", "labels"), 2, 2,
+        "lira_online_multi",
+        "LiRA online (several signals)",
+        _family_scores,
+        "lira_multi",
+        ("logits", "labels"),
+        2,
+        2,
         requires=WITH_AND_WITHOUT,
         knowledge="shadow models trained with and without the example on data like the target's",
         source="Carlini et al. 2022 (arXiv 2112.03570), joint over signals; derived here",

@@ -142,7 +142,13 @@ def _family_scores(names, signals, member, valid, options, partners):
 
 ATTACKS = (
     Attack(
-        "quantile", "Quantile regression", _family_scores, "quantile", ("logits", "labels", "features"), 0, 0,
+        "quantile",
+        "Quantile regression",
+        _family_scores,
+        "quantile",
+        ("logits", "labels", "features"),
+        0,
+        0,
         requires=REFERENCES,
         knowledge="examples like the target's that it did not train on, and the target's margin on them",
         source="Bertran et al. 2023 (arXiv 2307.03694); amazon-science/quantile-mia",

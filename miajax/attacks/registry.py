@@ -30,8 +30,20 @@ from miajax.plugins import Registry
 from miajax.signals.bundle import AnyArray, Signals
 
 _FAMILIES = (
-    threshold, entropy, lira, lira_fullcov, references, rmia, base, bavaria, quantile, training_signals,
-    informia, pmia, lira_multi, ensembles,
+    threshold,
+    entropy,
+    lira,
+    lira_fullcov,
+    references,
+    rmia,
+    base,
+    bavaria,
+    quantile,
+    training_signals,
+    informia,
+    pmia,
+    lira_multi,
+    ensembles,
 )  # their order decides colours in plots: new ones go last
 
 

@@ -158,15 +158,29 @@ _SOURCE = "Zarifzadeh et al. 2024 (arXiv 2312.03262); privacytrustlab/ml_privacy
 _COST = "shadow models, even few; a sort of the population per target"
 ATTACKS = (
     Attack(
-        "rmia_online", "RMIA online", _family_scores, "rmia", ("logits", "labels"), 1, 1,
+        "rmia_online",
+        "RMIA online",
+        _family_scores,
+        "rmia",
+        ("logits", "labels"),
+        1,
+        1,
         requires=f"{WITH_AND_WITHOUT}, {REFERENCES}",
         knowledge="shadow models trained with and without the example, and a population, on data like the target's",
-        source=_SOURCE, cost=_COST,
+        source=_SOURCE,
+        cost=_COST,
     ),
     Attack(
-        "rmia_offline", "RMIA offline", _family_scores, "rmia", ("logits", "labels"), 0, 1,
+        "rmia_offline",
+        "RMIA offline",
+        _family_scores,
+        "rmia",
+        ("logits", "labels"),
+        0,
+        1,
         requires=f"{WITHOUT}, {REFERENCES}",
         knowledge="shadow models trained without the example, and a population, on data like the target's",
-        source=_SOURCE, cost=_COST,
+        source=_SOURCE,
+        cost=_COST,
     ),
 )

@@ -24,14 +24,26 @@ def _gap(names, signals, member, valid, options, partners):
 
 ATTACKS = (
     Attack(
-        "global_threshold", "Global threshold", _global_threshold, "threshold", ("scaled_logit",), 0, 0,
+        "global_threshold",
+        "Global threshold",
+        _global_threshold,
+        "threshold",
+        ("scaled_logit",),
+        0,
+        0,
         requires=f"one threshold for all examples; {NOTHING}",
         knowledge="the target's confidence in the label",
         source="Yeom et al. 2018 (arXiv 1709.01604); a threshold on the loss, which falls as the scaled logit grows",
         cost="none beyond the queries",
     ),
     Attack(
-        "gap", "Gap (right or wrong)", _gap, "threshold", ("correct",), 0, 0,
+        "gap",
+        "Gap (right or wrong)",
+        _gap,
+        "threshold",
+        ("correct",),
+        0,
+        0,
         requires=f"the predicted label; {NOTHING}",
         knowledge="the target's predicted class",
         source="Yeom et al. 2018 (arXiv 1709.01604): right means member, so its advantage is the generalisation gap",

@@ -241,9 +241,7 @@ class Setup:
                 expected="training without --dp_epsilon and --dp_noise_multiplier, or a treatment without weights",
                 remedy="Clipping would undo the weights of examples whose gradients are long",
             )
-        mechanisms = tuple(
-            resolve(privacy, config.recipe, trainer.capacity, trainer.ragged) for privacy in privacies
-        )
+        mechanisms = tuple(resolve(privacy, config.recipe, trainer.capacity, trainer.ragged) for privacy in privacies)
         if mechanisms:
             trainer = trainer_under(trainer, mechanisms)
         return cls(config, dataset, trainer, tuple(privacies), mechanisms, treatment, notes)

@@ -119,9 +119,7 @@ class EstimatorRunner(_Runner):
         phi = np.stack([self._signals(again[model], clip)[1] for model in some])
         return effect_of_signals(phi[:, :, None], self.folder, some, self.member)
 
-    def _one_group(
-        self, models: range, width: int, stop: Callable[[], bool]
-    ) -> tuple[range, Callable[[], None]]:
+    def _one_group(self, models: range, width: int, stop: Callable[[], bool]) -> tuple[range, Callable[[], None]]:
         begin, finished, seen = time.perf_counter(), {}, []
         whole = self._finished + len(models)
         total = max(self.config.num_shadows, whole)

@@ -74,9 +74,7 @@ def kept_models(campaign: Campaign) -> tuple[Any, Any] | None:
 
 def _shapes(campaign: Campaign, size: int) -> tuple[Any, Any]:
     trainer, shape = campaign.setup.trainer, jax.ShapeDtypeStruct
-    members = Members(
-        shape((size,), np.int32), shape((size, trainer.capacity), np.int32), shape((size,), np.int32)
-    )
+    members = Members(shape((size,), np.int32), shape((size, trainer.capacity), np.int32), shape((size,), np.int32))
     return trainer.evaluated(jax.eval_shape(jax.vmap(trainer.init), members)[0])
 
 

@@ -382,9 +382,7 @@ class _Runner:
                 raise _DoesNotFit
         return self._programs
 
-    def _one_group(
-        self, models: range, width: int, stop: Callable[[], bool]
-    ) -> tuple[range, Callable[[], None]]:
+    def _one_group(self, models: range, width: int, stop: Callable[[], bool]) -> tuple[range, Callable[[], None]]:
         """Trains and queries a group of at most ``width``; returns its models and the function that stores it."""
         programs = self._programs_for(width)
         ensemble, epochs = programs.ensemble, self.config.recipe.epochs

@@ -44,7 +44,13 @@ class Flags:
 def audit(flags: Flags, called: Invocation) -> TargetAudit:
     """Attacks the target and prints what was found."""
     found = run_audit_target(
-        flags.run, flags.target, flags.target_config, flags.out, flags.attacks, reporter=Terminal(), invocation=called,
+        flags.run,
+        flags.target,
+        flags.target_config,
+        flags.out,
+        flags.attacks,
+        reporter=Terminal(),
+        invocation=called,
         signal_kind=flags.signal_kind,
     )
     print_target_table(found.results)

@@ -148,7 +148,8 @@ def refuse_urls(argv: Sequence[str]) -> None:
         flag = name or flag
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", value if joined or not name else ""):
             raise UserError(
-                f"{flag} {value} is a URL", expected="a path on this machine",
+                f"{flag} {value} is a URL",
+                expected="a path on this machine",
                 remedy="Copy files from there before, and results to there afterwards",
             )
 

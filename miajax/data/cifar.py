@@ -135,7 +135,8 @@ def load_cifar(name: Literal["cifar10", "cifar100"], data_path: str | Path | Non
     if len(set(sizes)) > 1:
         raise UserError(
             f"{source}: {', '.join(release.train)} hold {', '.join(map(str, sizes))} pictures",
-            expected="equally many in each; one is cut short", remedy=remedy,
+            expected="equally many in each; one is cut short",
+            remedy=remedy,
         )
     test_rows, test_labels = _batch(release, source, files, release.test, remedy)
     return Dataset(
@@ -162,7 +163,8 @@ def _find(
         if not contents:
             raise UserError(
                 f"{path} holds no {releases[0].folder} and no {releases[1].folder}",
-                expected=f"{releases[0].archive} or {releases[1].archive}", remedy=remedy,
+                expected=f"{releases[0].archive} or {releases[1].archive}",
+                remedy=remedy,
             )
         release = wanted[next(iter(contents))]
         return release, path, {member.name: content for member, content in contents.items()}

@@ -50,7 +50,8 @@ def encode_column(
         values, names, record, missing = _category(name, column, where)
     else:
         raise UserError(
-            f"{where}: column {name} has the type {kind}", expected="numbers, text or booleans",
+            f"{where}: column {name} has the type {kind}",
+            expected="numbers, text or booleans",
             remedy=f"Convert it to numbers, or add --drop_columns {name}",
         )
     if missing.any() and names:
@@ -92,7 +93,8 @@ def _number(name: str, column: "pa.ChunkedArray", where: str, bounds: FeatureBou
     if np.isinf(values).any():
         row = np.isinf(values).argmax()
         raise UserError(
-            f"{where}: column {name} is {values[row]} in row {row}", expected="finite numbers",
+            f"{where}: column {name} is {values[row]} in row {row}",
+            expected="finite numbers",
             remedy=f"Empty the cell, or add --drop_columns {name}",
         )
     if bounds is not None:
@@ -111,7 +113,8 @@ def _category(name: str, column: "pa.ChunkedArray", where: str) -> _Encoded:
     if len(categories) > MOST_CATEGORIES:
         raise UserError(
             f"{where}: column {name} holds {len(categories)} different texts",
-            expected=f"at most {MOST_CATEGORIES} categories", remedy=f"Add --drop_columns {name}",
+            expected=f"at most {MOST_CATEGORIES} categories",
+            remedy=f"Add --drop_columns {name}",
         )
     one_hot = codes[:, None] == np.arange(len(categories))
     names = [f"{name} = {category}" for category in categories]

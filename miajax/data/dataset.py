@@ -74,7 +74,8 @@ class Dataset:
             object.__setattr__(self, "num_classes", _counted_classes(where, np.asarray(self.labels)))
         if self.num_classes < 2:
             raise UserError(
-                f"{where}: {self.num_classes} class found", expected="at least 2 classes",
+                f"{where}: {self.num_classes} class found",
+                expected="at least 2 classes",
                 remedy="Check the label column; an attack on a one-class classifier has nothing to measure",
             )
         if len(self.class_names) not in (0, self.num_classes):
@@ -192,6 +193,7 @@ def _validated_labels(where: str, part: str, labels: np.ndarray, num_classes: in
         first = fine.argmin()
         raise UserError(
             f"{where}: {part}[{first}] is {labels[first]} ({(~fine).sum()} such labels)",
-            expected=expected, remedy=remedy,
+            expected=expected,
+            remedy=remedy,
         )
     return np.ascontiguousarray(labels, np.int32)

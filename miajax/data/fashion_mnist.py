@@ -95,7 +95,8 @@ def read_idx(path: Path, magic: int, what: str) -> np.ndarray:
     if int.from_bytes(content[:4], "big") != magic or len(content) < header_size:
         raise UserError(
             f"{path} starts with {content[:header_size].hex(' ') or 'nothing'}",
-            expected=f"{magic:08x} and {axes} sizes, an IDX file of {what}", remedy=_REMEDY,
+            expected=f"{magic:08x} and {axes} sizes, an IDX file of {what}",
+            remedy=_REMEDY,
         )
     shape = tuple(map(int, np.frombuffer(content, ">u4", axes, offset=4)))
     size = int(np.prod(shape, dtype=object))
@@ -103,6 +104,7 @@ def read_idx(path: Path, magic: int, what: str) -> np.ndarray:
     if found != size:
         raise UserError(
             f"{path} holds {found} bytes of {what} where its header says {'×'.join(map(str, shape))}",
-            expected=f"{size} bytes", remedy=_REMEDY,
+            expected=f"{size} bytes",
+            remedy=_REMEDY,
         )
     return np.frombuffer(content, np.uint8, offset=header_size).reshape(shape)

@@ -17,9 +17,7 @@ _PARTS = ("test", "population", "validation")
 _OPTIONAL = tuple(f"{part}_{kind}" for part in _PARTS for kind in ("features", "labels"))
 
 
-def load_npz(
-    data_path: str | Path, channels: Channels | None = None, pixel_scale: float | None = None
-) -> Dataset:
+def load_npz(data_path: str | Path, channels: Channels | None = None, pixel_scale: float | None = None) -> Dataset:
     """The data set in an ``.npz`` archive.
 
     Args:
@@ -90,7 +88,8 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             if missing:
                 raise UserError(
                     f"{path} holds {', '.join(archive.files) or 'nothing'}, not {' or '.join(missing)}",
-                    expected=expected, remedy=remedy,
+                    expected=expected,
+                    remedy=remedy,
                 )
             return {name: _array(path, archive, name) for name in (*_REQUIRED, *_OPTIONAL) if name in archive.files}
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:

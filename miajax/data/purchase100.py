@@ -55,7 +55,8 @@ def load_purchase100(data_path: str | Path | None = None) -> Dataset:
         row = known.argmin()
         raise UserError(
             f"{path}: row {row} has the class {classes[row]}",
-            expected=f"1..{_CLASSES} in the first column", remedy=_REMEDY,
+            expected=f"1..{_CLASSES} in the first column",
+            remedy=_REMEDY,
         )
     bad = features != features.astype(bool)
     if bad.any():

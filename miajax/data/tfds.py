@@ -78,9 +78,7 @@ def load_tfds(name: str, data_path: str | Path | None = None) -> Dataset:
 def _prepared(name: str, folder: Path) -> list[Path]:
     """The version folders of that name."""
     base, _, version = name.partition(":")
-    return [
-        path.parent for path in (folder / base).glob("**/dataset_info.json") if version in ("", path.parent.name)
-    ]
+    return [path.parent for path in (folder / base).glob("**/dataset_info.json") if version in ("", path.parent.name)]
 
 
 def _version_number(folder: Path) -> tuple[int, ...]:

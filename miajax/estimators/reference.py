@@ -11,7 +11,7 @@ from typing import Any
 from miajax.errors import UserError
 from miajax.plugins import load_object
 
-_PAGE = "docs/models.md, \"Estimators\", shows each form"
+_PAGE = 'docs/models.md, "Estimators", shows each form'
 _TREE_PACKAGES = ("sklearn.ensemble", "sklearn.tree", "xgboost", "lightgbm", "catboost")
 
 
@@ -239,5 +239,3 @@ def _packages(module: str) -> str:
     of = importlib.metadata.packages_distributions().get(module.partition(".")[0], [])
     names = dict.fromkeys([*of[:1], "scikit-learn", "numpy", "scipy"])
     return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
-
-

@@ -154,9 +154,7 @@ def _missing(invalid: np.ndarray, one_sided: np.ndarray, inside: np.ndarray, sco
         notes.append(f"{one_sided.sum()} targets lack scores of members or of non-members and are left out.")
     cells, present = int(np.count_nonzero(inside)), int(np.count_nonzero(scored))
     if present < cells:
-        notes.append(
-            f"{cells - present} of {cells} scores are missing and left out."
-        )
+        notes.append(f"{cells - present} of {cells} scores are missing and left out.")
     return notes
 
 

@@ -83,9 +83,7 @@ def _weight_gradient(x: jax.Array, dy: jax.Array, geometry: Geometry) -> jax.Arr
 
     def add(total, group):
         x, dy = group
-        shifted = [
-            x[:, :, i : i + y_last : down, j : j + x_last : right] for i in range(taps_y) for j in range(taps_x)
-        ]
+        shifted = [x[:, :, i : i + y_last : down, j : j + x_last : right] for i in range(taps_y) for j in range(taps_x)]
         patches = jnp.concatenate(shifted).reshape(taps_y * taps_x * channels, -1)
         return total + jnp.matmul(patches, dy, preferred_element_type=total.dtype), None
 

@@ -115,6 +115,8 @@ def register_model(name: str, thing: Any, config: Mapping[str, str] | None = Non
       UserError: the name is taken.
     """
     MODELS.register(name, thing, config)
+
+
 _FLAT = ("mlp", "purchase_mlp")
 _FEWEST_PIXELS = {"cnn": 4, "fast_cifar": 9}  # a side that their poolings leave a pixel of
 

@@ -7,7 +7,13 @@ from miajax.report import palette
 
 # The first eight attacks have colours of their own, the next eight the same ones dashed, and so on.
 _COLOURS = (
-    palette.VERMILION, palette.SLATE, palette.ORANGE, palette.PURPLE, palette.BLUE, palette.SKY, palette.GREEN,
+    palette.VERMILION,
+    palette.SLATE,
+    palette.ORANGE,
+    palette.PURPLE,
+    palette.BLUE,
+    palette.SKY,
+    palette.GREEN,
     palette.INK,
 )
 _DASHES = ("-", "--", "-.", ":")

@@ -63,15 +63,16 @@ def blind_section(blind: Mapping[str, Any], copies: Mapping[str, Any]) -> Sectio
             f"{numbers.count(blind['num_non_members'])} non-members{drawn}; the "
         )
         table = Table(
-            [Column("Classifier that sees no model"), Column("AUC", "number")], rows,
+            [Column("Classifier that sees no model"), Column("AUC", "number")],
+            rows,
             told + "intervals together hold 0.5 in 95 % of audits where membership is random.",
         )
-        names = [_NAMES.get(name, name) for name in blind["classifiers"]]
+        names = [_NAMES.get(name) or str(name) for name in blind["classifiers"]]
         tried = " and ".join([names[0], *(name.lower() for name in names[1:])])
         finding = (
             "Members can be told from non-members without the model"
-            if blind["leaves_half"] else f"Without the model, {tried[0].lower()}{tried[1:]} did not tell members from "
-            "non-members"
+            if blind["leaves_half"]
+            else f"Without the model, {tried[0].lower()}{tried[1:]} did not tell members from non-members"
         )
         blocks.append(Columns([table, _copies_table(copies)]))
     else:
@@ -111,7 +112,9 @@ def _copies_table(copies: Mapping[str, Any]) -> Table:
         if found is not None
     ]
     columns = [
-        Column("Compared with members"), Column("Examples", "count"), Column("Exact copies", "count"),
+        Column("Compared with members"),
+        Column("Examples", "count"),
+        Column("Exact copies", "count"),
         Column("Near copies", "count", "exact ones included"),
     ]
     return Table(columns, rows)

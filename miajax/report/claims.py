@@ -147,8 +147,11 @@ def beyond_sentence(lead: Any, other: str, auc: numbers.Estimate, theirs: number
     found = lead["differences"][other]
     change = numbers.difference(found["auc"], found["auc_ci"])
     begin = f"{attacker} reaches an AUC of {theirs}; {lead_label(lead)} reaches {auc} (paired difference {change})"
-    return begin + {
-        "above": ", so that this does not account for all of the leakage.",
-        "below": ": by AUC the former is the better signal here.",
-        "not shown": ": the former may account for all that it ranks.",
-    }[against(found["auc_ci"], 0.0)]
+    return (
+        begin
+        + {
+            "above": ", so that this does not account for all of the leakage.",
+            "below": ": by AUC the former is the better signal here.",
+            "not shown": ": the former may account for all that it ranks.",
+        }[against(found["auc_ci"], 0.0)]
+    )

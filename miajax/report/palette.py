@@ -27,7 +27,15 @@ NON_MEMBER = BLUE
 PAGE = {
     name.lower().replace("_", "-"): colour
     for name, colour in (
-        ("INK", INK), ("MUTED", MUTED), ("FAINT", FAINT), ("RULE", RULE), ("WASH", WASH), ("ACCENT", ACCENT),
-        ("WARN", WARN), ("WARN_WASH", WARN_WASH), ("MEMBER", MEMBER), ("NON_MEMBER", NON_MEMBER),
+        ("INK", INK),
+        ("MUTED", MUTED),
+        ("FAINT", FAINT),
+        ("RULE", RULE),
+        ("WASH", WASH),
+        ("ACCENT", ACCENT),
+        ("WARN", WARN),
+        ("WARN_WASH", WARN_WASH),
+        ("MEMBER", MEMBER),
+        ("NON_MEMBER", NON_MEMBER),
     )
 }

@@ -148,8 +148,13 @@ def roc_figure(curves: Sequence[Curve], *, resolvable_fpr: float, inches: tuple[
         axes.axvspan(FPR_FLOOR, resolvable_fpr, color=palette.WASH, linewidth=0, zorder=0)
         if resolvable_fpr > 3 * FPR_FLOOR:
             axes.text(
-                math.sqrt(FPR_FLOOR * resolvable_fpr), 0.7, "not\nresolvable", color=palette.MUTED, fontsize=7.5,
-                ha="center", va="top",
+                math.sqrt(FPR_FLOOR * resolvable_fpr),
+                0.7,
+                "not\nresolvable",
+                color=palette.MUTED,
+                fontsize=7.5,
+                ha="center",
+                va="top",
             )
     axes.set_xlim(FPR_FLOOR, 1)
     axes.set_ylim(FPR_FLOOR, 1)
@@ -382,8 +387,15 @@ def draw_marks(axes: "Axes", marks: Sequence[Mark]) -> None:
         right = mark.x > (low + high) / 2
         axes.axvline(mark.x, color=palette.INK, linewidth=0.9, linestyle=(0, (4, 2)))
         axes.annotate(
-            mark.label, (mark.x, 1.0), xycoords=("data", "axes fraction"), xytext=(-4 if right else 4, -3),
-            textcoords="offset points", ha="right" if right else "left", va="top", fontsize=8, color=palette.INK,
+            mark.label,
+            (mark.x, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(-4 if right else 4, -3),
+            textcoords="offset points",
+            ha="right" if right else "left",
+            va="top",
+            fontsize=8,
+            color=palette.INK,
         )
 
 

@@ -10,7 +10,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 
@@ -148,6 +148,7 @@ def read_sealed(path: Path, required: Callable[[Mapping[str, Any]], bool] = lamb
     value = read_json(path)
     if not isinstance(value, dict):
         raise UserError(f"{path} holds a {type(value).__name__}", expected="a JSON object as miajax wrote it")
+    value = cast("dict[str, Any]", value)
     seal = value.pop(SEAL, None)
     lost = seal is None and required(value)
     if lost or (seal is not None and seal != _seal(value)):

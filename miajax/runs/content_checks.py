@@ -131,7 +131,8 @@ def scaled_logits_of(
     if kind == "probabilities":
         if low < 0 or high > 1:
             raise UserError(
-                f"{where} holds values outside 0..1", expected="probabilities of the label",
+                f"{where} holds values outside 0..1",
+                expected="probabilities of the label",
                 remedy="If they are something else: --signal_kind losses, log_probabilities or scaled_logits",
             )
         phi, capped = _capped(logit(values))
@@ -142,7 +143,8 @@ def scaled_logits_of(
     elif kind == "losses":
         if low < 0:
             raise UserError(
-                f"{where}: a loss of {low}", expected="cross-entropies in nats, 0 or more",
+                f"{where}: a loss of {low}",
+                expected="cross-entropies in nats, 0 or more",
                 remedy="" if high > 0 else "If they are log-probabilities: --signal_kind log_probabilities",
             )
         if doubt and high <= 1:

@@ -228,5 +228,7 @@ def _arrays(source: Path) -> Stored:
 
 
 READERS: dict[str, Callable[[Path], Stored]] = {
-    "privacy_meter": _privacy_meter, "tf_privacy": _tf_privacy, "arrays": _arrays,
+    "privacy_meter": _privacy_meter,
+    "tf_privacy": _tf_privacy,
+    "arrays": _arrays,
 }

@@ -32,7 +32,8 @@ def convolutions(logits_of: LogitsOf, x: Float[Array, "batch *input"]) -> dict[s
         if owns_kernel and getattr(output, "ndim", 0) == 4:
             if path in found:
                 raise UserError(
-                    f"layer {path} is called more than once", expected="a layer with one output",
+                    f"layer {path} is called more than once",
+                    expected="a layer with one output",
                     remedy="Name another layer",
                 )
             found[path] = output.shape
@@ -115,7 +116,8 @@ def _last_convolution(logits_of: LogitsOf, x: jax.Array) -> str:
     found = convolutions(logits_of, x)
     if not found:
         raise UserError(
-            "Grad-CAM on a network without convolutions", expected="a convolutional Linen network",
+            "Grad-CAM on a network without convolutions",
+            expected="a convolutional Linen network",
             remedy="Use gradients or integrated gradients",
         )
     return list(found)[-1]

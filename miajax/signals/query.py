@@ -60,9 +60,7 @@ def check_queries(queries: int, example_shape: tuple[int, ...]) -> None:
         )
 
 
-def untrained_answers(
-    trainer: Trainer, features: np.ndarray, mode: QueryMode
-) -> Float[np.ndarray, "examples classes"]:
+def untrained_answers(trainer: Trainer, features: np.ndarray, mode: QueryMode) -> Float[np.ndarray, "examples classes"]:
     """What an untrained network of the trainer answers, to see of what kind its answers are before it is trained.
 
     Args:

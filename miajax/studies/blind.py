@@ -292,9 +292,7 @@ def _projected(flat: Float[np.ndarray, "rows features"], seed: int) -> Float[np.
     return rows @ _basis(rows[chosen], _DIMENSIONS)
 
 
-def _basis(
-    rows: Float[np.ndarray, "rows features"], dimensions: int
-) -> Float[np.ndarray, "features dimensions"]:
+def _basis(rows: Float[np.ndarray, "rows features"], dimensions: int) -> Float[np.ndarray, "features dimensions"]:
     """Orthonormal leading principal directions of few rows, at most as many as there are; all of space where few."""
     if rows.shape[1] <= dimensions:
         return np.eye(rows.shape[1], dtype=np.float32)

@@ -71,9 +71,7 @@ def polarity_notes(figures: Mapping[str, AttackSummary]) -> tuple[str, ...]:
     return () if threshold is None else note_on_polarity(threshold.auc.value, threshold.auc.interval)
 
 
-def strongest_attack(
-    campaign: Campaign, scores: Scores, targets: Sequence[int] | None = None
-) -> dict[str, Any] | None:
+def strongest_attack(campaign: Campaign, scores: Scores, targets: Sequence[int] | None = None) -> dict[str, Any] | None:
     """``strongest`` of ``results.json``: see ``metrics.claims.strongest``."""
     valid = campaign.valid if targets is None else campaign.valid & np.isin(np.arange(len(campaign.valid)), targets)
     with concurrent.futures.ThreadPoolExecutor() as pool:

@@ -23,7 +23,8 @@ def found_results(run: Path) -> dict[Path, Json]:
     files = [file for file in (run / "results.json", run / "attacks" / "results.json") if file.is_file()]
     if not files:
         raise UserError(
-            f"{run} holds no results.json", expected="the folder of a finished study",
+            f"{run} holds no results.json",
+            expected="the folder of a finished study",
             remedy="miajax lira or miajax attacks writes one",
         )
     found = {}

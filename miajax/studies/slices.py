@@ -40,12 +40,16 @@ def user_column(file: Path, column: str, num_examples: int) -> np.ndarray:
     table = _read(file)
     for name in ("id", column):
         if name not in table:
-            raise UserError(f"{file} has no column {name}", expected="id and the column of --slice_column, among "
-                            + ", ".join(sorted(table)))
+            raise UserError(
+                f"{file} has no column {name}",
+                expected="id and the column of --slice_column, among " + ", ".join(sorted(table)),
+            )
     ids, values = np.asarray(table["id"]), np.asarray(table[column])
     if ids.dtype.kind not in "iu" or ids.ndim != 1 or values.shape != ids.shape:
-        raise UserError(f"{file}: id has dtype {ids.dtype} and shape {ids.shape} beside {column} {values.shape}",
-                        expected="whole numbers, one a row")
+        raise UserError(
+            f"{file}: id has dtype {ids.dtype} and shape {ids.shape} beside {column} {values.shape}",
+            expected="whole numbers, one a row",
+        )
     if len(ids) and not (ids.min() >= 0 and ids.max() < num_examples):
         raise UserError(f"{file}: id runs from {ids.min()} to {ids.max()}", expected=f"0..{num_examples - 1}")
     if len(np.unique(ids)) < len(ids):

@@ -236,8 +236,8 @@ class Trainer:
         so_far: Partial,
         members: Members,
         data: TrainingData,
-        start: jax.Array,
-        until: jax.Array,
+        start: jax.Array | int,
+        until: jax.Array | int,
     ) -> tuple[TrainState, History, Partial]:
         """Trains steps ``start`` to ``until - 1``, counted over all epochs (scalars, the same for all models).
 

@@ -48,9 +48,12 @@ def uninformative(kind, models, examples, split="balanced", seed=0):
     phi = np.asarray(signals.scaled_logit(logits, plain.labels[:, None]))
     loss = np.asarray(signals.loss(phi[..., 0]))
     return plain._replace(
-        logits=logits, scaled_logit=phi, correct=np.asarray(signals.correct(logits[:, :, 0], plain.labels)),
+        logits=logits,
+        scaled_logit=phi,
+        correct=np.asarray(signals.correct(logits[:, :, 0], plain.labels)),
         losses=loss[:, None] * np.linspace(2, 1, 6, dtype=np.float32)[:, None],
-        gradient_norm=loss, input_gradient_norm=2 * loss,
+        gradient_norm=loss,
+        input_gradient_norm=2 * loss,
     ), member
 
 

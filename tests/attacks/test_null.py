@@ -45,11 +45,13 @@ def _assert_chance(name, scores, member):
         return
     assert np.isfinite(scores).any(0).all() or name in SPREAD  # an example is left out whole where its models agree
     # All targets share an example's shadow models, so cells are no sample: 25 blocks of examples are.
-    aucs = np.array([
-        roc_auc_score(side[known], block[known])
-        for block, side in zip(np.array_split(scores, 25, 1), np.array_split(member, 25, 1), strict=True)
-        if (known := np.isfinite(block)).any() and len(set(side[known].tolist())) == 2
-    ])
+    aucs = np.array(
+        [
+            roc_auc_score(side[known], block[known])
+            for block, side in zip(np.array_split(scores, 25, 1), np.array_split(member, 25, 1), strict=True)
+            if (known := np.isfinite(block)).any() and len(set(side[known].tolist())) == 2
+        ]
+    )
     assert len(aucs) >= 5, name
     error = aucs.std(ddof=1) / np.sqrt(len(aucs))
     assert abs(aucs.mean() - 0.5) <= 5 * error + 1e-9, (name, aucs.mean(), error)

@@ -84,31 +84,64 @@ TWINS = {
 }
 
 VARIANTS = [
-    ("calibrated", _with(calibration=CalibrationOptions("median", "both")),
-     lambda s, m, v: oracle.calibrated(s, m, v, np.median, "both")),
-    ("calibrated", _with(calibration=CalibrationOptions("mean", "in")),
-     lambda s, m, v: oracle.calibrated(s, m, v, np.mean, "in")),
-    ("rmia_online", _with(rmia=RmiaOptions(temperature=1.0, gamma=1.1), population_size=7),
-     lambda s, m, v: oracle.rmia(s, m, v, gamma=1.1, temperature=1.0, population=range(0, 31, 5))),
-    ("rmia_offline", _with(rmia=RmiaOptions(likelihood="taylor", offline_a=1.0, gamma=1.0)),
-     lambda s, m, v: oracle.rmia(s, m, v, offline=True, a=1.0, gamma=1.0, kind="taylor")),
-    ("base_online", _with(rmia=RmiaOptions(likelihood="taylor", taylor_order=2, taylor_margin=0.3)),
-     lambda s, m, v: oracle.base(s, m, v, kind="taylor", order=2, margin=0.3)),
-    ("informia_online", _with(rmia=RmiaOptions(temperature=1.0), population_size=7),
-     lambda s, m, v: oracle.informia(s, m, v, temperature=1.0, population=range(0, 31, 5))),
-    ("informia_offline", _with(rmia=RmiaOptions(likelihood="taylor", offline_a=0.8)),
-     lambda s, m, v: oracle.informia(s, m, v, offline=True, a=0.8, kind="taylor")),
+    (
+        "calibrated",
+        _with(calibration=CalibrationOptions("median", "both")),
+        lambda s, m, v: oracle.calibrated(s, m, v, np.median, "both"),
+    ),
+    (
+        "calibrated",
+        _with(calibration=CalibrationOptions("mean", "in")),
+        lambda s, m, v: oracle.calibrated(s, m, v, np.mean, "in"),
+    ),
+    (
+        "rmia_online",
+        _with(rmia=RmiaOptions(temperature=1.0, gamma=1.1), population_size=7),
+        lambda s, m, v: oracle.rmia(s, m, v, gamma=1.1, temperature=1.0, population=range(0, 31, 5)),
+    ),
+    (
+        "rmia_offline",
+        _with(rmia=RmiaOptions(likelihood="taylor", offline_a=1.0, gamma=1.0)),
+        lambda s, m, v: oracle.rmia(s, m, v, offline=True, a=1.0, gamma=1.0, kind="taylor"),
+    ),
+    (
+        "base_online",
+        _with(rmia=RmiaOptions(likelihood="taylor", taylor_order=2, taylor_margin=0.3)),
+        lambda s, m, v: oracle.base(s, m, v, kind="taylor", order=2, margin=0.3),
+    ),
+    (
+        "informia_online",
+        _with(rmia=RmiaOptions(temperature=1.0), population_size=7),
+        lambda s, m, v: oracle.informia(s, m, v, temperature=1.0, population=range(0, 31, 5)),
+    ),
+    (
+        "informia_offline",
+        _with(rmia=RmiaOptions(likelihood="taylor", offline_a=0.8)),
+        lambda s, m, v: oracle.informia(s, m, v, offline=True, a=0.8, kind="taylor"),
+    ),
     ("pmia_instance", _with(pmia=PmiaOptions(neighbours=3)), _pmia("instance", k=3)),
-    ("lira_online_multi", _with(multi=MultiSignalOptions(("entropy", "scaled_logit"), 0.9)),
-     lambda s, m, v: oracle.lira_multi(s, m, v, ("entropy", "scaled_logit"), 0.9)),
-    ("mean_rank", _with(mean_rank=("attack_r", "lira_online_fixed")),
-     lambda s, m, v: _mean_rank(s, m, v, ("attack_r", "lira_online_fixed"))),
+    (
+        "lira_online_multi",
+        _with(multi=MultiSignalOptions(("entropy", "scaled_logit"), 0.9)),
+        lambda s, m, v: oracle.lira_multi(s, m, v, ("entropy", "scaled_logit"), 0.9),
+    ),
+    (
+        "mean_rank",
+        _with(mean_rank=("attack_r", "lira_online_fixed")),
+        lambda s, m, v: _mean_rank(s, m, v, ("attack_r", "lira_online_fixed")),
+    ),
     ("bavaria_t", _with(bavaria=BavariaOptions(None, None)), _bavaria(True, mean_strength=None)),
     ("bavaria_n", _with(bavaria=BavariaOptions(1.0, 3.0)), _bavaria(False, mean_strength=1.0, variance_strength=3.0)),
-    ("calibrated", _with(calibration=CalibrationOptions("mean", "both")),
-     lambda s, m, v: oracle.calibrated(s, m, v, np.mean, "both")),
-    ("calibrated", _with(calibration=CalibrationOptions("median", "out")),
-     lambda s, m, v: oracle.calibrated(s, m, v, np.median, "out")),
+    (
+        "calibrated",
+        _with(calibration=CalibrationOptions("mean", "both")),
+        lambda s, m, v: oracle.calibrated(s, m, v, np.mean, "both"),
+    ),
+    (
+        "calibrated",
+        _with(calibration=CalibrationOptions("median", "out")),
+        lambda s, m, v: oracle.calibrated(s, m, v, np.median, "out"),
+    ),
     ("lira_online_fullcov", _with(covariance_shrinkage=0.1), lambda s, m, v: oracle.lira_fullcov(_phi(s), m, v, 0.1)),
 ]
 

@@ -185,8 +185,9 @@ def test_processes_run_side_by_side_and_in_turn():
 
 
 def test_a_contender_that_fails_is_named_with_its_reason():
-    with pytest.raises(ContenderFailed, match="broken: OSError: no compiler here"), running(
-        Contender("broken", Sleeper, {"fails": True}), 0.1
+    with (
+        pytest.raises(ContenderFailed, match="broken: OSError: no compiler here"),
+        running(Contender("broken", Sleeper, {"fails": True}), 0.1),
     ):
         pass
 

@@ -36,8 +36,13 @@ def test_an_archive_may_hold_any_further_part(tmp_path, part):
 def test_an_archive_is_read_with_its_test_and_population_parts(tmp_path):
     path = tmp_path / "mine.npz"
     np.savez_compressed(
-        path, features=FEATURES, labels=LABELS, test_features=FEATURES[:2], test_labels=[0, 3],
-        population_features=FEATURES[2:], population_labels=LABELS[2:],
+        path,
+        features=FEATURES,
+        labels=LABELS,
+        test_features=FEATURES[:2],
+        test_labels=[0, 3],
+        population_features=FEATURES[2:],
+        population_labels=LABELS[2:],
     )
     with pytest.raises(UserError, match="class 3 has no example in the pool"):
         read(path)

@@ -12,7 +12,10 @@ def numbered(counts) -> Dataset:
     """A data set whose single feature is the example's number, with so many examples of each class, mixed."""
     labels = np.random.default_rng(0).permutation(np.repeat(np.arange(len(counts)), counts))
     return Dataset(
-        name="numbered", features=np.arange(len(labels))[:, None], labels=labels, num_classes=len(counts),
+        name="numbered",
+        features=np.arange(len(labels))[:, None],
+        labels=labels,
+        num_classes=len(counts),
         provenance={"source": "here"},
     )
 

@@ -137,9 +137,7 @@ def test_models_that_raise_or_answer_nan_are_named_and_masked(tmp_path):
 def test_a_process_that_dies_is_told_in_one_line(tmp_path):
     file = tmp_path / "own.py"
     file.write_text(
-        "import os\nclass Dies:\n"
-        "    def fit(self, X, y): os._exit(9)\n"
-        "    def predict_proba(self, X): ...\n"
+        "import os\nclass Dies:\n    def fit(self, X, y): os._exit(9)\n    def predict_proba(self, X): ...\n"
     )
     with pytest.raises(UserError, match="a process that trained models of Dies was killed, or died"):
         trained(tmp_path / "run", configured(f"{file}:Dies", {}))

@@ -79,6 +79,7 @@ def test_models_add_to_the_spread_and_one_group_is_no_sample():
 @pytest.mark.slow
 def test_intervals_cover_the_figures_of_endless_examples_and_models():
     """Vulnerability is what 16 models measure, each with noise of its own; the truth is that of so many models."""
+
     def draw(rng, examples, models=16):
         metric = rng.normal(size=examples)
         measured = 0.7 * metric + rng.normal(size=examples) + rng.normal(size=(models, examples))
@@ -92,9 +93,7 @@ def test_intervals_cover_the_figures_of_endless_examples_and_models():
         metric, measured = draw(np.random.default_rng(seed), 500)
         weights = np.concatenate([np.ones((1, 500), np.float32), resamples(500, 100, seed)])
         base = association(Ranked(metric, weights, 0.05), Ranked(measured.mean(0), weights, 0.05))
-        without = [
-            of(metric, np.delete(measured, slice(2 * group, 2 * group + 2), 0).mean(0)) for group in range(8)
-        ]
+        without = [of(metric, np.delete(measured, slice(2 * group, 2 * group + 2), 0).mean(0)) for group in range(8)]
         for figure in hits:
             replicates = getattr(base, figure)
             spread = crossed(replicates[1:], np.array([getattr(each, figure)[0] for each in without]))

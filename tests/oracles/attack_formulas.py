@@ -154,10 +154,12 @@ def lira_online_multi(s):
     v = np.stack([s.phis, s.loss(), margin, -(p * np.log(p)).sum(-1)], -1)
 
     def score(x):
-        return np.mean([
-            np.subtract(*(_shrunk_log_density(v[s.t, x, q], v[models[x], x, q]) for models in (s.ins, s.outs)))
-            for q in range(v.shape[2])
-        ])
+        return np.mean(
+            [
+                np.subtract(*(_shrunk_log_density(v[s.t, x, q], v[models[x], x, q]) for models in (s.ins, s.outs)))
+                for q in range(v.shape[2])
+            ]
+        )
 
     return np.array([score(x) for x in s.examples])
 

@@ -36,8 +36,10 @@ def lira(phi: np.ndarray, member: np.ndarray, valid: np.ndarray) -> dict[str, np
     """The default mode, cells with too few shadow models NaN."""
     phi = phi.astype(np.float64)
     num_models, num_examples, queries = phi.shape
-    scores = {name: np.full((num_models, num_examples), np.nan) for name in (
-        "lira_online", "lira_online_fixed", "lira_offline", "lira_offline_fixed")}
+    scores = {
+        name: np.full((num_models, num_examples), np.nan)
+        for name in ("lira_online", "lira_online_fixed", "lira_offline", "lira_offline_fixed")
+    }
     for t in np.flatnonzero(valid):
         own = pair(member, t)
         lists = [[phi[_others(s, valid, own), x] for x, s in enumerate(side.T)] for side in (member, ~member)]
@@ -108,7 +110,9 @@ def _per_cell(signals, member, valid, score) -> np.ndarray:
 
 def global_threshold(signals, member, valid):
     return _per_cell(
-        signals, member, valid,
+        signals,
+        member,
+        valid,
         lambda t, x: np.mean([scaled_logit(z, signals.labels[x]) for z in signals.logits[t, x]]),
     )
 
@@ -186,11 +190,15 @@ def likelihood(logits: np.ndarray, label: int, kind="softmax", temperature=2.0, 
 
 def _likelihoods(signals, **kind) -> np.ndarray:
     num_models, num_examples, queries = signals.logits.shape[:3]
-    return np.array([
-        [[likelihood(signals.logits[t, x, q], signals.labels[x], **kind) for q in range(queries)]
-         for x in range(num_examples)]
-        for t in range(num_models)
-    ])
+    return np.array(
+        [
+            [
+                [likelihood(signals.logits[t, x, q], signals.labels[x], **kind) for q in range(queries)]
+                for x in range(num_examples)
+            ]
+            for t in range(num_models)
+        ]
+    )
 
 
 def base(signals, member, valid, offline=False, **kind):

@@ -93,6 +93,7 @@ def local_outlier_factor(e):
 @formula
 def isolation_forest(e):
     """2^(−E[h] / c(ψ)), h the depth at which a tree of its class isolates x, 100 trees of ψ = min(256, n) examples"""
+
     def c(size):
         size = np.asarray(size, float)
         found = 2 * (np.log(np.maximum(size - 1, 1)) + np.euler_gamma) - 2 * (size - 1) / size

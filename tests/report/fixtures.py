@@ -40,30 +40,64 @@ def simulated_inputs(num_models: int = 32, num_examples: int = 400, seed: int = 
     means = [_moments(signals, mask, False)[0] for mask in (membership, ~membership)]
     vulnerability = ndtr((means[0] - means[1]) / (np.sqrt(2) * noise))
     results = {
-        "dataset": "digits", "model": "mlp 64-128-10", "num_shadows": num_models, "num_valid": num_models,
-        "num_examples": num_examples, "member_fraction": 0.5, "split": "fixed_size", "seed": seed,
+        "dataset": "digits",
+        "model": "mlp 64-128-10",
+        "num_shadows": num_models,
+        "num_valid": num_models,
+        "num_examples": num_examples,
+        "member_fraction": 0.5,
+        "split": "fixed_size",
+        "seed": seed,
         "strongest": strongest(scores, membership, np.ones(num_models, bool)),
-        "train_accuracy": float(inside.mean()), "test_accuracy": float(outside.mean()),
-        "generalization_gap": float(inside.mean() - outside.mean()), "attacks": _entries(figures),
+        "train_accuracy": float(inside.mean()),
+        "test_accuracy": float(outside.mean()),
+        "generalization_gap": float(inside.mean() - outside.mean()),
+        "attacks": _entries(figures),
         "num_non_members": int((~membership).sum()),
-        "timing": {"import_s": 1.93, "compile_s": 2.41, "train_s": 4.62, "query_s": 0.31, "attack_s": 0.84,
-                   "report_s": None, "total_s": 11.27},
+        "timing": {
+            "import_s": 1.93,
+            "compile_s": 2.41,
+            "train_s": 4.62,
+            "query_s": 0.31,
+            "attack_s": 0.84,
+            "report_s": None,
+            "total_s": 11.27,
+        },
         "plan": {"parallel": "shard_map", "devices": 2, "chunk": 4, "group": 256, "precision": "float32"},
-        "device": "AMD EPYC 9V74, 2 cores", "versions": {"miajax": "0.1.0", "jax": "0.10.2", "python": "3.11.15"},
-        "failed_models": [], "notes": [],
+        "device": "AMD EPYC 9V74, 2 cores",
+        "versions": {"miajax": "0.1.0", "jax": "0.10.2", "python": "3.11.15"},
+        "failed_models": [],
+        "notes": [],
         "made": {
-            "models": num_models, "models_here": 0, "models_timed": num_models, "compile_s": 2.4, "train_s": 250.0,
-            "query_s": 1.0, "groups": 2, "groups_without_record": 0, "first": "2026-01-01T10:00:00+00:00",
-            "last": "2026-01-02T11:00:00+00:00", "devices": ["AMD EPYC 9V74, 2 cores"],
-            "versions": [{"miajax": "0.1.0", "jax": "0.10.2", "python": "3.11.15"}], "other_bits": False,
+            "models": num_models,
+            "models_here": 0,
+            "models_timed": num_models,
+            "compile_s": 2.4,
+            "train_s": 250.0,
+            "query_s": 1.0,
+            "groups": 2,
+            "groups_without_record": 0,
+            "first": "2026-01-01T10:00:00+00:00",
+            "last": "2026-01-02T11:00:00+00:00",
+            "devices": ["AMD EPYC 9V74, 2 cores"],
+            "versions": [{"miajax": "0.1.0", "jax": "0.10.2", "python": "3.11.15"}],
+            "other_bits": False,
             "device_here": "another machine",
         },
     }
     inputs = LiraReportInputs(
         figures=figures,
         results=results,
-        config={"dataset": "digits", "model": "mlp", "num_shadows": num_models, "epochs": 30, "batch_size": 64,
-                "learning_rate": 0.1, "hidden": [128], "recipe": {"momentum": 0.9, "weight_decay": 5e-4}},
+        config={
+            "dataset": "digits",
+            "model": "mlp",
+            "num_shadows": num_models,
+            "epochs": 30,
+            "batch_size": 64,
+            "learning_rate": 0.1,
+            "hidden": [128],
+            "recipe": {"momentum": 0.9, "weight_decay": 5e-4},
+        },
         manifest={"fingerprint": "3f9a1c7e52d0" + "ab" * 26, "data_sha256": "9d" * 32, "membership_sha256": "4e" * 32},
         command=f"python -m experiments.lira --num_shadows {num_models}",
         rocs=rocs,
@@ -92,8 +126,12 @@ def with_failures(inputs: LiraReportInputs, failed: list[int]) -> LiraReportInpu
     valid[failed] = False
     columns = np.where(valid, 1.0, np.nan)
     masked = dataclasses.replace(
-        inputs, valid=valid, signals=inputs.signals * columns[:, None, None], scores=inputs.scores * columns[:, None],
-        train_accuracies=inputs.train_accuracies * columns, test_accuracies=inputs.test_accuracies * columns,
+        inputs,
+        valid=valid,
+        signals=inputs.signals * columns[:, None, None],
+        scores=inputs.scores * columns[:, None],
+        train_accuracies=inputs.train_accuracies * columns,
+        test_accuracies=inputs.test_accuracies * columns,
     )
     return with_results(masked, failed_models=failed, num_valid=int(valid.sum()))
 
@@ -108,17 +146,20 @@ def for_one_target(inputs: LiraReportInputs, target: int) -> LiraReportInputs:
     one = dataclasses.replace(inputs, figures=figures, scores=scores, rocs={"lira_online": curve})
     non_members = int((~inputs.membership[target]).sum())
     lead = strongest({"lira_online": scores}, inputs.membership, np.arange(len(scores)) == target)
-    return with_results(
-        one, target=target, attacks=_entries(figures), num_non_members=non_members, strongest=lead
-    )
+    return with_results(one, target=target, attacks=_entries(figures), num_non_members=non_members, strongest=lead)
 
 
 def with_nothing_measured(inputs: LiraReportInputs) -> LiraReportInputs:
     """No attack ran, and every number that may be null is null."""
     nothing = dict.fromkeys(inputs.results)
     bare = dataclasses.replace(
-        inputs, scores=np.full_like(inputs.scores, np.nan), vulnerability=np.full_like(inputs.vulnerability, np.nan),
-        figures={}, rocs={}, config={}, manifest={},
+        inputs,
+        scores=np.full_like(inputs.scores, np.nan),
+        vulnerability=np.full_like(inputs.vulnerability, np.nan),
+        figures={},
+        rocs={},
+        config={},
+        manifest={},
     )
     return with_results(bare, **nothing | {"dataset": "digits", "attacks": {}})
 
@@ -130,10 +171,21 @@ def with_lead(
     lead = inputs.results["strongest"]
     standing = claims.against(interval, lead["chance"])
     intervals = {**lead["intervals"], attack: {"value": value, "ci": interval}}
-    less = {name: {"value": 0.001, "ci": [0.0005, 0.0015], "auc": 0.01, "auc_ci": [0.0, 0.02]}
-            for name in intervals if name != attack}
-    changed = {**lead, "attack": attack, "value": value, "ci": interval, "standing": standing, "intervals": intervals,
-               "differences": less, "not_told_apart": equal}
+    less = {
+        name: {"value": 0.001, "ci": [0.0005, 0.0015], "auc": 0.01, "auc_ci": [0.0, 0.02]}
+        for name in intervals
+        if name != attack
+    }
+    changed = {
+        **lead,
+        "attack": attack,
+        "value": value,
+        "ci": interval,
+        "standing": standing,
+        "intervals": intervals,
+        "differences": less,
+        "not_told_apart": equal,
+    }
     return dataclasses.replace(with_results(inputs, strongest=changed), main_attack=attack)
 
 
@@ -166,10 +218,17 @@ def attack_summary(fpr: np.ndarray, tpr: np.ndarray, membership: np.ndarray) -> 
         tpr_at_zero_fp=Figure(zero, (0.6 * zero, 1.7 * zero + 1 / non_members)),
     )
     return AttackSummary(
-        auc=Figure(auc, (auc - 0.007, auc + 0.007)), advantage=own.advantage,
-        absolute_advantage=own.absolute_advantage, tpr_at_fpr=at, tpr_at_zero_fp=own.tpr_at_zero_fp,
-        num_targets=len(membership), num_members=int(membership.sum()), num_non_members=non_members,
-        num_scores_missing=0, per_target=own, notes=(),
+        auc=Figure(auc, (auc - 0.007, auc + 0.007)),
+        advantage=own.advantage,
+        absolute_advantage=own.absolute_advantage,
+        tpr_at_fpr=at,
+        tpr_at_zero_fp=own.tpr_at_zero_fp,
+        num_targets=len(membership),
+        num_members=int(membership.sum()),
+        num_non_members=non_members,
+        num_scores_missing=0,
+        per_target=own,
+        notes=(),
     )
 
 

@@ -11,8 +11,10 @@ def evidence(new_data):
     return SimpleNamespace(inputs=SimpleNamespace(results={} if new_data is None else {"new_data": new_data}))
 
 
-@pytest.mark.parametrize("corrected, said", [(0.688, "about 0.688 instead of 0.735 (at least 0.672)"),
-                                             (None, "between 0.672 and the 0.735 found here")])
+@pytest.mark.parametrize(
+    "corrected, said",
+    [(0.688, "about 0.688 instead of 0.735 (at least 0.672)"), (None, "between 0.672 and the 0.735 found here")],
+)
 def test_the_size_of_the_bias_is_said(corrected, said):
     found = {"mean_auc": 0.735, "mean_auc_new_data": corrected, "mean_auc_new_data_low": 0.672}
     (sentence,) = _on_new_data(evidence(found))

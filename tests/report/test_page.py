@@ -14,9 +14,16 @@ def _every_block(text: str) -> list[page.Block]:
     figure = page.Figure(_DOT, text, text, text)
     exhibit = page.Exhibit(text, [text], [(_DOT, text)], (_DOT, text))
     return [
-        figure, table, page.Cards([page.Card(text, text, text, text)]), page.Prose([text]), page.Points([text], text),
-        page.Terms([(text, text)]), page.Code(text), page.Gallery([exhibit], text, text, [(text, "#000000")]),
-        page.Columns([figure, page.Stack([page.Prose([text])])]), page.Details(text, [page.Prose([text])]),
+        figure,
+        table,
+        page.Cards([page.Card(text, text, text, text)]),
+        page.Prose([text]),
+        page.Points([text], text),
+        page.Terms([(text, text)]),
+        page.Code(text),
+        page.Gallery([exhibit], text, text, [(text, "#000000")]),
+        page.Columns([figure, page.Stack([page.Prose([text])])]),
+        page.Details(text, [page.Prose([text])]),
     ]
 
 

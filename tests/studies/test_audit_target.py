@@ -98,9 +98,10 @@ def test_rounded_probabilities_with_exact_0_and_1_keep_every_attack_and_say_what
     assert any("they tie" in note for note in found["notes"])
     score = np.load(folder / "run" / "targets" / "rounded" / "scores" / "global_threshold.npy")
     assert (np.abs(score) == np.abs(score).max()).sum() == saturated and np.isfinite(score).all()
-    assert found["attacks"]["lira_online"]["num_scores_missing"] <= 300 - np.isfinite(
-        of_logits.scores["lira_online"]
-    ).sum(), "what rounding makes equal is undecided, not missing"
+    assert (
+        found["attacks"]["lira_online"]["num_scores_missing"]
+        <= 300 - np.isfinite(of_logits.scores["lira_online"]).sum()
+    ), "what rounding makes equal is undecided, not missing"
 
 
 def test_the_same_target_rounded_is_attacked_nearly_as_well(elsewhere, of_logits):
@@ -191,18 +192,22 @@ BAD = {
         r"probabilities\[17\] sums to 1\.\d+ \(1 such rows\); expected 1 within 0\.001",
     ),
     "logits as probabilities": (
-        lambda g: {"membership": g["membership"], "probabilities": g["logits"]}, r"Logits go under the name logits",
+        lambda g: {"membership": g["membership"], "probabilities": g["logits"]},
+        r"Logits go under the name logits",
     ),
     "class out of range": (
-        lambda g: {"membership": g["membership"], "labels": np.r_[np.zeros(299, int), 10]}, r"labels\[299\] is 10",
+        lambda g: {"membership": g["membership"], "labels": np.r_[np.zeros(299, int), 10]},
+        r"labels\[299\] is 10",
     ),
     "ids twice": (lambda g: g | {"ids": np.zeros(300, int)}, r"ids name an example more than once \(0: 300 times\)"),
     "ids from 1": (
-        lambda g: g | {"ids": np.arange(1, 301)}, r"ids\[299\] is 300; expected 0\.\.299\. They seem to count from 1",
+        lambda g: g | {"ids": np.arange(1, 301)},
+        r"ids\[299\] is 300; expected 0\.\.299\. They seem to count from 1",
     ),
     "membership of 1 and 2": (lambda g: g | {"membership": g["membership"] + 1}, "codes of 0 and 1 only"),
     "losses of classes called otherwise": (
-        lambda g: g | {"logits": -g["logits"]}, "the label's entry is the smallest in",
+        lambda g: g | {"logits": -g["logits"]},
+        "the label's entry is the smallest in",
     ),
     "sigmoids": (lambda g: g | {"logits": 1 / (1 + np.exp(-g["logits"]))}, "do not sum to 1.*--signal_kind logits"),
     "objects": (lambda g: g | {"logits": np.array([{}] * 300)}, r"cannot be read"),

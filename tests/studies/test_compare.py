@@ -83,8 +83,10 @@ def test_another_membership_leaves_examples_shared_and_models_apart(runs, tmp_pa
     assert not results["paired"]
     one, other = (
         influences(
-            np.load(runs[side] / "scores" / "lira_online_fixed.npy"), np.load(runs[side] / "membership.npy"),
-            np.ones(models, bool), 0.01,
+            np.load(runs[side] / "scores" / "lira_online_fixed.npy"),
+            np.load(runs[side] / "membership.npy"),
+            np.ones(models, bool),
+            0.01,
         ).auc
         for side, models in (("before", 24), ("other", 20))
     )
@@ -115,11 +117,14 @@ def test_settings_of_a_mechanism_are_told_one_by_one():
 @pytest.mark.parametrize("standings", [["below"], ["below"] * 3, ["below", "above", "above", "not shown"]])
 def test_attacks_are_counted_by_what_they_show(standings):
     results = {"attacks": {str(k): {"auc": {"standing": standing}} for k, standing in enumerate(standings)}}
-    assert words.attacks_finding(results) == {
-        1: "By AUC, the attack finds measurably less",
-        3: "By AUC, all 3 attacks find measurably less",
-        4: "Of 4 attacks, by AUC, 1 finds measurably less, 2 find measurably more, 1 shows no measurable change",
-    }[len(standings)]
+    assert (
+        words.attacks_finding(results)
+        == {
+            1: "By AUC, the attack finds measurably less",
+            3: "By AUC, all 3 attacks find measurably less",
+            4: "Of 4 attacks, by AUC, 1 finds measurably less, 2 find measurably more, 1 shows no measurable change",
+        }[len(standings)]
+    )
 
 
 @pytest.mark.parametrize("after", ["after", "other"])

@@ -73,7 +73,10 @@ def test_adaptive_lira_is_lira_on_models_that_carry_the_defence(finished):
     member = np.load(folder / "relaxloss" / "membership.npy")
     np.testing.assert_array_equal(member, np.load(folder / "original" / "membership.npy"))
     ran = run_attacks(
-["lira_online_fixed"], Signals(signals, signals[..., 0] > 0, np.zeros(member.shape[1])), member, np.ones(16, bool)
+        ["lira_online_fixed"],
+        Signals(signals, signals[..., 0] > 0, np.zeros(member.shape[1])),
+        member,
+        np.ones(16, bool),
     )
     from miajax.metrics.summary import summarise
 
@@ -171,9 +174,7 @@ def test_relabelled_examples_are_trained_as_other_classes_and_asked_about_as_the
 def test_a_second_call_trains_nothing_and_finds_the_same(finished, monkeypatch):
     folder, results = finished
     trained = []
-    monkeypatch.setattr(
-        study, "run_campaign", lambda *args: trained.append(run_campaign(*args)) or trained[-1]
-    )
+    monkeypatch.setattr(study, "run_campaign", lambda *args: trained.append(run_campaign(*args)) or trained[-1])
     again = run_defenses(_setup(folder), folder, OPTIONS).results
     assert trained and all(campaign.trained == 0 for campaign in trained)
     for now, then in zip(json.loads(json.dumps(again))["rows"], results["rows"], strict=True):

@@ -14,7 +14,7 @@ def results(by_rank, by_top):
                 figure: {"metric": first, "not_told_apart": equal}
                 for figure, (first, *equal) in (("spearman", by_rank), ("precision_at_1pct", by_top))
             }
-        }
+        },
     }
 
 

@@ -41,7 +41,9 @@ def test_a_part_that_fails_is_named_and_the_others_go_on(finished):
     folder, results = finished
     parts = results["campaigns"]["digits"]["parts"]
     assert {name: part["status"] for name, part in parts.items()} == {
-        "lira": "done", "saliency": "done", "overfitting": "failed"
+        "lira": "done",
+        "saliency": "done",
+        "overfitting": "failed",
     }
     assert "no more paper" in parts["overfitting"]["reason"]
     document = Document((folder / "report.html").read_text())
@@ -157,9 +159,7 @@ def test_the_papers_campaigns_can_be_compared_with_its_tables():
     paths = {"purchase100": "p.npy", "cifar10": "c"}
     chosen = ReproduceOptions(preset="paper", data_path=paths).chosen()
     for name, of in chosen.items():
-        setup: Any = SimpleNamespace(
-            config=of.campaign, treatment=None, trainer=SimpleNamespace(optimizer=None)
-        )
+        setup: Any = SimpleNamespace(config=of.campaign, treatment=None, trainer=SimpleNamespace(optimizer=None))
         known = {"purchase100": 0.8754, "cifar10_densenet": 0.8791}[name]
         (entry,) = [e for e in beside_published(setup, {"test_accuracy": known}) if e["source"] == SOURCE]
         assert entry["comparable"], entry["why_not"]

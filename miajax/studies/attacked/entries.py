@@ -76,7 +76,8 @@ def rank_stability(
     halves = [np.isin(np.arange(len(campaign.valid)), half) for half in np.array_split(valid, 2)]
     stability: dict[str, float | None] = dict.fromkeys(names)
     able = [
-        name for name in names
+        name
+        for name in names
         if ATTACKS[name].pure and not any(why_not(name, signals, campaign.member, half) for half in halves)
     ]
     tprs: dict[str, list[np.ndarray]] = {name: [] for name in able}

@@ -23,7 +23,8 @@ def examples_section(evidence: Evidence) -> Section:
     measured = np.flatnonzero(np.isfinite(inputs.vulnerability))
     if len(measured) == 0:
         return Section(
-            "Examples", "No example has enough models with and without it to say how much it leaks",
+            "Examples",
+            "No example has enough models with and without it to say how much it leaks",
             [Prose(["More shadow models are needed for figures about single examples."])],
         )
     shown = min(_SHOWN, max(1, len(measured) // 2))
@@ -187,7 +188,10 @@ def _class_table(evidence: Evidence) -> Table:
         rows.append([_class_name(evidence, int(label)), int(np.count_nonzero(labels == label)), mean, exposed])
     rows.sort(key=lambda row: -(row[2] if row[2] is not None else -1.0))
     columns = [
-        Column("Class"), Column("Examples", "count"), Column("Mean AUC", "number"), Column("Standing out", "count"),
+        Column("Class"),
+        Column("Examples", "count"),
+        Column("Mean AUC", "number"),
+        Column("Standing out", "count"),
     ]
     return Table(columns, rows)
 

@@ -32,10 +32,17 @@ _TERMS = (
     ("Member, non-member", "An example that a model was trained on; one from the same pool that it was not."),
     ("Shadow model", "A model that the attacker trains to learn how models answer about members and others."),
     ("Target", "The model under attack. The others of the run serve as its shadow models."),
-    ("Scaled logit", "The model's confidence in the true label: its logit less the log of the summed exponentials of "
-     "all others. Equal to log(p / (1 − p)) of the probability p."),
-    ("LiRA", "Likelihood-ratio attack: is the target's scaled logit likelier among models trained with the example "
-     "(IN) or without it (OUT)? Online uses both, offline only OUT; fixed variance shares one spread among examples."),
+    (
+        "Scaled logit",
+        "The model's confidence in the true label: its logit less the log of the summed exponentials of "
+        "all others. Equal to log(p / (1 − p)) of the probability p.",
+    ),
+    (
+        "LiRA",
+        "Likelihood-ratio attack: is the target's scaled logit likelier among models trained with the example "
+        "(IN) or without it (OUT)? Online uses both, offline only OUT; fixed variance shares one spread among "
+        "examples.",
+    ),
     ("True-positive rate (TPR)", "Share of the members that the attack names."),
     ("False-positive rate (FPR)", "Share of the non-members that it names by mistake: its false alarms."),
     ("AUC", "Probability that a random member scores higher than a random non-member; 0.5 is chance."),
@@ -99,8 +106,10 @@ def threat_section(evidence: Evidence) -> Section:
     return Section(
         "Threat model",
         "The attacker asks the model, knows how it was trained, and holds data like its training data",
-        [Columns([Points(knows, "What the attacker has"), Points(played, "How the audit plays it")]),
-         Details("What each attack needs beside the target's answers", [needs])],
+        [
+            Columns([Points(knows, "What the attacker has"), Points(played, "How the audit plays it")]),
+            Details("What each attack needs beside the target's answers", [needs]),
+        ],
     )
 
 
@@ -129,7 +138,8 @@ def terms_section(evidence: Evidence) -> Section:
     """Terms, and how to cite."""
     version = (evidence.inputs.results.get("versions") or {}).get("miajax") or ""
     return Section(
-        "Terms and sources", "What the words mean, and whose work this rests on",
+        "Terms and sources",
+        "What the words mean, and whose work this rests on",
         [provenance.glossary(_TERMS), *provenance.citation_blocks(version, _SOURCES)],
     )
 
@@ -162,8 +172,11 @@ def _standing_table(evidence: Evidence) -> Table:
         rows.append(["Each target by itself", 1, smallest, single, _smallest(single)])
     rows.append(["Each example by itself", evidence.num_models, int(np.median(num_in)), int(np.median(num_out)), none])
     columns = [
-        Column("What stands behind"), Column("Models", "count"), Column("Members", "count"),
-        Column("Non-members", "count"), Column("Smallest FPR", "number", "that can be shown"),
+        Column("What stands behind"),
+        Column("Models", "count"),
+        Column("Members", "count"),
+        Column("Non-members", "count"),
+        Column("Smallest FPR", "number", "that can be shown"),
     ]
     return Table(columns, rows)
 

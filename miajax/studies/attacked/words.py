@@ -110,14 +110,17 @@ def spread_of_attacks(attacks: Sequence[AttackFigures], fpr: float | None) -> st
     if fpr and found:
         low, high = numbers.percent(found[0]), numbers.percent(found[-1])
         return (
-            f"At {numbers.one_per(fpr)} the attack names {high} of the members" if len(found) == 1 else
-            f"At {numbers.one_per(fpr)} the {len(found)} attacks name from {low} to {high} of the members"
+            f"At {numbers.one_per(fpr)} the attack names {high} of the members"
+            if len(found) == 1
+            else f"At {numbers.one_per(fpr)} the {len(found)} attacks name from {low} to {high} of the members"
         )
     aucs = sorted(value for each in attacks if (value := each.auc.value) is not None)
     if not aucs:
         return "No attack could be measured"
-    return f"The AUC of the attacks runs from {aucs[0]:.3f} to {aucs[-1]:.3f}" if len(aucs) > 1 else (
-        f"The attack has an AUC of {aucs[0]:.3f}"
+    return (
+        f"The AUC of the attacks runs from {aucs[0]:.3f} to {aucs[-1]:.3f}"
+        if len(aucs) > 1
+        else (f"The attack has an AUC of {aucs[0]:.3f}")
     )
 
 

@@ -107,7 +107,9 @@ def _summary(evidence: Evidence) -> Section:
     without = _best(evidence, shadows=False)
     cards = []
     sentences = [
-        lira_threat.headline(evidence), claims.equals_sentence(evidence.lead), lira_words.auc_sentence(evidence.main)
+        lira_threat.headline(evidence),
+        claims.equals_sentence(evidence.lead),
+        lira_words.auc_sentence(evidence.main),
     ]
     shown = [(evidence.inputs.main_attack, "Strongest attack"), (without, "Strongest without shadow models")]
     for name, label in shown:
@@ -225,8 +227,11 @@ def _calibrated(entries: Mapping[str, Entry], fprs: Sequence[float]) -> list[Blo
         ]
         if rows:
             columns = [
-                Column("Attack"), Column("FPR", "number", "reached"), Column("FPR of targets", "code", "5 % to 95 %"),
-                Column("TPR", "number", "reached"), *_precision_columns(next(iter(found.values())).ppv),
+                Column("Attack"),
+                Column("FPR", "number", "reached"),
+                Column("FPR of targets", "code", "5 % to 95 %"),
+                Column("TPR", "number", "reached"),
+                *_precision_columns(next(iter(found.values())).ppv),
             ]
             tables.append(Table(columns, rows, f"Thresholds set on other models, aimed at FPR {fpr_key(fpr)}."))
     return tables or [Prose(["No model has enough non-members of its own to set a threshold at these rates."])]
@@ -255,8 +260,12 @@ def _groups(evidence: Evidence, entries: Mapping[str, Entry]) -> Section:
             for category, found in categories.items()
         ]
         columns = [
-            Column(_title(slicing)), Column("Members", "count"), Column("Non-members", "count"),
-            Column("AUC", "number"), Column("TPR", "number", "at FPR 0.001"), Column("TPR", "number", "at FPR 0.01"),
+            Column(_title(slicing)),
+            Column("Members", "count"),
+            Column("Non-members", "count"),
+            Column("AUC", "number"),
+            Column("TPR", "number", "at FPR 0.001"),
+            Column("TPR", "number", "at FPR 0.01"),
         ]
         blocks.append(Table(columns, rows, f"{face(main).label} by {_title(slicing).lower()}."))
         matrix = [
@@ -266,10 +275,15 @@ def _groups(evidence: Evidence, entries: Mapping[str, Entry]) -> Section:
         named = [Column("Attack"), *(Column(str(category), "number") for category in categories)]
         summary = f"AUC of every attack by {_title(slicing).lower()}"
         blocks.append(Details(summary, [Table(named, matrix)]))
-    return Section("Groups", _unevenness(main, slicings), blocks or [Prose(["No groups were asked for."])], [
-        "Within a group the threshold is the group's own: the figures say how well members and others of the group can "
-        "be told apart, not who is named by one threshold for everybody."
-    ])
+    return Section(
+        "Groups",
+        _unevenness(main, slicings),
+        blocks or [Prose(["No groups were asked for."])],
+        [
+            "Within a group the threshold is the group's own: the figures say how well members and others of the group "
+            "can be told apart, not who is named by one threshold for everybody."
+        ],
+    )
 
 
 def _title(slicing: str) -> str:
@@ -284,8 +298,10 @@ def _tpr_of(found: AttackSummary | None, fpr: float) -> Estimate:
     if found is None:
         return _ONE_SIDED
     tpr = found.tpr_at_fpr[fpr]  # the groups' own counts stand beside it: one footnote for all of them
-    return numbers.shown(tpr) if tpr.value is not None else Estimate(
-        None, reason=f"Too few non-members to show a false-positive rate of {fpr_key(fpr)}."
+    return (
+        numbers.shown(tpr)
+        if tpr.value is not None
+        else Estimate(None, reason=f"Too few non-members to show a false-positive rate of {fpr_key(fpr)}.")
     )
 
 
@@ -319,16 +335,17 @@ def _single_examples(entries: Mapping[str, Entry]) -> Section:
             [
                 face(name).label,
                 numbers.estimate(
-                    entry.rank_stability, None,
-                    "Too few models in each half, all examples alike, or an attack that trains networks.", 2,
+                    entry.rank_stability,
+                    None,
+                    "Too few models in each half, all examples alike, or an attack that trains networks.",
+                    2,
                 ),
-                numbers.estimate(
-                    entry.fpr_dispersion, None, "No false alarm, or nothing but false alarms.", 2
-                ),
+                numbers.estimate(entry.fpr_dispersion, None, "No false alarm, or nothing but false alarms.", 2),
             ]
         )
     columns = [
-        Column("Attack"), Column("Rank correlation", "number", "between halves"),
+        Column("Attack"),
+        Column("Rank correlation", "number", "between halves"),
         Column("False alarms", "number", "unevenness; 1 is even"),
     ]
     known = [row for row in rows if row[1].value is not None]
@@ -354,13 +371,21 @@ def _costs(entries: Mapping[str, Entry]) -> Section:
         least = f"{attack.min_in} with, {attack.min_out} without" if attack else numbers.DASH
         rows.append(
             [
-                face(name).label, attack.knowledge if attack else face(name).needs, least,
-                attack.cost if attack else None, entry.seconds, attack.source if attack else None,
+                face(name).label,
+                attack.knowledge if attack else face(name).needs,
+                least,
+                attack.cost if attack else None,
+                entry.seconds,
+                attack.source if attack else None,
             ]
         )
     columns = [
-        Column("Attack"), Column("The attacker has"), Column("Least shadow models", "text", "per example"),
-        Column("Cost"), Column("Time", "seconds"), Column("Source"),
+        Column("Attack"),
+        Column("The attacker has"),
+        Column("Least shadow models", "text", "per example"),
+        Column("Cost"),
+        Column("Time", "seconds"),
+        Column("Source"),
     ]
     caption = "Time is for every model as the target, compiling included; attacks of one family share theirs."
     slowest = max((row[4] or 0.0 for row in rows), default=0.0)

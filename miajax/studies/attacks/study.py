@@ -112,9 +112,7 @@ def run_attacks_study(
 
     with called.timed("attack"):
         names, skipped = _runnable(wanted, signals, campaign, asked_for=options.attacks is not None)
-        settings = AttackOptions(
-            lira_mode=options.lira_mode, rmia=RMIA_PRESETS.get(setup.dataset.name, RmiaOptions())
-        )
+        settings = AttackOptions(lira_mode=options.lira_mode, rmia=RMIA_PRESETS.get(setup.dataset.name, RmiaOptions()))
         ran = run_families(names, signals, campaign.member, campaign.valid, settings)
         if options.attacks is not None and ran.failed:
             name, reason = next(iter(ran.failed.items()))
@@ -138,8 +136,12 @@ def run_attacks_study(
         **saturated,
         **blind,
         "notes": [
-            *common.campaign_notes(campaign), *about_clip, *common.attack_notes(skipped, ran.reports), *slice_notes,
-            *notes, *entry_notes,
+            *common.campaign_notes(campaign),
+            *about_clip,
+            *common.attack_notes(skipped, ran.reports),
+            *slice_notes,
+            *notes,
+            *entry_notes,
         ],
     }
     with called.reporting(path / "attacks", results, [campaign.timing], study="attacks"):
@@ -185,7 +187,10 @@ def _write_report(
     )
     drawn = [*by_power[:_PLOTTED], *([BASELINE] if BASELINE in by_power[_PLOTTED:] else [])]
     inputs = common.report_inputs(
-        campaign, figures, results, scores,
+        campaign,
+        figures,
+        results,
+        scores,
         common.pooled_rocs(campaign, {name: scores[name] for name in drawn}),
         exposed,
         main_attack=next(iter(scores)) if results["strongest"] is None else results["strongest"]["attack"],

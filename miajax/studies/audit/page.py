@@ -166,8 +166,13 @@ def _models(results: Json) -> Section:
     columns = [Column("Model"), Column("Right", "count"), Column("Guesses", "count"), Column("Lower bound")]
     table = Table(columns, rows, "Each bound holds at the stated confidence by itself, not all at the same time.")
     methods = [
-        [_NAMES[name], *(numbers.lower(bound[key], 3) for key in ("epsilon_lower", "largest_possible")),
-         f"{100 * bound['confidence']:g} %", bound["assumes"], _SOURCES[name]]
+        [
+            _NAMES[name],
+            *(numbers.lower(bound[key], 3) for key in ("epsilon_lower", "largest_possible")),
+            f"{100 * bound['confidence']:g} %",
+            bound["assumes"],
+            _SOURCES[name],
+        ]
         for name, bound in results["bounds"].items()
     ]
     heads = [

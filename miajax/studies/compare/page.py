@@ -253,7 +253,8 @@ def _settings(results: Json) -> Section:
         for each in results["settings"]
     ]
     finding = (
-        f"The runs differ in {numbers.counted(len(rows), 'setting')} that miajax knows of" if rows
+        f"The runs differ in {numbers.counted(len(rows), 'setting')} that miajax knows of"
+        if rows
         else "The runs record no setting in which they differ"
     )
     blocks: list[Block] = [Table([Column("Setting", "code"), Column("Before"), Column("After")], rows)] if rows else []

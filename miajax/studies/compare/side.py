@@ -85,7 +85,8 @@ def _results(path: Path) -> dict[str, Any]:
         if file.is_file():
             return read_json(file)
     raise UserError(
-        f"{path} holds no results.json", expected="a finished run that was attacked",
+        f"{path} holds no results.json",
+        expected="a finished run that was attacked",
         remedy="miajax lira or miajax attacks writes one",
     )
 
@@ -134,7 +135,8 @@ def check_comparable(before: Side, after: Side, encoded_otherwise: bool = False)
     if not known and not same_members:
         raise UserError(
             f"{pair}: without labels on both sides nothing shows that they hold the same data",
-            expected="labels in both, or the same membership", remedy="Import with --labels",
+            expected="labels in both, or the same membership",
+            remedy="Import with --labels",
         )
     by = "labels" if known else "memberships"
     return [f"An import holds no features: that both runs are about the same records is judged by their {by} alone."]

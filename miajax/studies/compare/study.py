@@ -86,8 +86,7 @@ def run_compare(
             exposures = list(pool.map(lambda name: example_changes(*sides, name, paired), names))
         accuracy = accuracy_changes(*sides, paired)
     attacks = {
-        name: {**entry, "exposure": counts}
-        for name, entry, (_, counts) in zip(names, changes, exposures, strict=True)
+        name: {**entry, "exposure": counts} for name, entry, (_, counts) in zip(names, changes, exposures, strict=True)
     }
     lead = _lead(attacks, leads[0])
     results: dict[str, Any] = {
@@ -125,7 +124,8 @@ def _common_attacks(before: Side, after: Side, wanted: tuple[str, ...] | None) -
             )
     if not names:
         raise UserError(
-            f"{before.path} and {after.path} have no attack in common", expected="scores of the same attack in both",
+            f"{before.path} and {after.path} have no attack in common",
+            expected="scores of the same attack in both",
             remedy="miajax attacks --run DIR scores a run under every attack",
         )
     return [name for name in names if wanted is None or name in wanted]

@@ -113,8 +113,10 @@ def exposure_rule(results: Json) -> list[str]:
     """The rule, and what it could have seen."""
     counts = results["attacks"][results["lead"]["attack"]]["exposure"]
     label = face(results["lead"]["attack"]).inline
-    paired = "the exact sign test of the models that changed sides" if results["paired"] else (
-        "Fisher's exact test of the two shares"
+    paired = (
+        "the exact sign test of the models that changed sides"
+        if results["paired"]
+        else ("Fisher's exact test of the two shares")
     )
     said = [
         f"An example's exposure is the share of the models trained on it in which {label} names it, at "

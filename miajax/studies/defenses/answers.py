@@ -127,9 +127,7 @@ def borrowed_answers(campaign: Campaign) -> tuple[Answered, float]:
     return _after(campaign, lambda model, logits: lambda: borrowed(logits, strangers[model]))
 
 
-def _after(
-    campaign: Campaign, defence: Callable[[int, jax.Array], Callable[[], jax.Array]]
-) -> tuple[Answered, float]:
+def _after(campaign: Campaign, defence: Callable[[int, jax.Array], Callable[[], jax.Array]]) -> tuple[Answered, float]:
     """Answers after something was done to the logits of every model, and the seconds of doing it once.
 
     Args:

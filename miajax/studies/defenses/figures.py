@@ -133,9 +133,7 @@ def _summary(
     return {name: entry[name] for name in kept} | {"num_examples": int(among.sum())}
 
 
-def _mean_over(
-    values: np.ndarray, cells: Bool[np.ndarray, "models examples"]
-) -> tuple[float, Spread]:
+def _mean_over(values: np.ndarray, cells: Bool[np.ndarray, "models examples"]) -> tuple[float, Spread]:
     """Mean of the chosen cells' values, and its spread where models and examples both are samples."""
     count = max(int(cells.sum()), 1)
     mean = float(np.where(cells, values, 0.0).sum() / count)
@@ -275,9 +273,7 @@ def top_change(
     return found
 
 
-def accuracy_change(
-    attacks: Attacks, before: Attacks, others: Bool[np.ndarray, "models examples"]
-) -> dict[str, Any]:
+def accuracy_change(attacks: Attacks, before: Attacks, others: Bool[np.ndarray, "models examples"]) -> dict[str, Any]:
     """``{train, train_ci, test, test_ci}``: accuracy after minus before, paired by model and example.
 
     Args:

@@ -75,8 +75,11 @@ def render_defenses_report(results: Json, config: Json, manifest: Json, command:
         ],
         banners=blind_banners(results),
         sections=[
-            *sections, *blind_sections(results), _limits(results),
-            provenance.run_section(results, config, manifest, command), _sources(results),
+            *sections,
+            *blind_sections(results),
+            _limits(results),
+            provenance.run_section(results, config, manifest, command),
+            _sources(results),
         ],
         footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
     ).html()
@@ -88,8 +91,10 @@ def _tpr(figures: Json | None, reason: str = "None of these examples is left.") 
 
 
 def _auc(figures: Json | None, reason: str = "None of these examples is left.") -> Estimate:
-    return Estimate(None, None, reason) if figures is None else estimate(
-        figures.get("auc"), figures.get("auc_ci"), decimals=3
+    return (
+        Estimate(None, None, reason)
+        if figures is None
+        else estimate(figures.get("auc"), figures.get("auc_ci"), decimals=3)
     )
 
 
@@ -185,9 +190,9 @@ def _knowledge(rows: list[Json]) -> Section:
     ]
     if higher:
         names = ", ".join(inline(r) for r in higher)
-        blocks.append(Prose([
-            f"More leaks than without a defence, by paired intervals of the AUC that count all rows: {names}."
-        ]))
+        blocks.append(
+            Prose([f"More leaks than without a defence, by paired intervals of the AUC that count all rows: {names}."])
+        )
     return Section("Knowledge", finding, blocks, ["An attacker who tunes more than the shadow models may get more."])
 
 
@@ -319,10 +324,14 @@ def _specific(results: Json) -> Section | None:
         ]  # fmt: skip
         body.append(
             [
-                row["title"], *changes,
-                *(estimate(spared[name], spared[f"{name}_ci"], decimals=3)
-                  for name in ("test_accuracy_before", "test_accuracy")),
-                _auc(figures["now_most_vulnerable_before"]), _auc(figures["now_most_vulnerable"]),
+                row["title"],
+                *changes,
+                *(
+                    estimate(spared[name], spared[f"{name}_ci"], decimals=3)
+                    for name in ("test_accuracy_before", "test_accuracy")
+                ),
+                _auc(figures["now_most_vulnerable_before"]),
+                _auc(figures["now_most_vulnerable"]),
             ]
         )
     share = numbers.level(flagged["share"])

@@ -55,12 +55,23 @@ def trade_off_figure(results: Json) -> "Figure":
         across = [100 * end for end in row["test_accuracy_ci"]]
         axes.plot(across, [100 * value] * 2, color=colour, linewidth=0.8, alpha=0.5)
         axes.plot(
-            [x], [100 * value], marker, color=colour, markersize=10, markerfacecolor=colour if same else "white",
-            markeredgewidth=1.2, linestyle="none",
+            [x],
+            [100 * value],
+            marker,
+            color=colour,
+            markersize=10,
+            markerfacecolor=colour if same else "white",
+            markeredgewidth=1.2,
+            linestyle="none",
         )
         axes.annotate(
-            str(number), (x, 100 * value), ha="center", va="center", fontsize=6.5,
-            color="white" if same else colour, zorder=5,
+            str(number),
+            (x, 100 * value),
+            ha="center",
+            va="center",
+            fontsize=6.5,
+            color="white" if same else colour,
+            zorder=5,
         )
     margin = 100 * max(right - left, 0.01) * 0.08
     axes.set_xlim(100 * left - margin, 100 * right + margin)

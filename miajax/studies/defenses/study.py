@@ -163,10 +163,13 @@ class _Study:
             "not_run": not_run,
             "lira": self._before.lira,
             "flagged": {
-                "metric": self.options.flag_by, "share": self.options.flag_share, "weight": self.options.flag_weight
+                "metric": self.options.flag_by,
+                "share": self.options.flag_share,
+                "weight": self.options.flag_weight,
             },
             "onion": exposed(self._dropped[False], self._dropped[True], self._before)
-            if len(self._dropped) == 2 else None,
+            if len(self._dropped) == 2
+            else None,
             "most_vulnerable": [int(i) for i in np.flatnonzero(self._top)],
             "published_source": SOURCE if published else None,
             "notes": [*common.campaign_notes(original), *notes],

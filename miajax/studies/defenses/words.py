@@ -79,7 +79,8 @@ def defenses_finding(rows: list[Json]) -> str:
     if found.best is None:
         told = (
             f"None of {_competing(found)} is shown to protect the most vulnerable members"
-            if found.within else f"No defence costs {limit} of accuracy or less"
+            if found.within
+            else f"No defence costs {limit} of accuracy or less"
         )
         return f"{told}.{_trade_off(found.trading)}"
     return (
@@ -177,9 +178,7 @@ def specific_finding(results: Json, rows: list[Json]) -> str:
     """The onion where there is a control, else what protection does to the AUC of the others."""
     share, onion = numbers.level(results["flagged"]["share"]), results["onion"]
     if onion is not None:
-        rise, control = (
-            str(estimate(onion[name], onion[f"{name}_ci"], decimals=3)) for name in ("rise", "control")
-        )
+        rise, control = (str(estimate(onion[name], onion[f"{name}_ci"], decimals=3)) for name in ("rise", "control"))
         figures = (
             f"the AUC of those then most vulnerable changes by {rise}, and by {control} among the same examples where "
             "as many are dropped at random"

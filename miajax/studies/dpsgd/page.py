@@ -136,8 +136,10 @@ def _cards(results: Json) -> Cards:
     for name, point in [("no privacy", results["non_private"]), *_named(results)]:
         cards.append(
             Card(
-                f"Accuracy, {name}", numbers.percent(point["test_accuracy"]),
-                numbers.percent_interval(point["test_accuracy_ci"]), _found_text(point),
+                f"Accuracy, {name}",
+                numbers.percent(point["test_accuracy"]),
+                numbers.percent_interval(point["test_accuracy_ci"]),
+                _found_text(point),
             )
         )
     return Cards(cards)
@@ -187,8 +189,10 @@ def _table(results: Json) -> Table:
         noise = point["noise_multiplier"]
         rows.append(
             [
-                name, *(_spent(point, by[accountant]) for accountant in ("pld", "rdp")),
-                None if noise is None else Estimate(noise, decimals=3), point["num_models"],
+                name,
+                *(_spent(point, by[accountant]) for accountant in ("pld", "rdp")),
+                None if noise is None else Estimate(noise, decimals=3),
+                point["num_models"],
                 numbers.estimate(point["test_accuracy"], point["test_accuracy_ci"], decimals=4),
                 numbers.estimate(
                     point["lira_tpr_at_fpr"].get(FPR), point["lira_tpr_at_fpr_ci"].get(FPR), "Too few non-members."
@@ -245,7 +249,9 @@ def _bounds(results: Json) -> Section:
     most = _ceiling(results)
     told = (
         f"So many models and records can show at most epsilon {numbers.lower(most)}, even to an attack that is always "
-        "right: a lower bound far below the guarantee does not say that the guarantee is loose." if most else ""
+        "right: a lower bound far below the guarantee does not say that the guarantee is loose."
+        if most
+        else ""
     )
     private = [point for point in results["points"] if point["epsilon"] is not None]
     below = not any(point["refuted_by"] for point in private)

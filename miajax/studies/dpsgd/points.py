@@ -279,19 +279,14 @@ def _guesses(
     apart = [np.where(side, told, 0).sum(0) / np.maximum(side.sum(0), 1) for side in (inside, outside)]
     given_away = np.where(inside.any(0) & outside.any(0), apart[0] - apart[1], -np.inf)
     canaries = np.argsort(-given_away, kind="stable")[:_CANARIES]
-    shares = one_run.shares_to_name(
-        told[:, canaries], member[:, canaries], int(measuring.sum()), delta, significance
-    )
+    shares = one_run.shares_to_name(told[:, canaries], member[:, canaries], int(measuring.sum()), delta, significance)
     cells = np.ix_(measuring, canaries)
     return one_run.together(one_run.guess(scores[cells], models.member[cells], *shares))
 
 
-def _pooled(
-    scores: np.ndarray, models: Models, choosing: np.ndarray, measuring: np.ndarray
-) -> privacy_bounds.Counts:
+def _pooled(scores: np.ndarray, models: Models, choosing: np.ndarray, measuring: np.ndarray) -> privacy_bounds.Counts:
     """Counts over all records of the measured models, at thresholds that the choosing models place."""
     there = scores[choosing][~models.member[choosing]]
     there = there[np.isfinite(there)]
     thresholds = np.quantile(there, [1 - fpr for fpr in _POOLED_FPRS]) if len(there) else np.zeros(0)
     return privacy_bounds.pooled_counts(scores[measuring], models.member[measuring], thresholds)
-

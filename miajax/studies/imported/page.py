@@ -12,7 +12,14 @@ from miajax.report.attack_table import AttackFigures, attack_table
 from miajax.report.page import Block, Code, Column, Columns, Details, Figure, Page, Points, Prose, Section, Table
 
 _DRAWN = (
-    "lira_online", "lira_offline", "rmia_online", "base_online", "bavaria_t", "attack_r", "global_threshold", "gap",
+    "lira_online",
+    "lira_offline",
+    "rmia_online",
+    "base_online",
+    "bavaria_t",
+    "attack_r",
+    "global_threshold",
+    "gap",
 )
 
 
@@ -57,7 +64,8 @@ def _attacks(
     caption = f"All targets pooled, {numbers.counted(others, 'non-member')}; brackets 95 % intervals."
     curves = [
         plots.Curve(face(name).label, *rocs[name], face(name).colour, face(name).dash)
-        for name in _DRAWN if name in rocs
+        for name in _DRAWN
+        if name in rocs
     ]
     blocks: list[Block] = [attack_table(attacks, caption=caption)]
     if curves:
@@ -65,7 +73,8 @@ def _attacks(
         picture = Figure(
             plots.figure_to_data_uri(figure),
             f"ROC curves with logarithmic axes. {claims.lead_sentence(results['strongest'])}",
-            "Members named against false alarms, both axes logarithmic.", "ROC",
+            "Members named against false alarms, both axes logarithmic.",
+            "ROC",
         )
         blocks.append(Columns([picture]))
     told = [claims.equals_sentence(results["strongest"]), claims.lead_rule(results["strongest"])]
@@ -91,9 +100,11 @@ def _limits(results: Mapping[str, Any]) -> Section:
 def _run(results: Mapping[str, Any], command: str) -> Section:
     versions = [[name, value] for name, value in provenance.flattened(results["versions"])]
     return Section(
-        "How it was run", "Signals were read and attacked; no model was trained or asked",
+        "How it was run",
+        "Signals were read and attacked; no model was trained or asked",
         [
-            provenance.timing_table(results["timing"]), Code(command),
+            provenance.timing_table(results["timing"]),
+            Code(command),
             Details("Versions", [Table([Column("Name"), Column("Value", "code")], versions)]),
         ],
     )

@@ -104,7 +104,10 @@ def run_imported(
         "versions": versions(),
         "failed_models": [int(i) for i in np.flatnonzero(~valid)],
         "notes": [
-            *notes, *common.design_notes(found.member), *common.attack_notes({}, ran.reports), *remarks,
+            *notes,
+            *common.design_notes(found.member),
+            *common.attack_notes({}, ran.reports),
+            *remarks,
         ],
     }
     with called.reporting(out, results, study="import_signals"):

@@ -37,7 +37,8 @@ def render_lira_report(inputs: LiraReportInputs) -> str:
     return Page(
         kicker="Membership-inference audit",
         title=f"What {numbers.counted(evidence.num_models, 'model')} give away about their training data"
-        if evidence.num_models != 1 else "What 1 model gives away about its training data",
+        if evidence.num_models != 1
+        else "What 1 model gives away about its training data",
         subtitle=lira_threat.headline(evidence),
         facts=_facts(evidence, fingerprint),
         banners=_banners(evidence),
@@ -102,7 +103,10 @@ def _summary(evidence: Evidence) -> Section:
     ]  # fmt: skip
     overfitting = [
         claims.beyond_sentence(
-            evidence.lead, "gap", evidence.main.auc, evidence.figures("gap").auc,
+            evidence.lead,
+            "gap",
+            evidence.main.auc,
+            evidence.figures("gap").auc,
             "An attacker who only sees whether a prediction is right",
         ),
         claims.LOWER_BOUND,
@@ -193,7 +197,8 @@ def _scores(evidence: Evidence) -> Section:
         (evidence.plotted_scores, f"score of {label}", True, "What the attack makes of it"),
     ):
         samples = [
-            plots.Sample("non-members", others, palette.NON_MEMBER), plots.Sample("members", members, palette.MEMBER),
+            plots.Sample("non-members", others, palette.NON_MEMBER),
+            plots.Sample("members", members, palette.MEMBER),
         ]
         overlap = _overlap(members, others)
         shared.append(overlap)
@@ -238,7 +243,8 @@ def _overfitting(evidence: Evidence) -> Section:
     if official is not None:
         text.append(f"On the data set's own test split the models reach {numbers.percent(official)}.")
     picture = Figure(
-        plots.figure_to_data_uri(figure), finding + ".",
+        plots.figure_to_data_uri(figure),
+        finding + ".",
         "Accuracy of every model on its members and on its non-members; the line between them is its gap.",
     )
     return Section("Overfitting", finding, [Columns([picture, Prose([sentence for sentence in text if sentence])])])
@@ -257,7 +263,8 @@ def _targets(evidence: Evidence) -> Section:
             marks=[plots.Mark(0.5, "chance")],
         )
         picture = Figure(
-            plots.figure_to_data_uri(figure), lira_words.spread_finding(aucs) + ".",
+            plots.figure_to_data_uri(figure),
+            lira_words.spread_finding(aucs) + ".",
             f"The attack's AUC on each of {numbers.counted(len(aucs), 'target')}, every one with shadows of its own.",
         )
         text = (

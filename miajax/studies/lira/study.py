@@ -28,9 +28,7 @@ from miajax.studies.published import beside_published, published_notes
 from miajax.studies.results import AttackedResult
 from miajax.warned import collected_warnings
 
-ATTACKS = tuple(
-    name for name, attack in registry.ATTACKS.items() if attack.family in ("threshold", "lira")
-)
+ATTACKS = tuple(name for name, attack in registry.ATTACKS.items() if attack.family in ("threshold", "lira"))
 
 
 @described
@@ -106,14 +104,18 @@ def run_lira(
 
 
 def _load_drawing() -> None:
-    for module in ("matplotlib.figure", "matplotlib.backends.backend_agg", "miajax.studies.lira.page",
-                   "miajax.studies.blind"):
+    for module in (
+        "matplotlib.figure",
+        "matplotlib.backends.backend_agg",
+        "miajax.studies.lira.page",
+        "miajax.studies.blind",
+    ):
         importlib.import_module(module)
 
 
 def _attack(
     campaign: Campaign, options: LiraOptions
-) -> tuple[common.Scores, dict[str, AttackSummary], dict[str, str], list[str]]:
+) -> tuple[common.Scores, dict[str, AttackSummary], dict[str, str], dict[str, Any], list[str]]:
     from miajax.studies.attacked.entries import run_families  # with scipy.stats: while models trained
     from miajax.studies.attacked.saturation import saturation
 

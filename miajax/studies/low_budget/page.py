@@ -70,8 +70,11 @@ def power_figure(compared: Compared) -> "MatplotlibFigure":
         look = face(name)
         lines.append(plots.Line(look.label, points, look.colour, look.dash))
     return plots.budget_figure(
-        lines, xlabel="models: one target, the others its shadows", ylabel=f"TPR at FPR {compared.fpr:g}",
-        chance=_chance(compared), inches=(7.2, 5.0),
+        lines,
+        xlabel="models: one target, the others its shadows",
+        ylabel=f"TPR at FPR {compared.fpr:g}",
+        chance=_chance(compared),
+        inches=(7.2, 5.0),
     )
 
 
@@ -117,8 +120,10 @@ def _cards(compared: Compared) -> Cards:
         if each is not None and tpr is not None and tpr.value is not None:
             cards.append(
                 Card(
-                    f"{budget} models: {face(each.attack).inline}", numbers.percent(tpr.value),
-                    numbers.percent_interval(tpr.interval), f"of members at {numbers.level(compared.fpr)} FPR",
+                    f"{budget} models: {face(each.attack).inline}",
+                    numbers.percent(tpr.value),
+                    numbers.percent_interval(tpr.interval),
+                    f"of members at {numbers.level(compared.fpr)} FPR",
                 )
             )
     return Cards(cards)
@@ -155,7 +160,8 @@ def _power(compared: Compared) -> Section:
     name, gain = max(gains, key=lambda each: each[1])
     finding = (
         f"{face(name).label} gains most from more models: {numbers.times(gain, 'the rate of its smallest budget')}"
-        if gain > 1 else "No attack has a higher rate at its largest budget than at its smallest"
+        if gain > 1
+        else "No attack has a higher rate at its largest budget than at its smallest"
     )
     return Section("Power", finding, blocks)
 
@@ -190,8 +196,11 @@ def _differences(compared: Compared) -> Section:
             counts[0], counts[1] = counts[0] + sure, counts[1] + 1
             rows.append([face(each.attack).label, face(each.minus).label, tpr, auc, "yes" if sure else "no"])
         columns = [
-            Column("Attack"), Column("minus"), Column("TPR", "number", f"at FPR {compared.fpr:g}"),
-            Column("AUC", "number"), Column("Told apart"),
+            Column("Attack"),
+            Column("minus"),
+            Column("TPR", "number", f"at FPR {compared.fpr:g}"),
+            Column("AUC", "number"),
+            Column("Told apart"),
         ]
         if rows:
             by_budget.append([str(budget), *counts])

@@ -136,7 +136,9 @@ def run_low_budget(
     with called.timed("blind"):
         blind = common.blind_checks(campaign)
     results: dict[str, Any] = {
-        **common.results_head(campaign), **blind, **compared.to_json(),
+        **common.results_head(campaign),
+        **blind,
+        **compared.to_json(),
         "notes": [*common.campaign_notes(campaign), *compared.notes],
     }
     with called.reporting(path / "low_budget", results, [campaign.timing], study="low_budget"):
@@ -169,9 +171,7 @@ def _compared(
                 f"{', '.join(unresolved)}: TPR at FPR {fpr_key(options.fpr)} is null on {budget} models: too few "
                 "non-members to resolve it."
             )
-        differences[budget] = [
-            _difference(one, other, measured) for one, other in itertools.combinations(measured, 2)
-        ]
+        differences[budget] = [_difference(one, other, measured) for one, other in itertools.combinations(measured, 2)]
         there = {name: attacks[name][budget] for name in measured}
         recommended[budget] = _recommended(there, differences[budget], measured, options.fpr) if there else None
     if not any(differences.values()):
@@ -184,7 +184,11 @@ def _compared(
 
 
 def _measured(
-    campaign: Campaign, signals: Signals, names: Sequence[str], sets: Sequence[np.ndarray], fpr: float,
+    campaign: Campaign,
+    signals: Signals,
+    names: Sequence[str],
+    sets: Sequence[np.ndarray],
+    fpr: float,
     settings: AttackOptions,
 ) -> tuple[dict[str, list[Influences]], dict[str, str]]:
     """Every attack on every set, and why others cannot run on all of them.
@@ -211,7 +215,10 @@ def _measured(
         name, number = job
         rows = sets[number]
         return influences(
-            scores[name][number], campaign.member[rows], np.ones(len(rows), bool), fpr,
+            scores[name][number],
+            campaign.member[rows],
+            np.ones(len(rows), bool),
+            fpr,
             keep_cells=len(sets) < FEWEST_SETS,
         )
 

@@ -105,8 +105,12 @@ def _unseen(results: Json) -> str:
     lead, others = results["strongest"], int(results["num_non_members"])
     said = []
     if lead is not None:
-        upper = f"an AUC of up to {lead['ci'][1]:.3f}" if lead["by"] == "auc" else (
-            f"up to {numbers.percent(lead['ci'][1])} of the members named at {numbers.one_per(float(lead['fpr']))}"
+        upper = (
+            f"an AUC of up to {lead['ci'][1]:.3f}"
+            if lead["by"] == "auc"
+            else (
+                f"up to {numbers.percent(lead['ci'][1])} of the members named at {numbers.one_per(float(lead['fpr']))}"
+            )
         )
         said.append(f"The interval of the strongest attack reaches {upper}.")
     if others:

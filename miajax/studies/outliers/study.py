@@ -284,7 +284,11 @@ def _panels(campaign: Campaign, spaces: Spaces, vulnerability: Vulnerability) ->
 
 
 def _write_report(
-    campaign: Campaign, options: OutliersOptions, results: Mapping[str, Any], table: OutlierTable, shown: list[Panel],
+    campaign: Campaign,
+    options: OutliersOptions,
+    results: Mapping[str, Any],
+    table: OutlierTable,
+    shown: list[Panel],
     command: str,
 ) -> None:
     from miajax.report.plots import save_png

@@ -48,7 +48,8 @@ def render_overfitting_report(results: Json, config: Json, manifest: Json, comma
     ]
     sections = [
         Section(
-            "Summary", growth_finding(results),
+            "Summary",
+            growth_finding(results),
             [_cards(results), Prose([growth_sentence(results), stopping_sentences(results)[0]])],
         ),
         _accuracy(results),
@@ -153,7 +154,7 @@ def _vulnerability(results: Json) -> Section:
     text = [
         growth_sentence(results),
         "One threshold for all examples looks at how confident models are on average, so that it follows the gap. LiRA "
-        "asks of each example whether its models with it differ from those without."
+        "asks of each example whether its models with it differ from those without.",
     ]
     if threshold is not None and results["main_attack"] != "global_threshold":
         text.append(
@@ -179,7 +180,8 @@ def _histograms(results: Json) -> Section:
     titles = [f"epoch {epoch}" for epoch in shown["epochs"]]
     figure = curves.histogram_row_figure(edges, member, other, titles, xlabel="scaled logit")
     picture = Figure(
-        plots.figure_to_data_uri(figure), f"Histograms of the scaled logit over epochs. {finding}.",
+        plots.figure_to_data_uri(figure),
+        f"Histograms of the scaled logit over epochs. {finding}.",
         "All models and examples pooled; the outermost thousandth on either side counts in the outer bins.",
     )
     limit = "Pooled histograms that overlap do not show that examples are safe: LiRA looks at one example at a time."

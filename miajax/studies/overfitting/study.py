@@ -191,7 +191,9 @@ class _Study:
         return {
             "epochs": list(epochs),
             "accuracy": {
-                **accuracy, "validation": mean["validation_accuracy"], "validation_ci": around["validation_accuracy"],
+                **accuracy,
+                "validation": mean["validation_accuracy"],
+                "validation_ci": around["validation_accuracy"],
             },
             "gap": [each["gap"].value for each in by_epoch],
             "gap_ci": [each["gap"].ci for each in by_epoch],

@@ -72,7 +72,9 @@ def stopping_sentences(results: Json) -> list[str]:
         tpr, rate = of["tpr_at_fpr"][_key(results)], left["tpr_at_fpr"][_key(results)]
         power = (
             f"; {numbers.percent(rate)} of members are still named at {numbers.one_per(results['fpr'])} non-members "
-            f"({_change(tpr)})" if tpr is not None and rate is not None else ""
+            f"({_change(tpr)})"
+            if tpr is not None and rate is not None
+            else ""
         )
         said.append(
             f"Taken at its own {RULES[rule]} (epoch {found['epoch_mean']:.1f} on average), a model's accuracy on "

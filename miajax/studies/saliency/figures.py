@@ -186,6 +186,4 @@ def feature_shares(evidence: SaliencyEvidence) -> list[dict[str, Any]] | None:
     share = magnitude / np.maximum(magnitude.sum(1, keepdims=True), 1e-12)
     half = len(share) // 2
     order = np.argsort(-share.mean(0), kind="stable")[:_BARS]
-    return [
-        {"feature": int(k), **two_groups(share[:half, k], share[half:, k])} for k in order
-    ]
+    return [{"feature": int(k), **two_groups(share[:half, k], share[half:, k])} for k in order]

@@ -102,7 +102,8 @@ class Mapper:
         models = kept_models(campaign)
         if models is None:
             raise UserError(
-                f"{campaign.folder.path} kept no parameters", expected="a run with --keep parameters",
+                f"{campaign.folder.path} kept no parameters",
+                expected="a run with --keep parameters",
                 remedy="Make another run: maps are taken from the models themselves",
             )
         self.campaign, self._models = campaign, models

@@ -87,9 +87,11 @@ def render_saliency_report(inputs: SaliencyReportInputs) -> str:
             ("Fingerprint", fingerprint[:_SHORT]),
         ],
         banners=[
-            *([] if inputs.pictures is not None or results["features"] is not None else [
-                "Examples are not shown: the data set is yours. --show_records shows them."
-            ]),
+            *(
+                []
+                if inputs.pictures is not None or results["features"] is not None
+                else ["Examples are not shown: the data set is yours. --show_records shows them."]
+            ),
             *blind_banners(results),
         ],
         sections=sections,
@@ -189,7 +191,8 @@ def _relevance(results: Json) -> Section:
         Table(columns, rows, "Means over examples; brackets are 95 % intervals over examples."),
         Figure(
             plots.figure_to_data_uri(saliency_pictures.deletion_figure(methods)),
-            "Deletion curves by map. " + _deletion_finding(results), _deletion_finding(results) + ".",
+            "Deletion curves by map. " + _deletion_finding(results),
+            _deletion_finding(results) + ".",
         ),
         Prose([text, *_completeness(results)]),
     ]
@@ -267,7 +270,8 @@ def _counterfactual(inputs: SaliencyReportInputs) -> Section:
         exhibits = [_triple(inputs, int(i), found[int(i)]) for i in inputs.groups["vulnerable"] if int(i) in found]
         blocks.append(
             Gallery(
-                exhibits, f"{_named(name)}: the most vulnerable examples",
+                exhibits,
+                f"{_named(name)}: the most vulnerable examples",
                 "Below each: mean map of models that saw it; of models that did not; the difference. Red speaks for "
                 "the label, blue against it.",
             )
@@ -285,7 +289,9 @@ def _triple(inputs: SaliencyReportInputs, i: int, maps: tuple[np.ndarray, np.nda
     drawn = [saliency_pictures.signed(np.nan_to_num(a), shape, largest) for a in maps]
     told = f"example {i}: maps of models that saw it, that did not, and the difference"
     return Exhibit(
-        _title(inputs, i), [_auc(inputs, i)], [(saliency_pictures.plain(picture), f"example {i}")],
+        _title(inputs, i),
+        [_auc(inputs, i)],
+        [(saliency_pictures.plain(picture), f"example {i}")],
         (saliency_pictures.strip(drawn), told),
     )
 
@@ -351,7 +357,8 @@ def _features(results: Json) -> list[Section]:
     told = sum(against(interval, 0.0) != "not shown" for interval in intervals)
     finding = f"{told} of the {len(features)} features that maps rest on most weigh otherwise in vulnerable examples"
     figure = Figure(
-        plots.figure_to_data_uri(saliency_pictures.feature_figure(features)), finding,
+        plots.figure_to_data_uri(saliency_pictures.feature_figure(features)),
+        finding,
         "Mean share of the magnitude of integrated gradients; lines are 95 % intervals over examples.",
     )
     return [Section("Features", finding, [figure], ["Intervals hold for one feature at a time."])]

@@ -80,7 +80,11 @@ def put_before(campaign: Campaign, target: Target, channel: Channel) -> WithTarg
     member = np.concatenate([campaign.member[:, ids], target.member[None]])
     partners = complementary_partners(campaign.member)
     return WithTarget(
-        signals, member, np.append(campaign.valid, True), correct, channel.bound is not None,
+        signals,
+        member,
+        np.append(campaign.valid, True),
+        correct,
+        channel.bound is not None,
         None if partners is None else np.append(partners, num_models),
     )
 
@@ -209,6 +213,4 @@ def shadow_figures(scores: np.ndarray | None, auc: float, stacked: WithTarget) -
     aucs = ranked.auc(ranked.opponents_above())
     own = summarise(scores, member, valid).per_target
     assert own is not None
-    return ShadowFigures(
-        int(usable.sum()), own, (float(aucs.min()), float(aucs.max())), float((aucs < auc).mean())
-    )
+    return ShadowFigures(int(usable.sum()), own, (float(aucs.min()), float(aucs.max())), float((aucs < auc).mean()))

@@ -94,7 +94,8 @@ def _settled(
     if told == "probabilities" or (told is None and named == "probabilities") or on_simplex:
         if answers.shape[1] > 1:
             raise UserError(
-                f"{where} holds probabilities of {answers.shape[1]} views", expected="logits [K, Q, C]",
+                f"{where} holds probabilities of {answers.shape[1]} views",
+                expected="logits [K, Q, C]",
                 remedy="Hand over probabilities [K, C] of the first view; --signal_kind logits takes them as stored",
             )
         note = (
@@ -200,7 +201,8 @@ def _check_probabilities(path: Path, rows: np.ndarray, decimals: int | None) -> 
     if len(outside):
         value = rows[outside[0]].min() if rows[outside[0]].min() < 0 else rows[outside[0]].max()
         raise UserError(
-            f"{path}: probabilities[{outside[0]}] holds {value:g}", expected="numbers in 0..1",
+            f"{path}: probabilities[{outside[0]}] holds {value:g}",
+            expected="numbers in 0..1",
             remedy="Logits go under the name logits, and so do log-probabilities",
         )
     slack = _SUM_TOLERANCE + (0.0 if decimals is None else rows.shape[1] * 0.5 * 10.0**-decimals)

@@ -162,8 +162,12 @@ def _comparison(inputs: TargetReportInputs) -> Section:
         for check in results["comparison"]
     ]
     columns = [
-        Column("On non-members"), Column("Target", "number"), Column("Shadows from", "number"),
-        Column("Median", "number"), Column("to", "number"), Column("Inside"),
+        Column("On non-members"),
+        Column("Target", "number"),
+        Column("Shadows from", "number"),
+        Column("Median", "number"),
+        Column("to", "number"),
+        Column("Inside"),
     ]
     blocks: list[Block] = []
     if rows:
@@ -180,7 +184,8 @@ def _comparison(inputs: TargetReportInputs) -> Section:
         blocks.append(Details("Not declared", [Prose([undeclared + "."])]))
     finding = (
         "On non-members no measured figure of the target lies outside the shadow models' range"
-        if results["comparable"] else "On non-members the target does not behave like the shadow models"
+        if results["comparable"]
+        else "On non-members the target does not behave like the shadow models"
     )
     limits = ["Shadow models of another recipe tell members of this target worse: its figures are then too low."]
     return Section("Comparable", finding, blocks, limits)
@@ -196,19 +201,29 @@ def _attacks(inputs: TargetReportInputs) -> Section:
     for each in attacks:
         shadows = inputs.shadows[each.attack]
         low, high = shadows.auc_range if shadows else (None, None)
-        rows.append([
-            face(each.attack).label, each.auc, _shadow_auc(inputs, each.attack),
-            numbers.estimate(low, decimals=3), numbers.estimate(high, decimals=3),
-            shadows.share_below_target if shadows else None,
-        ])
+        rows.append(
+            [
+                face(each.attack).label,
+                each.auc,
+                _shadow_auc(inputs, each.attack),
+                numbers.estimate(low, decimals=3),
+                numbers.estimate(high, decimals=3),
+                shadows.share_below_target if shadows else None,
+            ]
+        )
     columns = [
-        Column("Attack"), Column("AUC", "number", "of this target"), Column("AUC", "number", "mean of shadow models"),
-        Column("least", "number"), Column("greatest", "number"), Column("Shadows below the target", "share"),
+        Column("Attack"),
+        Column("AUC", "number", "of this target"),
+        Column("AUC", "number", "mean of shadow models"),
+        Column("least", "number"),
+        Column("greatest", "number"),
+        Column("Shadows below the target", "share"),
     ]
     title = inputs.labelled("The target beside the shadow models, each of them a target in turn.")
     beside = Table(columns, rows, title)
     return Section(
-        "Attacks", inputs.labelled(_beside_finding(inputs)),
+        "Attacks",
+        inputs.labelled(_beside_finding(inputs)),
         [attack_table(attacks, caption=caption), beside, *_roc(inputs)],
         ["The TPR at no false alarm falls as non-members are added: compare it between equal numbers only."],
     )
@@ -222,23 +237,25 @@ def _beside_finding(inputs: TargetReportInputs) -> str:
         return "The target under every attack that its answers allow"
     low, high = shadows.auc_range
     return (
-        f"By {face(main.attack).inline} the target has an AUC of {main.auc}, its shadow models {low:.3f} to "
-        f"{high:.3f}"
+        f"By {face(main.attack).inline} the target has an AUC of {main.auc}, its shadow models {low:.3f} to {high:.3f}"
     )
 
 
 def _roc(inputs: TargetReportInputs) -> list[Figure]:
     curves = [
         plots.Curve(face(name).label, *inputs.rocs[name], face(name).colour, face(name).dash)
-        for name in _DRAWN if name in inputs.rocs
+        for name in _DRAWN
+        if name in inputs.rocs
     ]
     if not curves:
         return []
     figure = plots.roc_figure(curves, resolvable_fpr=1 / inputs.results["num_non_members"], inches=(9.2, 4.4))
     return [
         Figure(
-            plots.figure_to_data_uri(figure), f"ROC curves with logarithmic axes. {_sentence(inputs)}",
-            inputs.labelled("Members named against false alarms, both axes logarithmic."), "ROC of this target",
+            plots.figure_to_data_uri(figure),
+            f"ROC curves with logarithmic axes. {_sentence(inputs)}",
+            inputs.labelled("Members named against false alarms, both axes logarithmic."),
+            "ROC of this target",
         )
     ]
 
@@ -289,7 +306,8 @@ def _run(inputs: TargetReportInputs) -> Section:
         return Table(fields, [[name, value] for name, value in provenance.flattened(mapping)])
 
     return Section(
-        "How it was run", f"One target attacked with {numbers.counted(results['num_valid'], 'shadow model')}",
+        "How it was run",
+        f"One target attacked with {numbers.counted(results['num_valid'], 'shadow model')}",
         [
             provenance.timing_table(results["timing"]),
             Prose([*provenance.made_sentences(results), *([inputs.command] if inputs.command else [])]),

@@ -123,7 +123,11 @@ def run_audit_target(
         "blind": blind,
         "near_duplicates": copies,
         "notes": [
-            *campaign.notes, *target.notes, *common.polarity_notes(figures), *about_channel, *attacked.notes,
+            *campaign.notes,
+            *target.notes,
+            *common.polarity_notes(figures),
+            *about_channel,
+            *attacked.notes,
             *unresolved,
         ],
     }

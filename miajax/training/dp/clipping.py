@@ -229,9 +229,7 @@ def _agrees(plan: ClippingPlan, apply: Apply, loss: ExampleLoss, params, example
 
     def both(params, x, key):
         losses = lambda p: (  # noqa: E731
-            loss(apply(p, x.reshape(-1, *example_shape), key), jnp.repeat(y, plan.views))
-            .reshape(examples, -1)
-            .mean(1)
+            loss(apply(p, x.reshape(-1, *example_shape), key), jnp.repeat(y, plan.views)).reshape(examples, -1).mean(1)
         )
         jacobian = jax.tree.map(lambda j: j.astype(jnp.float32), jax.jacrev(losses)(params))
         squares = sum(jnp.sum(j.reshape(examples, -1) ** 2, 1) for j in jax.tree.leaves(jacobian))

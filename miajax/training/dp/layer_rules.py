@@ -78,9 +78,7 @@ def _dense_gradient(call: LayerCall) -> LayerGradient:
     module: Any = call.module
     shape = _dense_shape(call)
     rows = call.positions(call.inputs.astype(call.outputs.dtype))
-    return LinearGradient(
-        rows, call.positions(call.outputs), shape[1:], module.use_bias, cheaper_method(*shape)
-    )
+    return LinearGradient(rows, call.positions(call.outputs), shape[1:], module.use_bias, cheaper_method(*shape))
 
 
 def _dense_shape(call: LayerCall) -> tuple[int, int, int]:
@@ -181,9 +179,7 @@ def _norm_gradient(call: LayerCall) -> LayerGradient:
     # Normalising again costs nothing: the compiler sees the same expression as in the forward pass.
     bare = module.clone(parent=None, name=None, use_scale=False, use_bias=False)
     normalised = bare.apply({}, call.inputs)
-    return AffineGradient(
-        call.positions(normalised), call.positions(call.outputs), module.use_scale, module.use_bias
-    )
+    return AffineGradient(call.positions(normalised), call.positions(call.outputs), module.use_scale, module.use_bias)
 
 
 _NORM = Rule(_scale_and_bias, _norm_refused, lambda call: (_places(call), 1, call.outputs.shape[-1]), _norm_gradient)

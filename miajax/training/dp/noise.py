@@ -75,9 +75,7 @@ def secret_key(folder: Path) -> np.ndarray:
     if not path.exists():
         _create(path)
     if path.stat().st_mode & 0o077:
-        raise UserError(
-            f"{path} may be read by others than its owner", expected="mode 600", remedy=f"chmod 600 {path}"
-        )
+        raise UserError(f"{path} may be read by others than its owner", expected="mode 600", remedy=f"chmod 600 {path}")
     content = path.read_bytes()
     key, check = content[:_KEY_BYTES], content[_KEY_BYTES:]
     if len(key) != _KEY_BYTES or check not in (b"", _check(key)):  # earlier versions wrote no check

@@ -57,9 +57,7 @@ def test_a_finer_grid_lowers_epsilon_by_less_than_a_thousandth(rate, noise, step
     pairs = (Pair(1.0, rate, noise),)
     grid = grid_of(pairs, steps)
     assert grid is not None
-    fine = max(
-        side.self_compose(steps).get_epsilon_for_delta(1e-5) for side in discretised(pairs, grid.interval / 4)
-    )
+    fine = max(side.self_compose(steps).get_epsilon_for_delta(1e-5) for side in discretised(pairs, grid.interval / 4))
     spends = epsilon(pairs, steps, 1e-5)
     assert fine <= spends * (1 + 1e-9) and spends < fine * 1.001
 

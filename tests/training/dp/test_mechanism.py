@@ -33,9 +33,7 @@ def test_a_budget_is_kept_by_the_steps_that_run_and_fewer_steps_spend_less():
 def test_overflow_in_microbatches_never_cuts_and_fixed_size_counts_as_itself():
     whole = resolve(Privacy(noise_multiplier=1.0, overflow="microbatch", accountant="rdp"), RECIPE, 898, ragged=False)
     assert whole.step.slots is None and (whole.width, whole.block) == (898, 112)
-    fixed = resolve(
-        Privacy(noise_multiplier=1.0, sampling="fixed_size", accountant="rdp"), RECIPE, 898, ragged=False
-    )
+    fixed = resolve(Privacy(noise_multiplier=1.0, sampling="fixed_size", accountant="rdp"), RECIPE, 898, ragged=False)
     assert fixed.step.slots is None and (fixed.width, fixed.block) == (64, 64)
     assert fixed.epsilon(420) > whole.epsilon(420), "replacing moves the sum twice as far as adding"
 

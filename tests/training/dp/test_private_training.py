@@ -86,9 +86,7 @@ def test_another_key_gives_another_model_from_the_same_start(ensemble, finished)
 
 def test_a_sweep_of_two_equals_two_single_runs(ensemble, finished):
     first = ensemble.trainer.private.mechanism
-    second = dataclasses.replace(
-        first, clip_norm=0.1, step=dataclasses.replace(first.step, noise_multiplier=4.0)
-    )
+    second = dataclasses.replace(first, clip_norm=0.1, step=dataclasses.replace(first.step, noise_multiplier=4.0))
     sweep = trained(ensemble, private=private_inputs([first, second], public_key(0))(np.arange(2)))
     alone = trained(ensemble, private=private_inputs([second], public_key(0))(np.arange(2)))
     np.testing.assert_array_equal(parameters(sweep, 0), parameters(finished, 0))
