@@ -7,7 +7,7 @@ at once, a mislabelled example sits in the dense middle of another class and pas
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Num
 
 _FEWEST = 3  # examples of a class: two have equal scores by construction
 _LEAST_REACH = 1e-10  # what scikit-learn adds to mean distances before it divides by them
@@ -46,7 +46,7 @@ def _lof(rows: Float[np.ndarray, "examples features"], k: int) -> Float[np.ndarr
 
 
 def places(
-    rows: Float[np.ndarray, "examples features"],
+    rows: Num[np.ndarray, "examples features"],
 ) -> tuple[Int[np.ndarray, " places"], Int[np.ndarray, " examples"]]:
     """The distinct rows by their first examples, ascending, and which of them each example equals."""
     # As strings of bytes they are sorted ten times faster than as rows of numbers; -0 + 0 is 0.

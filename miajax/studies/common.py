@@ -28,7 +28,7 @@ from miajax.metrics.summary import AttackSummary, summarise
 from miajax.metrics.vulnerability import Exposure, empirical_auc, exposure_at_pooled_fpr, gaussian_vulnerability
 from miajax.runs.atomic import read_sealed, write_npy, write_sealed
 from miajax.runs.content_notes import note_on_polarity
-from miajax.runs.derived import remember, why_changed
+from miajax.runs.derived import remember
 from miajax.runs.tables import read_table, write_table
 from miajax.training.devices import machine_name
 
@@ -314,7 +314,7 @@ def new_data_entry(auc: np.ndarray, fresh: NewData) -> dict[str, Any] | None:
 
 def join_examples(path: Path, columns: Mapping[str, np.ndarray]) -> None:
     """Writes columns into the table of examples; columns of other studies stay, if they are of the same examples."""
-    there = read_table(path) if path.exists() and not why_changed(path.parent, path) else {}
+    there = read_table(path) if path.exists() else {}
     same = "id" in there and np.array_equal(there["id"], columns["id"])
     write_table(path, {**(there if same else {}), **columns})
     remember(path.parent, path)

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from miajax.campaign.config import Setup
-from miajax.runs.atomic import read_json, write_json
+from miajax.runs.atomic import read_json, read_sealed, write_sealed
 from miajax.studies.attacks.study import run_attacks_study
 from miajax.studies.audit.study import run_audit
 from miajax.studies.defenses.study import DefensesOptions, run_defenses
@@ -44,9 +44,9 @@ def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "run"
     run_lira(setup(), path)
     assert read_json(path / "blind.json")["found"]["blind"] == read_json(path / "results.json")["blind"]
-    known = read_json(path / "blind.json")
+    known = read_sealed(path / "blind.json")
     known["found"]["blind"] |= {"leaves_half": True, "num_members": 987}
-    write_json(path / "blind.json", known)
+    write_sealed(path / "blind.json", known)
     return path
 
 
