@@ -100,13 +100,13 @@ def test_stopping_at_the_last_epoch_changes_nothing_and_before_it_is_that_epoch(
 
 def _with_validation(path, loss):
     """Results of a run whose recorded validation losses are replaced; its hashes follow."""
-    from miajax.runs.atomic import hash_of, read_json, write_json
+    from miajax.runs.atomic import hash_of, read_sealed, write_sealed
 
     for group in (path / "groups").iterdir():
         np.save(group / "validation_loss.npy", loss)
-        record = read_json(group / "group.json")
+        record = read_sealed(group / "group.json")
         record["sha256"][f"groups/{group.name}/validation_loss.npy"] = hash_of(group / "validation_loss.npy")
-        write_json(group / "group.json", record)
+        write_sealed(group / "group.json", record)
     return run_overfitting(setup(keep=("losses", "margins")), path).results
 
 
