@@ -11,12 +11,14 @@ _BEGUN = time.perf_counter()  # before the heavy imports: they count
 from pathlib import Path  # noqa: E402
 
 from miajax.cli import command  # noqa: E402
+from miajax.described import described  # noqa: E402
 from miajax.studies.compare.study import CompareOptions, run_compare  # noqa: E402
 from miajax.studies.compare.terminal import print_compare_table  # noqa: E402
 from miajax.studies.invocation import Invocation  # noqa: E402
 from miajax.studies.results import StudyResult  # noqa: E402
 
 
+@described
 @dataclasses.dataclass(frozen=True)
 class Flags:
     run: Path

@@ -11,12 +11,14 @@ import dataclasses
 from pathlib import Path
 
 from miajax.cli import command
+from miajax.described import described
 from miajax.studies.found import found_results
 from miajax.studies.gate.rules import rules_of
 from miajax.studies.gate.verdicts import Verdict, exit_status, verdicts_on
 from miajax.studies.invocation import Invocation
 
 
+@described
 @dataclasses.dataclass(frozen=True)
 class Flags:
     run: Path

@@ -8,12 +8,14 @@ import dataclasses
 from pathlib import Path
 
 from miajax.cli import command
+from miajax.described import described
 from miajax.runs.atomic import write_text
 from miajax.studies.found import found_results
 from miajax.studies.invocation import Invocation
 from miajax.studies.model_card.card import model_card
 
 
+@described
 @dataclasses.dataclass(frozen=True)
 class Flags:
     run: Path

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from miajax.campaign.made import versions
+from miajax.described import described
 from miajax.errors import UserError
 from miajax.metrics.changes import FALSE_DISCOVERIES, Changes
 from miajax.metrics.claims import LEAD_FPRS, strongest
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from miajax.studies.compare.page import Record
 
 
+@described
 @dataclasses.dataclass(frozen=True)
 class CompareOptions:
     """What is compared, and what may be shown."""
