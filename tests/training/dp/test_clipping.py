@@ -250,7 +250,7 @@ def test_two_devices_equal_one_and_each_model_has_its_own_clip_norm(devices, fal
     assert "all-reduce" not in text and "all-gather" not in text
     # This program alone, without the campaign's plan: on some processors its last bit depends on the devices.
     for a, b in zip(jax.tree.leaves(of_one), jax.tree.leaves(of_two), strict=True):
-        np.testing.assert_allclose(a, b, rtol=2e-6, atol=1e-9)
+        np.testing.assert_allclose(a, b, rtol=2e-6, atol=2e-6 * float(np.abs(a).max()))
     of_one_model = jax.jit(lambda p, c: one((), (p, c), (x, y)).total, compiler_options=CHEAP)
     for m, clip_norm in enumerate(clip_norms):
         alone = of_one_model(models[m], clip_norm)
