@@ -11,7 +11,7 @@ import numpy as np
 
 from miajax.campaign.estimator_settings import check_settings, refuse, stand_in, with_encoding, without_records
 from miajax.campaign.privacy import PrivacyFlags, check_sweep
-from miajax.data.bounds import FeatureBounds, told_by_preparation
+from miajax.data.bounds import FeatureBounds, scaled_columns, told_by_preparation
 from miajax.data.dataset import Dataset
 from miajax.data.registry import DataOptions, load_dataset
 from miajax.data.splits import Split, is_ragged, member_capacity, membership
@@ -243,7 +243,19 @@ class Setup:
             )
         mechanisms = tuple(resolve(privacy, config.recipe, trainer.capacity, trainer.ragged) for privacy in privacies)
         if mechanisms:
-            trainer = trainer_under(trainer, mechanisms)
+            statistics = any(mechanism.statistics_epsilon is not None for mechanism in mechanisms)
+            if statistics and config.data.feature_bounds is None:
+                raise UserError(
+                    "--dp_statistics_epsilon without public bounds of the features",
+                    expected="--feature_bounds with it, which say how far one record can move a mean",
+                )
+            columns = scaled_columns(dataset) if statistics else None
+            if columns is not None and not (columns >= 0).any():
+                raise UserError(
+                    "--dp_statistics_epsilon for a table without columns of numbers",
+                    expected="columns of numbers, which alone are scaled",
+                )
+            trainer = trainer_under(trainer, mechanisms, columns)
         return cls(config, dataset, trainer, tuple(privacies), mechanisms, treatment, notes)
 
     def require_network(self, what: str) -> None:
@@ -302,7 +314,7 @@ class Setup:
         }
         if self.privacies:
             identity["privacy"] = [
-                {**plain(dataclasses.asdict(privacy)), "resolved_noise_multiplier": mechanism.step.noise_multiplier}
+                {**asked_for(privacy), "resolved_noise_multiplier": mechanism.step.noise_multiplier}
                 for privacy, mechanism in zip(self.privacies, self.mechanisms, strict=True)
             ]
         if self.estimator is not None and dataset.tree_features is not None:
@@ -359,6 +371,14 @@ def _fewest_members(config: CampaignConfig, num_examples: int, excluded: np.ndar
             remedy="Use --split fixed_size, more examples, or a --member_fraction nearer to 0.5",
         )
     return int((member if excluded is None else member & ~excluded).sum(1).min())
+
+
+def asked_for(privacy: Privacy) -> dict[str, Any]:
+    """A private training as JSON; what earlier versions did not know is there where it is used."""
+    settings = plain(dataclasses.asdict(privacy))
+    if privacy.statistics_epsilon is None:
+        del settings["statistics_epsilon"]
+    return settings
 
 
 def plain(settings: Any) -> Any:

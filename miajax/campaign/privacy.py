@@ -49,6 +49,9 @@ class PrivacyFlags:
     """whose bound on epsilon counts: the smaller of both, pld (privacy loss distributions) or rdp (Renyi)"""
     dp_reproducible_noise: bool = False
     """derive noise and samples from --seed instead of a secret key: for tests, not for release"""
+    dp_statistics_epsilon: float | None = None
+    """with --feature_bounds: standardise each model's inputs by means and deviations of its own members, released with
+    noise at this epsilon, which is part of the budget"""
 
     @classmethod
     def of(cls, privacy: Privacy) -> "PrivacyFlags":
@@ -135,6 +138,10 @@ def private_line(mechanism: Mechanism) -> str:
         f"private: {step.sampling} batches of {step.batch_size}, clipping norm {mechanism.clip_norm:g}, "
         f"noise multiplier {step.noise_multiplier:g}, epsilon {budget.epsilon:.4g} at delta "
         f"{mechanism.delta:g} ({budget.accountant})"
+    ) + (
+        ""
+        if mechanism.statistics_epsilon is None
+        else f", statistics of the inputs (epsilon {mechanism.statistics_epsilon:g} alone) included"
     )
 
 

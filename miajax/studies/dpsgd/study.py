@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from miajax.campaign.config import CampaignConfig, Setup, plain
+from miajax.campaign.config import CampaignConfig, Setup, asked_for, plain
 from miajax.campaign.made import versions
 from miajax.campaign.presets import preset
 from miajax.campaign.privacy import PrivacyFlags
@@ -138,7 +138,7 @@ def setups(setup: Setup, options: DpsgdOptions) -> tuple[Setup, Setup]:
 
 def identity(setup: Setup, options: DpsgdOptions) -> dict[str, Any]:
     """JSON of all that the study's models depend on, but their number: it names the study's folder."""
-    budgets = [plain(dataclasses.asdict(privacy)) for privacy in _privacies(setup, options)]
+    budgets = [asked_for(privacy) for privacy in _privacies(setup, options)]
     return {**setup.identity(), "privacy": budgets, "non_private_recipe": _plain_recipe(setup, options).identity()}
 
 
@@ -212,7 +212,9 @@ def _head(private: Campaign, non_private: Campaign) -> dict[str, Any]:
         "split": setup.config.split,
         "seed": setup.config.seed,
         "delta": mechanism.delta,
-        "mechanism": {name: record[name] for name in (*shared, "augmentation_multiplicity", "planned_steps")},
+        "mechanism": {
+            name: record[name] for name in (*shared, "augmentation_multiplicity", "statistics", "planned_steps")
+        },
         "not_covered": [*setup.told_by_preparation(), *NOT_COVERED],
         "timing": {},
         "plan": dataclasses.asdict(private.plan),

@@ -48,6 +48,9 @@ class Privacy:
     """whose bound counts: the smaller of both, or that of pld or rdp alone"""
     reproducible_noise: bool = False
     """derive noise and samples from the seed: for tests, not for release"""
+    statistics_epsilon: float | None = None
+    """standardise each model's inputs by means and deviations of its own members, released with noise at this epsilon
+    and the same delta, beside public bounds; part of the budget"""
 
     def __post_init__(self):
         def need(ok: bool, flag: str, expected: str):
@@ -73,6 +76,11 @@ class Privacy:
         need(self.slots is None or self.slots >= 1, "slots", "1 or more places")
         need(self.microbatch is None or self.microbatch >= 1, "microbatch", "1 or more examples")
         need(self.augmentation_multiplicity >= 1, "augmentation_multiplicity", "1 or more views")
+        need(
+            self.statistics_epsilon is None or 0 < self.statistics_epsilon < math.inf,
+            "statistics_epsilon",
+            "a positive epsilon, not infinite",
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +97,8 @@ class Mechanism:
       views: augmentation multiplicity.
       steps: how many are planned.
       releasable: whether noise and samples come from a secret key.
+      statistics_epsilon: that statistics of the inputs alone spend at ``delta``, or None where there are none; the
+        accountant composes them with the steps.
     """
 
     step: SampledGaussian
@@ -100,6 +110,7 @@ class Mechanism:
     views: int
     steps: int
     releasable: bool
+    statistics_epsilon: float | None = None
 
     def spent(self, steps: int) -> Bound:
         """What ``steps`` steps have spent at ``delta``, their number fixed beforehand, and by whose account."""
@@ -140,6 +151,9 @@ class Mechanism:
             "batch_size": self.step.batch_size,
             "num_members": self.step.num_members,
             "augmentation_multiplicity": self.views,
+            "statistics": None
+            if self.statistics_epsilon is None
+            else {"epsilon": self.statistics_epsilon, "noise_multiplier": self.step.released},
             "planned_steps": self.steps,
             "planned_epsilon": finite_or_none(self.epsilon(self.steps)),
             "planned_epsilon_by_accountant": self.by_accountant(self.steps),
@@ -201,6 +215,9 @@ def resolve(privacy: Privacy, recipe: Recipe, num_members: int, ragged: bool) ->
         )
     # A sample that can't outgrow its places is never cut.
     step = SampledGaussian(privacy.sampling, num_members, batch, slots if cut and slots < num_members else None, 0.0)
+    if privacy.statistics_epsilon is not None:
+        released = accounting.gaussian_noise(privacy.statistics_epsilon, privacy.delta)
+        step = dataclasses.replace(step, released=released)
     accounting.check_accountant(step, privacy.accountant)
     steps = recipe.epochs * (num_members // batch)
     noise = privacy.noise_multiplier
@@ -219,4 +236,5 @@ def resolve(privacy: Privacy, recipe: Recipe, num_members: int, ragged: bool) ->
         views=views,
         steps=steps,
         releasable=not privacy.reproducible_noise,
+        statistics_epsilon=privacy.statistics_epsilon,
     )
