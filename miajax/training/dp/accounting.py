@@ -95,15 +95,15 @@ class SampledGaussian:
         return float(others_fill), float(special.bdtrc(self.slots, examples, self.rate) * self.slots / examples)
 
     def mixtures(self) -> list[tuple[Pair, ...]]:
-        """What a Poisson step compares, for adding an example and, where that is not covered by it, for removing one.
+        """What a Poisson step compares, for adding an example and for removing one.
 
-        With more slots than the expected sample both probabilities of ``cut_with`` grow with the number of examples.
+        Neither covers the other: an example that is added is displaced more often, which hides it where the noise is so
+        little that one is recognised wherever it is kept.
         """
         if self.slots is None:
             return [(self.uncut,)]
-        larger = [1] if self.slots > self.batch_size else [0, 1]
         found = []
-        for more in larger:
+        for more in (1, 0):
             full, kept = self.cut_with(self.num_members + more)
             if kept == 0:
                 found.append((self.uncut,))
