@@ -11,7 +11,9 @@ import io
 import os
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import cast
 
 import joblib
 import numpy as np
@@ -57,7 +59,7 @@ def main(
         rows = np.where(np.isnan(data.tree_features), -1, data.tree_features)
         begin = time.perf_counter()
         jobs = (joblib.delayed(_fitted)(rows, data.labels, np.flatnonzero(member[k]), trees, k) for k in range(models))
-        answers = np.stack(joblib.Parallel(n_jobs=cores)(jobs))
+        answers = np.stack(list(cast(Iterable[np.ndarray], joblib.Parallel(n_jobs=cores)(jobs))))
         theirs.append(time.perf_counter() - begin)
         assert answers.shape == (models, data.num_examples, data.num_classes)
     rows_of = [
