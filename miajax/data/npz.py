@@ -22,7 +22,8 @@ def load_npz(data_path: str | Path, channels: Channels | None = None, pixel_scal
 
     Args:
       data_path: archive with ``features [N, ...]`` and ``labels [N]`` in 0..C-1, and, where there are such parts,
-        ``test_features``, ``test_labels``, and likewise ``population_…`` and ``validation_…``; ``groups [N]``, whose row each is. Rows of three axes are
+        ``test_features``, ``test_labels``, and likewise ``population_…`` and ``validation_…``; ``groups [N]`` says
+        whose row each is. Rows of three axes are
         pictures ``[H, W, K]`` (of two axes: grey pictures ``[H, W]``). No array may hold Python objects.
       channels, pixel_scale: how pictures are stored (`arranged`); what looks like channels first, or like pixels that
         were not scaled, is refused where they are not given.

@@ -58,8 +58,8 @@ def load_table(
       bounds: public bounds that columns of numbers are scaled by, instead of by their means and deviations.
 
     Raises:
-      UserError: an unreadable file, an unknown column, a row without class or group, a class column that holds no classes, a
-        column that can be no feature.
+      UserError: an unreadable file, an unknown column, a row without class or group, a class column that holds no
+        classes, a column that can be no feature.
     """
     path = Path(data_path)
     if stray_cells not in ("error", "missing"):
