@@ -102,5 +102,7 @@ def figures_per_group(
       UserError: no target has scores of both a member and a non-member.
     """
     whole = of_groups(member, groups)
-    found = {join: summarise(joined(scores, groups, join), whole, valid, **settings) for join in JOINS}
+    found: dict[Join, AttackSummary] = {
+        join: summarise(joined(scores, groups, join), whole, valid, **settings) for join in JOINS
+    }
     return GroupFigures(leads, found, whole.shape[1])

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -13,6 +13,9 @@ from miajax.metrics.clusters import Groups, renumbered
 from miajax.metrics.figures import Figures, fpr_key
 from miajax.metrics.per_target import per_target_figures
 from miajax.metrics.pooled import pooled_figures
+
+if TYPE_CHECKING:
+    from miajax.metrics.groups import GroupFigures
 
 FPRS = (1e-4, 1e-3, 1e-2)
 POOLED = " pooled over targets"
@@ -29,6 +32,7 @@ class AttackSummary(Figures):
       num_scores_missing: cells to judge that have no score that counts.
       per_target: means over targets of each target's own figures; None where they were not asked for.
       notes: what the figures leave out, a sentence each.
+      per_group: figures of groups of rows, such as people; None where rows have none.
     """
 
     num_targets: int
@@ -37,6 +41,7 @@ class AttackSummary(Figures):
     num_scores_missing: int
     per_target: Figures | None
     notes: tuple[str, ...]
+    per_group: "GroupFigures | None" = None
 
     def to_json(self) -> dict[str, Any]:
         """The attack's entry of ``results.json``; the notes stand elsewhere in it."""
@@ -46,6 +51,7 @@ class AttackSummary(Figures):
             "num_non_members": self.num_non_members,
             "num_scores_missing": self.num_scores_missing,
             "per_target": None if own is None else own.to_json() | {"num_targets": self.num_targets},
+            **({} if self.per_group is None else {"per_group": self.per_group.to_json()}),
         }
 
 
