@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 
 from miajax.errors import UserError
 from miajax.metrics.figures import Figures, fpr_key
+from miajax.metrics.json_form import from_json
 from miajax.metrics.per_target import per_target_figures
 from miajax.metrics.pooled import pooled_figures
 
@@ -46,6 +47,20 @@ class AttackSummary(Figures):
             "num_scores_missing": self.num_scores_missing,
             "per_target": None if own is None else own.to_json() | {"num_targets": self.num_targets},
         }
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> "AttackSummary":
+        """The summary that ``to_json`` made an entry of; without the notes, and with 0 targets where it counts none."""
+        own, figures = entry["per_target"], from_json(Figures, entry)
+        return cls(
+            **vars(figures),
+            num_targets=0 if own is None else own["num_targets"],
+            num_members=entry["num_members"],
+            num_non_members=entry["num_non_members"],
+            num_scores_missing=entry["num_scores_missing"],
+            per_target=None if own is None else from_json(Figures, own),
+            notes=(),
+        )
 
 
 def summarise(
