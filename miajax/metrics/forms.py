@@ -12,6 +12,7 @@ class Form:
       spread: its own fields stand beside those around it.
       bare: its figures have no key for an interval.
       left_out: its key is missing where it is None.
+      ends: an interval that is not there is ``[null, null]``.
       chance: key of what chance shows, or empty.
     """
 
@@ -19,7 +20,9 @@ class Form:
     spread: bool = False
     bare: bool = False
     left_out: bool = False
+    ends: bool = False
     chance: str = ""
 
 
 TOGETHER, SPREAD, BARE, LEFT_OUT = Form(together=True), Form(spread=True), Form(bare=True), Form(left_out=True)
+ENDS = Form(ends=True)

@@ -41,7 +41,8 @@ def to_json(found: Any) -> dict[str, Any]:
         elif _is_figures(kind):
             entry[name] = _part(value, "value")
             if not form.bare:
-                entry[f"{name}_ci"] = _part(value, "ci")
+                interval = _part(value, "ci")
+                entry[f"{name}_ci"] = [None, None] if interval is None and form.ends else interval
             if form.chance:
                 entry[form.chance] = _part(value, "chance")
         else:
@@ -155,7 +156,11 @@ def _figures(hint: Any, value: Any, interval: Any, chance: Any) -> Any:
         return dict(zip(map(typing.get_args(bare)[0], places), parts, strict=True))
     if value is None:
         return Estimate(None, reason=UNKNOWN) if bare is Estimate else None
-    return Estimate(value, chance=chance) if interval is None else Figure(value, tuple(interval), chance)
+    return (
+        Estimate(value, chance=chance)
+        if interval is None or None in interval
+        else Figure(value, tuple(interval), chance)
+    )
 
 
 def _read(hint: Any, value: Any) -> Any:

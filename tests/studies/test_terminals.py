@@ -8,6 +8,7 @@ import pytest
 
 from miajax.studies.outliers.figures import Outliers
 from miajax.studies.overfitting.figures import Overfitting
+from miajax.studies.saliency.results import Saliency
 from tests.report.test_terminal import rendered
 from tests.studies.made import made
 
@@ -223,7 +224,7 @@ STUDIES = {
     target: "print_target_table", imported: "print_imported_table", reproduce: "print_parts",
     compare: "print_compare_table",
 }  # fmt: skip
-FOUND = {overfitting: Overfitting, outliers: Outliers}
+FOUND = {overfitting: Overfitting, outliers: Outliers, saliency: Saliency}
 
 
 def numbers(text: str) -> Counter:

@@ -87,7 +87,8 @@ def paper_sentence(found: Outliers) -> str:
             return (
                 f"Vulnerability {does} the distance from the class's centroid in the {_SPACES[space]} (Spearman "
                 f"{with_interval(spearman)}); of the 1 % farthest, "
-                f"{_percent(entry.all.precision_at_1pct)} are among the 1 % most vulnerable, where chance would give 1 %."
+                f"{_percent(entry.all.precision_at_1pct)} are among the 1 % most vulnerable, where chance would give "
+                "1 %."
             )
     return "No distance from a class's centroid was measured."
 

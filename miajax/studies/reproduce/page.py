@@ -14,6 +14,7 @@ from miajax.studies.overfitting import words as overfitting_words
 from miajax.studies.overfitting.figures import Overfitting
 from miajax.studies.results import FoundResult, StudyResult
 from miajax.studies.saliency.page import relevance_finding
+from miajax.studies.saliency.results import Saliency
 
 Json = Mapping[str, Any]
 _STANDS_FOR = {
@@ -42,8 +43,8 @@ def finding_of(part: str, result: StudyResult) -> str:
     results = result.results
     if part == "defenses":
         return defenses_finding(results["rows"])
-    if part == "saliency":
-        return _sentence(relevance_finding(results))
+    if isinstance(found, Saliency):
+        return _sentence(relevance_finding(found))
     if isinstance(found, Overfitting):
         return _sentence(overfitting_words.growth_finding(found))
     if isinstance(found, Outliers):
