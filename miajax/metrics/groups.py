@@ -81,6 +81,12 @@ class GroupFigures:
         each = {join: found.to_json() for join, found in self.by_join.items()}
         return {"headline": self.leads, "num_groups": self.num_groups, **Figures.to_json(self.figures), **each}
 
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> "GroupFigures":
+        """The figures that ``to_json`` made an object of."""
+        each = {join: AttackSummary.from_json(entry[join]) for join in JOINS}
+        return cls(entry["headline"], each, entry["num_groups"])
+
 
 def figures_per_group(
     scores: Float[np.ndarray, "models examples"],
