@@ -14,7 +14,7 @@ from typing import ClassVar
 import jinja2
 from markupsafe import Markup
 
-from miajax.report import numbers, palette
+from miajax.report import numbers, palette, vectors
 from miajax.report.numbers import Estimate
 
 Cell = str | int | float | Estimate | None
@@ -236,7 +236,7 @@ class Section:
     @property
     def anchor(self) -> str:
         """The topic as a fragment identifier."""
-        return re.sub(r"[^a-z0-9]+", "-", self.topic.lower()).strip("-")
+        return slug(self.topic)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -262,7 +262,27 @@ class Page:
 
     def html(self) -> str:
         """The whole page as one HTML document."""
+        vectors.place(self._figures)
         return _environment().get_template("page.html").render(page=self, palette=palette.PAGE, mark=footnote_mark)
+
+    def _figures(self) -> Iterator[tuple[str, str]]:
+        """Of every figure, a name made of its section and its title, and its picture."""
+        for section in self.sections:
+            for figure in _figures_in(section.blocks):
+                yield slug(f"{section.topic} {figure.title}"), figure.uri
+
+
+def _figures_in(blocks: "Sequence[Block]") -> Iterator[Figure]:
+    for block in blocks:
+        if isinstance(block, Figure):
+            yield block
+        elif isinstance(block, Columns | Stack | Details):
+            yield from _figures_in(block.blocks)
+
+
+def slug(text: str) -> str:
+    """Text as a fragment identifier or a file name: small letters, digits, hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 @functools.cache
