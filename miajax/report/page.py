@@ -154,6 +154,14 @@ class Terms:
 
 
 @dataclasses.dataclass(frozen=True)
+class Sign:
+    """Fields to fill in or to sign, each over a line; an empty value leaves the line blank."""
+
+    kind: ClassVar[str] = "sign"
+    fields: Sequence[tuple[str, str]]
+
+
+@dataclasses.dataclass(frozen=True)
 class Code:
     """Text to copy: a command, a citation, JSON."""
 
@@ -214,7 +222,7 @@ class Details:
     blocks: Sequence["Block"]
 
 
-Block = Figure | Table | Cards | Prose | Points | Terms | Code | Gallery | Columns | Stack | Details
+Block = Figure | Table | Cards | Prose | Points | Terms | Sign | Code | Gallery | Columns | Stack | Details
 
 
 @dataclasses.dataclass(frozen=True)
@@ -263,7 +271,13 @@ class Page:
     def html(self) -> str:
         """The whole page as one HTML document."""
         vectors.place(self._figures)
-        return _environment().get_template("page.html").render(page=self, palette=palette.PAGE, mark=footnote_mark)
+        return (
+            _environment()
+            .get_template("page.html")
+            .render(
+                page=self, palette=palette.PAGE, mark=footnote_mark, running=css_text(f"{self.kicker} · {self.title}")
+            )
+        )
 
     def _figures(self) -> Iterator[tuple[str, str]]:
         """Of every figure, a name made of its section and its title, and its picture."""
@@ -278,6 +292,12 @@ def _figures_in(blocks: "Sequence[Block]") -> Iterator[Figure]:
             yield block
         elif isinstance(block, Columns | Stack | Details):
             yield from _figures_in(block.blocks)
+
+
+def css_text(text: str) -> Markup:
+    """Text as a string of CSS, whatever it holds; it can end neither the string nor the style sheet."""
+    escaped = (c if c.isalnum() or c in " .,:;-·()" else f"\\{ord(c):06x}" for c in text[:120])
+    return Markup('"' + "".join(escaped) + '"')
 
 
 def slug(text: str) -> str:
