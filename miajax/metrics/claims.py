@@ -98,8 +98,8 @@ def strongest(
     Returns:
       JSON: ``{attack, by, fpr, chance, value, ci, standing, confidence, intervals{attack: {value, ci}},
       differences{attack: {value, ci, auc, auc_ci}}, not_told_apart[], unresolved{attack: non-members}}``; ``ci`` are
-      the wide intervals, ``differences`` those of the leading attack minus the other, ``fpr`` is None by AUC. None where no
-      attack has scores of members and of non-members.
+      the wide intervals, ``differences`` those of the leading attack minus the other, ``fpr`` is None by AUC. None
+      where no attack has scores of members and of non-members.
     """
     able: dict[str, int] = {}
     for name, array in scores.items():

@@ -57,6 +57,11 @@ class Column:
     kind: str = "text"
     hint: str = ""
 
+    @property
+    def label(self) -> str:
+        """The whole heading on one line."""
+        return f"{self.title} {self.hint}".strip()
+
 
 @dataclasses.dataclass(frozen=True)
 class Table:

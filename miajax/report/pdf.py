@@ -4,6 +4,7 @@ Both print the page's own style for paper: A4, page numbers, headings with their
 anywhere: a page holds all that it shows.
 """
 
+import importlib
 import importlib.util
 import os
 import shutil
@@ -11,6 +12,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from miajax.errors import UserError
 from miajax.runs.atomic import atomic_file
@@ -77,9 +79,9 @@ def _by_browser(browser: str, page: Path) -> bytes:
 
 def _by_weasyprint(page: Path) -> bytes:
     try:
-        import weasyprint  # pyright: ignore[reportMissingImports]  # of the extra pdf
-
-        return bytes(weasyprint.HTML(filename=str(page)).write_pdf())
+        weasyprint: Any = importlib.import_module("weasyprint")  # of the extra pdf
+        content: bytes = weasyprint.HTML(filename=str(page)).write_pdf()
+        return content
     except Exception as error:  # of libraries of the system that it loads, or of the page
         said = str(error).strip().splitlines() or [type(error).__name__]
         raise _failed(page, "WeasyPrint", said[0][:200]) from error

@@ -6,7 +6,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 from miajax.runs.atomic import atomic_file
@@ -18,15 +18,15 @@ FORMATS = ("svg", "pdf")
 class _Kept:
     """Figures drawn, by their ``data:`` URI, and their names on the page."""
 
-    drawn: dict[str, dict[str, bytes]] = dataclasses.field(default_factory=dict)
-    named: dict[str, str] = dataclasses.field(default_factory=dict)
+    drawn: dict[str, dict[str, bytes]] = dataclasses.field(default_factory=lambda: {})
+    named: dict[str, str] = dataclasses.field(default_factory=lambda: {})
 
 
 _kept: list[_Kept] = []  # not bound to a thread: pages may be drawn by several
 
 
 @contextlib.contextmanager
-def vector_figures(folder: Path) -> Iterator[None]:
+def vector_figures(folder: Path) -> Generator[None]:
     """Writes every figure of the pages rendered within as ``NN-section-title.svg`` and ``.pdf``.
 
     Args:
