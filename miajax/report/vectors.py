@@ -18,8 +18,8 @@ FORMATS = ("svg", "pdf")
 class _Kept:
     """Figures drawn, by their ``data:`` URI, and their names on the page."""
 
-    drawn: dict[str, dict[str, bytes]] = dataclasses.field(default_factory=lambda: {})
-    named: dict[str, str] = dataclasses.field(default_factory=lambda: {})
+    drawn: dict[str, dict[str, bytes]] = dataclasses.field(default_factory=dict[str, dict[str, bytes]])
+    named: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
 
 
 _kept: list[_Kept] = []  # not bound to a thread: pages may be drawn by several

@@ -1,7 +1,7 @@
 """The audit report: sections in the order in which Opinion 28/2024 asks, each with what was not measured."""
 
 from miajax.attacks.registry import ATTACKS
-from miajax.report import claims, numbers, privacy_words, provenance
+from miajax.report import claims, numbers, privacy_words
 from miajax.report.attack_faces import face
 from miajax.report.blind_words import blind_banners
 from miajax.report.page import (
@@ -15,19 +15,22 @@ from miajax.report.page import (
     Points,
     Prose,
     Section,
-    Sign,
     Table,
     Terms,
 )
-from miajax.report.terminal import grouped
 from miajax.studies.audit_report import words
-from miajax.studies.audit_report.definitions import DEFINITIONS
+from miajax.studies.audit_report.closing import (
+    appendix_sections,
+    definitions_section,
+    documentation_section,
+    limits_section,
+    questions_section,
+    sign_off_section,
+)
 from miajax.studies.audit_report.evidence import Evidence, Json
-from miajax.studies.audit_report.guidance import QUESTIONS, SOURCES
 from miajax.studies.audit_report.membership import exposed_section, membership_section
 from miajax.studies.audit_report.options import AuditReportOptions
 from miajax.studies.audit_report.safeguards import safeguards_section
-from miajax.studies.audit_report.statuses import statuses
 
 _SHORT = 12
 _EXTRACTION = (
@@ -43,13 +46,6 @@ _STATED = (
     ("Whose data it was trained on", "data_subjects"), ("Auditor", "auditor"), ("Date of the audit", "date"),
     ("Reference", "reference"),
 )  # fmt: skip
-_TO_ATTACH = (
-    "Data protection impact assessment, or why none is needed",
-    "Advice of the data protection officer",
-    "Technical and organisational measures, from design to use",
-    "Source of the training data and its legal basis",
-    "What those who deploy the model are told of the remaining risk",
-)
 
 
 def render_audit_report_page(evidence: Evidence, options: AuditReportOptions, command: str) -> str:
@@ -83,12 +79,12 @@ def render_audit_report_page(evidence: Evidence, options: AuditReportOptions, co
             exposed_section(evidence),
             _tested(evidence, options),
             safeguards_section(evidence),
-            _documentation(evidence, command),
-            _questions(evidence, options),
-            _limits(evidence),
-            _definitions(),
-            _sign_off(options),
-            *(_appendix(evidence) if options.appendix else ()),
+            documentation_section(evidence, command),
+            questions_section(evidence, options),
+            limits_section(evidence),
+            definitions_section(),
+            sign_off_section(options),
+            *(appendix_sections(evidence) if options.appendix else ()),
         ],
         footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
     ).html()
@@ -256,87 +252,3 @@ def _blind(results: Json) -> str:
         return f"Whether they differ without any model was not measured: {blind['reason']}"
     told = "; ".join(str(auc) for auc in aucs)
     return f"Classifiers that see no model do not measurably tell them apart: AUC {told}, where 0.5 is guessing."
-
-
-def _documentation(evidence: Evidence, command: str) -> Section:
-    rows: list[list[Cell]] = [[each.name, each.study, each.sha256] for each in evidence.files]
-    files = Table([Column("File"), Column("Written by"), Column("SHA-256", "code")], rows, "What this report rests on.")
-    attach: list[list[Cell]] = [[what, "☐ attached   ☐ not there", ""] for what in _TO_ATTACH]
-    columns = [Column("Document of the controller"), Column("To tick"), Column("Where, version, date")]
-    paper = Table(columns, attach, "miajax does not see these; the controller fills them in.")
-    text = [f"This report was made by: {command or 'a program'}"]
-    if evidence.manifest:
-        text.append(f"The run has the fingerprint {evidence.manifest['fingerprint']}.")
-    limits = ["A hash shows that a file was changed, not who changed it: keep these hashes apart from the files."]
-    finding = "What this report rests on, and what the controller adds"
-    return Section("Documentation", finding, [files, paper, Prose(text)], limits)
-
-
-def _questions(evidence: Evidence, options: AuditReportOptions) -> Section:
-    here = {each.section: each for each in statuses(evidence, options)}
-    rows: list[list[Cell]] = [
-        [
-            question.section,
-            question.edpb,
-            question.ico,
-            f"{here[question.section].status}: {here[question.section].told}",
-        ]
-        for question in QUESTIONS
-    ]
-    columns = [Column("Section"), Column("EDPB, Opinion 28/2024"), Column("ICO"), Column("In this report")]
-    finding = "Which question of the supervisory authorities each section is about"
-    text = (
-        "The questions are told in words of this report. The documents themselves are what counts; this is no "
-        "legal advice."
-    )
-    return Section(
-        "Questions of the authorities", finding, [Prose([text]), Table(columns, rows), Points(SOURCES, "Documents")]
-    )
-
-
-def _limits(evidence: Evidence) -> Section:
-    results = evidence.results
-    rule = claims.lead_rule(evidence.lead)
-    points = [
-        claims.LOWER_BOUND,
-        "It holds for this data, this recipe and these attacks. A stronger attack, more shadow models or more "
-        "records may "
-        "find more.",
-        *([rule] if rule else []),
-        words.about_recipe(evidence),
-        *grouped([str(note) for note in results["notes"]]),
-    ]
-    return Section("Limits", "Nothing here proves that a model is safe", [Points(points)])
-
-
-def _definitions() -> Section:
-    return Section("Definitions", "What the words mean", [provenance.glossary(DEFINITIONS)])
-
-
-def _sign_off(options: AuditReportOptions) -> Section:
-    fields = [
-        ("Auditor", options.stated("auditor")), ("For the controller", options.stated("client")),
-        ("Place and date", options.stated("date")), ("Place and date", ""),
-        ("Signature of the auditor", ""), ("Signature for the controller", ""),
-    ]  # fmt: skip
-    text = (
-        "The auditor confirms that the tests were run as described. The controller confirms that what is stated under "
-        "Scope is right, and takes note of the limits."
-    )
-    return Section("Sign-off", "Signatures", [Prose([text]), Sign(fields)])
-
-
-def _appendix(evidence: Evidence) -> list[Section]:
-    tables: list[Block] = []
-    plan: Json = evidence.results.get("plan") or {}
-    raw: tuple[tuple[str, Json], ...] = (
-        ("Configuration", evidence.config), ("Manifest", evidence.manifest),
-        ("Versions of software", evidence.results["versions"]), ("Execution plan", plan),
-    )  # fmt: skip
-    for title, of in raw:
-        rows: list[list[Cell]] = [
-            [name, value] for name, value in provenance.flattened(of) if name.rpartition(".")[2] != "seal"
-        ]
-        if rows:
-            tables.append(Table([Column("Name"), Column("Value", "code")], rows, title))
-    return [Section("Appendix", "Raw configuration", tables)] if tables else []

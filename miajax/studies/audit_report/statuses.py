@@ -28,10 +28,9 @@ class Answer:
 
 def statuses(evidence: Evidence, options: AuditReportOptions) -> list[Answer]:
     """The answers, in the order of the sections."""
-    stated = [field for field in STATED if options.stated(field)]
     measured: Status = "not measured" if evidence.lead is None else "measured"
     return [
-        Answer("Scope", "stated" if stated else "not measured", words.subject_sentence(evidence)),
+        Answer("Scope", "partly measured", f"{words.subject_sentence(evidence)} {_stated(options)}"),
         Answer("Means", "not measured" if evidence.lead is None else "partly measured", words.cost_sentence(evidence)),
         Answer("Extraction", "not measured", "No attack that extracts data was run."),
         Answer("Membership", measured, claims.lead_sentence(evidence.lead)),
@@ -51,3 +50,9 @@ def statuses(evidence: Evidence, options: AuditReportOptions) -> list[Answer]:
         Answer("Documentation", "stated", "Files with their hashes; the controller's own documents are to be "
         "attached."),
     ]  # fmt: skip
+
+
+def _stated(options: AuditReportOptions) -> str:
+    """How much of the rest the auditor stated."""
+    count = sum(bool(options.stated(field)) for field in STATED)
+    return f"Of {len(STATED)} further facts {count} {'is' if count == 1 else 'are'} stated by the auditor."
