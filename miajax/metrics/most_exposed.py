@@ -96,8 +96,7 @@ def _distance(signals: np.ndarray, inside: np.ndarray) -> np.ndarray:
     none by chance, and would be chosen for it.
     """
     finite = np.abs(signals[np.isfinite(signals)])
-    most = float(finite.max()) if finite.size else 1.0
-    signals = np.clip(signals, -most, most)
+    signals = np.clip(signals / (finite.max(initial=0.0) or 1.0), -1.0, 1.0)  # squares of huge ones would overflow
     means: list[np.ndarray] = []
     variances: list[np.ndarray] = []
     for side in (inside, ~inside):

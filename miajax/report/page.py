@@ -18,6 +18,7 @@ from miajax.report import numbers, palette, vectors
 from miajax.report.numbers import Estimate
 
 Cell = str | int | float | Estimate | None
+_WIDEST = 11  # columns of a table that fit a sheet
 _FORMATS = {"number": numbers.rate, "count": numbers.count, "seconds": numbers.seconds, "share": numbers.percent}
 
 
@@ -90,6 +91,21 @@ class Table:
         """Why cells are empty: each reason once, in order of appearance."""
         cells = (cell for row in self.rows for cell in row)
         return tuple(dict.fromkeys(c.reason for c in cells if isinstance(c, Estimate) and c.value is None and c.reason))
+
+    def parts(self) -> "list[Table]":
+        """Tables of as many columns as fit a sheet of paper: the first column is repeated with each group of others."""
+        if len(self.columns) <= _WIDEST:
+            return [self]
+        groups = -(-(len(self.columns) - 1) // (_WIDEST - 1))
+        size = -(-(len(self.columns) - 1) // groups)
+        found: list[Table] = []
+        for start in range(1, len(self.columns), size):
+            kept = [0, *range(start, min(start + size, len(self.columns)))]
+            rows = [[row[k] for k in kept] for row in self.rows]
+            part = Table([self.columns[k] for k in kept], rows, emphasis=self.emphasis)
+            part.__dict__["reasons"] = self.reasons  # footnotes are those of the whole
+            found.append(part)
+        return found
 
     def printed_rows(self) -> Iterator[tuple[bool, list[tuple[str, str, str, str]]]]:
         """Of each row: whether it is set in bold; of each cell: column kind, text, interval, footnote mark."""
