@@ -115,9 +115,11 @@ class EstimatorRunner(_Runner):
     def _introduced(self) -> None:
         """Nothing is asked before it is trained."""
 
-    def _effect_of_plan(self, models: range) -> dict[str, Any]:
+    def _effect_of_plan(self, models: range, stop: Callable[[], bool]) -> dict[str, Any]:
         some = models[: self.plan.num_devices]
-        again = {one.model: one for one in self._each(some, lambda: False)}
+        again = {one.model: one for one in self._each(some, stop)}
+        if len(again) < len(some):
+            raise Stopped
         clip = self._clip(again)
         phi = np.stack([self._signals(again[model], clip)[1] for model in some])
         return effect_of_signals(phi[:, :, None], self.folder, some, self.member)
