@@ -37,6 +37,7 @@ COMMON = {
     "data.header": "line",
     "data.channels": None,
     "data.pixel_scale": None,
+    "data.image_size": None,
     "data.data_seed": 0,
     "data.canaries": 0,
     "data.canary_kind": "mislabelled",
