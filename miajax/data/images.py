@@ -74,8 +74,6 @@ def load_images(data_path: str | Path | None = None, image_size: int | None = No
             "source": root.resolve().name,
             "examples": {"train" if train else "all": len(pool.paths), **there},
             "preprocessing": done,
-            if image_size
-            else "none",
         },
     )
 
@@ -124,8 +122,8 @@ def _opened(path: Path) -> Image.Image:
             picture = Image.open(path, formats=("JPEG", "PNG"))
     except (*_READING_ERRORS, Image.DecompressionBombWarning) as error:
         raise UserError(f"{path} cannot be read ({_first_line(error)})", expected="a JPEG or PNG picture") from error
-    if getattr(picture, "n_frames", 1) > 1:
-        raise UserError(f"{path} has {picture.n_frames} frames", expected="one")
+    if (frames := getattr(picture, "n_frames", 1)) > 1:
+        raise UserError(f"{path} has {frames} frames", expected="one")
     return picture
 
 
