@@ -110,6 +110,36 @@ def load_table(
     )
 
 
+def read_keys(
+    data_path: str | Path,
+    key_column: str,
+    max_examples: int | None = None,
+    separator: str = ",",
+    decimal: str = ".",
+    header: Header = "line",
+) -> list[str]:
+    """The values of a column that names records, as text.
+
+    Args:
+      data_path, max_examples, separator, decimal, header: as for `load_table`.
+      key_column: its name.
+
+    Raises:
+      UserError: an unreadable file, an unknown column, a row without a value, a value of several lines.
+    """
+    path = Path(data_path)
+    table, _ = _read(path, separator, decimal, header)
+    (key_column,) = _known(path, _unique(path, table.column_names), "key_column", [key_column])
+    values = table.column(key_column).slice(0, max_examples).to_pylist()
+    for row, value in enumerate(values):
+        if value is None or "\n" in (text := str(value)) or not text.strip():
+            raise UserError(
+                f"{path}: the key column {key_column} is {'empty' if value is None else repr(value)} in row {row}",
+                expected="one line of text, or a number, in every row",
+            )
+    return [str(value).strip() for value in values]
+
+
 def _read(path: Path, separator: str, decimal: str, header: Header) -> "tuple[pa.Table, bool]":
     """Every column as plain values, texts tidied; and whether the file is text."""
     import pyarrow as pa
