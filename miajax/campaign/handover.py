@@ -15,7 +15,7 @@ from miajax.campaign.config import CampaignConfig, Setup, plain
 from miajax.campaign.stored import rebuilt_config
 from miajax.data.registry import DataOptions
 from miajax.data.splits import Split
-from miajax.data.table import read_keys
+from miajax.data.table import column_values
 from miajax.errors import UserError
 from miajax.estimators.elsewhere import ELSEWHERE
 from miajax.models.registry import ModelOptions
@@ -77,7 +77,7 @@ def campaign_of(
             )
         if key_column in (data.label_column, *data.keep_columns):
             raise UserError(f"--key_column {key_column} is the label or a feature", expected="a column that names rows")
-        if key_column not in data.drop_columns:
+        if key_column not in (*data.drop_columns, data.group_column):
             data = dataclasses.replace(data, drop_columns=(*data.drop_columns, key_column))
     return CampaignConfig(
         dataset=dataset,
@@ -109,9 +109,12 @@ def hand_out(config: CampaignConfig, out: Path, key_column: str | None = None) -
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"--out {out} holds something already", expected="a new or empty folder")
+    key_column = key_column or config.data.group_column
     named_by = None if key_column is None else _keys(config.data, key_column)  # first: it is dropped as a feature
     setup = Setup.of(config)
     config, dataset, member = setup.config, setup.dataset, setup.membership()
+    if named_by is None and dataset.groups is not None:
+        key_column, named_by = dataset.group_name, [dataset.group_keys[group] for group in dataset.groups]
     keys = None if named_by is None or key_column is None else _checked(named_by, key_column, member)
     facts = {
         "dataset": dataset.name,
@@ -125,6 +128,7 @@ def hand_out(config: CampaignConfig, out: Path, key_column: str | None = None) -
         "split": config.split,
         "member_fraction": config.member_fraction,
         "key_column": key_column,
+        "unit": "row" if dataset.groups is None else dataset.group_name,
     }
     id = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
     write_npy(out / "membership.npy", member)
@@ -148,9 +152,20 @@ def hand_out(config: CampaignConfig, out: Path, key_column: str | None = None) -
 
 
 def _keys(data: DataOptions, key_column: str) -> list[str]:
-    """A key for every row of the table."""
-    told = {"separator": data.separator, "decimal": data.decimal, "header": data.header}
-    return read_keys(data.data_path or "", key_column, data.max_examples, **told)
+    """A key for every row of the table that is in the pool.
+
+    Raises:
+      UserError: an unknown column, a row without a key, a key of several lines.
+    """
+    told = {"separator": data.separator, "decimal": data.decimal, "header": data.header, "flag": "key_column"}
+    values = column_values(data.data_path or "", key_column, **told)[: data.max_examples]
+    for row, value in enumerate(values):
+        if value is None or not (text := str(value).strip()) or "\n" in text:
+            raise UserError(
+                f"{data.data_path}: --key_column {key_column} is {'empty' if value is None else repr(value)} in row {row}",
+                expected="one line of text, or a number, in every row",
+            )
+    return [str(value).strip() for value in values]
 
 
 def _checked(keys: list[str], key_column: str, member: Bool[np.ndarray, "models examples"]) -> list[str]:
@@ -179,7 +194,8 @@ def _reading(config: CampaignConfig, key_column: str | None, num_examples: int) 
             if file.endswith((".parquet", ".pq"))
             else f"pd.read_csv({_text(file)}{_csv(data)})"
         )
-        dropped = [name for name in data.drop_columns if name != key_column] + [key_column] * (key_column is not None)
+        no_features = (*data.drop_columns, data.group_column, key_column)
+        dropped = list(dict.fromkeys(name for name in no_features if name is not None))
         without = f".drop(columns={_text(dropped)})" if dropped else ""
         label = data.label_column if data.header == "line" else int(data.label_column or 0)
         return "import numpy as np\nimport pandas as pd\n", (
@@ -219,6 +235,8 @@ def _readme(facts: dict[str, Any], id: str) -> str:
         keys = (
             f"\n   The same rows by `{facts['key_column']}` stand in `keys/model-0000.txt`. That column is no feature."
         )
+    if facts["unit"] != "row":
+        keys += f" All rows of one `{facts['unit']}` go together."
     text = (_FILES / "README.md.in").read_text(encoding="utf-8")
     fields = {
         "num_models": facts["num_models"],

@@ -21,7 +21,7 @@ from miajax.runs.content_checks import SignalKind  # noqa: E402
 from miajax.runs.imports import ImportFormat  # noqa: E402
 from miajax.studies.imported.study import run_imported  # noqa: E402
 from miajax.studies.imported.terminal import print_imported_table  # noqa: E402
-from miajax.studies.invocation import Invocation  # noqa: E402
+from miajax.studies.invocation import Invocation, PageFiles  # noqa: E402
 from miajax.studies.lira.study import LiraOptions, run_lira  # noqa: E402
 from miajax.studies.lira.terminal import print_lira_table  # noqa: E402
 from miajax.studies.results import StudyResult  # noqa: E402
@@ -57,6 +57,7 @@ class Flags:
     """count models of --plan without answers, or with NaN in them, as failed"""
     trust_code: bool = False
     """run the Python file that reads the data of --plan, if its data set is one"""
+    files: PageFiles = dataclasses.field(default_factory=PageFiles)
 
 
 def attack(flags: Flags, called: Invocation) -> StudyResult:

@@ -114,6 +114,27 @@ def test_a_key_that_names_rows_of_both_sides_is_refused(tmp_path):
     assert not (tmp_path / "plan").exists()
 
 
+def by_ward(folder):
+    """A plan whose members are drawn by a column of twelve values."""
+    file = table(folder / "t.csv")
+    lines = file.read_text().splitlines()
+    lines = [lines[0].replace("patient", "ward"), *(f"W{row % 12}" + line[5:] for row, line in enumerate(lines[1:]))]
+    file.write_text("\n".join(lines) + "\n")
+    data = DataOptions(data_path=str(file), label_column="diagnosis", group_column="ward")
+    return hand_out(campaign_of("table", data, 4, 0, "fixed_size", 0.5), folder / "plan")
+
+
+def test_members_are_drawn_and_listed_by_group_where_a_column_says_whose_row_it_is(tmp_path):
+    plan = by_ward(tmp_path)
+    wards = np.arange(ROWS) % 12
+    for model, row in enumerate(plan.member):
+        inside = sorted({f"W{ward}" for ward in wards[row]})
+        assert len(inside) == 6 and row.sum() == 6 * ROWS // 12
+        assert sorted((plan.folder / "keys" / f"model-{model:04d}.txt").read_text().split()) == inside
+    assert "All rows of one `ward` go together" in (plan.folder / "README.md").read_text()
+    assert '.drop(columns=["ward"])' in (plan.folder / "train_sklearn.py").read_text()
+
+
 @pytest.mark.parametrize(
     ("dataset", "settings", "key", "message"),
     [
@@ -134,7 +155,7 @@ def test_an_unknown_or_empty_key_is_one_line(tmp_path):
     lines = (tmp_path / "t.csv").read_text().splitlines()
     lines[3] = lines[3][lines[3].index(",") :]
     (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
-    with pytest.raises(UserError, match="the key column patient is empty in row 2; expected one line of text"):
+    with pytest.raises(UserError, match="--key_column patient is empty in row 2; expected one line of text"):
         hand_out(campaign_of("table", data, 4, 0, "fixed_size", 0.5, "patient"), tmp_path / "plan", "patient")
 
 

@@ -13,7 +13,6 @@ record of campaigns and parts that are not asked for.
 """
 
 import dataclasses
-import json
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -197,9 +196,12 @@ def run_reproduce(
             if _is_done(path, parts.get(part), _fingerprint(setup, asked)):
                 continue
             reporter.say(f"{name}: {part}")
-            parts[part] = _ran(path, name, setup, part, asked, reporter, called.command)
+            own = Invocation(called.command, files=called.files)
+            parts[part] = _ran(path, name, setup, part, asked, reporter, own)
             _write(path, results, called)
-    _write(path, results, called)
+    with called.drawing(path):
+        _write(path, results, called)
+    called.print_page(path)
     return StudyResult(path, results)
 
 
@@ -246,7 +248,7 @@ def _is_done(path: Path, there: Mapping[str, Any] | None, asked: str) -> bool:
 
 
 def _ran(
-    path: Path, name: str, setup: Setup, part: str, options: Any, reporter: Reporter, command: str
+    path: Path, name: str, setup: Setup, part: str, options: Any, reporter: Reporter, own: Invocation
 ) -> dict[str, Any]:
     """The record of a part: what it found, or why it failed."""
     begin = time.perf_counter()
@@ -255,8 +257,8 @@ def _ran(
         sizes = file_sizes(setup)
         keep: Any = tuple(kind for kind in _KINDS if sizes[kind] <= _LARGEST)
         setup = dataclasses.replace(setup, config=dataclasses.replace(setup.config, keep=keep))
-        found = PARTS[part](setup, path / name, options, reporter, Invocation(command))
-        finding = finding_of(part, json.loads(json.dumps(found.results)))
+        found = PARTS[part](setup, path / name, options, reporter, own)
+        finding = finding_of(part, found)
     except (Stopped, Incomplete):
         raise
     except Exception as error:  # whatever goes wrong in one part is its result; the others go on
