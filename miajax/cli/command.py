@@ -36,7 +36,7 @@ from miajax.report.terminal import say
 from miajax.runs.folder import fingerprint
 from miajax.runs.names import path_name
 from miajax.studies.invocation import Invocation, PageFiles
-from miajax.studies.results import StudyResult
+from miajax.studies.results import FoundResult, StudyResult
 from miajax.training.devices import use_compilation_cache, use_cpu_cores_as_devices
 from miajax.warned import collected_warnings
 
@@ -228,7 +228,7 @@ def study(
     begun: float,
     options: Options,
     run: Callable[[Setup, Path, Options, Reporter, Invocation], Study],
-    show: Callable[[Mapping[str, Any]], None],
+    show: Callable[[Any], None],
     wishes: Mapping[str, Any] = NONE,
     start: str = "digits",
     identity: Callable[[Setup, Options], Mapping[str, Any]] = lambda setup, _: setup.identity(),
@@ -243,7 +243,7 @@ def study(
       begun: ``time.perf_counter()`` before the imports, which count.
       options: the study's own flags, with their defaults.
       run: the study.
-      show: prints its results.
+      show: prints what was found.
       wishes: fields of the campaign whose defaults are the experiment's own, where no run is given.
       start: preset that gives the defaults where none is named.
       identity: JSON of all that the study's models depend on; that of the campaign when not given.
@@ -267,7 +267,7 @@ def study(
             refuse_typed(setup.estimator, typed.campaign, called.typed)
         folder = folder_of(typed.place, name, setup.dataset.name, identity(setup, own))
         result = run(setup, folder, own, Terminal(), called)
-        show(result.results)
+        show(result.found if isinstance(result, FoundResult) else result.results)
         print_end(result.results["timing"], result.folder)
         return result
 

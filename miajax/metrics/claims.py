@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.special import ndtri
 
+from miajax.metrics.clusters import Groups
 from miajax.metrics.figures import fpr_key
 from miajax.metrics.intervals import CONFIDENCE
 from miajax.metrics.paired import Influence, influences, mean_difference, mean_rate
@@ -74,6 +75,7 @@ def strongest(
     valid: Bool[np.ndarray, " models"],
     *,
     each: Callable[..., Any] = map,
+    groups: Groups = None,
 ) -> dict[str, Any] | None:
     """Which of several attacks on the same models leads, by a rule that accounts for choosing among them.
 
@@ -94,6 +96,7 @@ def strongest(
       member: True where the model trained on the example.
       valid: models that are targets.
       each: ``map``, or that of an executor.
+      groups: examples that were drawn together, or None.
 
     Returns:
       JSON: ``{attack, by, fpr, chance, value, ci, standing, confidence, intervals{attack: {value, ci}},
@@ -113,7 +116,7 @@ def strongest(
     keep = 2 * 8 * member.size * len(names) <= _ROOM
 
     def found(name: str) -> tuple[Influence, Influence]:
-        both = influences(scores[name], member, valid, fpr or LEAD_FPRS[-1])
+        both = influences(scores[name], member, valid, fpr or LEAD_FPRS[-1], groups=groups)
         return (both.auc if fpr is None or both.tpr is None else both.tpr), both.auc
 
     def measured(name: str):

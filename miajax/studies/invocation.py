@@ -3,16 +3,20 @@
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from miajax.described import described
+from miajax.metrics.json_form import to_json
 from miajax.studies.written import write_results
 from miajax.warned import told
 
 if TYPE_CHECKING:
     from miajax.campaign.run import Timing
+    from miajax.studies.results import Found
+
+What = TypeVar("What", bound="Found")
 
 
 @described
@@ -115,6 +119,33 @@ class Invocation:
 
             write_pdf(folder / "report.html", folder / "report.pdf")
             self.beside["pdf"] = folder / "report.pdf"
+
+    def finished(
+        self,
+        study: str,
+        folder: Path,
+        found: What,
+        report: Callable[[What], None],
+        campaigns: Sequence["Timing"] = (),
+    ) -> What:
+        """Has the report written, then ``results.json``, and returns what was found with its ``timing`` in full.
+
+        What libraries warned of so far joins the ``notes``.
+
+        Args:
+          study: its name in ``results.json``.
+          folder: where ``results.json`` belongs.
+          found: without ``timing``.
+          report: writes everything else; the timing that it sees lacks its own seconds.
+          campaigns: what was trained for it.
+        """
+        notes = (*found.notes, *told())
+        with self.timed("report"), self.drawing(folder):
+            report(dataclasses.replace(found, timing=self.timing(*campaigns), notes=notes))
+        found = dataclasses.replace(found, timing=self.timing(*campaigns), notes=notes)
+        write_results(study, folder, to_json(found))
+        self.print_page(folder)
+        return found
 
     def timing(self, *campaigns: "Timing") -> dict[str, float]:
         """``timing`` of ``results.json``: seconds by what they were spent on so far, and in all."""

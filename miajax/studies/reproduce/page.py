@@ -9,8 +9,12 @@ from miajax.report import claims, numbers, provenance
 from miajax.report.page import Block, Code, Column, Page, Points, Prose, Section, Table
 from miajax.studies.defenses.page import defenses_finding
 from miajax.studies.outliers import words as outliers_words
+from miajax.studies.outliers.figures import Outliers
 from miajax.studies.overfitting import words as overfitting_words
+from miajax.studies.overfitting.figures import Overfitting
+from miajax.studies.results import FoundResult, StudyResult
 from miajax.studies.saliency.page import relevance_finding
+from miajax.studies.saliency.results import Saliency
 
 Json = Mapping[str, Any]
 _STANDS_FOR = {
@@ -28,21 +32,23 @@ _PAPER = (
 )
 
 
-def finding_of(part: str, results: Json) -> str:
+def finding_of(part: str, result: StudyResult) -> str:
     """What a part found, in a sentence or two.
 
     Args:
       part: of ``_STANDS_FOR``.
-      results: its ``results.json``.
+      result: what its study returned.
     """
+    found = result.found if isinstance(result, FoundResult) else None
+    results = result.results
     if part == "defenses":
         return defenses_finding(results["rows"])
-    if part == "saliency":
-        return _sentence(relevance_finding(results))
-    if part == "overfitting":
-        return _sentence(overfitting_words.growth_finding(results))
-    if part == "outliers":
-        return _sentence(outliers_words.best_finding(results))
+    if isinstance(found, Saliency):
+        return _sentence(relevance_finding(found))
+    if isinstance(found, Overfitting):
+        return _sentence(overfitting_words.growth_finding(found))
+    if isinstance(found, Outliers):
+        return _sentence(outliers_words.best_finding(found))
     return claims.lead_sentence(results["strongest"])
 
 

@@ -13,7 +13,6 @@ record of campaigns and parts that are not asked for.
 """
 
 import dataclasses
-import json
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -259,7 +258,7 @@ def _ran(
         keep: Any = tuple(kind for kind in _KINDS if sizes[kind] <= _LARGEST)
         setup = dataclasses.replace(setup, config=dataclasses.replace(setup.config, keep=keep))
         found = PARTS[part](setup, path / name, options, reporter, own)
-        finding = finding_of(part, json.loads(json.dumps(found.results)))
+        finding = finding_of(part, found)
     except (Stopped, Incomplete):
         raise
     except Exception as error:  # whatever goes wrong in one part is its result; the others go on
