@@ -6,8 +6,11 @@ from collections import Counter
 
 import pytest
 
+from miajax.studies.defenses.results import Defenses
+from miajax.studies.dpsgd.figures import Dpsgd
 from miajax.studies.outliers.figures import Outliers
 from miajax.studies.overfitting.figures import Overfitting
+from miajax.studies.reproduce.record import Reproduced
 from miajax.studies.saliency.results import Saliency
 from tests.report.test_terminal import rendered
 from tests.studies.made import made
@@ -126,8 +129,8 @@ def dpsgd(f: Figures) -> dict:
         }  # fmt: skip
 
     return {
-        "epsilons": ["inf", "8"], "points": [point(), point()], "non_private": point(), "bounds": bounds, "delta": 1e-5,
-        "significance": 0.05, "notes": [],
+        "epsilons": ["inf", "8"], "points": [point(), point()], "non_private": point(), "delta": 1e-5,
+        "bounds": {bound: {} for bound in bounds}, "significance": 0.05, "notes": [],
     }  # fmt: skip
 
 
@@ -224,7 +227,14 @@ STUDIES = {
     target: "print_target_table", imported: "print_imported_table", reproduce: "print_parts",
     compare: "print_compare_table",
 }  # fmt: skip
-FOUND = {overfitting: Overfitting, outliers: Outliers, saliency: Saliency}
+FOUND = {
+    overfitting: Overfitting,
+    outliers: Outliers,
+    saliency: Saliency,
+    dpsgd: Dpsgd,
+    defenses: Defenses,
+    reproduce: Reproduced,
+}
 
 
 def numbers(text: str) -> Counter:
