@@ -1,13 +1,17 @@
 """Every study's table at every width: each of its numbers is there, whole."""
 
+import dataclasses
 import importlib
 import re
 from collections import Counter
 
 import pytest
 
+from miajax.metrics.figures import Estimate, Figure
+from miajax.studies.audit.figures import Audit
 from miajax.studies.defenses.results import Defenses
 from miajax.studies.dpsgd.figures import Dpsgd
+from miajax.studies.low_budget.figures import AtBudget, Compared, LowBudget, Recommended
 from miajax.studies.outliers.figures import Outliers
 from miajax.studies.overfitting.figures import Overfitting
 from miajax.studies.reproduce.record import Reproduced
@@ -64,15 +68,15 @@ def attacks(f: Figures) -> dict:
     return results
 
 
-def low_budget(f: Figures) -> dict:
+def low_budget(f: Figures) -> LowBudget:
     budgets = [2, 4, 8, 16, 32]
-    return {
-        "budgets": budgets, "fpr": 0.001, "notes": [],
-        "attacks": {
-            name: {"budgets": {str(b): {"tpr_at_fpr": {"0.001": f.one()}} for b in budgets}} for name in ATTACKS
-        },
-        "recommended": {"2": {"attack": "lira_online", "standing": "above", "not_told_apart": ["gap"]}},
-    }  # fmt: skip
+    best = Recommended("lira_online", "tpr_at_fpr", ["gap"], (0.0, 0.0), "above")
+    attacks = {
+        name: {budget: AtBudget(1, 40, Figure(0.5, (0.0, 1.0)), Estimate(f.one())) for budget in budgets}
+        for name in ATTACKS
+    }
+    compared = Compared(0.001, budgets, attacks, {}, {2: best}, [])
+    return dataclasses.replace(made(LowBudget, {}), compared=compared)
 
 
 def overfitting(f: Figures) -> dict:
@@ -228,13 +232,9 @@ STUDIES = {
     compare: "print_compare_table",
 }  # fmt: skip
 FOUND = {
-    overfitting: Overfitting,
-    outliers: Outliers,
-    saliency: Saliency,
-    dpsgd: Dpsgd,
-    defenses: Defenses,
-    reproduce: Reproduced,
-}
+    overfitting: Overfitting, outliers: Outliers, saliency: Saliency, dpsgd: Dpsgd, defenses: Defenses,
+    reproduce: Reproduced, audit: Audit,
+}  # fmt: skip
 
 
 def numbers(text: str) -> Counter:
