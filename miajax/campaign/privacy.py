@@ -160,8 +160,8 @@ def private_line(mechanism: Mechanism) -> str:
     step, budget = mechanism.step, mechanism.spent(mechanism.steps)
     return (
         f"private: {step.sampling} batches of {step.batch_size} {mechanism.unit}s, "
-        f"clipping norm {mechanism.clip_norm:g}, noise multiplier {step.noise_multiplier:g}, epsilon {budget.epsilon:.4g} at delta "
-        f"{mechanism.delta:g} ({budget.accountant})"
+        f"clipping norm {mechanism.clip_norm:g}, noise multiplier {step.noise_multiplier:g}, "
+        f"epsilon {budget.epsilon:.4g} at delta {mechanism.delta:g} ({budget.accountant})"
     )
 
 

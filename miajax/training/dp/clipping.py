@@ -152,7 +152,7 @@ def clipped_sum(
     loss: ExampleLoss,
     params: Any,
     x: Float[Array, "batch views ..."],
-    y: Int[Array, "batch *views"],
+    y: Int[Array, "..."],
     mask: Bool[Array, " batch"],
     clip_norm: Float[Array, ""] | float,
     key: jax.Array,
@@ -160,9 +160,9 @@ def clipped_sum(
 ) -> Clipped:
     """Sums gradients of a batch, each scaled down to the clipping norm where it is longer.
 
-    An example's gradient is that of its mean loss over views (De et al. 2022); where the unit is a group of rows, these
-    are its views, each with its own label and weight, and what is clipped once is the group's. Examples whose squared norm float32
-    can't hold count as 0, so that one example can't decide whether the sum is finite.
+    An example's gradient is that of its mean loss over views (De et al. 2022). Where the unit is a group of rows, these
+    are its views, each with its own label and weight, and the group's gradient is clipped once. Examples whose squared
+    norm float32 can't hold count as 0, so that one example can't decide whether the sum is finite.
 
     Args:
       plan: of this network.

@@ -56,7 +56,10 @@ def by_hand(which):
     total, norms = 0.0, []
     for group in which:
         rows = np.flatnonzero(group == GROUPS)
-        loss = lambda p, rows=rows: cross_entropy(apply(p, jnp.asarray(X[rows]), KEY), jnp.asarray(Y[rows])).mean()
+
+        def loss(p, rows=rows):
+            return cross_entropy(apply(p, jnp.asarray(X[rows]), KEY), jnp.asarray(Y[rows])).mean()
+
         gradient = flat(jax.grad(loss)(PARAMS))
         norms.append(np.linalg.norm(gradient))
         total = total + gradient * min(1.0, CLIP / norms[-1])
