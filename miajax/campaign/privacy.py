@@ -99,6 +99,23 @@ def privacy_identity(privacy: Privacy) -> dict[str, Any]:
     return settings
 
 
+def refuse_rows_of_groups(setup: Any) -> None:
+    """Refuses to hold a guarantee about rows against members drawn by group, which differ in many rows at once.
+
+    Args:
+      setup: of the campaign.
+
+    Raises:
+      UserError: its guarantee is about rows, and its members are groups.
+    """
+    if setup.dataset.groups is not None and any(mechanism.unit == "row" for mechanism in setup.mechanisms):
+        raise UserError(
+            "lower bounds on epsilon for --dp_unit row where members are drawn by group",
+            expected="--dp_unit group, or data without --group_column",
+            remedy="Models with and without a group differ in all of its rows, which no guarantee about one row covers",
+        )
+
+
 def check_sweep(privacies: Sequence[Privacy], split: Split) -> None:
     """Refuses several mechanisms that don't make one ensemble.
 

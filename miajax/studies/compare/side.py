@@ -11,6 +11,7 @@ from jaxtyping import Bool, Int
 from miajax.errors import UserError
 from miajax.runs.atomic import read_json
 from miajax.runs.folder import RunFolder, differences
+from miajax.runs.group_names import GROUPS_FILE
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -23,6 +24,7 @@ class Side:
       valid: ``bool[M]``.
       correct: ``bool[M, N]``, or None where it was not kept.
       labels: ``int[N]``, or None.
+      groups: ``int32[N]``, whose row each is, where members were drawn by group; else None.
       identity: what its models depend on; empty for an import.
       scores: ``{attack: file}`` of scores of all M models.
       results: its ``results.json``.
@@ -35,6 +37,7 @@ class Side:
     valid: Bool[np.ndarray, " models"]
     correct: Bool[np.ndarray, "models examples"] | None
     labels: Int[np.ndarray, " examples"] | None
+    groups: Int[np.ndarray, " examples"] | None
     identity: Mapping[str, Any]
     scores: Mapping[str, Path]
     results: Mapping[str, Any]
@@ -77,7 +80,8 @@ def read_side(path: Path) -> Side:
         raise UserError(
             f"{path} holds no attack's scores of its {len(member)} models", remedy=f"Run miajax attacks --run {path}"
         )
-    return Side(path, member, valid, correct, labels, identity, scores, results, manifest, notes)
+    groups = _array(path / GROUPS_FILE) if (path / GROUPS_FILE).is_file() else None
+    return Side(path, member, valid, correct, labels, groups, identity, scores, results, manifest, notes)
 
 
 def _results(path: Path) -> dict[str, Any]:
@@ -120,6 +124,13 @@ def check_comparable(before: Side, after: Side, encoded_otherwise: bool = False)
     known = before.labels is not None and after.labels is not None
     if known and (other := int((before.labels != after.labels).sum())):
         raise UserError(f"{pair}: {other} of {pools[0]} labels differ", expected="the same data in the same order")
+    drawn = ["by row" if side.groups is None else "by group" for side in (before, after)]
+    if drawn[0] != drawn[1]:
+        raise UserError(
+            f"{pair}: members were drawn {drawn[0]} before and {drawn[1]} after",
+            expected="the same unit in both",
+            remedy="Their figures answer different questions; run one of them again, with or without --group_column",
+        )
     hashes = [str(side.identity.get("content_hash") or "") for side in (before, after)]
     if all(hashes) and hashes[0] != hashes[1]:
         if not encoded_otherwise:

@@ -14,10 +14,12 @@ from miajax.campaign.run import Campaign
 from miajax.metrics import one_run, privacy_bounds
 from miajax.metrics.accuracy import share_correct
 from miajax.metrics.claims import against, chance_of_tpr
+from miajax.metrics.groups import joined, of_groups
 from miajax.metrics.intervals import CONFIDENCE
 from miajax.metrics.paired import difference_over_models, influences, mean_rate
 from miajax.metrics.summary import summarise
 from miajax.signals.bundle import Signals
+from miajax.studies.attacked.groups import with_groups
 from miajax.training.dp import accounting
 from miajax.training.dp.mechanism import Mechanism, finite_or_none
 
@@ -52,6 +54,7 @@ class Models:
       steps: ``int32[M]``, private steps that each ran, or None.
       apart: whether each record was drawn into each model by itself: models with and without it differ in nothing else.
       fair: whether that was by a fair coin.
+      groups: ``int32[N]``, whose row each is, where whole groups were drawn: then bounds are about groups.
     """
 
     signals: Float[np.ndarray, "models examples queries"]
@@ -62,6 +65,7 @@ class Models:
     steps: Int[np.ndarray, " models"] | None
     apart: bool
     fair: bool
+    groups: Int[np.ndarray, " examples"] | None = None
 
     @classmethod
     def of(cls, campaign: Campaign, place: int = 0, turns: int = 1) -> "Models":
@@ -77,6 +81,7 @@ class Models:
             None if steps is None else steps[every],
             config.split == "bernoulli",
             config.split == "bernoulli" and config.member_fraction == 0.5,
+            campaign.setup.dataset.groups,
         )
 
 
@@ -114,8 +119,8 @@ def measured(
     """
     known = models.valid[:, None]
     inside, outside = models.member & known, ~models.member & known
-    test = mean_rate([share_correct(models.correct, outside)])
-    train = mean_rate([share_correct(models.correct, inside)])
+    test = mean_rate([share_correct(models.correct, outside, models.groups)])
+    train = mean_rate([share_correct(models.correct, inside, models.groups)])
     found, notes = _attacked(models, max(1, budgets))
     evidence = gathered(models, delta, significance)
     point = {
@@ -142,7 +147,9 @@ def measured(
 
 def accuracy_lost(models: Models, others: Models) -> dict[str, Any]:
     """``{value, ci}``: accuracy on non-members of other models minus that of these, whose splits are others' own."""
-    theirs, ours = (share_correct(each.correct, ~each.member & each.valid[:, None]) for each in (others, models))
+    theirs, ours = (
+        share_correct(each.correct, ~each.member & each.valid[:, None], each.groups) for each in (others, models)
+    )
     figure = difference_over_models(theirs, ours)
     return {"value": figure.value, "ci": figure.ci}
 
@@ -172,9 +179,12 @@ def _attacked(models: Models, budgets: int) -> tuple[dict[str, Any], list[str]]:
         rates = {key: {} for key in ("lira_tpr_at_fpr", "lira_tpr_at_fpr_ci", "lira_chance_tpr_at_fpr")}
         return {**nothing, **rates}, [f"{ATTACK} was not run: it {reason}."]
     scores = run_attacks((ATTACK,), signals, models.member, models.valid, AttackOptions())[ATTACK][0]
-    summary = summarise(scores, models.member, models.valid, each_target=False)
+    summary = summarise(scores, models.member, models.valid, each_target=False, groups=models.groups)
+    beside = with_groups(
+        {ATTACK: summary}, {ATTACK: np.asarray(scores)}, models.member, models.valid, models.groups, each_target=False
+    )[ATTACK].per_group
     entry = summary.to_json()
-    found = influences(np.asarray(scores), models.member, models.valid, FPR)
+    found = influences(np.asarray(scores), models.member, models.valid, FPR, groups=models.groups)
     level = 1 - (1 - CONFIDENCE) / (2 * budgets)
     held = [(found.auc, 0.5), *([] if found.tpr is None else [(found.tpr, chance_of_tpr(FPR, found.tpr.chance))])]
     return {
@@ -184,6 +194,7 @@ def _attacked(models: Models, budgets: int) -> tuple[dict[str, Any], list[str]]:
         "lira_tpr_at_fpr": entry["tpr_at_fpr"],
         "lira_tpr_at_fpr_ci": entry["tpr_at_fpr_ci"],
         "lira_chance_tpr_at_fpr": entry["chance_tpr_at_fpr"],
+        **({} if beside is None else {"per_group": beside.to_json()}),
     }, list(summary.notes)
 
 
@@ -204,6 +215,9 @@ def gathered(models: Models, delta: float, significance: float) -> Evidence | No
     # Models that shadow nobody are scored all the same: against the choosing models alone.
     scores = np.array(lira_scores(models.signals, models.member, choosing)[ATTACK])
     scores[~np.isfinite(scores)] = np.nan
+    if models.groups is not None:  # a group's rows share one coin: what can be guessed is the group
+        signal, scores = joined(signal, models.groups, "mean"), joined(scores, models.groups, "sum")
+        models = dataclasses.replace(models, member=of_groups(models.member, models.groups))
     return Evidence(
         privacy_bounds.many_models(signal, models.member, choosing, measuring, delta, significance),
         _guesses(scores, models, choosing, measuring, delta, significance) if models.fair else None,

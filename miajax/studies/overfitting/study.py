@@ -151,6 +151,7 @@ class _Study:
     def __init__(self, campaign: Campaign):
         self.campaign, self.member, self.valid = campaign, campaign.member, campaign.valid
         self.traces = EpochTraces(campaign.folder, len(campaign.valid))
+        self.groups = campaign.setup.dataset.groups
         self.inside, self.outside = (side & self.valid[:, None] for side in (self.member, ~self.member))
         self.notes: list[str] = []
         last = self._moment(self.traces.num_epochs, ATTACKS)
@@ -230,11 +231,11 @@ class _Study:
 
     def _figures(self, moment: _Moment) -> dict[str, Any]:
         """Accuracy, gap, losses and every attack's entry at one moment."""
-        inside, outside = (share_correct(moment.correct, side) for side in (self.inside, self.outside))
+        inside, outside = (share_correct(moment.correct, side, self.groups) for side in (self.inside, self.outside))
         losses = [self._loss(moment, side) for side in (self.inside, self.outside)]
         entries = {}
         for name, scores in moment.scores.items():
-            found = summarise(scores, self.member, self.valid, fprs=FPRS, each_target=False)
+            found = summarise(scores, self.member, self.valid, fprs=FPRS, each_target=False, groups=self.groups)
             entries[name] = found.to_json()
             self.notes += [f"{name}: {note}" for note in unresolved_notes(found, found.num_non_members, POOLED)]
         return {
@@ -248,7 +249,7 @@ class _Study:
     @staticmethod
     def _loss(moment: _Moment, cells: np.ndarray) -> Influence:
         """Mean cross-entropy over some cells, in nats."""
-        return mean_of_cells(np.logaddexp(0.0, -moment.phi.astype(np.float64)), cells)
+        return mean_of_cells(np.logaddexp(0.0, -moment.phi.astype(np.float64)), cells, self.groups)
 
     def _rise(self, by_epoch: Sequence[float]) -> dict[str, Any] | None:
         """What the loss on non-members rises from its lowest epoch to the last; None where the last is the lowest."""
@@ -303,7 +304,7 @@ class _Study:
         fpr = self._speaking_fpr()
 
         def of(moment: _Moment, name: str):
-            return influences(moment.scores[name], self.member, self.valid, fpr)
+            return influences(moment.scores[name], self.member, self.valid, fpr, groups=self.groups)
 
         changes = {}
         for name in self.names:
@@ -331,7 +332,7 @@ class _Study:
         moment = self._attacked(*self.traces.each_at(epochs))
         figures = self._figures(moment)
         inside, outside = figures["influence"]
-        last = [share_correct(self.last.correct, side) for side in (self.inside, self.outside)]
+        last = [share_correct(self.last.correct, side, self.groups) for side in (self.inside, self.outside)]
         change: Callable[[Influence, Influence], dict[str, Any]] = lambda a, b: _figure(mean_difference([(a, b)]))  # noqa: E731
         chosen = epochs[self.valid]
         return {
