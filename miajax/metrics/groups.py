@@ -58,7 +58,7 @@ def of_groups(
 
 
 def undivided(member: Bool[np.ndarray, "models examples"], groups: Int[np.ndarray, " examples"]) -> bool:
-    """Whether every model trained on all rows of a group or on none: else there is no membership of groups to ask for."""
+    """Whether every model trained on all rows of a group or on none: else no group is a member."""
     return bool((of_groups(member, groups)[:, groups] == member).all())
 
 
@@ -85,6 +85,12 @@ class GroupFigures:
         """``per_group`` of an attack: the figures that lead, and those of all joins by name."""
         each = {join: found.to_json() for join, found in self.by_join.items()}
         return {"headline": self.leads, "num_groups": self.num_groups, **Figures.to_json(self.figures), **each}
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> "GroupFigures":
+        """The figures that ``to_json`` made an object of."""
+        each = {join: AttackSummary.from_json(entry[join]) for join in JOINS}
+        return cls(entry["headline"], each, entry["num_groups"])
 
 
 def figures_per_group(

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from miajax.errors import UserError
 from miajax.metrics.clusters import Groups, renumbered
 from miajax.metrics.figures import Figures, fpr_key
+from miajax.metrics.json_form import from_json
 from miajax.metrics.per_target import per_target_figures
 from miajax.metrics.pooled import pooled_figures
 
@@ -53,6 +54,23 @@ class AttackSummary(Figures):
             "per_target": None if own is None else own.to_json() | {"num_targets": self.num_targets},
             **({} if self.per_group is None else {"per_group": self.per_group.to_json()}),
         }
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> "AttackSummary":
+        """The summary that ``to_json`` made an entry of; without the notes, and with 0 targets where it counts none."""
+        from miajax.metrics.groups import GroupFigures  # which holds summaries itself
+
+        own, figures, groups = entry["per_target"], from_json(Figures, entry), entry.get("per_group")
+        return cls(
+            **vars(figures),
+            num_targets=0 if own is None else own["num_targets"],
+            num_members=entry["num_members"],
+            num_non_members=entry["num_non_members"],
+            num_scores_missing=entry["num_scores_missing"],
+            per_target=None if own is None else from_json(Figures, own),
+            notes=(),
+            per_group=None if groups is None else GroupFigures.from_json(groups),
+        )
 
 
 def summarise(

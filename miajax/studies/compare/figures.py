@@ -28,7 +28,8 @@ def attack_changes(before: Side, after: Side, attack: str, paired: bool, compari
       comparisons: how many attacks are compared; ``change_ci_of_all`` holds for all of them at once (Bonferroni).
 
     Returns:
-      ``{auc, tpr_at_fpr{fpr: ...}}``, and the same ``per_group`` where members were drawn by group; each as ``changed`` gives it, or None where a run cannot resolve it.
+      ``{auc, tpr_at_fpr{fpr: ...}}``, and the same ``per_group`` where members were drawn by group; each as ``changed``
+      gives it, or None where a run cannot resolve it.
     """
     one, other = _both_valid(before, after, paired)
 

@@ -2,12 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Num
 
-Json = Mapping[str, Any]
+from miajax.studies.outliers.figures import Outliers
+from miajax.studies.results import Record
 
 
 class ClassPanel(Protocol):
@@ -30,7 +31,7 @@ class OutliersReportInputs:
     """What the report is made from.
 
     Attributes:
-      results: ``outliers/results.json``.
+      found: by the study.
       config, manifest: the resolved configuration; fingerprint, hashes, plan, seeds.
       command: what was typed.
       panels: classes of one model's training set; empty where nothing was kept to show them.
@@ -41,9 +42,9 @@ class OutliersReportInputs:
       redacted: whether examples may appear by number only.
     """
 
-    results: Json
-    config: Json
-    manifest: Json
+    found: Outliers
+    config: Record
+    manifest: Record
     command: str
     panels: Sequence[ClassPanel]
     metrics: Mapping[str, Float[np.ndarray, " examples"]]
