@@ -24,12 +24,12 @@ class Side:
       valid: ``bool[M]``.
       correct: ``bool[M, N]``, or None where it was not kept.
       labels: ``int[N]``, or None.
-      groups: ``int32[N]``, whose row each is, where members were drawn by group; else None.
       identity: what its models depend on; empty for an import.
       scores: ``{attack: file}`` of scores of all M models.
       results: its ``results.json``.
       manifest: of a run folder; empty for an import.
       notes: what was left out.
+      groups: ``int32[N]``, whose row each is, where members were drawn by group; else None.
     """
 
     path: Path
@@ -37,12 +37,12 @@ class Side:
     valid: Bool[np.ndarray, " models"]
     correct: Bool[np.ndarray, "models examples"] | None
     labels: Int[np.ndarray, " examples"] | None
-    groups: Int[np.ndarray, " examples"] | None
     identity: Mapping[str, Any]
     scores: Mapping[str, Path]
     results: Mapping[str, Any]
     manifest: Mapping[str, Any]
     notes: tuple[str, ...]
+    groups: Int[np.ndarray, " examples"] | None = None
 
     def score(self, attack: str) -> np.ndarray:
         """``float32[M, N]``, higher = more likely a member."""
@@ -81,7 +81,7 @@ def read_side(path: Path) -> Side:
             f"{path} holds no attack's scores of its {len(member)} models", remedy=f"Run miajax attacks --run {path}"
         )
     groups = _array(path / GROUPS_FILE) if (path / GROUPS_FILE).is_file() else None
-    return Side(path, member, valid, correct, labels, groups, identity, scores, results, manifest, notes)
+    return Side(path, member, valid, correct, labels, identity, scores, results, manifest, notes, groups)
 
 
 def _results(path: Path) -> dict[str, Any]:
