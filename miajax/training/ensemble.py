@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from miajax.data.dataset import Dataset
+from miajax.data.groups import rows_of_groups
 from miajax.data.splits import member_ids
 from miajax.training.dp.step import PrivateInputs
 from miajax.training.parallel import OverModels, Placement
@@ -96,7 +97,15 @@ class Ensemble:
         validation = (None, None)
         if trainer.recipe.early_stopping:
             validation = (dataset.validation_features, dataset.validation_labels)
-        self.data: TrainingData = placement.share(TrainingData(dataset.features, dataset.labels, *validation, weights))
+        self._whole: np.ndarray | None = None  # first row of each group, where groups are members
+        rows = None
+        if trainer.private is not None and trainer.private.mechanism.unit == "group":
+            assert dataset.groups is not None, "the unit is a group, and rows have none"
+            rows = rows_of_groups(dataset.groups)
+            self._whole = rows[:, 0]
+        self.data: TrainingData = placement.share(
+            TrainingData(dataset.features, dataset.labels, *validation, weights, rows)
+        )
         self._blocks = validation_blocks(self.data.validation_labels).shape
         self.stages_per_epoch = trainer.steps_per_epoch + self._blocks[0]
         self._init = OverModels(lambda _, members, __: trainer.init(members), placement, runs_once=True)
@@ -113,6 +122,7 @@ class Ensemble:
         return {"init": self._init, "advance": self._advance}
 
     def _padded(self, model_ids: np.ndarray, member: np.ndarray, width: int | None) -> Members:
+        member = member if self._whole is None else member[:, self._whole]
         ids, counts = member_ids(member, self.trainer.capacity)
         short = counts < self.trainer.recipe.batch_size
         if short.any():

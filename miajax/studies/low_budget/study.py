@@ -220,6 +220,7 @@ def _measured(
             np.ones(len(rows), bool),
             fpr,
             keep_cells=len(sets) < FEWEST_SETS,
+            groups=campaign.setup.dataset.groups,
         )
 
     with concurrent.futures.ThreadPoolExecutor() as pool:
