@@ -89,7 +89,7 @@ def rank_stability(
 
 def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float | None:
     known = np.isfinite(one) & np.isfinite(other)
-    ranks = [rankdata(values[known]) for values in (one, other)]
+    ranks = rankdata(one[known]), rankdata(other[known])
     if known.sum() < 2 or any(np.ptp(rank) == 0 for rank in ranks):
         return None
     return float(np.corrcoef(*ranks)[0, 1])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from miajax.attacks.options import RMIA_PRESETS, AttackOptions, RmiaOptions
 from miajax.attacks.registry import ATTACKS
@@ -44,7 +45,7 @@ class TargetAudit(StudyResult):
       scores: ``{attack: float32[K]}`` of the target, higher = member.
     """
 
-    scores: common.Scores
+    scores: Mapping[str, Float[np.ndarray, " examples"]]
 
 
 @collected_warnings()
