@@ -1,7 +1,7 @@
 """A report to hand on: what was tested, by whom, on what, and what remains for the most exposed person, in the order in
 which supervisory authorities ask.
 
-miajax audit_report --run runs/lira-digits-1a2b3c4d --auditor "A. Auditor" --client "The clinic" --pdf
+miajax audit_report --run runs/lira-digits-1a2b3c4d --client Clinic --auditor Auditor --pdf
 """
 
 import time

@@ -20,7 +20,8 @@ def membership_section(evidence: Evidence) -> Section:
     if lead is None:
         return Section("Membership", f"{words.NOT_MEASURED}: no attack could be measured", [])
     picture = _curve(evidence)
-    told = [claims.lead_sentence(lead), claims.equals_sentence(lead)]
+    by_group = [f"{part.finding}." for part in group_words.group_sections(evidence.results)]
+    told = [claims.lead_sentence(lead), *by_group, claims.equals_sentence(lead)]
     text = Prose([sentence for sentence in told if sentence])
     blocks: list[Block] = [Columns([picture, text]) if picture else text, _table(evidence)]
     limits = [
