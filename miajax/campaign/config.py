@@ -20,6 +20,7 @@ from miajax.data.validation import carve_validation
 from miajax.defenses.treatment import Treatment
 from miajax.described import described
 from miajax.errors import UserError
+from miajax.estimators.elsewhere import ELSEWHERE, trained_elsewhere
 from miajax.estimators.reference import Estimator, load_estimator, names_estimator
 from miajax.models.contract import check_model
 from miajax.models.model import Model
@@ -326,6 +327,8 @@ class Setup:
 def _estimator(config: CampaignConfig) -> Estimator | None:
     """The estimator that ``--model`` names, or None for a network."""
     reference, args = config.model, config.model_options.model_args
+    if reference == ELSEWHERE:
+        return trained_elsewhere(args)
     if reference not in MODELS and names_estimator(reference, args):
         return load_estimator(reference, args)
     module, _, name = reference.rpartition(".")

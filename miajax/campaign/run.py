@@ -22,6 +22,7 @@ from miajax.campaign.privacy import calibration_note, noise_key, private_facts, 
 from miajax.campaign.programs import Finished, Programs
 from miajax.campaign.progress import Reporter, Silent
 from miajax.errors import UserError
+from miajax.estimators.elsewhere import ELSEWHERE
 from miajax.models.registry import MODELS
 from miajax.runs.atomic import write_npy, write_sealed
 from miajax.runs.content_notes import note_on_answers
@@ -150,7 +151,11 @@ def run_campaign(setup: Setup, path: Path, reporter: Reporter | None = None) -> 
       Incomplete: ``config.models`` named a part, and other parts are still missing.
     """
     kind = _Runner
-    if setup.estimator is not None:
+    if setup.estimator is not None and setup.estimator.reference == ELSEWHERE:
+        from miajax.campaign.elsewhere import ElsewhereRunner  # which is a _Runner itself
+
+        kind = ElsewhereRunner
+    elif setup.estimator is not None:
         from miajax.campaign.estimators import EstimatorRunner  # which is a _Runner itself
 
         kind = EstimatorRunner
@@ -237,7 +242,7 @@ class _Runner:
         remember(path, path / "membership.npy")
         write_npy(path / "labels.npy", self.setup.dataset.labels)
         if self.setup.dataset.groups is not None:
-            write_npy(path / "groups.npy", self.setup.dataset.groups)
+            write_npy(path / "group_of_row.npy", self.setup.dataset.groups)
         write_sealed(path / "config.json", plain(dataclasses.asdict(self.config)))
 
     def _small_kinds(self) -> tuple[str, ...]:

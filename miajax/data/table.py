@@ -123,20 +123,26 @@ def load_table(
 
 
 def column_values(
-    data_path: str | Path, column: str, separator: str = ",", decimal: str = ".", header: Header = "line"
+    data_path: str | Path,
+    column: str,
+    separator: str = ",",
+    decimal: str = ".",
+    header: Header = "line",
+    flag: str = "slice_column",
 ) -> list:
     """One column of a table as it stands in every row of the file, None where a value is missing.
 
     Args:
       data_path, separator, decimal, header: as in `load_table`.
       column: its name.
+      flag: that named it, for messages.
 
     Raises:
       UserError: an unreadable file, or an unknown column.
     """
     path = Path(data_path)
     table, _ = _read(path, separator, decimal, header)
-    (column,) = _known(path, _unique(path, table.column_names), "slice_column", [column])
+    (column,) = _known(path, _unique(path, table.column_names), flag, [column])
     return table.column(column).to_pylist()
 
 
