@@ -12,8 +12,10 @@ import pytest
 from miajax.campaign.privacy import privacy_record
 from miajax.cli import main
 from miajax.errors import UserError
+from miajax.metrics.intervals import clopper_pearson
 from miajax.metrics.most_exposed import most_exposed
 from miajax.runs.atomic import hash_of
+from miajax.runs.tables import write_table
 from miajax.studies.audit_report.guidance import QUESTIONS
 from miajax.studies.audit_report.options import STATED, AuditReportOptions
 from miajax.studies.audit_report.study import run_audit_report
@@ -159,6 +161,52 @@ def test_groups_are_told_where_a_study_looked_at_them(run, tmp_path):
     results, document = _report(run, tmp_path / "after")
     assert [(each["by"], each["name"]) for each in results["slices"]] == [("region", "north"), ("region", "south")]
     assert "Of 2 groups of records, region south has the highest lower end: AUC 0.700 [0.600, 0.800]." in document.text
+
+
+def _by_patient(run: Path, to: Path) -> Path:
+    """A copy of a run whose results are by patient, three records each, of whom patient c is always named."""
+    run = shutil.copytree(run, to)
+    study = json.loads((run / "results.json").read_text())
+    groups = np.arange(study["num_examples"], dtype=np.int32) // 3
+    np.save(run / "groups.npy", groups)
+    lead = study["strongest"] | {"value": 0.5, "ci": [0.4, 0.6]}
+    attack = lead["attack"]
+    study["groups"] = {
+        "name": "patient", "num_groups": 3, "fewest_rows": 3, "most_rows": 3, "strongest": lead, "keys": "own",
+        "joins": dict.fromkeys(study["attacks"], "sum"), "most_exposed": None,
+        "near_copies": {"count": 0, "pairs": []},
+    }  # fmt: skip
+    for entry in study["attacks"].values():
+        entry["per_group"] = {**entry, "headline": "sum", "auc": 0.9, "auc_ci": [0.8, 0.95]}
+    (run / "results.json").write_text(json.dumps(study))
+    shares = {f"vulnerability_{attack}": np.array([0.5, np.nan, 1.0]), f"fpr_{attack}": np.array([0.25, 0.0, 0.0])}
+    counts = {"n_in": np.array([40, 0, 40], np.int32), "n_out": np.array([40, 9, 32], np.int32)}
+    write_table(run / "per_group.parquet", {"key": np.array(["a", "b", "c"]), **counts, **shares})
+    return run
+
+
+def test_where_members_are_people_the_report_is_about_people(run, tmp_path):
+    folder = _by_patient(run, tmp_path / "run")
+    results, document = _report(folder, tmp_path / "out")
+    assert (results["unit"], results["strongest"]["value"]) == ("patient", 0.5)
+    assert [(one["name"], one["named_in"], one["num_in"], one["named_out"], one["num_out"])
+            for one in results["most_exposed"]] == [("c", 40, 40, 0, 32), ("a", 20, 40, 10, 40)]  # fmt: skip
+    first = results["most_exposed"][0]
+    assert first["named_in_ci"] == clopper_pearson(40, 40, 1 - 0.05 / 4)  # two people have models on both sides
+    assert "The most exposed patient found was named in 40 of 40 trainings with it and in 0 of 32" in document.text
+    assert "One patient with all its records: 3 of them, 3 to 3 records each." in document.text
+    assert (
+        "names 50.0 % of the members" in document.text.replace("\u00a0", " ")
+        and "0.900 [0.800, 0.950]" in document.text
+    )
+    answers = {answer["section"]: answer["status"] for answer in results["answers"]}
+    assert answers["Most exposed person"] == "measured"
+
+
+def test_a_guarantee_by_record_is_not_called_one_by_patient(run, tmp_path):
+    folder = _private(_by_patient(run, tmp_path / "run"), tmp_path / "private", epsilon=2.0)
+    text = _report(folder, tmp_path / "out")[1].text
+    assert "Members were drawn by patient, but the guarantee is by record." in text
 
 
 def _private(run: Path, to: Path, **asked) -> Path:

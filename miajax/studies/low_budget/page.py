@@ -140,7 +140,7 @@ def _recommendations(compared: Compared) -> Table:
     return Table(
         columns,
         rows,
-        "By paired differences in TPR (in AUC where no TPR resolves), whose 95 % intervals hold for all attacks at once.",
+        "By paired differences in TPR (in AUC where no TPR resolves) whose intervals hold for all attacks at once.",
     )
 
 
