@@ -52,9 +52,14 @@ class TargetReportInputs:
 
     @property
     def lead(self) -> Any:
-        """What the page leads with: the strongest attack; of a target unlike its shadow models, that needs none."""
-        results = self.results
-        return results["strongest"] if results["comparable"] else results["without_shadows"] or results["strongest"]
+        """What the page leads with: the strongest attack.
+
+        Of a target unlike its shadow models the strongest that needs none, unless that shows nothing and another does.
+        """
+        strongest, without = self.results["strongest"], self.results["without_shadows"]
+        if self.results["comparable"] or without is None:
+            return strongest
+        return strongest if strongest["standing"] == "above" != without["standing"] else without
 
     @property
     def main(self) -> AttackFigures | None:
@@ -155,7 +160,9 @@ def _summary(inputs: TargetReportInputs) -> Section:
     gap, ends = numbers.points(results["generalization_gap"]), " to ".join(map(numbers.points, interval))
     accuracy = f"right on {numbers.percent(results['train_accuracy'])} of members"
     cards.append(Card("Generalisation gap", gap, ends, f"this target, {accuracy}"))
-    told = [_sentence(inputs), claims.equals_sentence(inputs.lead), claims.lead_rule(inputs.lead)]
+    told = [_sentence(inputs)]
+    if results["comparable"]:
+        told += [claims.equals_sentence(inputs.lead), claims.lead_rule(inputs.lead)]
     text = [
         " ".join(sentence for sentence in told if sentence),
         *_with_shadows(inputs),
@@ -167,23 +174,23 @@ def _summary(inputs: TargetReportInputs) -> Section:
 
 
 def _with_shadows(inputs: TargetReportInputs) -> list[str]:
-    """Of a target unlike its shadow models: why this attack leads, and what attacks with those models find."""
+    """Of a target unlike its shadow models: what attacks find without them and with them, and which of it leads."""
     results = inputs.results
-    if results["comparable"] or results["without_shadows"] is None:
+    strongest, without = results["strongest"], results["without_shadows"]
+    if results["comparable"] or strongest is None:
         return []
-    count = len(results["without_shadows"]["intervals"])
-    rule = (
-        f"The target is not like the shadow models, so the page leads with the strongest of the "
-        f"{numbers.counted(count, 'attack')} that need{'s' if count == 1 else ''} none."
+    rule = claims.lead_rule(strongest)
+    bound = "Each is counted on the target's known members and non-members, so that it is a lower bound either way."
+    if without is None:
+        return [f"The target is not like the shadow models, and every attack that ran needs them. {bound} {rule}"]
+    first = (
+        "The target is not like the shadow models, so the page leads with the strongest attack that needs none, unless "
+        f"that shows nothing above chance and an attack with shadow models does. {bound}"
     )
-    strongest = results["strongest"]
-    if strongest["attack"] == inputs.lead["attack"]:
-        return [f"{rule} No attack with the shadow models has a higher lower end."]
-    return [
-        f"{rule} With the shadow models, by the same rule among all {len(strongest['intervals'])} attacks: "
-        f"{claims.lead_sentence(strongest)} That is a lower bound, too: it is counted on the target's known members "
-        "and non-members."
-    ]
+    found = f"Without shadow models: {claims.lead_sentence(without)}"
+    if strongest["attack"] != without["attack"]:
+        found += f" With them: {claims.lead_sentence(strongest)}"
+    return [first, found, rule]
 
 
 def _comparison(inputs: TargetReportInputs) -> Section:

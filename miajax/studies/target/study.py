@@ -105,8 +105,8 @@ def run_audit_target(
             shadows[name] = shadow_figures(attacked.shadow_scores.get(name), figures[name].auc.value, stacked)
         own = {name: scores[None] for name, scores in attacked.scores.items()}
         lead = strongest(own, target.member[None], np.ones(1, bool))
-        unaided = {name: own[name] for name in attacked.unaided}
-        without = strongest(unaided, target.member[None], np.ones(1, bool))
+        unaided = attacked.unaided
+        without = strongest(own, target.member[None], np.ones(1, bool), among=unaided)
         phi = stacked.signals.scaled_logit
         losses = None if phi is None else np.logaddexp(0.0, -np.asarray(phi[:, :, 0], np.float64))
         checks = behaviour(stacked.correct, losses, stacked.member, stacked.valid)

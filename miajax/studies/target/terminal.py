@@ -34,7 +34,7 @@ def print_target_table(results: Mapping[str, Any], console: Console | None = Non
     columns = {"AUC of the target": [""], "AUC of shadow models, mean (least to greatest)": [""]}
     print_table(console, "attack", columns, rows)
     if not comparable:
-        say(console, "Every figure is a lower bound on what the target leaks; shadow models unlike it are left out.")
+        say(console, "Every figure is a lower bound on what the target leaks; figures of shadow models are left out.")
         if results["without_shadows"] is not None:
             say(console, f"Without shadow models: {lead_sentence(results['without_shadows'])}")
     say(console, lead_sentence(results["strongest"]))
