@@ -242,7 +242,7 @@ class _Runner:
         remember(path, path / "membership.npy")
         write_npy(path / "labels.npy", self.setup.dataset.labels)
         if self.setup.dataset.groups is not None:
-            write_npy(path / "groups.npy", self.setup.dataset.groups)
+            write_npy(path / "group_of_row.npy", self.setup.dataset.groups)
         write_sealed(path / "config.json", plain(dataclasses.asdict(self.config)))
 
     def _small_kinds(self) -> tuple[str, ...]:

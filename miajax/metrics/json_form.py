@@ -34,8 +34,9 @@ def to_json(found: Any) -> dict[str, Any]:
     entry: dict[str, Any] = {}
     for name, kind in _kinds(type(found)).items():
         value, form = getattr(found, name), _form(kind)
+        name = form.key or name
         if form.spread:
-            entry |= _plain(value)
+            entry |= _plain(value) or {}
         elif form.left_out and value is None:
             continue
         elif _is_figures(kind):
@@ -46,7 +47,7 @@ def to_json(found: Any) -> dict[str, Any]:
             if form.chance:
                 entry[form.chance] = _part(value, "chance")
         else:
-            entry[name] = _plain(value)
+            entry[name] = {} if value is None and form.hollow else _plain(value)
     return entry
 
 
@@ -60,20 +61,19 @@ def from_json(kind: type[Made], entry: Mapping[str, Any]) -> Made:
     made: dict[str, Any] = {}
     for name, hint in _kinds(kind).items():
         form, field = _form(hint), fields.get(name)
+        key = form.key or name
         if field is None:
             continue
         if form.spread:
-            made[name] = _read(hint, entry)
-        elif name not in entry:
+            made[name] = None if _is_left_out(hint, entry) else _read(hint, entry)
+        elif key not in entry:
             defaults = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
-            if not (defaults or form.left_out):
-                raise UserError(f"the results hold no {name}", expected="results.json as miajax wrote it")
-            if form.left_out:
-                made[name] = None
+            if not defaults:
+                raise UserError(f"the results hold no {key}", expected="results.json as miajax wrote it")
         elif _is_figures(hint):
-            made[name] = _figures(hint, entry[name], entry.get(f"{name}_ci"), entry.get(form.chance))
+            made[name] = _figures(hint, entry[key], entry.get(f"{key}_ci"), entry.get(form.chance))
         else:
-            made[name] = _read(hint, entry[name])
+            made[name] = None if form.hollow and not entry[key] else _read(hint, entry[key])
     return kind(**made)
 
 
@@ -87,6 +87,18 @@ def _kinds(kind: type) -> dict[str, Any]:
 def _form(hint: Any) -> Form:
     forms = [each for each in getattr(hint, "__metadata__", ()) if isinstance(each, Form)]
     return forms[0] if forms else _OWN_NAME
+
+
+def _is_left_out(hint: Any, entry: Mapping[str, Any]) -> bool:
+    """Whether a spread dataclass that may be None is: none of its keys is there."""
+    bare = _bare(hint)
+    return _may_be_none(hint) and dataclasses.is_dataclass(bare) and not set(_kinds(cast(type, bare))) & set(entry)
+
+
+def _may_be_none(hint: Any) -> bool:
+    while typing.get_origin(hint) is Annotated:
+        hint = typing.get_args(hint)[0]
+    return type(None) in typing.get_args(hint)
 
 
 def _bare(hint: Any) -> Any:

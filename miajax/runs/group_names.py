@@ -16,7 +16,7 @@ import numpy as np
 
 from miajax.errors import UserError
 
-SALT_FILE = "groups.salt"
+SALT_FILE = "group_keys.salt"
 _SALT_BYTES = 16
 
 

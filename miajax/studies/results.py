@@ -26,7 +26,7 @@ class Found:
     notes: tuple[str, ...] = ()
 
 
-What = TypeVar("What", bound=Found, covariant=True)
+What = TypeVar("What", covariant=True)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -1,13 +1,20 @@
 """Every study's table at every width: each of its numbers is there, whole."""
 
+import dataclasses
 import importlib
 import re
 from collections import Counter
 
 import pytest
 
+from miajax.metrics.figures import Estimate, Figure
+from miajax.studies.audit.figures import Audit
+from miajax.studies.defenses.results import Defenses
+from miajax.studies.dpsgd.figures import Dpsgd
+from miajax.studies.low_budget.figures import AtBudget, Compared, LowBudget, Recommended
 from miajax.studies.outliers.figures import Outliers
 from miajax.studies.overfitting.figures import Overfitting
+from miajax.studies.reproduce.record import Reproduced
 from miajax.studies.saliency.results import Saliency
 from tests.report.test_terminal import rendered
 from tests.studies.made import made
@@ -61,15 +68,15 @@ def attacks(f: Figures) -> dict:
     return results
 
 
-def low_budget(f: Figures) -> dict:
+def low_budget(f: Figures) -> LowBudget:
     budgets = [2, 4, 8, 16, 32]
-    return {
-        "budgets": budgets, "fpr": 0.001, "notes": [],
-        "attacks": {
-            name: {"budgets": {str(b): {"tpr_at_fpr": {"0.001": f.one()}} for b in budgets}} for name in ATTACKS
-        },
-        "recommended": {"2": {"attack": "lira_online", "standing": "above", "not_told_apart": ["gap"]}},
-    }  # fmt: skip
+    best = Recommended("lira_online", "tpr_at_fpr", ["gap"], (0.0, 0.0), "above")
+    attacks = {
+        name: {budget: AtBudget(1, 40, Figure(0.5, (0.0, 1.0)), Estimate(f.one())) for budget in budgets}
+        for name in ATTACKS
+    }
+    compared = Compared(0.001, budgets, attacks, {}, {2: best}, [])
+    return dataclasses.replace(made(LowBudget, {}), compared=compared)
 
 
 def overfitting(f: Figures) -> dict:
@@ -126,8 +133,8 @@ def dpsgd(f: Figures) -> dict:
         }  # fmt: skip
 
     return {
-        "epsilons": ["inf", "8"], "points": [point(), point()], "non_private": point(), "bounds": bounds, "delta": 1e-5,
-        "significance": 0.05, "notes": [],
+        "epsilons": ["inf", "8"], "points": [point(), point()], "non_private": point(), "delta": 1e-5,
+        "bounds": {bound: {} for bound in bounds}, "significance": 0.05, "notes": [],
     }  # fmt: skip
 
 
@@ -224,7 +231,10 @@ STUDIES = {
     target: "print_target_table", imported: "print_imported_table", reproduce: "print_parts",
     compare: "print_compare_table",
 }  # fmt: skip
-FOUND = {overfitting: Overfitting, outliers: Outliers, saliency: Saliency}
+FOUND = {
+    overfitting: Overfitting, outliers: Outliers, saliency: Saliency, dpsgd: Dpsgd, defenses: Defenses,
+    reproduce: Reproduced, audit: Audit,
+}  # fmt: skip
 
 
 def numbers(text: str) -> Counter:

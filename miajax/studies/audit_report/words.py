@@ -163,7 +163,8 @@ def odds_sentence(epsilon: float | None) -> str:
     if epsilon is None:
         return "There is no finite epsilon, so that nothing is promised."
     factor = math.exp(epsilon) if epsilon < 700 else math.inf
-    size = f"{factor:,.3g}" if factor < 1e6 else "more than a million"
+    digits = 2 - math.floor(math.log10(factor)) if factor < 1e6 else 0
+    size = f"{math.ceil(factor * 10**digits - 1e-9) / 10**digits:,g}" if factor < 1e6 else "more than a million"
     weak = " So large a factor promises next to nothing by itself." if factor > 1000 else ""
     return (
         "Whatever an attacker believes before, the odds that one unit was in the training change by a factor of at "

@@ -17,6 +17,7 @@ from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Campaign, run_campaign, training_seconds
 from miajax.described import described
 from miajax.errors import UserError
+from miajax.metrics.json_form import to_json
 from miajax.metrics.summary import AttackSummary
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.runs.derived import remember
@@ -25,6 +26,7 @@ from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.attacked.groups import group_study
 from miajax.studies.attacked.spread import leak_over
+from miajax.studies.head import head_of
 from miajax.studies.invocation import Invocation
 from miajax.studies.published import beside_published, published_notes
 from miajax.studies.results import AttackedResult
@@ -89,8 +91,9 @@ def run_lira(
         spread, spread_remarks = leak_over(campaign, scores, strongest, slices)
     with called.timed("blind"):
         blind = common.blind_checks(campaign)
+    head = head_of(campaign, options.target)
     results = {
-        **common.results_head(campaign, options.target),
+        **to_json(head),
         "lira_mode": options.lira_mode,
         "attacks": {name: found.to_json() for name, found in figures.items()},
         "attacks_not_run": skipped,
@@ -101,9 +104,10 @@ def run_lira(
         **blind,
         "notes": [*common.campaign_notes(campaign), *(people.notes if people else ()), *notes, *spread_remarks],
     }
-    results["published"] = beside_published(setup, results)
+    published = beside_published(setup, head.test_accuracy.value)
     seconds = training_seconds(campaign.folder, len(campaign.valid))
-    results["notes"] += published_notes(results["published"], results, seconds)
+    results["published"] = [to_json(each) for each in published]
+    results["notes"] += published_notes(published, figures, head.train_accuracy, head.test_accuracy, seconds)
     with called.reporting(path, results, [campaign.timing], study="lira"):
         common.store_scores(path, scores)
         columns, results["new_data"] = common.example_columns(campaign, common.exposures(campaign, scores))

@@ -17,7 +17,6 @@ import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -37,9 +36,10 @@ from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.attacked.entries import run_families
+from miajax.studies.head import head_of
 from miajax.studies.invocation import Invocation
-from miajax.studies.low_budget.figures import AtBudget, Compared, Difference, Recommended
-from miajax.studies.results import CampaignResult
+from miajax.studies.low_budget.figures import AtBudget, Compared, Difference, LowBudget, Recommended
+from miajax.studies.results import FoundInCampaign
 from miajax.warned import collected_warnings
 
 
@@ -110,7 +110,7 @@ def run_low_budget(
     options: LowBudgetOptions | None = None,
     reporter: Reporter | None = None,
     invocation: Invocation | None = None,
-) -> CampaignResult:
+) -> FoundInCampaign[LowBudget]:
     """Trains what is missing and compares attacks on disjoint subsets of the run's models.
 
     Args:
@@ -134,16 +134,16 @@ def run_low_budget(
         settings = AttackOptions(rmia=RMIA_PRESETS.get(setup.dataset.name, RmiaOptions()))
         compared = _compared(campaign, signals, options, budgets, settings)
     with called.timed("blind"):
-        blind = common.blind_checks(campaign)
-    results: dict[str, Any] = {
-        **common.results_head(campaign),
-        **blind,
-        **compared.to_json(),
-        "notes": [*common.campaign_notes(campaign), *compared.notes],
-    }
-    with called.reporting(path / "low_budget", results, [campaign.timing], study="low_budget"):
-        _write_report(campaign, compared, results, called.command)
-    return CampaignResult(path / "low_budget", results, campaign)
+        checks = common.blind_checks(campaign)
+    notes = (*common.campaign_notes(campaign), *compared.notes)
+    found = called.finished(
+        "low_budget",
+        path / "low_budget",
+        LowBudget(head=head_of(campaign), checks=checks, compared=compared, notes=notes),
+        lambda so_far: _write_report(campaign, so_far, called.command),
+        [campaign.timing],
+    )
+    return FoundInCampaign(path / "low_budget", found, campaign)
 
 
 def disjoint_sets(valid: np.ndarray, size: int, most: int) -> list[np.ndarray]:
@@ -281,12 +281,12 @@ def _may_be_0(difference: Estimate) -> bool:
     return difference.interval is not None and difference.interval[0] <= 0.0 <= difference.interval[1]
 
 
-def _write_report(campaign: Campaign, compared: Compared, results: Mapping[str, Any], command: str) -> None:
+def _write_report(campaign: Campaign, found: LowBudget, command: str) -> None:
     from miajax.report.plots import save_png
     from miajax.studies.low_budget.page import power_figure, render_low_budget_report
 
     folder = campaign.folder.path / "low_budget"
     config, manifest = dataclasses.asdict(campaign.setup.config), campaign.folder.manifest
-    write_text(folder / "report.html", render_low_budget_report(compared, results, config, manifest, command))
+    write_text(folder / "report.html", render_low_budget_report(found, config, manifest, command))
     with atomic_file(folder / "power.png") as file:
-        save_png(power_figure(compared), file)
+        save_png(power_figure(found.compared), file)
