@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -21,10 +22,15 @@ NOTHING = f"no {SHADOWS}"
 Partners = Int[AnyArray, " models"] | None
 """Each model's complementary partner, its own index where it has none; None where no model has one."""
 
-FamilyScores = Callable[
-    [tuple[str, ...], Signals, Bool[AnyArray, "models examples"], Bool[AnyArray, " models"], AttackOptions, Partners],
-    Mapping[str, Float[AnyArray, "models examples"]],
-]
+Names = tuple[str, ...]
+ScaledLogit = Float[AnyArray, "models examples queries"]
+Logits = Float[AnyArray, "models examples queries classes"]
+Labels = Int[AnyArray, " examples"]
+Member = Bool[AnyArray, "models examples"]
+Valid = Bool[AnyArray, " models"]
+Scores = Mapping[str, Float[AnyArray, "models examples"]]
+FamilyScores = Callable[[Names, Signals, Member, Valid, AttackOptions, Partners], Scores]
+Signal = TypeVar("Signal")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +53,8 @@ class Attack:
       pure: False where scoring trains something: it does not compile as a whole, and the order of models matters.
       least_queries: views of an example from which on it differs from a cheaper attack.
       few_queries: why it is left out below so many, in words that end a sentence.
+      log_likelihood_ratio: whether a score is the log of how much likelier the target's answer is if it trained on the
+        example than if it did not, so that scores of rows that are members together may be added.
     """
 
     name: str
@@ -63,6 +71,7 @@ class Attack:
     pure: bool = True
     least_queries: int = 1
     few_queries: str = ""
+    log_likelihood_ratio: bool = False
 
     @property
     def shadow_based(self) -> bool:
@@ -95,6 +104,13 @@ class Attack:
         """Whether the target is valid and enough shadow models stand behind the cell; partners as in ``score``."""
         num_in, num_out = shadow_counts(member, valid, partners)
         return (num_in >= self.min_in) & (num_out >= self.min_out) & valid[:, None]
+
+
+def needed(signal: Signal | None) -> Signal:
+    """The signal, which the attack's ``needs`` promise."""
+    if signal is None:
+        raise ValueError("signals lack what the attack needs")
+    return signal
 
 
 def partners_in(member: Bool[AnyArray, "models examples"]) -> Partners:

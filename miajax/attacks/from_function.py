@@ -3,12 +3,11 @@
 import functools
 from collections.abc import Callable
 
-import numpy as np
-
-from miajax.attacks.attack import NOTHING, Attack
+from miajax.attacks.attack import NOTHING, Attack, Member, Names, Partners, Scores, Valid
+from miajax.attacks.options import AttackOptions
 from miajax.signals.bundle import AnyArray, Signals
 
-PlainScores = Callable[[Signals, np.ndarray, np.ndarray], AnyArray]
+PlainScores = Callable[[Signals, Member, Valid], AnyArray]
 
 
 def attack_from(
@@ -24,6 +23,7 @@ def attack_from(
     source: str = "",
     cost: str = "not stated",
     pure: bool = False,
+    log_likelihood_ratio: bool = False,
 ) -> Attack:
     """An attack from a plain function, described by keywords.
 
@@ -41,6 +41,7 @@ def attack_from(
       source: paper or code; the function's module where empty.
       cost: what grows with what.
       pure: whether it is a function of arrays that trains nothing and reads no file, so that it may run on subsets.
+      log_likelihood_ratio: whether scores of rows that are members together may be added (``Attack``).
 
     Example:
       >>> import numpy as np
@@ -53,7 +54,9 @@ def attack_from(
     """
     chosen = name or score.__name__
 
-    def family_scores(names, signals, member, valid, options, partners):
+    def family_scores(
+        names: Names, signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners
+    ) -> Scores:
         return {chosen: score(signals, member, valid)}
 
     return Attack(
@@ -69,4 +72,5 @@ def attack_from(
         source=source or f"{score.__module__}, added from outside miajax",
         cost=cost,
         pure=pure,
+        log_likelihood_ratio=log_likelihood_ratio,
     )

@@ -14,6 +14,7 @@ at 0.001, 300 examples, example effect 1.5) and .75 (TPR at 0.01, 8 models, mode
 of equally large campaigns it stays at .895 or more.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -87,7 +88,7 @@ def critical_value(degrees_of_freedom: float, confidence: float = CONFIDENCE) ->
     return float(stdtrit(max(degrees_of_freedom, 1.0), (1.0 + confidence) / 2.0))
 
 
-def rate_interval(rate: float, spread: Spread, trials: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+def rate_interval(rate: float, spread: Spread, trials: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Interval for a fraction, symmetric on the logit scale, so that it stays within [0, 1].
 
     At a rate of exactly 0 or 1 the data show no spread; half a success of a binomial stands in for it, and the closed
@@ -106,9 +107,9 @@ def rate_interval(rate: float, spread: Spread, trials: int, confidence: float = 
     variance = spread.variance
     if rate in (0.0, 1.0):
         variance = max(variance, inner * (1.0 - inner) / trials)
-    reach = critical_value(spread.degrees_of_freedom, confidence) * np.sqrt(variance) / (inner * (1.0 - inner))
-    low, high = expit(logit(inner) - reach), expit(logit(inner) + reach)
-    return 0.0 if rate == 0.0 else float(min(low, rate)), 1.0 if rate == 1.0 else float(max(high, rate))
+    reach = critical_value(spread.degrees_of_freedom, confidence) * math.sqrt(variance) / (inner * (1.0 - inner))
+    low, high = (float(expit(float(logit(inner)) + step)) for step in (-reach, reach))
+    return 0.0 if rate == 0.0 else min(low, rate), 1.0 if rate == 1.0 else max(high, rate)
 
 
 _FEW = 15.0  # independent hits; from there on their spread is told well enough by the data
@@ -124,19 +125,19 @@ class Hits(NamedTuple):
       threshold_variance: of the log of the expected count, through the threshold's own wandering.
     """
 
-    count: float
+    count: float  # pyright: ignore[reportIncompatibleMethodOverride]  # not the method of tuples
     design_effect: float
     threshold_variance: float
 
 
-def design_effect(rate: float, trials: int, variance: float) -> float:
+def design_effect(rate: float, trials: float, variance: float) -> float:
     """Variance of a rate over that of independent trials, at least 1; 1 where no rate was seen to vary."""
     independent = rate * (1.0 - rate) / trials
     return max(variance / independent, 1.0) if independent > 0.0 else 1.0
 
 
 def few_hits_interval(
-    rate: float, spread: Spread, trials: int, hits: Sequence[Hits], confidence: float = CONFIDENCE
+    rate: float, spread: Spread, trials: float, hits: Sequence[Hits], confidence: float = CONFIDENCE
 ) -> tuple[float, float]:
     """``rate_interval`` whose upper end also holds where few members, or none, pass the threshold.
 

@@ -90,7 +90,7 @@ def rank_stability(
 
 def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float | None:
     known = np.isfinite(one) & np.isfinite(other)
-    ranks = [rankdata(values[known]) for values in (one, other)]
+    ranks = rankdata(one[known]), rankdata(other[known])
     if known.sum() < 2 or any(np.ptp(rank) == 0 for rank in ranks):
         return None
     return float(np.corrcoef(*ranks)[0, 1])
@@ -105,16 +105,19 @@ def attack_entries(
     groups: Mapping[str, np.ndarray],
 ) -> tuple[dict[str, Entry], list[str]]:
     """Every attack's whole entry, and notes on what is null in them."""
+    together = campaign.setup.dataset.groups
 
     def calibrated(name: str):
-        reached = (shadow_calibrated(ran.scores[name], campaign.member, campaign.valid, fpr) for fpr in FPRS)
+        of = (ran.scores[name], campaign.member, campaign.valid)
+        reached = (shadow_calibrated(*of, fpr, groups=together) for fpr in FPRS)
         return dict(zip(FPRS, reached, strict=True))
 
     def sliced(job: tuple[str, str]):
         name, slicing = job
         by_category, notes = summarise_slices(
-            ran.scores[name], campaign.member, campaign.valid, {slicing: groups[slicing]}, each_target=False
-        )
+            ran.scores[name], campaign.member, campaign.valid, {slicing: groups[slicing]},
+            each_target=False, groups=together,
+        )  # fmt: skip
         return by_category[slicing], notes
 
     jobs = [(name, slicing) for name in ran.scores for slicing in groups]

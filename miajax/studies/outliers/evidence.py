@@ -2,27 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Num
+from jaxtyping import Float, Int, Num
 
-Json = Mapping[str, Any]
-
-
-class ClassPanel(Protocol):
-    """One class of one model's training set; ``studies.outlier_views.Panel`` is one."""
-
-    @property
-    def label(self) -> int: ...
-    @property
-    def examples(self) -> Int[np.ndarray, " members"]: ...
-    @property
-    def named(self) -> Mapping[float, Bool[np.ndarray, " members"]]: ...
-    @property
-    def points(self) -> Mapping[str, Float[np.ndarray, "members 2"]]: ...
-    @property
-    def ends(self) -> tuple[Int[np.ndarray, " shown"], Int[np.ndarray, " shown"]]: ...
+from miajax.studies.outliers.figures import Outliers
+from miajax.studies.outliers.views import Panel
+from miajax.studies.results import Record
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +16,7 @@ class OutliersReportInputs:
     """What the report is made from.
 
     Attributes:
-      results: ``outliers/results.json``.
+      found: by the study.
       config, manifest: the resolved configuration; fingerprint, hashes, plan, seeds.
       command: what was typed.
       panels: classes of one model's training set; empty where nothing was kept to show them.
@@ -41,11 +27,11 @@ class OutliersReportInputs:
       redacted: whether examples may appear by number only.
     """
 
-    results: Json
-    config: Json
-    manifest: Json
+    found: Outliers
+    config: Record
+    manifest: Record
     command: str
-    panels: Sequence[ClassPanel]
+    panels: Sequence[Panel]
     metrics: Mapping[str, Float[np.ndarray, " examples"]]
     separation: Float[np.ndarray, " examples"]
     fit: Float[np.ndarray, " examples"]

@@ -25,7 +25,7 @@ from miajax.training.dp.accounting import ADD_OR_REMOVE_ONE
 from miajax.training.dp.noise import gaussian_like
 from miajax.training.dp.threefry import step_key
 
-_NO_STEP = np.uint32(2**32 - 1)  # whose key is that of the statistics: no training has so many steps
+_NO_STEP = 2**32 - 1  # whose key is that of the statistics: no training has so many steps
 _ROWS = 1024  # read at a time
 
 Sums = Float[np.ndarray, "models entries"]
@@ -94,9 +94,9 @@ class Statistics:
           model_ids: whose.
         """
         deviation = self.noise_multiplier * sensitivity(self.columns, self.adjacency)
-        blank = np.zeros(1 + 2 * self.columns, np.float32)
+        blank, secret, no_step = jnp.zeros(1 + 2 * self.columns), jnp.asarray(key), jnp.uint32(_NO_STEP)
         drawn = [
-            np.asarray(gaussian_like(step_key(key, np.uint32(model), _NO_STEP), [blank], 1.0)[0], np.float64)
+            np.asarray(gaussian_like(step_key(secret, jnp.uint32(model), no_step), [blank], 1.0)[0], np.float64)
             for model in model_ids
         ]
         noise = deviation * np.stack(drawn)

@@ -194,6 +194,30 @@ def test_each_model_is_standardised_by_its_own_members_and_its_own_noise(devices
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
 
 
+def test_a_group_contributes_the_mean_of_its_rows_and_counts_once(devices):
+    rows = setup()
+    groups = np.minimum(np.arange(rows.dataset.num_examples) // 3, 500)  # the last has 297 rows
+    made = Setup.of(rows.config, dataclasses.replace(rows.dataset, groups=groups))
+    (mechanism,) = made.mechanisms
+    assert mechanism.unit == "group"
+    _, group = started(made, devices, [0])
+    u, member = np.clip(made.dataset.features.astype(np.float64), -1, 1), made.membership()[0]
+    noise = Statistics.of(np.arange(64), 1.0, ADD_OR_REMOVE_ONE).noise(KEY, [0])[0] * mechanism.step.released
+    whole = [g for g in range(501) if member[groups == g].all()]
+    assert len(whole) == mechanism.step.num_members
+    means = np.stack([u[groups == g].mean(0) for g in whole])
+    squares = np.stack([(u[groups == g] ** 2 - 0.5).mean(0) for g in whole])
+    count = len(whole) + noise[0] / 4
+    mean = np.clip((means.sum(0) + noise[1:65]) / count, -1, 1)
+    variance = (squares.sum(0) + noise[65:]) / count + 0.5 - mean**2
+    least = min(2 * mechanism.step.released * math.sqrt(96) / count, 1)
+    state = group.state.model_state
+    np.testing.assert_allclose(np.asarray(state["mean"])[0], mean, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(np.asarray(state["deviation"])[0], np.sqrt(np.clip(variance, least, 1)), rtol=1e-5)
+    entries = np.concatenate([np.full((len(means), 1), 4.0), means, squares], 1)
+    assert np.linalg.norm(entries, axis=1).max() <= sensitivity(64, ADD_OR_REMOVE_ONE)
+
+
 def test_statistics_of_a_model_do_not_depend_on_its_company_and_outlive_training(devices):
     made = setup()
     _, together = started(made, devices, [0, 1, 2, 3])
