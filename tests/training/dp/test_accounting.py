@@ -128,7 +128,7 @@ def test_removing_an_example_can_spend_more_than_adding_one_and_both_count():
 
 @pytest.mark.parametrize("seed", range(12))
 def test_no_small_set_of_members_breaks_the_bound_of_cut_steps_by_adding_or_removing_one(seed):
-    """Sets of up to five members, any slots, rate and noise; the differing example as far from the others as it gets."""
+    """Up to five members, any slots, rate and noise; the differing example as far from the others as it gets."""
     rng = np.random.default_rng(seed)
     size, noise = int(rng.integers(2, 6)), float(np.exp(rng.uniform(np.log(0.3), np.log(4))))
     batch, slots = int(rng.integers(1, size + 1)), int(rng.integers(1, size))

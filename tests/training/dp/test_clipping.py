@@ -243,8 +243,8 @@ def test_two_devices_equal_one_and_each_model_has_its_own_clip_norm(devices, fal
         return clipped_sum(plan, apply, cross_entropy, params, shared[0], shared[1], jnp.ones(6, bool), clip_norm, KEY)
 
     def over(count):
-        # As a campaign compiles it. At optimisation level 1 (``runs_once``) the last bit is not the same on AMD: a module
-        # for one device is not partitioned, so its loops are fused otherwise, and LLVM contracts other products and sums.
+        # As a campaign compiles it. At optimisation level 1 (``runs_once``) the last bit is not the same on AMD: a
+        # module for one device is not partitioned, so that its loops are fused otherwise.
         run = OverModels(one, Placement(devices[:count], 2))
         return run((), (params, clip_norms), (x, y)), run.compile((), (params, clip_norms), (x, y)).as_text()
 
