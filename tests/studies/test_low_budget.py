@@ -21,6 +21,6 @@ def test_a_rate_is_held_against_the_chance_that_the_non_members_at_hand_attain(a
     found = Influences(influence(0.5), influence(0.02, attainable))
     tpr = dataclasses.replace(mean_rate([found.tpr]), chance=attainable)
     there = {"attack_p": AtBudget(1, 100, mean_rate([found.auc]), tpr)}
-    recommended = _recommended(there, [], {"attack_p": [found]}, 0.001)
+    recommended = _recommended(there, {"attack_p": [found]}, 0.001)
     assert recommended.by == "tpr_at_fpr"
     assert (recommended.standing == "above") == (standing == "above")
