@@ -27,6 +27,64 @@ def spread_sections(results: Json) -> list[Section]:
     return [_spread(results)] if results.get("spread") else []
 
 
+def beside_sections(entries: Mapping[str, Json], subject: str = "Attack") -> list[Section]:
+    """Figures by row and by group side by side; nothing where no entry has figures by group.
+
+    Args:
+      entries: by what the first column shows, ``{auc, auc_ci, tpr_at_fpr, tpr_at_fpr_ci, per_group}``.
+      subject: the first column's title.
+    """
+    found = {name: entry for name, entry in entries.items() if entry.get("per_group")}
+    if not found:
+        return []
+    columns = [Column(subject), Column("AUC", "number", "by row"), Column("AUC", "number", "by group")]
+    for fpr in _FPRS:
+        columns += [Column("TPR", "number", f"by row, FPR {fpr}"), Column("TPR", "number", f"by group, FPR {fpr}")]
+    rows = [
+        [
+            name,
+            _figure(entry, "auc"),
+            _figure(entry["per_group"], "auc"),
+            *(_figure(of, "tpr_at_fpr", fpr) for fpr in _FPRS for of in (entry, entry["per_group"])),
+        ]
+        for name, entry in found.items()
+    ]
+    count = max(entry["per_group"]["num_groups"] for entry in found.values())
+    most = max(found, key=lambda name: found[name]["per_group"]["auc"])
+    finding = (
+        f"Asked about groups of rows instead of single ones, {most} reaches an AUC of "
+        f"{found[most]['per_group']['auc']:.3f}; by row it is {found[most]['auc']:.3f}"
+    )
+    caption = (
+        f"{numbers.counted(count, 'group')}, scores of whose rows are joined. Brackets are 95 % intervals that resample "
+        "groups."
+    )
+    table = Table(columns, rows, caption)
+    return [Section("By group", finding, [Prose([_how("group")]), table])]
+
+
+def change_sections(attacks: Mapping[str, Json]) -> list[Section]:
+    """AUC by group before and after, of every attack that was compared so; nothing where members are rows."""
+    found = {face(name).label: entry["per_group"]["auc"] for name, entry in attacks.items() if entry.get("per_group")}
+    if not found:
+        return []
+    rows = [
+        [
+            name,
+            *(numbers.estimate(of[side], of[f"{side}_ci"], decimals=3) for side in ("before", "after")),
+            numbers.difference(of["change"], of["change_ci_of_all"]),
+        ]
+        for name, of in found.items()
+    ]
+    columns = [
+        Column("Attack"), Column("AUC", "number", "before"), Column("AUC", "number", "after"),
+        Column("Change", "text", "for all attacks at once"),
+    ]  # fmt: skip
+    moved = [name for name, of in found.items() if of["standing"] != "not shown"]
+    finding = f"By group, {numbers.counted(len(moved), 'attack')} of {len(found)} changed measurably"
+    return [Section("By group", finding, [Prose([_how("group")]), Table(columns, rows)])]
+
+
 def _figure(entry: Json, name: str, fpr: str | None = None) -> Estimate:
     value, interval = entry[name], entry[f"{name}_ci"]
     if fpr is not None:
