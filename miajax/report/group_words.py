@@ -56,8 +56,7 @@ def beside_sections(entries: Mapping[str, Json], subject: str = "Attack") -> lis
         f"{found[most]['per_group']['auc']:.3f}; by row it is {found[most]['auc']:.3f}"
     )
     caption = (
-        f"{numbers.counted(count, 'group')}, scores of whose rows are joined. Brackets are 95 % intervals that resample "
-        "groups."
+        f"{numbers.counted(count, 'group')}, scores of whose rows are joined. Brackets are 95 % intervals over groups."
     )
     table = Table(columns, rows, caption)
     return [Section("By group", finding, [Prose([_how("group")]), table])]
@@ -119,11 +118,11 @@ def _groups(results: Json, groups: Json) -> Section:
     table = Table(
         columns,
         rows,
-        f"{numbers.counted(groups['num_groups'], 'group')} by {name}, {groups['fewest_rows']} to {groups['most_rows']} "
-        "rows each. Rates are fractions, brackets 95 % intervals that resample groups.",
+        f"{numbers.counted(groups['num_groups'], 'group')} by {name}, {_rows(groups)} rows each. "
+        "Rates are fractions, brackets 95 % intervals that resample groups.",
         [names.index(lead["attack"])] if lead is not None and lead["attack"] in names else [],
     )
-    blocks: list[Block] = [Prose([_how(name), _joins(name)]), table]
+    blocks: list[Block] = [Prose([_how(_noun(name)), _joins(_noun(name))]), table]
     cards = _cards(results, groups)
     if cards:
         blocks.insert(0, Cards(cards))
@@ -131,10 +130,20 @@ def _groups(results: Json, groups: Json) -> Section:
     return Section(f"By {name}", _finding(results, groups), [*blocks, Points(points)])
 
 
+def _noun(name: str) -> str:
+    """What one group is called inside a sentence: the column's name where that is a word, else a group by it."""
+    return name if name.isalpha() and name.islower() and len(name) > 3 else f"group by {name}"
+
+
+def _rows(groups: Json) -> str:
+    fewest, most = groups["fewest_rows"], groups["most_rows"]
+    return f"{most}" if fewest == most else f"{fewest} to {most}"
+
+
 def _finding(results: Json, groups: Json) -> str:
-    lead, name = groups["strongest"], groups["name"]
+    lead, name = groups["strongest"], _noun(groups["name"])
     if lead is None:
-        return f"No attack could be measured by {name}"
+        return "No attack could be measured by group"
     entry = results["attacks"][lead["attack"]]
     of, fpr = entry["per_group"], lead["fpr"] or "0.01"
     by_group, by_row = of["tpr_at_fpr"].get(fpr), entry["tpr_at_fpr"].get(fpr)
@@ -146,7 +155,7 @@ def _finding(results: Json, groups: Json) -> str:
         )
     rate = numbers.one_per(float(fpr))
     if against(lead["ci"], lead["chance"]) != "above":
-        return f"By {name}, no attack does measurably better than chance at {rate}; {claims.unseen(lead['ci'])}"
+        return f"By group, no attack does measurably better than chance at {rate}; {claims.unseen(lead['ci'])}"
     return (
         f"Asked about a {name} instead of a row, {label} names {numbers.percent(by_group)} of the members at {rate}; "
         f"by row it is {numbers.percent(by_row)}"
@@ -195,7 +204,7 @@ def _cards(results: Json, groups: Json) -> list[Card]:
 
 
 def _exposed(groups: Json) -> list[str]:
-    found, name = groups["most_exposed"], groups["name"]
+    found, name = groups["most_exposed"], _noun(groups["name"])
     if found is None:
         return []
     low, high = found["tpr_ci"]

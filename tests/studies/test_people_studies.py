@@ -108,8 +108,8 @@ def test_two_runs_are_compared_by_group_and_never_by_row_with_by_group(run, data
 def test_private_training_protects_groups_and_bounds_are_about_them(data):
     where = data / "private"
     ran(
-        "dpsgd", "--dataset", "npz", "--data_path", data / "people.npz", "--epochs", 2, "--widths", 8, "--batch_size", 8,
-        "--split", "bernoulli", "--num_shadows", 4, "--epsilons", 8, "--dp_delta", "0.001", "--out", where,
+        "dpsgd", "--dataset", "npz", "--data_path", data / "people.npz", "--epochs", 2, "--widths", 8,
+        "--batch_size", 8, "--split", "bernoulli", "--num_shadows", 4, "--epsilons", 8, "--dp_delta", "0.001", "--out", where,
         "--dp_epsilon", 8,
     )  # fmt: skip
     found = results(where)
@@ -117,6 +117,6 @@ def test_private_training_protects_groups_and_bounds_are_about_them(data):
     assert found["points"][0]["per_group"]["num_groups"] == 60
     assert "all rows of one" in (where / "report.html").read_text()
     with pytest.raises(SystemExit) as ended:
-        ran("dpsgd", "--dataset", "npz", "--data_path", data / "people.npz", *SMALL, "--dp_unit", "row", "--dp_epsilon", 8,
-            "--dp_delta", "0.001", "--out", data / "rows_private")  # fmt: skip
+        ran("dpsgd", "--dataset", "npz", "--data_path", data / "people.npz", *SMALL, "--dp_unit", "row",
+            "--dp_epsilon", 8, "--dp_delta", "0.001", "--out", data / "rows_private")  # fmt: skip
     assert ended.value.code == 2
