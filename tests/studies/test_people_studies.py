@@ -59,7 +59,7 @@ def test_a_gate_holds_figures_per_group_against_ceilings(run, capsys):
 def test_budgets_outliers_exports_and_cards_work_on_groups(run, data):
     ran("low_budget", "--run", run, *ATTACKS)
     assert results(run / "low_budget")["unit"] == "group"
-    ran("outliers", "--run", run, "--resamples", 20)
+    ran("outliers", "--run", run, "--resamples", 50)
     assert (run / "outliers" / "report.html").exists()
     ran("model_card", "--run", run)
     ran("export", "--run", run, "--format", "lira", "--out", data / "exported")
