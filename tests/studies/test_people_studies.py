@@ -8,7 +8,7 @@ import pytest
 
 from miajax.cli import main
 
-SMALL = ["--epochs", "4", "--widths", "8", "--batch_size", "16", "--split", "bernoulli", "--num_shadows", "8"]
+SMALL = ["--epochs", "4", "--widths", "8", "--batch_size", "16", "--split", "bernoulli", "--num_shadows", "16"]
 ATTACKS = ["--attacks", "global_threshold", "lira_online_fixed"]
 
 
@@ -109,8 +109,8 @@ def test_private_training_protects_groups_and_bounds_are_about_them(data):
     where = data / "private"
     ran(
         "dpsgd", "--dataset", "npz", "--data_path", data / "people.npz", "--epochs", 2, "--widths", 8,
-        "--batch_size", 8, "--split", "bernoulli", "--num_shadows", 4, "--epsilons", 8, "--dp_delta", "0.001", "--out", where,
-        "--dp_epsilon", 8,
+        "--batch_size", 8, "--split", "bernoulli", "--num_shadows", 12, "--epsilons", 8, "--dp_delta", "0.001",
+        "--out", where, "--dp_epsilon", 8,
     )  # fmt: skip
     found = results(where)
     assert found["mechanism"]["unit"] == "group" and found["mechanism"]["adjacency"].endswith("one group")
