@@ -11,7 +11,7 @@ import numpy as np
 
 from miajax.campaign.estimator_settings import check_settings, refuse, stand_in, with_encoding, without_records
 from miajax.campaign.privacy import PrivacyFlags, check_sweep, privacy_identity, with_units
-from miajax.data.bounds import FeatureBounds, told_by_preparation
+from miajax.data.bounds import FeatureBounds, scaled_columns, told_by_preparation
 from miajax.data.dataset import Dataset
 from miajax.data.groups import group_sizes, note_on_groups
 from miajax.data.registry import DataOptions, load_dataset
@@ -264,7 +264,19 @@ class Setup:
             resolve(privacy, config.recipe, trainer.capacity, trainer.ragged, rows) for privacy in privacies
         )
         if mechanisms:
-            trainer = trainer_under(trainer, mechanisms)
+            statistics = any(mechanism.statistics_epsilon is not None for mechanism in mechanisms)
+            if statistics and config.data.feature_bounds is None:
+                raise UserError(
+                    "--dp_statistics_epsilon without public bounds of the features",
+                    expected="--feature_bounds with it, which say how far one record can move a mean",
+                )
+            columns = scaled_columns(dataset) if statistics else None
+            if columns is not None and not (columns >= 0).any():
+                raise UserError(
+                    "--dp_statistics_epsilon for a table without columns of numbers",
+                    expected="columns of numbers, which alone are scaled",
+                )
+            trainer = trainer_under(trainer, mechanisms, columns)
         return cls(config, dataset, trainer, tuple(privacies), mechanisms, treatment, notes)
 
     def require_network(self, what: str) -> None:

@@ -53,6 +53,9 @@ class PrivacyFlags:
     """what the guarantee is about: one row, or one group of rows (--group_column) such as a person, whose rows' mean
     gradient is clipped as one; --batch_size, --dp_slots and --dp_microbatch then count groups. Not given: groups where
     the data have them"""
+    dp_statistics_epsilon: float | None = None
+    """with --feature_bounds: standardise each model's inputs by means and deviations of its own members, released with
+    noise at this epsilon, which is part of the budget"""
 
     @classmethod
     def of(cls, privacy: Privacy) -> "PrivacyFlags":
@@ -92,10 +95,12 @@ def with_units(privacies: Sequence[Privacy], grouped: bool) -> tuple[Privacy, ..
 
 
 def privacy_identity(privacy: Privacy) -> dict[str, Any]:
-    """What models depend on of a mechanism; a row as its unit is not told, as it was not in earlier runs."""
+    """What models depend on of a mechanism; what earlier versions did not know is there where it is used."""
     settings = dataclasses.asdict(privacy)
     if privacy.unit != "group":
         del settings["unit"]
+    if privacy.statistics_epsilon is None:
+        del settings["statistics_epsilon"]
     return settings
 
 
@@ -179,6 +184,10 @@ def private_line(mechanism: Mechanism) -> str:
         f"private: {step.sampling} batches of {step.batch_size} {mechanism.unit}s, "
         f"clipping norm {mechanism.clip_norm:g}, noise multiplier {step.noise_multiplier:g}, "
         f"epsilon {budget.epsilon:.4g} at delta {mechanism.delta:g} ({budget.accountant})"
+    ) + (
+        ""
+        if mechanism.statistics_epsilon is None
+        else f", statistics of the inputs (epsilon {mechanism.statistics_epsilon:g} alone) included"
     )
 
 

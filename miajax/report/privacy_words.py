@@ -48,6 +48,7 @@ def mechanism_rows(privacy: Json) -> list[list[Any]]:
         ["Unit of the guarantee", _unit_text(privacy)],
         ["Sampling", f"{_sampling(privacy)} ({privacy['sampling_rate']:.4g})"],
         ["Slots of a sample", numbers.count(privacy["slots"]) if privacy["slots"] else "a sample is never cut"],
+        *_statistics(privacy.get("statistics")),
         ["Source of the noise", privacy["release"]],
     ]
 
@@ -64,6 +65,17 @@ def _unit_text(privacy: Json) -> str:
 
 def _sampling(privacy: Json) -> str:
     return _SAMPLING[privacy["sampling"]].format(member="group of rows" if _by_group(privacy) else "member")
+
+
+def _statistics(released: Json | None) -> list[list[Any]]:
+    """What models' inputs are standardised by; nothing where that is public."""
+    if released is None:
+        return []
+    told = (
+        f"means and deviations of each model's own members, released once with noise multiplier "
+        f"{released['noise_multiplier']:.4g}: epsilon {released['epsilon']:g} alone, composed with the steps above"
+    )
+    return [["Scaling of the inputs", told]]
 
 
 def _accountant(privacy: Json) -> str:

@@ -15,6 +15,7 @@ from miajax.data.dataset import Dataset
 from miajax.errors import UserError
 from miajax.models.model import Model
 from miajax.training import augment
+from miajax.training.dp.statistics import Statistics
 from miajax.training.dp.step import PrivateInputs, PrivateStep
 from miajax.training.losses import batch_loss, cross_entropy
 from miajax.training.recipe import OptimizerBuilder, Recipe, build_optimizer
@@ -187,6 +188,7 @@ class Trainer:
       seed: root seed of all keys.
       optimizer: makes another optax chain than the recipe's from its schedule, or None.
       private: the mechanism that makes each step private, or None.
+      statistics: that each model's inputs are standardised by, released with noise before the first step, or None.
     """
 
     model: Model
@@ -198,6 +200,7 @@ class Trainer:
     seed: int
     optimizer: OptimizerBuilder | None = None
     private: PrivateStep | None = None
+    statistics: Statistics | None = None
 
     def __post_init__(self):
         for name in ("relaxloss", "hamp"):

@@ -222,7 +222,9 @@ def _found(
         split=setup.config.split,
         seed=setup.config.seed,
         delta=mechanism.delta,
-        mechanism={name: record[name] for name in (*shared, "augmentation_multiplicity", "planned_steps")},
+        mechanism={
+            name: record[name] for name in (*shared, "augmentation_multiplicity", "statistics", "planned_steps")
+        },
         not_covered=(*setup.told_by_preparation(), *NOT_COVERED),
         plan=dataclasses.asdict(private.plan),
         device=private.folder.manifest["device"],

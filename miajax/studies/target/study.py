@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from miajax.attacks.options import RMIA_PRESETS, AttackOptions, RmiaOptions
 from miajax.attacks.registry import ATTACKS
@@ -13,6 +14,7 @@ from miajax.campaign.config import Setup
 from miajax.campaign.made import versions
 from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Campaign, run_campaign
+from miajax.campaign.saturated import clip_of_run
 from miajax.campaign.stored import stored_config
 from miajax.errors import UserError
 from miajax.metrics.accuracy import share_correct
@@ -44,7 +46,7 @@ class TargetAudit(StudyResult):
       scores: ``{attack: float32[K]}`` of the target, higher = member.
     """
 
-    scores: common.Scores
+    scores: Mapping[str, Float[np.ndarray, " examples"]]
 
 
 @collected_warnings()
@@ -58,12 +60,13 @@ def run_audit_target(
     reporter: Reporter | None = None,
     invocation: Invocation | None = None,
     signal_kind: RowKind | None = None,
+    members: Path | None = None,
 ) -> TargetAudit:
     """Attacks a target from elsewhere with every attack that its answers allow, and writes what was found.
 
     Args:
       run: run folder of the shadow models; what is missing of it is trained.
-      target_file, signal_kind: see ``read_target``.
+      target_file, signal_kind, members: see ``read_target``.
       declaration: the target's recipe, see ``read_declaration``.
       out: folder to write; ``<run>/targets/<name of target_file>`` if None.
       attacks: names to run; all that the target's answers allow if None.
@@ -76,7 +79,7 @@ def run_audit_target(
     """
     called = invocation or Invocation()
     setup = Setup.of(stored_config(run))
-    target = read_target(target_file, setup.dataset, setup.config.queries, signal_kind)
+    target = read_target(target_file, setup.dataset, setup.config.queries, signal_kind, members)
     recipe = recipe_of(setup)
     declared = {} if declaration is None else read_declaration(declaration, recipe)
     out = out or run / "targets" / target_file.stem
@@ -92,7 +95,8 @@ def run_audit_target(
     options = options or AttackOptions(rmia=RMIA_PRESETS.get(setup.dataset.name, RmiaOptions()))
     labels, groups = setup.dataset.labels[target.ids], renumbered(setup.dataset.groups, target.ids)
     with called.timed("attack"):
-        channel = Channel.of(target, labels)
+        clip = clip_of_run(campaign.folder)
+        channel = Channel.of(target, None if clip is None else clip.clip)
         stacked = put_before(campaign, target, channel)
         attacked = attack_target(stacked, names, options)
         figures: dict[str, AttackSummary] = {}
@@ -108,6 +112,8 @@ def run_audit_target(
         if whole:
             figures = with_groups(figures, own, target.member[None], np.ones(1, bool), groups)
         lead = strongest(own, target.member[None], np.ones(1, bool), groups=groups)
+        unaided = attacked.unaided
+        without = strongest(own, target.member[None], np.ones(1, bool), among=unaided, groups=groups)
         phi = stacked.signals.scaled_logit
         losses = None if phi is None else np.logaddexp(0.0, -np.asarray(phi[:, :, 0], np.float64))
         checks = behaviour(stacked.correct, losses, stacked.member, stacked.valid)
@@ -122,8 +128,12 @@ def run_audit_target(
     comparable = results["comparable"]
     about_channel = _channel_notes(channel, results["answers"])
     results |= {
-        "attacks": {name: found.to_json() | {"comparable": comparable} for name, found in figures.items()},
+        "attacks": {
+            name: found.to_json() | {"comparable": comparable, "needs_shadows": name not in unaided}
+            for name, found in figures.items()
+        },
         "strongest": lead,
+        "without_shadows": without,
         "shadows": {name: found and found.to_json() for name, found in shadows.items()},
         "attacks_not_run": attacked.skipped,
         "blind": blind,

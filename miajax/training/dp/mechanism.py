@@ -52,6 +52,9 @@ class Privacy:
     unit: Unit | None = None
     """what the guarantee is about: one row, or one group of rows such as a person, whose rows' mean gradient is clipped
     as one; then batch sizes, slots and steps count groups. Not given: groups where the data have them"""
+    statistics_epsilon: float | None = None
+    """standardise each model's inputs by means and deviations of its own members, released with noise at this epsilon
+    and the same delta, beside public bounds; part of the budget"""
 
     def __post_init__(self):
         def need(ok: bool, flag: str, expected: str):
@@ -77,6 +80,11 @@ class Privacy:
         need(self.slots is None or self.slots >= 1, "slots", "1 or more places")
         need(self.microbatch is None or self.microbatch >= 1, "microbatch", "1 or more examples")
         need(self.augmentation_multiplicity >= 1, "augmentation_multiplicity", "1 or more views")
+        need(
+            self.statistics_epsilon is None or 0 < self.statistics_epsilon < math.inf,
+            "statistics_epsilon",
+            "a positive epsilon, not infinite",
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,6 +104,8 @@ class Mechanism:
       unit: what is sampled, clipped and accounted for: rows, or groups of them. Members, batches, slots and places are
         counted in it.
       rows: of the largest group; 1 where the unit is a row.
+      statistics_epsilon: that statistics of the inputs alone spend at ``delta``, or None where there are none; the
+        accountant composes them with the steps.
     """
 
     step: SampledGaussian
@@ -109,6 +119,7 @@ class Mechanism:
     releasable: bool
     unit: Unit = "row"
     rows: int = 1
+    statistics_epsilon: float | None = None
 
     @property
     def adjacency(self) -> str:
@@ -156,6 +167,9 @@ class Mechanism:
             "batch_size": self.step.batch_size,
             "num_members": self.step.num_members,
             "augmentation_multiplicity": self.views,
+            "statistics": None
+            if self.statistics_epsilon is None
+            else {"epsilon": self.statistics_epsilon, "noise_multiplier": self.step.released},
             "planned_steps": self.steps,
             "planned_epsilon": finite_or_none(self.epsilon(self.steps)),
             "planned_epsilon_by_accountant": self.by_accountant(self.steps),
@@ -229,6 +243,9 @@ def resolve(privacy: Privacy, recipe: Recipe, num_members: int, ragged: bool, gr
         )
     # A sample that can't outgrow its places is never cut.
     step = SampledGaussian(privacy.sampling, num_members, batch, slots if cut and slots < num_members else None, 0.0)
+    if privacy.statistics_epsilon is not None:
+        released = accounting.gaussian_noise(privacy.statistics_epsilon, privacy.delta)
+        step = dataclasses.replace(step, released=released)
     accounting.check_accountant(step, privacy.accountant)
     steps = recipe.epochs * (num_members // batch)
     noise = privacy.noise_multiplier
@@ -249,4 +266,5 @@ def resolve(privacy: Privacy, recipe: Recipe, num_members: int, ragged: bool, gr
         releasable=not privacy.reproducible_noise,
         unit="group" if group_rows else "row",
         rows=max(1, group_rows),
+        statistics_epsilon=privacy.statistics_epsilon,
     )
