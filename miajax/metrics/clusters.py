@@ -37,7 +37,7 @@ def squares(cells: Float[np.ndarray, "models examples"], groups: Groups) -> floa
     return float(np.vdot(together, together))
 
 
-def renumbered(groups: Groups, kept: np.ndarray) -> Groups:
+def renumbered(groups: Groups, kept: np.ndarray) -> Int[np.ndarray, " kept"] | None:
     """Groups of some rows only, those without a row left out."""
     if groups is None:
         return None
