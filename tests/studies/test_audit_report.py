@@ -12,7 +12,10 @@ import pytest
 from miajax.campaign.privacy import privacy_record
 from miajax.cli import main
 from miajax.errors import UserError
+from miajax.metrics.intervals import clopper_pearson
+from miajax.metrics.most_exposed import most_exposed
 from miajax.runs.atomic import hash_of
+from miajax.runs.tables import write_table
 from miajax.studies.audit_report.guidance import QUESTIONS
 from miajax.studies.audit_report.options import STATED, AuditReportOptions
 from miajax.studies.audit_report.study import run_audit_report
@@ -34,32 +37,52 @@ def _command(name: str, *argv: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory) -> dict[str, Path]:
-    """A run, a target audited with it, an import."""
-    root = tmp_path_factory.mktemp("audited")
-    fixed_run(root / "run", 32)
-    _command("lira", "--run", str(root / "run"))
-    fixed_target(root / "target.npz", root / "run")
-    _command("audit_target", "--run", str(root / "run"), "--target", str(root / "target.npz"), *QUICK)
-    fixed_arrays(root / "arrays.npz")
+def run(tmp_path_factory) -> Path:
+    """A run that LiRA attacked."""
+    folder = tmp_path_factory.mktemp("audited") / "run"
+    fixed_run(folder, 32)
+    _command("lira", "--run", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def target(run) -> Path:
+    """A target audited with its models."""
+    fixed_target(run.parent / "target.npz", run)
+    _command("audit_target", "--run", str(run), "--target", str(run.parent / "target.npz"), *QUICK)
+    return run / "targets" / "target"
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory) -> Path:
+    """Signals from elsewhere."""
+    folder = tmp_path_factory.mktemp("imported")
+    fixed_arrays(folder / "arrays.npz")
     _command(
-        "import_signals", "--source", str(root / "arrays.npz"), "--format", "arrays", "--out", str(root / "import")
+        "import_signals", "--source", str(folder / "arrays.npz"), "--format", "arrays", "--out", str(folder / "out")
     )
-    return {"run": root / "run", "target": root / "run" / "targets" / "target", "import": root / "import"}
+    return folder / "out"
 
 
 def _report(folder: Path, out: Path, **options) -> tuple[dict, Document]:
     result = run_audit_report(folder, out, AuditReportOptions(**options), Invocation("audit <&>"))
     written = json.loads((out / "results.json").read_text())
-    assert written == json.loads(json.dumps(result.results))
+    assert written == {"schema_version": 1, "study": "audit_report", **json.loads(json.dumps(result.results))}
     return written, Document((out / "report.html").read_text())
 
 
-@pytest.mark.parametrize("kind", ["run", "target", "import"])
-def test_every_kind_of_audit_has_its_report(folders, tmp_path, kind):
-    results, document = _report(folders[kind], tmp_path / "out")
-    study = json.loads((folders[kind] / "results.json").read_text())
-    assert breaches(results) == [] and (results["study"], results["kind"]) == ("audit_report", kind)
+SLOW = pytest.mark.slow  # attacks are compiled
+
+
+@pytest.mark.parametrize("kind", ["run", pytest.param("target", marks=SLOW), pytest.param("imported", marks=SLOW)])
+def test_every_kind_of_audit_has_its_report(request, tmp_path, kind):
+    folder = request.getfixturevalue(kind)
+    results, document = _report(folder, tmp_path / "out")
+    study = json.loads((folder / "results.json").read_text())
+    assert breaches(results) == [] and (results["study"], results["kind"]) == (
+        "audit_report",
+        kind.replace("imported", "import"),
+    )
     assert results["strongest"] == study["strongest"] and results["num_examples"] == study["num_examples"]
     assert results["num_models"] == (1 if kind == "target" else study["num_valid"])
     assert not re.search(ABSENCE, document.text, re.IGNORECASE)
@@ -69,8 +92,9 @@ def test_every_kind_of_audit_has_its_report(folders, tmp_path, kind):
     assert "Appendix" not in document.text and "audit <&>" in document.text
 
 
-def test_what_was_not_measured_is_said_to_be(folders, tmp_path):
-    results, document = _report(folders["target"], tmp_path / "out")
+@SLOW
+def test_what_was_not_measured_is_said_to_be(target, tmp_path):
+    results, document = _report(target, tmp_path / "out")
     answers = {answer["section"]: answer["status"] for answer in results["answers"]}
     assert list(answers) == [question.section for question in QUESTIONS]
     assert answers["Extraction"] == answers["Most exposed person"] == answers["Safeguards"] == "not measured"
@@ -81,47 +105,49 @@ def test_what_was_not_measured_is_said_to_be(folders, tmp_path):
         assert next(row for row in document.rows if row[0] == name)[-1] == "not measured"
 
 
-def test_the_most_exposed_records_are_counted_on_the_models_that_did_not_choose_them(folders, tmp_path):
-    results, document = _report(folders["run"], tmp_path / "out", worst=4)
-    signals, member = (np.load(folders["run"] / f"{name}.npy") for name in ("signals", "membership"))
+def test_the_most_exposed_records_are_counted_on_the_models_that_did_not_choose_them(run, tmp_path):
+    results, document = _report(run, tmp_path / "out", worst=4)
+    signals, member = (np.load(run / f"{name}.npy") for name in ("signals", "membership"))
     assert len(results["most_exposed"]) == 4
     for one in results["most_exposed"]:
-        named = signals[1::2, one["record"], 0] >= one["threshold"]
-        inside = member[1::2, one["record"]]
-        assert (one["named_in"], one["num_in"]) == ((named & inside).sum(), inside.sum())
-        assert (one["named_out"], one["num_out"]) == ((named & ~inside).sum(), (~inside).sum())
-        row = next(row for row in document.rows if row[0] == str(one["record"]))
+        inside = member[1::2, int(one["name"])]
+        assert (one["num_in"], one["num_out"]) == (inside.sum(), (~inside).sum())
+        row = next(row for row in document.rows if row[0] == one["name"])
         assert row[1] == f"{one['named_in']} of {one['num_in']}"
-        assert row[-1] == ("yes" if one["above_chance"] else "not shown")
+        assert row[-1] == ("yes" if one["named_in_ci"][0] > one["named_out_ci"][1] else "not shown")
+    own = most_exposed(signals.mean(2), member, np.ones(len(member), bool), 4)
+    assert [(str(one.record), one.named_in, one.named_out) for one in own] == [
+        (one["name"], one["named_in"], one["named_out"]) for one in results["most_exposed"]
+    ]
 
 
-def test_files_are_named_with_their_hashes(folders, tmp_path):
-    results, document = _report(folders["run"], tmp_path / "out")
+def test_files_are_named_with_their_hashes(run, tmp_path):
+    results, document = _report(run, tmp_path / "out")
     assert {"results.json", "manifest.json", "membership.npy"} <= {file["name"] for file in results["files"]}
     for file in results["files"]:
-        assert file["sha256"] == hash_of(folders["run"] / file["name"]) and file["sha256"] in document.text
+        assert file["sha256"] == hash_of(run / file["name"]) and file["sha256"] in document.text
 
 
-def test_what_the_auditor_states_is_shown_as_stated_and_the_rest_left_blank(folders, tmp_path):
+def test_what_the_auditor_states_is_shown_as_stated_and_the_rest_left_blank(run, tmp_path):
     stated = {field: f"{field} {HOSTILE}" for field in STATED}
-    results, document = _report(folders["run"], tmp_path / "all", **stated)
+    results, document = _report(run, tmp_path / "all", **stated)
     assert results["stated"] == {field: " ".join(text.split()) for field, text in stated.items()}
     assert "script" not in document.tags and "not stated" not in document.text
-    results, document = _report(folders["run"], tmp_path / "none")
+    results, document = _report(run, tmp_path / "none")
     assert set(results["stated"].values()) == {None} and document.text.count("not stated") > len(STATED) - 2
     html = (tmp_path / "none" / "report.html").read_text()
     assert html.count("<dd></dd>") == 6  # lines to sign
 
 
-def test_the_raw_configuration_is_an_appendix_for_those_who_ask(folders, tmp_path):
-    _, document = _report(folders["run"], tmp_path / "out", appendix=True)
+def test_the_raw_configuration_is_an_appendix_for_those_who_ask(run, tmp_path):
+    _, document = _report(run, tmp_path / "out", appendix=True)
     assert "Raw configuration" in document.text
     assert any(row[0] == "recipe.epochs" for row in document.rows)
     assert not any(row[0].endswith("seal") for row in document.rows)
 
 
-def test_groups_are_told_where_a_study_looked_at_them(folders, tmp_path):
-    run = shutil.copytree(folders["run"], tmp_path / "run")
+def test_groups_are_told_where_a_study_looked_at_them(run, tmp_path):
+    run = shutil.copytree(run, tmp_path / "run")
     study = json.loads((run / "results.json").read_text())
     assert "Not measured: groups of people" in _report(run, tmp_path / "before")[1].text
     entry = {"auc": 0.7, "auc_ci": [0.6, 0.8], "num_members": 12}
@@ -133,8 +159,54 @@ def test_groups_are_told_where_a_study_looked_at_them(folders, tmp_path):
     study["attacks"][study["strongest"]["attack"]]["slices"] = of
     (run / "results.json").write_text(json.dumps(study))
     results, document = _report(run, tmp_path / "after")
-    assert [(group["by"], group["name"]) for group in results["groups"]] == [("region", "north"), ("region", "south")]
-    assert "Of 2 groups, region south has the highest lower end: AUC 0.700 [0.600, 0.800]." in document.text
+    assert [(each["by"], each["name"]) for each in results["slices"]] == [("region", "north"), ("region", "south")]
+    assert "Of 2 groups of records, region south has the highest lower end: AUC 0.700 [0.600, 0.800]." in document.text
+
+
+def _by_patient(run: Path, to: Path) -> Path:
+    """A copy of a run whose results are by patient, three records each, of whom patient c is always named."""
+    run = shutil.copytree(run, to)
+    study = json.loads((run / "results.json").read_text())
+    groups = np.arange(study["num_examples"], dtype=np.int32) // 3
+    np.save(run / "groups.npy", groups)
+    lead = study["strongest"] | {"value": 0.5, "ci": [0.4, 0.6]}
+    attack = lead["attack"]
+    study["groups"] = {
+        "name": "patient", "num_groups": 3, "fewest_rows": 3, "most_rows": 3, "strongest": lead, "keys": "own",
+        "joins": dict.fromkeys(study["attacks"], "sum"), "most_exposed": None,
+        "near_copies": {"count": 0, "pairs": []},
+    }  # fmt: skip
+    for entry in study["attacks"].values():
+        entry["per_group"] = {**entry, "headline": "sum", "auc": 0.9, "auc_ci": [0.8, 0.95]}
+    (run / "results.json").write_text(json.dumps(study))
+    shares = {f"vulnerability_{attack}": np.array([0.5, np.nan, 1.0]), f"fpr_{attack}": np.array([0.25, 0.0, 0.0])}
+    counts = {"n_in": np.array([40, 0, 40], np.int32), "n_out": np.array([40, 9, 32], np.int32)}
+    write_table(run / "per_group.parquet", {"key": np.array(["a", "b", "c"]), **counts, **shares})
+    return run
+
+
+def test_where_members_are_people_the_report_is_about_people(run, tmp_path):
+    folder = _by_patient(run, tmp_path / "run")
+    results, document = _report(folder, tmp_path / "out")
+    assert (results["unit"], results["strongest"]["value"]) == ("patient", 0.5)
+    assert [(one["name"], one["named_in"], one["num_in"], one["named_out"], one["num_out"])
+            for one in results["most_exposed"]] == [("c", 40, 40, 0, 32), ("a", 20, 40, 10, 40)]  # fmt: skip
+    first = results["most_exposed"][0]
+    assert first["named_in_ci"] == clopper_pearson(40, 40, 1 - 0.05 / 4)  # two people have models on both sides
+    assert "The most exposed patient found was named in 40 of 40 trainings with it and in 0 of 32" in document.text
+    assert "One patient with all its records: 3 of them, 3 to 3 records each." in document.text
+    assert (
+        "names 50.0 % of the members" in document.text.replace("\u00a0", " ")
+        and "0.900 [0.800, 0.950]" in document.text
+    )
+    answers = {answer["section"]: answer["status"] for answer in results["answers"]}
+    assert answers["Most exposed person"] == "measured"
+
+
+def test_a_guarantee_by_record_is_not_called_one_by_patient(run, tmp_path):
+    folder = _private(_by_patient(run, tmp_path / "run"), tmp_path / "private", epsilon=2.0)
+    text = _report(folder, tmp_path / "out")[1].text
+    assert "Members were drawn by patient, but the guarantee is by record." in text
 
 
 def _private(run: Path, to: Path, **asked) -> Path:
@@ -147,8 +219,8 @@ def _private(run: Path, to: Path, **asked) -> Path:
     return run
 
 
-def test_a_guarantee_is_told_in_the_terms_of_its_guidelines(folders, tmp_path):
-    run = _private(folders["run"], tmp_path / "run", epsilon=2.0)
+def test_a_guarantee_is_told_in_the_terms_of_its_guidelines(run, tmp_path):
+    run = _private(run, tmp_path / "run", epsilon=2.0)
     results, document = _report(run, tmp_path / "out")
     assert results["privacy"]["epsilon"] <= 2.0
     assert "Differential privacy bounds what leaks: epsilon 2.00 at delta 1e-05" in document.text
@@ -170,8 +242,8 @@ def test_a_guarantee_is_told_in_the_terms_of_its_guidelines(folders, tmp_path):
     assert "audit/results.json" in {file["name"] for file in results["files"]}
 
 
-def test_clipping_without_noise_is_no_guarantee(folders, tmp_path):
-    run = _private(folders["run"], tmp_path / "run", epsilon=float("inf"))
+def test_clipping_without_noise_is_no_guarantee(run, tmp_path):
+    run = _private(run, tmp_path / "run", epsilon=float("inf"))
     document = _report(run, tmp_path / "out")[1]
     assert "its noise gives no guarantee" in document.text and "nothing is promised" in document.text
 
@@ -190,8 +262,9 @@ def test_what_epsilon_promises_is_said_for_small_huge_and_none(epsilon, said):
     assert said in odds_sentence(epsilon)
 
 
-def test_models_that_failed_and_a_target_like_no_shadow_are_on_the_first_page(folders, tmp_path):
-    folder = shutil.copytree(folders["target"], tmp_path / "target")
+@SLOW
+def test_models_that_failed_and_a_target_like_no_shadow_are_on_the_first_page(target, tmp_path):
+    folder = shutil.copytree(target, tmp_path / "target")
     study = json.loads((folder / "results.json").read_text())
     study |= {"comparable": False, "not_comparable": ["Its accuracy is 0.9; theirs 0.5."], "failed_models": [1, 2]}
     (folder / "results.json").write_text(json.dumps(study))
@@ -200,8 +273,8 @@ def test_models_that_failed_and_a_target_like_no_shadow_are_on_the_first_page(fo
     assert "2 models did not train well" in text
 
 
-def test_where_no_attack_could_be_measured_the_report_says_so(folders, tmp_path):
-    run = shutil.copytree(folders["run"], tmp_path / "run")
+def test_where_no_attack_could_be_measured_the_report_says_so(run, tmp_path):
+    run = shutil.copytree(run, tmp_path / "run")
     study = json.loads((run / "results.json").read_text()) | {"strongest": None, "attacks": {}}
     (run / "results.json").write_text(json.dumps(study))
     results, document = _report(run, tmp_path / "out")
@@ -220,33 +293,33 @@ def test_where_no_attack_could_be_measured_the_report_says_so(folders, tmp_path)
         (["--num_shadows", "3"], "It trains nothing and reads figures as they are"),
     ],
 )
-def test_bad_input_is_one_line(folders, capsys, flags, said):
+def test_bad_input_is_one_line(run, capsys, flags, said):
     with pytest.raises(SystemExit) as end:
-        main(["audit_report", "--run", str(folders["run"]), *flags])
+        main(["audit_report", "--run", str(run), *flags])
     error = capsys.readouterr().err
     assert end.value.code == 2 and error.count("\n") == 1 and said in error
 
 
-def test_a_study_without_its_run_is_refused(folders, tmp_path):
-    (tmp_path / "results.json").write_bytes((folders["run"] / "results.json").read_bytes())
+def test_a_study_without_its_run_is_refused(run, tmp_path):
+    (tmp_path / "results.json").write_bytes((run / "results.json").read_bytes())
     with pytest.raises(UserError, match="holds a study without its run"):
         run_audit_report(tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_the_command_prints_its_answers_and_where_everything_lies(folders, tmp_path, capsys):
-    main(["audit_report", "--run", str(folders["run"]), "--out", str(tmp_path), "--vector", "--auditor", "A. Auditor"])
+def test_the_command_prints_its_answers_and_where_everything_lies(run, tmp_path, capsys):
+    main(["audit_report", "--run", str(run), "--out", str(tmp_path), "--vector", "--auditor", "A. Auditor"])
     out = capsys.readouterr().out
     assert "Extraction (not measured)" in out and f"figures: {tmp_path / 'figures'}" in out
     stem = "01-membership-members-named-against-false-alarms"
     assert sorted(file.name for file in (tmp_path / "figures").iterdir()) == [f"{stem}.pdf", f"{stem}.svg"]
 
 
-def test_a_page_that_cannot_be_printed_loses_nothing(folders, tmp_path, monkeypatch):
+def test_a_page_that_cannot_be_printed_loses_nothing(run, tmp_path, monkeypatch):
     def refuse(page, file):
         raise UserError("no ink")
 
     monkeypatch.setattr("miajax.report.pdf.write_pdf", refuse)
     with pytest.raises(UserError, match="no ink"):
-        run_audit_report(folders["run"], tmp_path, invocation=Invocation(files=PageFiles(pdf=True)))
+        run_audit_report(run, tmp_path, invocation=Invocation(files=PageFiles(pdf=True)))
     assert breaches(json.loads((tmp_path / "results.json").read_text())) == [] and (tmp_path / "report.html").is_file()
