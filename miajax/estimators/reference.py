@@ -183,7 +183,8 @@ def _check(made: Any, reference: str) -> None:
             expected="a classifier that answers with probabilities or scores of its classes",
             remedy="Wrap it, for example in sklearn.calibration:CalibratedClassifierCV",
         )
-    if (not classifies and getattr(made, "_estimator_type", None) is not None) or _is_other(made):
+    # What says so in the old way alone, as SciKeras does, is one.
+    if (not classifies and getattr(made, "_estimator_type", None) not in (None, "classifier")) or _is_other(made):
         raise UserError(f"--model {reference}: {what} is no classifier", expected="a classifier", remedy=_PAGE)
 
 
