@@ -66,9 +66,17 @@ class ElsewhereRunner(EstimatorRunner):
             "plan": dataclasses.asdict(plan),
             "labels_sha256": array_hash(dataset.labels),
             "returned": self._told,
+            "models": self.config.num_shadows,
             **facts,
         }
-        return plan, RunFolder.create(path, self.setup.identity(), facts), None
+        folder = RunFolder.create(path, self.setup.identity(), facts)
+        if self.config.num_shadows > (models := folder.manifest["models"]):
+            raise UserError(
+                f"--num_shadows {self.config.num_shadows}, and the {models} models of {path} were trained elsewhere",
+                expected=f"at most {models}",
+                remedy="A larger plan hands more models out: miajax plan",
+            )
+        return plan, folder, None
 
     def _execution(self) -> str:
         return "trained elsewhere"

@@ -162,7 +162,7 @@ def _keys(data: DataOptions, key_column: str) -> list[str]:
     for row, value in enumerate(values):
         if value is None or not (text := str(value).strip()) or "\n" in text:
             raise UserError(
-                f"{data.data_path}: --key_column {key_column} is {'empty' if value is None else repr(value)} in row {row}",
+                f"--key_column {key_column} of {data.data_path} is {value!r} in row {row}",
                 expected="one line of text, or a number, in every row",
             )
     return [str(value).strip() for value in values]

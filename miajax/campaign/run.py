@@ -28,6 +28,7 @@ from miajax.runs.atomic import write_npy, write_sealed
 from miajax.runs.content_notes import note_on_answers
 from miajax.runs.derived import remember
 from miajax.runs.folder import RunFolder, range_name, with_space_for
+from miajax.runs.group_names import GROUPS_FILE
 from miajax.runs.integrity import Damaged, array_hash
 from miajax.signals.query import untrained_answers
 from miajax.training.devices import free_memory, machine_name
@@ -242,7 +243,7 @@ class _Runner:
         remember(path, path / "membership.npy")
         write_npy(path / "labels.npy", self.setup.dataset.labels)
         if self.setup.dataset.groups is not None:
-            write_npy(path / "group_of_row.npy", self.setup.dataset.groups)
+            write_npy(path / GROUPS_FILE, self.setup.dataset.groups)
         write_sealed(path / "config.json", plain(dataclasses.asdict(self.config)))
 
     def _small_kinds(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from miajax.data.classes import classes_of
 from miajax.data.columns import code_column, encode_column
 from miajax.data.csv_text import Header, read_separated, tidied, tidied_cells
 from miajax.data.dataset import Dataset
-from miajax.data.identifiers import refuse_identifier
+from miajax.data.identifiers import refuse_identifier, refuse_person_keys
 from miajax.data.text_columns import StrayCells, resolved
 from miajax.errors import UserError
 
@@ -97,6 +97,11 @@ def load_table(
         features.append(values)
         feature_names.extend(value_names)
         records.append(record)
+    read = {n: table.column(n).slice(0, rows) for n in names if n != group_column and n not in drop_columns}
+    features_of = {n: column for n, column in read.items() if n not in (label_column, *keep_columns)}
+    refuse_person_keys(
+        features_of, str(path), None if groups is None else np.unique(groups[:rows], return_inverse=True)[1]
+    )
     if bounds is not None:
         bounds.check_names([record["column"] for record in records if record["kind"] != "category"])
     if not feature_names:

@@ -4,7 +4,7 @@ Sentences of reports that compare go through these functions, so that one rule h
 reports may say".
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -76,6 +76,7 @@ def strongest(
     *,
     each: Callable[..., Any] = map,
     groups: Groups = None,
+    among: Collection[str] | None = None,
 ) -> dict[str, Any] | None:
     """Which of several attacks on the same models leads, by a rule that accounts for choosing among them.
 
@@ -97,12 +98,14 @@ def strongest(
       valid: models that are targets.
       each: ``map``, or that of an executor.
       groups: examples that were drawn together, or None.
+      among: names that may lead; all if None. Intervals account for all attacks, whoever may lead: what leads among
+        some and what leads among all may be told together.
 
     Returns:
       JSON: ``{attack, by, fpr, chance, value, ci, standing, confidence, intervals{attack: {value, ci}},
       differences{attack: {value, ci, auc, auc_ci}}, not_told_apart[], unresolved{attack: non-members}}``; ``ci`` are
       the wide intervals, ``differences`` those of the leading attack minus the other, ``fpr`` is None by AUC. None
-      where no attack has scores of members and of non-members.
+      where no attack that may lead has scores of members and of non-members.
     """
     able: dict[str, int] = {}
     for name, array in scores.items():
@@ -112,6 +115,9 @@ def strongest(
     if not able:
         return None
     fpr, names = _contest(able)
+    leaders = [name for name in names if among is None or name in among]
+    if not leaders:
+        return None
     confidence = 1 - (1 - CONFIDENCE) / len(names)
     keep = 2 * 8 * member.size * len(names) <= _ROOM
 
@@ -124,7 +130,7 @@ def strongest(
         return mean_rate([both[0]], confidence), both if keep else None
 
     figures = dict(zip(names, each(measured, names), strict=True))
-    lead = min(names, key=lambda name: (-figures[name][0].ci[0], -figures[name][0].value, name))
+    lead = min(leaders, key=lambda name: (-figures[name][0].ci[0], -figures[name][0].value, name))
     level = 1 - (1 - CONFIDENCE) / max(1, len(names) - 1)
     best = figures[lead][1] or found(lead)
 

@@ -16,6 +16,8 @@ import numpy as np
 
 from miajax.errors import UserError
 
+GROUPS_FILE = "group_of_row.npy"
+"""In a run folder, ``int32[N]``: the group of each row, by number and not by key."""
 SALT_FILE = "group_keys.salt"
 _SALT_BYTES = 16
 

@@ -6,6 +6,7 @@ from scipy.stats import spearmanr
 
 from miajax.attacks.registry import run_attack
 from miajax.campaign.plan_effect import effect_on_scores
+from miajax.data.splits import membership
 from miajax.signals.bundle import Signals
 
 RNG = np.random.default_rng(0)
@@ -48,3 +49,13 @@ def test_a_model_that_diverged_under_either_plan_is_left_out():
     effect = effect_on_scores(before, now, member)
     assert effect["rank_correlation"] == pytest.approx(1.0)
     assert effect_on_scores(before, np.full_like(now, np.nan), member) is None
+
+
+@pytest.mark.parametrize(("models", "attack"), [(4, "global_threshold"), (16, "lira_online")])
+def test_complementary_pairs_are_attacked_by_what_is_left_without_partners(models, attack):
+    """Of four models in pairs, a target has one shadow model on either side."""
+    signals, _ = campaign(models)
+    member = membership(0, N, models, "balanced")
+    effect = effect_on_scores(signals, signals, member)
+    assert effect is not None and effect["attack"] == attack
+    assert effect["rank_correlation"] == pytest.approx(1.0)

@@ -83,6 +83,7 @@ COMMON = {
     "privacy.dp_augmentation_multiplicity": 1,
     "privacy.dp_accountant": "smaller",
     "privacy.dp_reproducible_noise": False,
+    "privacy.dp_unit": None,
 }
 
 

@@ -71,8 +71,17 @@ def test_a_run_grows_by_no_model_that_was_not_trained(run):
     import dataclasses
 
     config = dataclasses.replace(stored_config(run.folder.path), num_shadows=MODELS + 1)
-    with pytest.raises(UserError, match=f"model {MODELS} was trained elsewhere, and its answers are not in"):
+    with pytest.raises(UserError, match=rf"--num_shadows {MODELS + 1}, and the {MODELS} models of .* elsewhere"):
         run_campaign(Setup.of(config), run.folder.path)
+    assert stored_config(run.folder.path).num_shadows == MODELS
+
+
+def test_a_damaged_group_is_named_and_asks_for_the_answers_again(client, tmp_path):
+    take_in(client[0] / "plan", tmp_path / "run")
+    (tmp_path / "run" / "groups" / "00000-00007" / "signals.npy").write_bytes(b"x")
+    with pytest.raises(UserError, match=r"model 0 was trained elsewhere, and its answers are not in .*import_signals"):
+        run_campaign(Setup.of(stored_config(tmp_path / "run")), tmp_path / "run")
+    assert take_in(client[0] / "plan", tmp_path / "run").valid.all()
 
 
 def test_other_answers_do_not_enter_the_run(run, copy):

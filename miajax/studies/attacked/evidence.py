@@ -174,14 +174,14 @@ class Evidence:
         return numbers.estimate(results.get("generalization_gap"), results.get("generalization_gap_ci"))
 
     @functools.cached_property
-    def plotted_scores(self) -> tuple[Float[np.ndarray, " cells"], Float[np.ndarray, " cells"], int]:
+    def plotted_scores(self) -> tuple[Float[np.ndarray, " members"], Float[np.ndarray, " others"], int]:
         """Scores of members, of non-members, and the number of targets they come from."""
         rows = self._thinned(self.targets)
         scores, member = self.inputs.scores[rows], self.inputs.membership[rows]
         return scores[member], scores[~member], len(rows)
 
     @functools.cached_property
-    def plotted_signals(self) -> tuple[Float[np.ndarray, " cells"], Float[np.ndarray, " cells"], int]:
+    def plotted_signals(self) -> tuple[Float[np.ndarray, " members"], Float[np.ndarray, " others"], int]:
         """Scaled logits (mean over queries) of members, of non-members, and the number of models they come from."""
         rows = self._thinned(np.flatnonzero(self.inputs.valid))
         signals, member = self.inputs.signals[rows].mean(axis=2), self.inputs.membership[rows]

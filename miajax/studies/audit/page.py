@@ -35,8 +35,8 @@ def render_audit_report(
     config: Record,
     manifest: Record,
     command: str,
-    in_scores: Float[np.ndarray, " cells"],
-    out_scores: Float[np.ndarray, " cells"],
+    in_scores: Float[np.ndarray, " members"],
+    out_scores: Float[np.ndarray, " others"],
 ) -> str:
     """Returns the report as one self-contained HTML document.
 

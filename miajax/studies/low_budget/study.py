@@ -220,6 +220,7 @@ def _measured(
             np.ones(len(rows), bool),
             fpr,
             keep_cells=len(sets) < FEWEST_SETS,
+            groups=campaign.setup.dataset.groups,
         )
 
     with concurrent.futures.ThreadPoolExecutor() as pool:
@@ -275,7 +276,7 @@ def _recommended(
     found = measured[best]
     one = [each.tpr for each in found if each.tpr is not None] if by_tpr else [each.auc for each in found]
     interval = mean_rate(one, 1 - (1 - CONFIDENCE) / len(measured)).interval
-    standing = against(interval, chance_of_tpr(fpr) if by_tpr else 0.5)
+    standing = against(interval, chance_of_tpr(fpr, there[best].tpr.chance) if by_tpr else 0.5)
     return Recommended(best, "tpr_at_fpr" if by_tpr else "auc", equal, interval, standing)
 
 

@@ -11,6 +11,7 @@ from dp_accounting.pld import PLDAccountant
 from dp_accounting.rdp import RdpAccountant
 
 from miajax.errors import UserError
+from miajax.training.dp import loss_distribution
 from miajax.training.dp.accounting import ACCOUNTANTS, SampledGaussian, calibrated_noise, epsilon, has_bound, spent
 
 DIGITS = SampledGaussian("poisson", 898, 64, 112, 1.0)
@@ -112,6 +113,33 @@ def test_a_real_cut_step_is_within_its_bound_in_both_directions(slots, noise):
     for members in ([-1.0] * 5, list(rng.uniform(-1, 1, 5))):
         p, q = (cut_density(x, values, step.rate, slots, noise) for values in ([*members, 1.0], members))
         for spends in (0.05, 0.5, 2.0):
+            delta = max(np.maximum(a - math.exp(spends) * b, 0).sum() for a, b in ((p, q), (q, p))) * (x[1] - x[0])
+            if delta > 1e-9:
+                assert epsilon(step, 1, delta * (1 + 1e-6), "pld") >= spends - 1e-3
+                assert epsilon(step, 1, delta * (1 + 1e-6), "rdp") >= spends - 1e-6
+
+
+def test_removing_an_example_can_spend_more_than_adding_one_and_both_count():
+    step = SampledGaussian("poisson", 3, 1, 3, 0.343)
+    adding, removing = (loss_distribution.epsilon(pairs, 1, 0.28365) for pairs in step.mixtures())
+    assert removing > adding + 1e-3
+    assert epsilon(step, 1, 0.28365, "pld") == removing
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_small_set_of_members_breaks_the_bound_of_cut_steps_by_adding_or_removing_one(seed):
+    """Up to five members, any slots, rate and noise; the differing example as far from the others as it gets."""
+    rng = np.random.default_rng(seed)
+    size, noise = int(rng.integers(2, 6)), float(np.exp(rng.uniform(np.log(0.3), np.log(4))))
+    batch, slots = int(rng.integers(1, size + 1)), int(rng.integers(1, size))
+    step = SampledGaussian("poisson", size, batch, slots, noise)
+    reach = size + 1 + 9 * noise
+    x = np.linspace(-reach, reach, 6001)
+    for others in (size, size - 1):  # one is added to the members; or one of them removed
+        members = [-1.0] * others if seed % 2 else list(rng.choice([-1.0, 1.0, 0.3], others))
+        p, q = (cut_density(x, values, step.rate, slots, noise) for values in ([*members, 1.0], members))
+        assert p.sum() * (x[1] - x[0]) == pytest.approx(1, abs=1e-9)
+        for spends in (0.01, 0.1, 0.5, 1.0, 3.0):
             delta = max(np.maximum(a - math.exp(spends) * b, 0).sum() for a, b in ((p, q), (q, p))) * (x[1] - x[0])
             if delta > 1e-9:
                 assert epsilon(step, 1, delta * (1 + 1e-6), "pld") >= spends - 1e-3

@@ -243,14 +243,15 @@ def test_two_devices_equal_one_and_each_model_has_its_own_clip_norm(devices, fal
         return clipped_sum(plan, apply, cross_entropy, params, shared[0], shared[1], jnp.ones(6, bool), clip_norm, KEY)
 
     def over(count):
-        run = OverModels(one, Placement(devices[:count], 2), runs_once=True)
+        # As a campaign compiles it. At optimisation level 1 (``runs_once``) the last bit is not the same on AMD: a
+        # module for one device is not partitioned, so that its loops are fused otherwise.
+        run = OverModels(one, Placement(devices[:count], 2))
         return run((), (params, clip_norms), (x, y)), run.compile((), (params, clip_norms), (x, y)).as_text()
 
     (of_one, _), (of_two, text) = over(1), over(2)
     assert "all-reduce" not in text and "all-gather" not in text
-    # This program alone, without the campaign's plan: on some processors its last bit depends on the devices.
     for a, b in zip(jax.tree.leaves(of_one), jax.tree.leaves(of_two), strict=True):
-        np.testing.assert_allclose(a, b, rtol=2e-6, atol=2e-6 * float(np.abs(a).max()))
+        np.testing.assert_array_equal(a, b)
     of_one_model = jax.jit(lambda p, c: one((), (p, c), (x, y)).total, compiler_options=CHEAP)
     for m, clip_norm in enumerate(clip_norms):
         alone = of_one_model(models[m], clip_norm)
