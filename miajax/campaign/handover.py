@@ -157,8 +157,9 @@ def _keys(data: DataOptions, key_column: str) -> list[str]:
     Raises:
       UserError: an unknown column, a row without a key, a key of several lines.
     """
-    told = {"separator": data.separator, "decimal": data.decimal, "header": data.header, "flag": "key_column"}
-    values = column_values(data.data_path or "", key_column, **told)[: data.max_examples]
+    values = column_values(
+        data.data_path or "", key_column, data.separator, data.decimal, data.header, flag="key_column"
+    )[: data.max_examples]
     for row, value in enumerate(values):
         if value is None or not (text := str(value).strip()) or "\n" in text:
             raise UserError(
