@@ -82,6 +82,7 @@ ATTACKS = (
         knowledge=_KNOWLEDGE,
         source=_SOURCE,
         cost=_COST,
+        log_likelihood_ratio=True,
     ),
     Attack(
         "pmia_class",
@@ -95,6 +96,7 @@ ATTACKS = (
         knowledge=_KNOWLEDGE,
         source=_SOURCE,
         cost=_COST,
+        log_likelihood_ratio=True,
     ),
     Attack(
         "pmia_instance",
@@ -108,5 +110,6 @@ ATTACKS = (
         knowledge=_KNOWLEDGE,
         source=_SOURCE,
         cost=f"{_COST}; the similarity of all pairs of examples",
+        log_likelihood_ratio=True,
     ),
 )

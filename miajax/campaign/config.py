@@ -13,6 +13,7 @@ from miajax.campaign.estimator_settings import check_settings, refuse, stand_in,
 from miajax.campaign.privacy import PrivacyFlags, check_sweep
 from miajax.data.bounds import FeatureBounds, told_by_preparation
 from miajax.data.dataset import Dataset
+from miajax.data.groups import note_on_groups
 from miajax.data.registry import DataOptions, load_dataset
 from miajax.data.splits import Split, is_ragged, member_capacity, membership
 from miajax.data.validation import carve_validation
@@ -193,16 +194,20 @@ class Setup:
                 remedy="Tables take no image augmentation",
             )
         n, f = dataset.num_examples, config.member_fraction
-        membership(config.seed, n, 0, config.split, f)  # refuses impossible fractions before anything is made
-        capacity = member_capacity(n, config.split, f)
+        groups = dataset.groups
+        membership(config.seed, n, 0, config.split, f, groups)  # refuses impossible fractions before anything is made
+        capacity = member_capacity(n, config.split, f, groups)
+        if groups is not None:
+            notes = (*notes, note_on_groups(dataset.group_name, groups))
         excluded = None if treatment is None else treatment.excluded
-        fewest = _fewest_members(config, n, excluded)
+        fewest = _fewest_members(config, n, excluded, groups)
         if estimator is not None:
             trainer = stand_in(config, dataset, estimator, excluded is not None)
             return cls(config, dataset, trainer, treatment=treatment, estimator=estimator, notes=notes)
         if fit_batch and 0 < fewest < config.recipe.batch_size:
             batch = fitting_batch(config.recipe.batch_size, min(int(n * f), 4 * fewest))
             notes = (
+                *notes,
                 f"Batches hold {batch} examples instead of {config.recipe.batch_size}: of the pool of {n}, a model has "
                 f"{fewest} members or more, and an epoch is to have four full batches. --batch_size sets another size.",
             )
@@ -226,7 +231,7 @@ class Setup:
             config.recipe,
             scaling,
             capacity,
-            is_ragged(n, config.split) or excluded is not None,
+            is_ragged(n, config.split, groups) or excluded is not None,
             dataset.features.shape[1:],
             config.seed,
             optimizer,
@@ -258,8 +263,8 @@ class Setup:
     def membership(self, num_models: int | None = None):
         """``bool[M, N]`` of this campaign."""
         config = self.config
-        models = config.num_shadows if num_models is None else num_models
-        member = membership(config.seed, self.dataset.num_examples, models, config.split, config.member_fraction)
+        models, n = config.num_shadows if num_models is None else num_models, self.dataset.num_examples
+        member = membership(config.seed, n, models, config.split, config.member_fraction, self.dataset.groups)
         if self.treatment is not None and self.treatment.excluded is not None:
             member &= ~self.treatment.excluded
         return member
@@ -300,6 +305,8 @@ class Setup:
             "query_mode": config.query_mode,
             "validation_fraction": config.validation_fraction,
         }
+        if dataset.groups is not None:
+            identity["unit"] = "group"
         if self.privacies:
             identity["privacy"] = [
                 {**plain(dataclasses.asdict(privacy)), "resolved_noise_multiplier": mechanism.step.noise_multiplier}
@@ -344,13 +351,15 @@ def fitting_batch(batch_size: int, members: int) -> int:
     return batch_size
 
 
-def _fewest_members(config: CampaignConfig, num_examples: int, excluded: np.ndarray | None) -> int:
+def _fewest_members(
+    config: CampaignConfig, num_examples: int, excluded: np.ndarray | None, groups: np.ndarray | None
+) -> int:
     """Of any model of the campaign; ``excluded bool[N]`` are members of none."""
-    if config.split == "balanced" and excluded is None:
+    if config.split == "balanced" and excluded is None and groups is None:
         return num_examples // 2
-    if config.split == "fixed_size" and excluded is None:
+    if config.split == "fixed_size" and excluded is None and groups is None:
         return member_capacity(num_examples, config.split, config.member_fraction)
-    member = membership(config.seed, num_examples, config.num_shadows, config.split, config.member_fraction)
+    member = membership(config.seed, num_examples, config.num_shadows, config.split, config.member_fraction, groups)
     if len(idle := np.flatnonzero(member.all(1) | ~member.any(1))):
         raise UserError(
             f"--split {config.split} of {num_examples} examples draws {int(member[idle[0]].sum())} members for model "

@@ -101,13 +101,13 @@ def stand_in(config: "CampaignConfig", dataset: Dataset, estimator: Estimator, e
         refuse(estimator, "this")
 
     model = Model(estimator.name, no_network, no_network, {"estimator": estimator.reference, **estimator.config})
-    n, split = dataset.num_examples, config.split
+    n, split, groups = dataset.num_examples, config.split, dataset.groups
     return Trainer(
         model,
         config.recipe,
         InputScaling.of(dataset),
-        member_capacity(n, split, config.member_fraction),
-        is_ragged(n, split) or excludes,
+        member_capacity(n, split, config.member_fraction, groups),
+        is_ragged(n, split, groups) or excludes,
         dataset.features.shape[1:],
         config.seed,
     )

@@ -14,8 +14,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from joblib.externals.loky import get_reusable_executor
-from joblib.externals.loky.process_executor import BrokenProcessPool
+from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
 
 from miajax.campaign.config import Setup
 from miajax.campaign.estimator_settings import without_records
@@ -84,11 +83,15 @@ class EstimatorRunner(_Runner):
     def __init__(self, setup: Setup, path: Path, reporter: Reporter):
         config, _ = without_records(setup.config)  # which studies ask for that take them where they are
         super().__init__(dataclasses.replace(setup, config=config), path, reporter)
+        self._pool: ProcessPoolExecutor | None = None
 
     def run(self) -> Campaign:
         with tempfile.TemporaryDirectory(prefix="miajax-") as place:
             self._place = Path(place)
-            return super().run()
+            try:
+                return super().run()
+            finally:
+                self._end_processes()
 
     @property
     def _estimator(self) -> Estimator:
@@ -112,9 +115,11 @@ class EstimatorRunner(_Runner):
     def _introduced(self) -> None:
         """Nothing is asked before it is trained."""
 
-    def _effect_of_plan(self, models: range) -> dict[str, Any]:
+    def _effect_of_plan(self, models: range, stop: Callable[[], bool]) -> dict[str, Any]:
         some = models[: self.plan.num_devices]
-        again = {one.model: one for one in self._each(some, lambda: False)}
+        again = {one.model: one for one in self._each(some, stop)}
+        if len(again) < len(some):
+            raise Stopped
         clip = self._clip(again)
         phi = np.stack([self._signals(again[model], clip)[1] for model in some])
         return effect_of_signals(phi[:, :, None], self.folder, some, self.member)
@@ -152,10 +157,11 @@ class EstimatorRunner(_Runner):
 
     def _each(self, models: Sequence[int], stop: Callable[[], bool]) -> Generator[Trained, None, None]:
         """Models as they finish; ends early when asked to stop, and ends the processes that are still at work."""
-        pool = get_reusable_executor(
-            max_workers=self.plan.num_devices, initializer=leave_interrupts_to_parent, env=_ONE_THREAD
-        )
-        todo, waiting = collections.deque(models), set()
+        if self._pool is None:  # of our own: joblib's shared one would be spoilt for the caller's joblib.Parallel
+            self._pool = ProcessPoolExecutor(
+                max_workers=self.plan.num_devices, initializer=leave_interrupts_to_parent, env=_ONE_THREAD
+            )
+        pool, todo, waiting = self._pool, collections.deque(models), set()
         try:
             while (todo or waiting) and not stop():
                 while todo and len(waiting) < 2 * self.plan.num_devices:  # what processes can have at hand, no more
@@ -171,7 +177,13 @@ class EstimatorRunner(_Runner):
             ) from error
         finally:
             if waiting:
-                pool.shutdown(wait=False, kill_workers=True)
+                self._end_processes()
+
+    def _end_processes(self) -> None:
+        """Ends them whatever they do: nothing of theirs is wanted any more."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, kill_workers=True)
+            self._pool = None
 
     @functools.cached_property
     def _files(self) -> dict[str, str]:

@@ -15,7 +15,7 @@ from miajax.campaign.progress import Terminal  # noqa: E402
 from miajax.cli import command  # noqa: E402
 from miajax.described import described  # noqa: E402
 from miajax.runs.content_checks import RowKind  # noqa: E402
-from miajax.studies.invocation import Invocation  # noqa: E402
+from miajax.studies.invocation import Invocation, PageFiles  # noqa: E402
 from miajax.studies.target.study import TargetAudit, run_audit_target  # noqa: E402
 from miajax.studies.target.terminal import print_target_table  # noqa: E402
 
@@ -39,6 +39,7 @@ class Flags:
     """attacks to run; all that the target's answers allow when not given"""
     trust_code: bool = False
     """run the Python file that the folder of --run names, if it is the one whose SHA-256 the run recorded"""
+    files: PageFiles = dataclasses.field(default_factory=PageFiles)
 
 
 def audit(flags: Flags, called: Invocation) -> TargetAudit:

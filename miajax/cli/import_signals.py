@@ -17,7 +17,7 @@ from miajax.runs.content_checks import SignalKind  # noqa: E402
 from miajax.runs.imports import ImportFormat  # noqa: E402
 from miajax.studies.imported.study import ImportedResult, run_imported  # noqa: E402
 from miajax.studies.imported.terminal import print_imported_table  # noqa: E402
-from miajax.studies.invocation import Invocation  # noqa: E402
+from miajax.studies.invocation import Invocation, PageFiles  # noqa: E402
 
 
 @described
@@ -40,6 +40,7 @@ class Flags:
     """epoch of lira2021 folders, where the last one is not the same of all models, scores and logits"""
     lira_mode: LiraMode = "default"
     """default, or official: the published script's numbers, its peculiarities included"""
+    files: PageFiles = dataclasses.field(default_factory=PageFiles)
 
 
 def attack(flags: Flags, called: Invocation) -> ImportedResult:

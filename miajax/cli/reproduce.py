@@ -14,7 +14,7 @@ from pathlib import Path  # noqa: E402
 from miajax.campaign.progress import Terminal  # noqa: E402
 from miajax.cli import command  # noqa: E402
 from miajax.described import described  # noqa: E402
-from miajax.studies.invocation import Invocation  # noqa: E402
+from miajax.studies.invocation import Invocation, PageFiles  # noqa: E402
 from miajax.studies.reproduce.record import Reproduced  # noqa: E402
 from miajax.studies.reproduce.study import PARTS, ReproduceOptions, reproductions, run_reproduce  # noqa: E402
 from miajax.studies.reproduce.terminal import print_parts  # noqa: E402
@@ -27,6 +27,7 @@ class Flags:
     reproduce: ReproduceOptions = dataclasses.field(default_factory=ReproduceOptions)
     out: Path | None = None
     """folder to write; runs/reproduce-<preset> when not given"""
+    files: PageFiles = dataclasses.field(default_factory=PageFiles)
 
 
 def reproduce(flags: Flags, called: Invocation) -> FoundResult[Reproduced]:

@@ -39,6 +39,10 @@ class DataOptions:
       max_examples: at most this many examples, the first of the official order; None for all. Of synthetic data, how
         many to draw.
       label_column: the column of a table to predict.
+      group_column: the column of a table that says whose row it is: members are drawn by its values, and it is no
+        feature. An npz archive has an array ``groups`` for it.
+      keep_keys: whether what is written of single groups names them by that column's own values; not given: by a hash
+        whose salt stays in the run folder.
       drop_columns: columns of a table that are not read.
       keep_columns: columns of a table taken as they are: identifiers as features, texts that look like numbers as
         categories.
@@ -64,6 +68,8 @@ class DataOptions:
     pool: Literal["train", "all"] = "train"
     max_examples: int | None = None
     label_column: str | None = None
+    group_column: str | None = None
+    keep_keys: bool = False
     drop_columns: tuple[str, ...] = ()
     keep_columns: tuple[str, ...] = ()
     stray_cells: StrayCells = "error"
@@ -87,7 +93,7 @@ class _Reader:
     needs: frozenset[str] = frozenset()
 
 
-_TABLE = ("drop_columns", "keep_columns", "stray_cells", "separator", "decimal", "header")
+_TABLE = ("group_column", "drop_columns", "keep_columns", "stray_cells", "separator", "decimal", "header")
 
 
 def _table(options: DataOptions) -> Dataset:
@@ -180,6 +186,8 @@ def load_dataset(name: str, options: DataOptions = DataOptions()) -> Dataset:
     dataset = reader.read(options)
     if options.feature_bounds is not None and name != "table" and dataset.features.dtype != np.uint8:
         dataset = bounded(dataset, FeatureBounds.read(options.feature_bounds))
+    if dataset.groups is None and options.keep_keys:
+        raise UserError("--keep_keys without groups", expected="--group_column, or an archive with the array groups")
     if options.pool == "all":
         dataset = _merge_test_into_pool(dataset)
     if options.max_examples is not None:
@@ -231,6 +239,11 @@ def _check_options(name: str, reader: _Reader, options: DataOptions) -> None:
 def _merge_test_into_pool(dataset: Dataset) -> Dataset:
     if dataset.test_features is None or dataset.test_labels is None:
         return dataset
+    if dataset.groups is not None:
+        raise UserError(
+            "--pool all of data with groups",
+            expected="--pool train, since nothing says whose the rows of the test part are",
+        )
     return dataclasses.replace(
         dataset,
         features=np.concatenate([dataset.features, dataset.test_features]),
@@ -249,5 +262,7 @@ def _first(dataset: Dataset, count: int) -> Dataset:
         features=dataset.features[:count],
         labels=dataset.labels[:count],
         tree_features=None if dataset.tree_features is None else dataset.tree_features[:count],
+        groups=None if dataset.groups is None else dataset.groups[:count],
+        source_rows=None if dataset.source_rows is None else dataset.source_rows[:count],
         provenance={**dataset.provenance, "max_examples": f"first {count} of {dataset.num_examples}"},
     )

@@ -110,10 +110,24 @@ class Partial(NamedTuple):
 
     Attributes:
       loss, hit: ``float32[S]``, of each step's batch.
+      validation: ``float32[V, B]``, losses of the validation part's blocks under early stopping, else None.
     """
 
     loss: Leaf
     hit: Leaf
+    validation: Leaf | None = None
+
+
+def validation_blocks(labels: AnyArray | None) -> np.ndarray:
+    """Rows of the validation part, ``int[V, B]``, block by block: its activations would be a chunk's largest arrays.
+
+    The last row fills up the last block. Without a validation part there is no block.
+    """
+    if labels is None:
+        return np.zeros((0, 0), int)
+    total = len(labels)
+    blocks = -(-total // _VALIDATION_BLOCK)
+    return np.minimum(np.arange(blocks * -(-total // blocks)), total - 1).reshape(blocks, -1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -239,12 +253,14 @@ class Trainer:
         start: jax.Array | int,
         until: jax.Array | int,
     ) -> tuple[TrainState, History, Partial]:
-        """Trains steps ``start`` to ``until - 1``, counted over all epochs (scalars, the same for all models).
+        """Trains stages ``start`` to ``until - 1``, counted over all epochs (scalars, the same for all models).
 
-        How a training is cut into calls, between epochs or within one, does not change its bits. ``so_far`` is what the
-        call before returned, or anything where ``start`` begins an epoch.
+        The stages of an epoch are its steps and then, under early stopping, the blocks of the validation part. How a
+        training is cut into calls, between epochs or within one, does not change its bits. ``so_far`` is what the call
+        before returned, or anything where ``start`` begins an epoch.
         """
         optimizer, length = self._optimizer(members.count), self.steps_per_epoch
+        stages = length + len(validation_blocks(data.validation_labels))
 
         def epoch(number, carry):
             before, history, so_far = carry
@@ -255,16 +271,19 @@ class Trainer:
                 state, so_far = carry
                 batch = place, None if order is None else order[place]
                 state, (loss, hit) = self._step(optimizer, data, members, number, keys, state, batch)
-                return state, Partial(so_far.loss.at[place].set(loss), so_far.hit.at[place].set(hit))
+                return state, so_far._replace(loss=so_far.loss.at[place].set(loss), hit=so_far.hit.at[place].set(hit))
 
-            first, last = jnp.maximum(start - number * length, 0), jnp.minimum(until - number * length, length)
-            state, so_far = jax.lax.fori_loop(first, last, step, (before, so_far))
+            first, last = jnp.maximum(start - number * stages, 0), jnp.minimum(until - number * stages, stages)
+            state, so_far = jax.lax.fori_loop(first, jnp.minimum(last, length), step, (before, so_far))
             ran = jnp.maximum(members.count // self.recipe.batch_size, 1) if self._cut_short else length
-            seen, done = History(so_far.loss.sum() / ran, so_far.hit.sum() / ran), last == length
+            seen, done = History(so_far.loss.sum() / ran, so_far.hit.sum() / ran), last == stages
             if before.best is not None:
+                validated = self._validation(state, data, (jnp.maximum(first, length), last), so_far.validation)
+                so_far = so_far._replace(validation=validated)
+                of_all = len(data.validation_labels)
                 state, seen = jax.lax.cond(
                     done,
-                    lambda before, after, seen: self._validated(before, after, seen, data),
+                    lambda before, after, seen: self._validated(before, after, seen, validated, of_all),
                     lambda before, after, seen: (self._held(before, after), seen._replace(validation_loss=seen.loss)),
                     before,
                     state,
@@ -273,7 +292,7 @@ class Trainer:
             keep = lambda all_epochs, now: all_epochs.at[number].set(jnp.where(done, now, all_epochs[number]))  # noqa: E731
             return state, jax.tree.map(keep, history, seen), so_far
 
-        return jax.lax.fori_loop(start // length, -(-until // length), epoch, (state, history, so_far))
+        return jax.lax.fori_loop(start // stages, -(-until // stages), epoch, (state, history, so_far))
 
     def _held(self, before: TrainState, after: TrainState) -> TrainState:
         """The state after steps, or before them for a model that early stopping had ended by then."""
@@ -281,11 +300,11 @@ class Trainer:
         stopped = before.best.waited >= self.recipe.early_stopping
         return jax.tree.map(lambda old, new: jnp.where(stopped, old, new), before, after)
 
-    def _validated(self, before: TrainState, after: TrainState, seen: History, data: TrainingData):
+    def _validated(self, before: TrainState, after: TrainState, seen: History, losses: jax.Array, of_all: int):
         """Early stopping after an epoch: remember the best, and undo the epoch of a model that had stopped."""
         assert before.best is not None
         params, model_state = self.evaluated(after._replace(best=None))
-        loss = self._validation_loss(params, model_state, data)
+        loss = losses.reshape(-1)[:of_all].mean()
         stopped = before.best.waited >= self.recipe.early_stopping
         better = ~stopped & (loss < before.best.loss)
         keep = lambda new, old: jax.tree.map(lambda n, o: jnp.where(better, n, o), new, old)  # noqa: E731
@@ -299,19 +318,20 @@ class Trainer:
         seen = seen._replace(validation_loss=loss)
         return after, jax.tree.map(lambda value: jnp.where(stopped, jnp.nan, value), seen)
 
-    def _validation_loss(self, params, model_state, data: TrainingData) -> jax.Array:
-        """Mean loss over the validation part, block by block: its activations would be a chunk's largest arrays."""
+    def _validation(self, state: TrainState, data: TrainingData, stages: tuple[Any, Any], losses) -> jax.Array:
+        """Losses of the validation part, of those blocks that the ``stages`` of an epoch hold, among ``losses``."""
         assert data.validation_features is not None and data.validation_labels is not None
         features, labels = data.validation_features, data.validation_labels
-        total = len(labels)
-        blocks = -(-total // _VALIDATION_BLOCK)
-        rows = np.minimum(np.arange(blocks * -(-total // blocks)), total - 1).reshape(blocks, -1)
+        rows = jnp.asarray(validation_blocks(labels))
+        params, model_state = self.evaluated(state._replace(best=None))
 
-        def losses(of_block):
+        def block(number, losses):
+            of_block = rows[number]
             logits, _ = self.model.apply(params, model_state, self.scaling(features[of_block]), False, None)
-            return cross_entropy(logits, labels[of_block])
+            return losses.at[number].set(cross_entropy(logits, labels[of_block]))
 
-        return jax.lax.map(losses, jnp.asarray(rows)).reshape(-1)[:total].mean()
+        first, last = (stage - self.steps_per_epoch for stage in stages)
+        return jax.lax.fori_loop(first, last, block, losses)
 
     def _shuffle(self, members: Members, epoch: jax.Array) -> jax.Array:
         """This epoch's minibatches, ``int32[steps, B]``: the members in random order, cut into full batches."""

@@ -29,6 +29,8 @@ COMMON = {
     "data.pool": "train",
     "data.max_examples": None,
     "data.label_column": None,
+    "data.group_column": None,
+    "data.keep_keys": False,
     "data.drop_columns": (),
     "data.keep_columns": (),
     "data.stray_cells": "error",

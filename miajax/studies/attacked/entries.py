@@ -104,16 +104,19 @@ def attack_entries(
     groups: Mapping[str, np.ndarray],
 ) -> tuple[dict[str, Entry], list[str]]:
     """Every attack's whole entry, and notes on what is null in them."""
+    together = campaign.setup.dataset.groups
 
     def calibrated(name: str):
-        reached = (shadow_calibrated(ran.scores[name], campaign.member, campaign.valid, fpr) for fpr in FPRS)
+        of = (ran.scores[name], campaign.member, campaign.valid)
+        reached = (shadow_calibrated(*of, fpr, groups=together) for fpr in FPRS)
         return dict(zip(FPRS, reached, strict=True))
 
     def sliced(job: tuple[str, str]):
         name, slicing = job
         by_category, notes = summarise_slices(
-            ran.scores[name], campaign.member, campaign.valid, {slicing: groups[slicing]}, each_target=False
-        )
+            ran.scores[name], campaign.member, campaign.valid, {slicing: groups[slicing]},
+            each_target=False, groups=together,
+        )  # fmt: skip
         return by_category[slicing], notes
 
     jobs = [(name, slicing) for name in ran.scores for slicing in groups]

@@ -13,6 +13,7 @@ from miajax.report import claims, numbers, plots, privacy_words, provenance
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import attack_table, chance_remark, reported_fprs
 from miajax.report.blind_words import blind_banners, blind_sections
+from miajax.report.group_words import group_sections, spread_sections
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Column, Columns, Details, Figure, Page, Prose, Section, Table
 from miajax.studies.attacked import examples as lira_examples
@@ -57,6 +58,8 @@ def render_attacks_report(inputs: LiraReportInputs, entries: Mapping[str, Entry]
         sections=[
             _summary(evidence),
             _attacks(evidence),
+            *group_sections(results),
+            *spread_sections(results),
             _calls(evidence, entries),
             _groups(evidence, entries),
             _single_examples(entries),

@@ -24,10 +24,13 @@ from miajax.runs.derived import remember
 from miajax.runs.tables import write_table
 from miajax.signals.bundle import Signals
 from miajax.studies import common
+from miajax.studies.attacked.groups import group_study
+from miajax.studies.attacked.spread import leak_over
 from miajax.studies.head import head_of
 from miajax.studies.invocation import Invocation
 from miajax.studies.published import beside_published, published_notes
 from miajax.studies.results import AttackedResult
+from miajax.studies.table_slices import table_slices
 from miajax.warned import collected_warnings
 
 ATTACKS = tuple(name for name, attack in registry.ATTACKS.items() if attack.family in ("threshold", "lira"))
@@ -42,6 +45,8 @@ class LiraOptions:
     """attack this model only; every model in turn when not given"""
     lira_mode: LiraMode = "default"
     """default, or official: the published script's numbers, its peculiarities included"""
+    slice_column: str | None = None
+    """column of the table by which the largest leak is broken down"""
     show_records: bool = False
     """show examples of a data set of one's own in the report, not only their numbers"""
 
@@ -70,6 +75,7 @@ def run_lira(
     called = invocation or Invocation()
     if options.target is not None and not 0 <= options.target < setup.config.num_shadows:
         raise UserError(f"--target {options.target}", expected=f"a model id in 0..{setup.config.num_shadows - 1}")
+    slices = None if options.slice_column is None else table_slices(setup, options.slice_column)
     with concurrent.futures.ThreadPoolExecutor(1) as early:
         drawing = early.submit(_load_drawing)  # costs half a second, while models train
         campaign = run_campaign(setup, path, reporter)
@@ -79,7 +85,10 @@ def run_lira(
 
     with called.timed("attack"):
         scores, figures, skipped, saturated, notes = _attack(campaign, options)
-        strongest = common.strongest_attack(campaign, scores, None if options.target is None else [options.target])
+        targets = None if options.target is None else [options.target]
+        strongest = common.strongest_attack(campaign, scores, targets)
+        people = group_study(campaign, scores, targets)
+        spread, spread_remarks = leak_over(campaign, scores, strongest, slices)
     with called.timed("blind"):
         blind = common.blind_checks(campaign)
     head = head_of(campaign, options.target)
@@ -89,9 +98,11 @@ def run_lira(
         "attacks": {name: found.to_json() for name, found in figures.items()},
         "attacks_not_run": skipped,
         "strongest": strongest,
+        "groups": people and people.entry,
+        "spread": spread,
         **saturated,
         **blind,
-        "notes": [*common.campaign_notes(campaign), *notes],
+        "notes": [*common.campaign_notes(campaign), *(people.notes if people else ()), *notes, *spread_remarks],
     }
     published = beside_published(setup, head.test_accuracy.value)
     seconds = training_seconds(campaign.folder, len(campaign.valid))
@@ -102,6 +113,8 @@ def run_lira(
         columns, results["new_data"] = common.example_columns(campaign, common.exposures(campaign, scores))
         write_table(path / "per_example.parquet", columns)
         remember(path, path / "per_example.parquet")
+        if people is not None:
+            people.store(path)
         rocs = common.pooled_rocs(campaign, scores, options.target)
         _write_report(campaign, options, figures, scores, columns["auc"], results, rocs, called.command)
     return AttackedResult(path, results, campaign, scores)

@@ -199,10 +199,13 @@ def run_reproduce(
             if _is_done(path, of.parts.get(part), _fingerprint(setup, asked)):
                 continue
             reporter.say(f"{name}: {part}")
-            ran = _ran(path, name, setup, part, asked, reporter, called.command)
-            of = dataclasses.replace(of, parts={**of.parts, part: ran})
+            own = Invocation(called.command, files=called.files)
+            of = dataclasses.replace(of, parts={**of.parts, part: _ran(path, name, setup, part, asked, reporter, own)})
             done = _written(path, dataclasses.replace(done, campaigns={**done.campaigns, name: of}), called)
-    return FoundResult(path, _written(path, done, called))
+    with called.drawing(path):
+        done = _written(path, done, called)
+    called.print_page(path)
+    return FoundResult(path, done)
 
 
 def _begun(path: Path, options: ReproduceOptions) -> Reproduced:
@@ -245,7 +248,7 @@ def _is_done(path: Path, there: Part | None, asked: str) -> bool:
     return there is not None and there.asked == asked and there.report is not None and (path / there.report).is_file()
 
 
-def _ran(path: Path, name: str, setup: Setup, part: str, options: Any, reporter: Reporter, command: str) -> Part:
+def _ran(path: Path, name: str, setup: Setup, part: str, options: Any, reporter: Reporter, own: Invocation) -> Part:
     """The record of a part: what it found, or why it failed."""
     begin = time.perf_counter()
     num_shadows, asked = setup.config.num_shadows, _fingerprint(setup, options)
@@ -253,7 +256,7 @@ def _ran(path: Path, name: str, setup: Setup, part: str, options: Any, reporter:
         sizes = file_sizes(setup)
         keep: Any = tuple(kind for kind in _KINDS if sizes[kind] <= _LARGEST)
         setup = dataclasses.replace(setup, config=dataclasses.replace(setup.config, keep=keep))
-        result = PARTS[part](setup, path / name, options, reporter, Invocation(command))
+        result = PARTS[part](setup, path / name, options, reporter, own)
         finding = finding_of(result)
     except (Stopped, Incomplete):
         raise
