@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from miajax.metrics.claims import against, chance_of_tpr, difference_of_separate
+from miajax.metrics.claims import against, chance_of_tpr, difference_of_separate, lead_of
 from miajax.report import claims, numbers
 from miajax.report.attack_faces import face
 from miajax.report.numbers import Estimate
@@ -38,7 +38,7 @@ def _figure(entry: Json, name: str, fpr: str | None = None) -> Estimate:
 
 def _groups(results: Json, groups: Json) -> Section:
     name, found = groups["name"], {n: e for n, e in results["attacks"].items() if e.get("per_group")}
-    lead = groups["strongest"]
+    lead = lead_of(groups)
     names = list(found)
     columns = [
         Column("Attack"),
@@ -63,7 +63,7 @@ def _groups(results: Json, groups: Json) -> Section:
         rows,
         f"{numbers.counted(groups['num_groups'], 'group')} by {name}, {groups['fewest_rows']} to {groups['most_rows']} "
         "rows each. Rates are fractions, brackets 95 % intervals that resample groups.",
-        [names.index(lead["attack"])] if lead is not None and lead["attack"] in names else [],
+        [names.index(lead.attack)] if lead is not None and lead.attack in names else [],
     )
     blocks: list[Block] = [Prose([_how(name), _joins(name)]), table]
     cards = _cards(results, groups)
@@ -74,21 +74,21 @@ def _groups(results: Json, groups: Json) -> Section:
 
 
 def _finding(results: Json, groups: Json) -> str:
-    lead, name = groups["strongest"], groups["name"]
+    lead, name = lead_of(groups), groups["name"]
     if lead is None:
         return f"No attack could be measured by {name}"
-    entry = results["attacks"][lead["attack"]]
-    of, fpr = entry["per_group"], lead["fpr"] or "0.01"
+    entry = results["attacks"][lead.attack]
+    of, fpr = entry["per_group"], lead.fpr or "0.01"
     by_group, by_row = of["tpr_at_fpr"].get(fpr), entry["tpr_at_fpr"].get(fpr)
-    label = face(lead["attack"]).inline
-    if lead["by"] == "auc" or by_group is None or by_row is None:
+    label = face(lead.attack).inline
+    if lead.fpr is None or by_group is None or by_row is None:
         return (
             f"Asked about a {name} instead of a row, {label} reaches an AUC of {of['auc']:.3f}; by row it is "
             f"{entry['auc']:.3f}"
         )
     rate = numbers.one_per(float(fpr))
-    if against(lead["ci"], lead["chance"]) != "above":
-        return f"By {name}, no attack does measurably better than chance at {rate}; {claims.unseen(lead['ci'])}"
+    if against(lead.ci, lead.chance) != "above":
+        return f"By {name}, no attack does measurably better than chance at {rate}; {claims.unseen(lead.ci)}"
     return (
         f"Asked about a {name} instead of a row, {label} names {numbers.percent(by_group)} of the members at {rate}; "
         f"by row it is {numbers.percent(by_row)}"
@@ -112,10 +112,10 @@ def _joins(name: str) -> str:
 
 
 def _cards(results: Json, groups: Json) -> list[Card]:
-    lead, name = groups["strongest"], groups["name"]
+    lead, name = lead_of(groups), groups["name"]
     if lead is None:
         return []
-    entry = results["attacks"][lead["attack"]]
+    entry = results["attacks"][lead.attack]
     fpr = next((fpr for fpr in _FPRS if entry["per_group"]["tpr_at_fpr"].get(fpr) is not None), None)
     cards = []
     for title, of in ((f"by {name}", entry["per_group"]), ("by row", entry)):
@@ -130,7 +130,7 @@ def _cards(results: Json, groups: Json) -> list[Card]:
                 f"Members named {title}, {numbers.level(float(fpr))} FPR",
                 numbers.percent(rate),
                 numbers.percent_interval(interval),
-                f"{face(lead['attack']).label}; " + ("more than chance" if above else "not measurably above chance"),
+                f"{face(lead.attack).label}; " + ("more than chance" if above else "not measurably above chance"),
             )
         )
     return cards

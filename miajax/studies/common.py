@@ -20,7 +20,7 @@ from miajax.data.dataset import Dataset
 from miajax.data.pairs import complementary_partners, equal_counts
 from miajax.errors import UserError
 from miajax.metrics.accuracy import interval_over_models, share_by_model
-from miajax.metrics.claims import strongest
+from miajax.metrics.claims import Lead, strongest
 from miajax.metrics.new_data import NewData, on_new_data
 from miajax.metrics.paired import Influence, mean_difference, mean_rate
 from miajax.metrics.roc import roc_curve, thin
@@ -75,8 +75,8 @@ def polarity_notes(figures: Mapping[str, AttackSummary]) -> tuple[str, ...]:
     return () if threshold is None else note_on_polarity(threshold.auc.value, threshold.auc.interval)
 
 
-def strongest_attack(campaign: Campaign, scores: Scores, targets: Sequence[int] | None = None) -> dict[str, Any] | None:
-    """``strongest`` of ``results.json``: see ``metrics.claims.strongest``."""
+def strongest_attack(campaign: Campaign, scores: Scores, targets: Sequence[int] | None = None) -> Lead | None:
+    """See ``metrics.claims.strongest``."""
     valid = campaign.valid if targets is None else campaign.valid & np.isin(np.arange(len(campaign.valid)), targets)
     with concurrent.futures.ThreadPoolExecutor() as pool:
         return strongest(scores, campaign.member, valid, each=pool.map, groups=campaign.setup.dataset.groups)

@@ -226,7 +226,9 @@ def compare(f: Figures) -> dict:
 
 
 def audit_report(f: Figures) -> SimpleNamespace:
-    return SimpleNamespace(answers=[SimpleNamespace(section="2", status="measured", told=f"An AUC of {f.one():.2f}.")])
+    return SimpleNamespace(
+        answers=[SimpleNamespace(section="2", status="measured", told=f"AUC {f.one():.2f} of one attack")]
+    )
 
 
 STUDIES = {

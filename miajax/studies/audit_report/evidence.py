@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from miajax.errors import UserError
+from miajax.metrics.claims import Lead, lead_of
 from miajax.metrics.most_exposed import Exposed, most_exposed
 from miajax.report import numbers
 from miajax.report.numbers import Estimate
@@ -114,9 +115,9 @@ class Evidence:
     manifest: Json
 
     @property
-    def lead(self) -> Json | None:
+    def lead(self) -> Lead | None:
         """``strongest`` of the results."""
-        return self.results["strongest"]
+        return lead_of(self.results)
 
     @property
     def privacy(self) -> Json | None:
@@ -164,8 +165,8 @@ def read_evidence(path: Path, worst: int) -> Evidence:
 
 
 def _attacks(results: Json) -> tuple[AttackFound, ...]:
-    lead = results["strongest"]
-    ranked = {} if lead is None else {name: -of["ci"][0] for name, of in lead["intervals"].items()}
+    lead = lead_of(results)
+    ranked = {} if lead is None else {name: -of.interval[0] for name, of in lead.intervals.items()}
     found = [
         AttackFound(
             name,

@@ -79,7 +79,7 @@ def _json(evidence: Evidence, options: AuditReportOptions, answers: tuple[Answer
         "num_models": evidence.num_models,
         "num_examples": results["num_examples"],
         "unit": evidence.unit,
-        "strongest": evidence.lead,
+        "strongest": evidence.results["strongest"],
         "most_exposed": [_exposed(each) for each in evidence.exposed],
         "most_exposed_missing": evidence.not_exposed or None,
         "groups": [_group(each) for each in evidence.groups],

@@ -23,7 +23,8 @@ from miajax.campaign.made import versions
 from miajax.described import described
 from miajax.errors import UserError
 from miajax.metrics.changes import FALSE_DISCOVERIES, Changes
-from miajax.metrics.claims import LEAD_FPRS, strongest
+from miajax.metrics.claims import LEAD_FPRS, Lead, strongest
+from miajax.metrics.json_form import to_json
 from miajax.metrics.summary import fpr_key
 from miajax.runs.atomic import write_text
 from miajax.runs.tables import write_table
@@ -133,15 +134,15 @@ def _common_attacks(before: Side, after: Side, wanted: tuple[str, ...] | None) -
     return [name for name in names if wanted is None or name in wanted]
 
 
-def _lead(attacks: dict[str, Any], strongest_before: dict[str, Any] | None) -> dict[str, Any]:
+def _lead(attacks: dict[str, Any], strongest_before: Lead | None) -> dict[str, Any]:
     """The attack that was strongest before, and its figure at the first low rate that both runs resolve."""
-    name = next(iter(attacks)) if strongest_before is None else strongest_before["attack"]
+    name = next(iter(attacks)) if strongest_before is None else strongest_before.attack
     rates = attacks[name]["tpr_at_fpr"]
     fpr = next((key for key in map(fpr_key, LEAD_FPRS) if rates.get(key)), None)
     return {"attack": name, "by": "auc" if fpr is None else "tpr_at_fpr", "fpr": fpr}
 
 
-def _about(side: Side, lead: dict[str, Any] | None) -> dict[str, Any]:
+def _about(side: Side, lead: Lead | None) -> dict[str, Any]:
     return {
         "run": side.path.resolve().name,
         "model": side.results["model"],
@@ -149,7 +150,7 @@ def _about(side: Side, lead: dict[str, Any] | None) -> dict[str, Any]:
         "num_valid": int(side.valid.sum()),
         "fingerprint": side.manifest.get("fingerprint"),
         "privacy": side.results.get("privacy"),
-        "strongest": lead,
+        "strongest": lead and to_json(lead),
     }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from miajax.metrics.claims import lead_of
 from miajax.report import claims, numbers
 from miajax.report.attack_faces import face
 
@@ -73,10 +74,10 @@ def _singular(what: str) -> str:
 
 def strongest_after(results: Json) -> str:
     """Which attack leads now: somebody else's may be the better one against what changed."""
-    before, after = (results[side]["strongest"] for side in ("before", "after"))
+    before, after = (lead_of(results[side]) for side in ("before", "after"))
     if after is None:
         return "No attack could be measured after."
-    if before is not None and before["attack"] == after["attack"]:
+    if before is not None and before.attack == after.attack:
         return f"The same attack leads after. {claims.lead_sentence(after)}"
     return f"Another attack leads after. {claims.lead_sentence(after)}"
 

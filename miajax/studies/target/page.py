@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from miajax.metrics.claims import lead_of
 from miajax.metrics.summary import AttackSummary
 from miajax.report import claims, numbers, plots, provenance
 from miajax.report.attack_faces import face
@@ -52,8 +53,8 @@ class TargetReportInputs:
     @property
     def main(self) -> AttackFigures | None:
         """The attack that the summary speaks of: the strongest."""
-        lead = self.results["strongest"]
-        return None if lead is None else next(each for each in self.attacks if each.attack == lead["attack"])
+        lead = lead_of(self.results)
+        return None if lead is None else next(each for each in self.attacks if each.attack == lead.attack)
 
     def labelled(self, text: str) -> str:
         """The text, with the warning before it where the target is not comparable."""
@@ -116,7 +117,7 @@ def _sentence(inputs: TargetReportInputs) -> str:
     if main is None:
         return "No attack could be run on it."
     shadows = _shadow_auc(inputs, main.attack)
-    told = claims.lead_sentence(inputs.results["strongest"])
+    told = claims.lead_sentence(lead_of(inputs.results))
     beside = f" Its AUC is {main.auc}; shadow models have {shadows}."
     return told + (beside if shadows.value is not None else "")
 
@@ -141,14 +142,14 @@ def _summary(inputs: TargetReportInputs) -> Section:
     gap, ends = numbers.points(results["generalization_gap"]), " to ".join(map(numbers.points, interval))
     accuracy = f"right on {numbers.percent(results['train_accuracy'])} of members"
     cards.append(Card(inputs.labelled("Generalisation gap"), gap, ends, f"this target, {accuracy}"))
-    told = [_sentence(inputs), claims.equals_sentence(results["strongest"]), claims.lead_rule(results["strongest"])]
+    told = [_sentence(inputs), claims.equals_sentence(lead_of(results)), claims.lead_rule(lead_of(results))]
     text = [
         " ".join(sentence for sentence in told if sentence),
         "The target's own figures stand beside averages over the shadow models; they are never mixed. Its intervals "
         "let the examples vary: one model says nothing about how models vary.",
         claims.LOWER_BOUND,
     ]
-    return Section("Summary", inputs.labelled(claims.lead_finding(results["strongest"])), [Cards(cards), Prose(text)])
+    return Section("Summary", inputs.labelled(claims.lead_finding(lead_of(results))), [Cards(cards), Prose(text)])
 
 
 def _comparison(inputs: TargetReportInputs) -> Section:

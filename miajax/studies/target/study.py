@@ -17,6 +17,7 @@ from miajax.campaign.stored import stored_config
 from miajax.errors import UserError
 from miajax.metrics.accuracy import share_correct
 from miajax.metrics.claims import strongest
+from miajax.metrics.json_form import to_json
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import AttackSummary, chance_notes, summarise, unresolved_notes
 from miajax.runs.atomic import write_npy, write_text
@@ -117,7 +118,7 @@ def run_audit_target(
     about_channel = _channel_notes(channel, results["answers"])
     results |= {
         "attacks": {name: found.to_json() | {"comparable": comparable} for name, found in figures.items()},
-        "strongest": lead,
+        "strongest": lead and to_json(lead),
         "shadows": {name: found and found.to_json() for name, found in shadows.items()},
         "attacks_not_run": attacked.skipped,
         "blind": blind,
