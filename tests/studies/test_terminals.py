@@ -10,6 +10,7 @@ import pytest
 
 from miajax.metrics.figures import Estimate, Figure
 from miajax.studies.audit.figures import Audit
+from miajax.studies.compare.results import Comparison
 from miajax.studies.defenses.results import Defenses
 from miajax.studies.dpsgd.figures import Dpsgd
 from miajax.studies.low_budget.figures import AtBudget, Compared, LowBudget, Recommended
@@ -240,7 +241,7 @@ STUDIES = {
 }  # fmt: skip
 FOUND = {
     overfitting: Overfitting, outliers: Outliers, saliency: Saliency, dpsgd: Dpsgd, defenses: Defenses,
-    reproduce: Reproduced, audit: Audit,
+    reproduce: Reproduced, audit: Audit, compare: Comparison,
 }  # fmt: skip
 
 

@@ -77,8 +77,8 @@ def knowledge_figure(rows: Sequence[Row]) -> "Figure":
     for place, row in enumerate(rows):
         naive, adaptive = row.lira_naive.auc, row.lira_adaptive.auc
         axes.plot(
-            np.array([naive.value, adaptive.value], float), [place, place], color=palette.RULE, linewidth=2.4, solid_capstyle="round",
-            zorder=1,
+            np.array([naive.value, adaptive.value], float), [place, place], color=palette.RULE, linewidth=2.4,
+            solid_capstyle="round", zorder=1,
         )  # fmt: skip
         for auc, colour, label, marker in (
             (row.threshold_auc, palette.SLATE, "threshold on the loss", "|"),

@@ -212,7 +212,7 @@ class _Study:
         losses = tuple(each.loss["non_member"] for each in by_epoch)
         return Overfitting(
             head=head,
-            checks=checks,
+            **checks,
             epochs=tuple(epochs),
             accuracy=Sides(
                 member=tuple(each.accuracy["member"] for each in by_epoch),
