@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -21,10 +22,15 @@ NOTHING = f"no {SHADOWS}"
 Partners = Int[AnyArray, " models"] | None
 """Each model's complementary partner, its own index where it has none; None where no model has one."""
 
-FamilyScores = Callable[
-    [tuple[str, ...], Signals, Bool[AnyArray, "models examples"], Bool[AnyArray, " models"], AttackOptions, Partners],
-    Mapping[str, Float[AnyArray, "models examples"]],
-]
+Names = tuple[str, ...]
+ScaledLogit = Float[AnyArray, "models examples queries"]
+Logits = Float[AnyArray, "models examples queries classes"]
+Labels = Int[AnyArray, " examples"]
+Member = Bool[AnyArray, "models examples"]
+Valid = Bool[AnyArray, " models"]
+Scores = Mapping[str, Float[AnyArray, "models examples"]]
+FamilyScores = Callable[[Names, Signals, Member, Valid, AttackOptions, Partners], Scores]
+Signal = TypeVar("Signal")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,6 +104,13 @@ class Attack:
         """Whether the target is valid and enough shadow models stand behind the cell; partners as in ``score``."""
         num_in, num_out = shadow_counts(member, valid, partners)
         return (num_in >= self.min_in) & (num_out >= self.min_out) & valid[:, None]
+
+
+def needed(signal: Signal | None) -> Signal:
+    """The signal, which the attack's ``needs`` promise."""
+    if signal is None:
+        raise ValueError("signals lack what the attack needs")
+    return signal
 
 
 def partners_in(member: Bool[AnyArray, "models examples"]) -> Partners:

@@ -5,16 +5,41 @@ Lassila et al. 2025 (arXiv 2505.24089). At equal likelihood, RMIA is a non-decre
 
 import functools
 
-import jax
 import jax.numpy as jnp
+from jaxtyping import Array
 
-from miajax.attacks.attack import WITH_AND_WITHOUT, WITHOUT, Attack, sides
+from miajax.attacks.attack import (
+    WITH_AND_WITHOUT,
+    WITHOUT,
+    Attack,
+    Labels,
+    Logits,
+    Member,
+    Names,
+    Partners,
+    Scores,
+    Valid,
+    needed,
+    sides,
+)
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.likelihood import log_likelihood, others_log_mean
+from miajax.attacks.options import AttackOptions, RmiaOptions
+from miajax.signals.bundle import Signals
+from miajax.typed import jit
 
 
-@functools.partial(jax.jit, static_argnames=("names", "options"))
-def _cells(logits, labels, member, valid, partners, *, names, options):
+@jit(static_argnames=("names", "options"))
+def _cells(
+    logits: Logits,
+    labels: Labels,
+    member: Member,
+    valid: Valid,
+    partners: Partners,
+    *,
+    names: Names,
+    options: RmiaOptions,
+) -> dict[str, Array]:
     """``{name: [M, block]}``."""
     log_p = jnp.swapaxes(log_likelihood(logits, labels[:, None], options), 1, 2)
     _, is_out = sides(member, valid)
@@ -22,8 +47,10 @@ def _cells(logits, labels, member, valid, partners, *, names, options):
     return {name: (log_p - others_log_mean(log_p, models[name][:, None, :], partners)).mean(1) for name in names}
 
 
-def _family_scores(names, signals, member, valid, options, partners):
-    num_models, _, queries, classes = signals.logits.shape
+def _family_scores(
+    names: Names, signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners
+) -> Scores:
+    num_models, _, queries, classes = needed(signals.logits).shape
     kernel = functools.partial(_cells, names=names, options=options.rmia)
     arrays = (signals.logits, signals.labels, member, valid, partners)
     return map_examples(kernel, arrays, (1, 0, 1, None, None), block_width(num_models * queries * classes))

@@ -15,9 +15,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from miajax.arrays import AnyArray
-from miajax.attacks.attack import WITH_AND_WITHOUT, Attack, Partners, sides
+from miajax.attacks.attack import WITH_AND_WITHOUT, Attack, Member, Names, Partners, ScaledLogit, Scores, Valid, sides
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.leave_one_out import LeaveOneOut, leave_one_out
+from miajax.attacks.options import AttackOptions
+from miajax.signals.bundle import Signals
+from miajax.typed import jit
 
 _STRONGEST = 1e4  # a prior worth more models than anyone trains: examples that do not differ
 
@@ -72,13 +75,15 @@ def _log_gamma_step(a: Array) -> Array:
     return jnp.where(a < 8, exact, series)
 
 
-def _both_sides(scaled_logit, member, valid, partners: Partners) -> tuple[Array, LeaveOneOut]:
+def _both_sides(
+    scaled_logit: ScaledLogit, member: Member, valid: Valid, partners: Partners
+) -> tuple[Array, LeaveOneOut]:
     phi = jnp.swapaxes(scaled_logit, 1, 2)
     return phi, jax.vmap(leave_one_out, (None, 0, None))(phi, sides(member, valid)[:, :, None, :], partners)
 
 
-@jax.jit
-def _cells(scaled_logit, member, valid, partners):
+@jit
+def _cells(scaled_logit: ScaledLogit, member: Member, valid: Valid, partners: Partners) -> dict[str, Array]:
     """What one example says of the prior, ``[2, M, block]`` each."""
     _, others = _both_sides(scaled_logit, member, valid, partners)
     count = others.count[:, :, 0]
@@ -93,11 +98,11 @@ def _cells(scaled_logit, member, valid, partners):
     }
 
 
-@jax.jit
+@jit
 def _prior(cells: dict[str, Array]) -> NormalInverseGamma:
     """One prior per side and target, ``[2, M]``, by the method of moments over the examples."""
 
-    def over(weight, values):
+    def over(weight: Array, values: Array) -> Array:
         return (weight * values).sum(-1) / weight.sum(-1)
 
     count = cells["count"]
@@ -114,15 +119,19 @@ def _prior(cells: dict[str, Array]) -> NormalInverseGamma:
     return NormalInverseGamma(mean, kappa, alpha, alpha * variance)
 
 
-@jax.jit
-def _score(scaled_logit, member, valid, partners, prior: NormalInverseGamma | Float[Array, "4 2 models"]):
+@jit
+def _score(
+    scaled_logit: ScaledLogit, member: Member, valid: Valid, partners: Partners, prior: NormalInverseGamma
+) -> dict[str, Array]:
     phi, others = _both_sides(scaled_logit, member, valid, partners)
     posterior = NormalInverseGamma(*(field[:, :, None, None] for field in prior)).updated(others)
     student, normal = posterior.log_student_t(phi), posterior.log_normal(phi)
     return {"bavaria_t": (student[0] - student[1]).mean(1), "bavaria_n": (normal[0] - normal[1]).mean(1)}
 
 
-def _family_scores(names, signals, member, valid, options, partners):
+def _family_scores(
+    names: Names, signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners
+) -> Scores:
     arrays = (signals.scaled_logit, member, valid, partners)
     width = block_width(signals.scaled_logit.shape[0] * signals.scaled_logit.shape[2])
     prior = _prior(map_examples(_cells, arrays, (1, 1, None, None), width))

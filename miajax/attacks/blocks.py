@@ -50,21 +50,31 @@ def map_examples(
     def run(start: int) -> Result:
         stop = min(start + width, num_examples)
         block = [_rows(array, axis, start, stop, width) for array, axis in zip(arrays, axes, strict=True)]
-        return jax.tree.map(lambda result: np.asarray(result)[..., : stop - start], kernel(*block))
+
+        def kept(result: Any) -> np.ndarray:
+            return np.asarray(result)[..., : stop - start]
+
+        return jax.tree.map(kept, kernel(*block))
+
+    def room(part: np.ndarray) -> np.ndarray:
+        return np.empty((*part.shape[:-1], num_examples), part.dtype)
 
     starts = range(0, num_examples, width)
     first = run(0)  # compiles once, before the threads would each compile
     if len(starts) == 1:
         return first
-    whole = jax.tree.map(lambda part: np.empty((*part.shape[:-1], num_examples), part.dtype), first)
+    whole: Result = jax.tree.map(room, first)
 
     def store(start: int, part: Result) -> None:
         for into, values in zip(jax.tree.leaves(whole), jax.tree.leaves(part), strict=True):
             into[..., start : start + values.shape[-1]] = values
 
+    def fill(start: int) -> None:
+        store(start, run(start))
+
     store(0, first)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(lambda start: store(start, run(start)), starts[1:]))
+        list(pool.map(fill, starts[1:]))
     return whole
 
 

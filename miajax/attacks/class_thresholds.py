@@ -4,14 +4,13 @@ Song and Mittal 2021 (arXiv 2003.10595): classes differ in how confident a model
 value less the threshold of its class.
 """
 
-import functools
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from miajax.attacks.attack import Partners, partners_in, sides
+from miajax.attacks.attack import Labels, Member, Partners, Valid, partners_in, sides
 from miajax.signals.bundle import AnyArray
+from miajax.typed import jit
 
 _CANDIDATES = 256
 
@@ -44,16 +43,24 @@ def less_class_thresholds(
     return _less_thresholds(scores, labels, member, valid, partners, num_classes=num_classes)
 
 
-@functools.partial(jax.jit, static_argnames="num_classes")
-def _less_thresholds(scores, labels, member, valid, partners: Partners, *, num_classes: int) -> Array:
+@jit(static_argnames="num_classes")
+def _less_thresholds(
+    scores: Float[AnyArray, "models examples"],
+    labels: Labels,
+    member: Member,
+    valid: Valid,
+    partners: Partners,
+    *,
+    num_classes: int,
+) -> Float[Array, "models examples"]:
     scores = jnp.asarray(scores)
     candidates = thresholds_to_try(scores, valid)
     bins = jnp.searchsorted(candidates, scores, side="right")  # how many candidates a score reaches
 
-    def counts(side):
+    def counts(side: Array) -> Array:
         """``[C, candidates]``: how many of a model's examples of a class reach each candidate."""
 
-        def of_model(model_bins, model_side):
+        def of_model(model_bins: Array, model_side: Array) -> Array:
             cell = labels * (_CANDIDATES + 1) + model_bins
             flat = jnp.zeros(num_classes * (_CANDIDATES + 1), jnp.int32).at[cell].add(model_side.astype(jnp.int32))
             by_class = flat.reshape(num_classes, -1)

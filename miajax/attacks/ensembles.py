@@ -4,28 +4,33 @@ Attacks of equal power name different examples. The mean rank asks them all, wha
 target's examples, and an example's score is the mean of its ranks. Ties share the middle of their ranks.
 """
 
-import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from miajax.attacks import base, bavaria, informia, lira, references, rmia
-from miajax.attacks.attack import REFERENCES, WITH_AND_WITHOUT, Attack
+from miajax.attacks.attack import REFERENCES, WITH_AND_WITHOUT, Attack, Member, Names, Partners, Scores, Valid
+from miajax.attacks.options import AttackOptions
 from miajax.attacks.population import count_below
 from miajax.errors import UserError
+from miajax.signals.bundle import AnyArray, Signals
+from miajax.typed import jit
 
 _MEMBERS = {
     attack.name: attack for family in (lira, references, rmia, base, bavaria, informia) for attack in family.ATTACKS
 }
 
 
-@jax.jit
-def _ranks(scores):
+@jit
+def _ranks(scores: Float[AnyArray, "models examples"]) -> Float[Array, "models examples"]:
     """The share of the target's scored examples below each, ties half."""
     known = jnp.isfinite(scores)
     twice = count_below(scores, scores, known) + count_below(scores, scores, known, ties="below")
     return jnp.where(known, twice / (2 * known.sum(1, keepdims=True)), jnp.nan)
 
 
-def _family_scores(names, signals, member, valid, options, partners):
+def _family_scores(
+    names: Names, signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners
+) -> Scores:
     unknown = [name for name in options.mean_rank if name not in _MEMBERS]
     if unknown or not options.mean_rank:
         raise UserError(f"mean_rank of {' '.join(unknown) or 'no attack'}", expected="some of " + ", ".join(_MEMBERS))

@@ -1,34 +1,39 @@
 """Attacks on one model that look at the shape of its prediction."""
 
-import jax
+from jaxtyping import Array, Float
 
-from miajax.attacks.attack import NOTHING, Attack
+from miajax.attacks.attack import NOTHING, Attack, Labels, Logits, Member, Names, Partners, Scores, Valid, needed
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.class_thresholds import less_class_thresholds
+from miajax.attacks.options import AttackOptions
 from miajax.signals import scaled_logit as signals_of
+from miajax.signals.bundle import Signals
+from miajax.typed import jit
 
 
-@jax.jit
-def _mean_entropy(logits, labels):
+@jit
+def _mean_entropy(logits: Logits, labels: Labels) -> Float[Array, "models examples"]:
     return -signals_of.entropy(logits).mean(-1)
 
 
-@jax.jit
-def _mean_modified_entropy(logits, labels):
+@jit
+def _mean_modified_entropy(logits: Logits, labels: Labels) -> Float[Array, "models examples"]:
     return -signals_of.modified_entropy(logits, labels[:, None]).mean(-1)
 
 
 _KERNELS = {"entropy": _mean_entropy, "modified_entropy": _mean_modified_entropy}
 
 
-def _family_scores(names, signals, member, valid, options, partners):
-    num_models, _, queries, classes = signals.logits.shape
+def _family_scores(
+    names: Names, signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners
+) -> Scores:
+    num_models, _, queries, classes = needed(signals.logits).shape
     width = block_width(num_models * queries * classes)
     scores = {name: map_examples(_KERNELS[name], (signals.logits, signals.labels), (1, 0), width) for name in names}
     if not options.class_thresholds:
         return scores
     return {
-        name: less_class_thresholds(value, signals.labels, member, valid, partners, num_classes=classes)
+        name: less_class_thresholds(value, needed(signals.labels), member, valid, partners, num_classes=classes)
         for name, value in scores.items()
     }
 

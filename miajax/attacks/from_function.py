@@ -3,12 +3,11 @@
 import functools
 from collections.abc import Callable
 
-import numpy as np
-
-from miajax.attacks.attack import NOTHING, Attack
+from miajax.attacks.attack import NOTHING, Attack, Member, Names, Partners, Scores, Valid
+from miajax.attacks.options import AttackOptions
 from miajax.signals.bundle import AnyArray, Signals
 
-PlainScores = Callable[[Signals, np.ndarray, np.ndarray], AnyArray]
+PlainScores = Callable[[Signals, Member, Valid], AnyArray]
 
 
 def attack_from(
@@ -55,7 +54,9 @@ def attack_from(
     """
     chosen = name or score.__name__
 
-    def family_scores(names, signals, member, valid, options, partners):
+    def family_scores(
+        names: Names, signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners
+    ) -> Scores:
         return {chosen: score(signals, member, valid)}
 
     return Attack(

@@ -9,22 +9,42 @@ Within one target the population's mean is a constant. Online this therefore ran
 differs from it only in what is pooled over targets.
 """
 
-import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
 
-from miajax.attacks.attack import REFERENCES, WITH_AND_WITHOUT, WITHOUT, Attack, shadow_counts
+from miajax.attacks.attack import (
+    REFERENCES,
+    WITH_AND_WITHOUT,
+    WITHOUT,
+    Attack,
+    Member,
+    Names,
+    Partners,
+    Scores,
+    Valid,
+    shadow_counts,
+)
 from miajax.attacks.likelihood_ratios import log_ratios
+from miajax.attacks.options import AttackOptions
 from miajax.attacks.population import pool_sample
 from miajax.attacks.rmia import offline_a_of
+from miajax.signals.bundle import AnyArray, Signals
+from miajax.typed import jit
 
 
-@jax.jit
-def _less_mean(deciding, others, usable):
-    return deciding - jnp.where(usable, others, 0).sum(1, keepdims=True) / usable.sum(1, keepdims=True)
+@jit
+def _less_mean(
+    deciding: Float[AnyArray, "models examples"],
+    others: Float[AnyArray, "models population"],
+    usable: Bool[AnyArray, "models population"],
+) -> Float[Array, "models examples"]:
+    return jnp.asarray(deciding) - jnp.where(usable, others, 0).sum(1, keepdims=True) / usable.sum(1, keepdims=True)
 
 
-def _family_scores(names, signals, member, valid, options, partners):
-    scores = {}
+def _family_scores(
+    names: Names, signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners
+) -> Scores:
+    scores: dict[str, Array] = {}
     for name in names:
         online = name == "informia_online"
         a = offline_a_of(signals, member, valid, options, partners, online=online)

@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from miajax.attacks.attack import Partners, left_out, partners_in, sides
+from miajax.attacks.attack import Member, Partners, Valid, left_out, partners_in, sides
 from miajax.signals.bundle import AnyArray
+from miajax.typed import jit
 
 
 def label_ratio_scores(
@@ -29,12 +30,12 @@ def label_ratio_scores(
     return _scores(correct, member, valid, partners_in(member) if partners is None else partners)
 
 
-@jax.jit
-def _scores(correct: Array, member: Array, valid: Array, partners: Partners) -> Array:
+@jit
+def _scores(correct: Member, member: Member, valid: Valid, partners: Partners) -> Float[Array, "models examples"]:
     both = sides(member, valid)
-    removed = jax.vmap(lambda side: left_out(side, partners))
-    right = (both & correct).sum(1)[:, None] - removed(both & correct)
-    count = both.sum(1)[:, None] - removed(both)
+    removed = jax.vmap(left_out, (0, None))
+    right = (both & correct).sum(1)[:, None] - removed(both & correct, partners)
+    count = both.sum(1)[:, None] - removed(both, partners)
     alike = jnp.where(correct, right, count - right)
     share = jnp.log((alike + 0.5) / (count + 1))
     return jnp.where(valid[:, None], share[0] - share[1], jnp.nan)

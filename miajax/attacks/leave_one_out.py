@@ -26,7 +26,7 @@ class LeaveOneOut(NamedTuple):
       sum_squares: ``[M, ...]``, the sum of squared deviations from that mean.
     """
 
-    count: Float[Array, "models ..."]
+    count: Float[Array, "models ..."]  # pyright: ignore[reportIncompatibleMethodOverride]  # not the method of tuples
     mean: Float[Array, "models ..."]
     sum_squares: Float[Array, "models ..."]
 
@@ -37,7 +37,7 @@ class Moments(NamedTuple):
     Arrays of one shape, or ``count`` of a shape that broadcasts against the others.
     """
 
-    count: Array
+    count: Array  # pyright: ignore[reportIncompatibleMethodOverride]  # not the method of tuples
     mean: Array
     sum_squares: Array
 
@@ -52,7 +52,7 @@ def _products(delta: Array) -> Array:
 
 
 def leave_one_out_products(
-    values: Float[Array, "models k ..."], side: Bool[Array, "models 1 ..."], partners: Partners = None
+    values: Float[AnyArray, "models k ..."], side: Bool[AnyArray, "models 1 ..."], partners: Partners = None
 ) -> LeaveOneOut:
     """``leave_one_out`` of vectors: ``sum_squares`` holds their sums of products, ``[M, k, k, ...]``."""
     return leave_one_out(values, side, partners, square=_products)
@@ -78,17 +78,17 @@ def leave_one_out(
       without a partner those of the whole side.
       The values are centred by their side's mean first, so IN and OUT may lie any distance apart.
     """
-    weight = side.astype(values.dtype)
+    weight = jnp.asarray(side, values.dtype)
     values = jnp.where(side, values, 0)
     centre = values.sum(0) / jnp.maximum(weight.sum(0), 1)
     values = jnp.where(side, values - centre, 0)
     nothing = Moments(jnp.zeros_like(weight[0]), jnp.zeros_like(centre), jnp.zeros_like(square(centre)))
 
-    def forwards(before: Moments, model):
+    def forwards(before: Moments, model: tuple[Array, Array]) -> tuple[Moments, Moments]:
         value, weight = model
         return _add(before, value, weight, square), before
 
-    def backwards(after: Moments, model):
+    def backwards(after: Moments, model: tuple[Array, Array, Moments]) -> tuple[Moments, Moments]:
         value, weight, before = model
         return _add(after, value, weight, square), merged(before, after, square)
 

@@ -9,11 +9,12 @@ from jaxtyping import Array, Bool, Float, Int
 
 from miajax.attacks.attack import Partners
 from miajax.attacks.options import RmiaOptions
+from miajax.signals.bundle import AnyArray
 from miajax.signals.scaled_logit import scaled_logit
 
 
 def log_likelihood(
-    logits: Float[Array, "*batch classes"], labels: Int[Array, "..."], options: RmiaOptions
+    logits: Float[AnyArray, "*batch classes"], labels: Int[AnyArray, "..."], options: RmiaOptions
 ) -> Float[Array, "*batch"]:
     """The log-probability of the label under the options' likelihood.
 
@@ -34,7 +35,7 @@ def log_likelihood(
     return -jnp.log1p(others / label)
 
 
-def _taylor_exp(x: Array, order: int) -> Array:
+def _taylor_exp(x: AnyArray, order: int) -> Array:
     total = jnp.full_like(x, 1 / math.factorial(order))
     for degree in range(order - 1, -1, -1):
         total = total * x + 1 / math.factorial(degree)
@@ -42,7 +43,7 @@ def _taylor_exp(x: Array, order: int) -> Array:
 
 
 def others_log_mean(
-    log_values: Float[Array, "models ..."], side: Bool[Array, "models ..."], partners: Partners = None
+    log_values: Float[AnyArray, "models ..."], side: Bool[AnyArray, "models ..."], partners: Partners = None
 ) -> Float[Array, "models ..."]:
     """``log mean exp`` over some models, leaving out each with its complementary partner; -inf where none is left.
 
@@ -68,10 +69,10 @@ def others_log_mean(
         entries = jnp.where((first == models).reshape(alone.shape), joined, -jnp.inf)
     nothing = jnp.full_like(entries[0], -jnp.inf)
 
-    def forwards(before, value):
+    def forwards(before: Array, value: Array) -> tuple[Array, Array]:
         return jnp.logaddexp(before, value), before
 
-    def backwards(after, model):
+    def backwards(after: Array, model: tuple[Array, Array]) -> tuple[Array, Array]:
         value, before = model
         return jnp.logaddexp(after, value), jnp.logaddexp(before, after)
 

@@ -9,12 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from miajax.attacks.attack import Partners, sides
+from miajax.attacks.attack import Labels, Logits, Member, Partners, Valid, needed, sides
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.likelihood import log_likelihood, others_log_mean
 from miajax.attacks.options import RmiaOptions
 from miajax.attacks.order_statistics import order_statistic
 from miajax.signals.bundle import AnyArray, Signals
+from miajax.typed import jit
 
 Views = Literal["majority", "mean"]
 
@@ -56,22 +57,31 @@ def log_ratios(
     """
     kernel = functools.partial(_log_ratios, online=online, options=options, views=views)
 
-    def ratios(logits, labels, is_member):
+    def ratios(logits: Logits, labels: Labels, is_member: Member) -> tuple[Array, Array]:
         width = block_width(logits.shape[0] * logits.shape[2] * logits.shape[3])
         arrays = (logits, labels, is_member, valid, partners, offline_a)
         return map_examples(kernel, arrays, (1, 0, 1, *[None] * 3), width)
 
-    deciding, plain = ratios(signals.logits, signals.labels, member)
+    deciding, plain = ratios(needed(signals.logits), needed(signals.labels), member)
     if signals.population_logits is None:
         return LogRatios(deciding, plain, None)
     nowhere = np.zeros(signals.population_logits.shape[:2], bool)
-    _, others = ratios(signals.population_logits[:, :, None, :], signals.population_labels, nowhere)
+    _, others = ratios(signals.population_logits[:, :, None, :], needed(signals.population_labels), nowhere)
     return LogRatios(deciding, plain, others)
 
 
-@functools.partial(jax.jit, static_argnames=("online", "options", "views"))
+@jit(static_argnames=("online", "options", "views"))
 def _log_ratios(
-    logits, labels, member, valid, partners, offline_a, *, online: bool, options: RmiaOptions, views: Views
+    logits: Logits,
+    labels: Labels,
+    member: Member,
+    valid: Valid,
+    partners: Partners,
+    offline_a: Float[AnyArray, " models"],
+    *,
+    online: bool,
+    options: RmiaOptions,
+    views: Views,
 ) -> tuple[Array, Array]:
     """``[M, block]`` each: of the views together, and of the unmodified one.
 

@@ -10,12 +10,24 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from miajax.attacks.attack import WITH_AND_WITHOUT, WITHOUT, Attack, Partners, partners_in, sides
+from miajax.attacks.attack import (
+    WITH_AND_WITHOUT,
+    WITHOUT,
+    Attack,
+    Member,
+    Names,
+    Partners,
+    Scores,
+    Valid,
+    partners_in,
+    sides,
+)
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.leave_one_out import leave_one_out
 from miajax.attacks.lira_official import official_scores
-from miajax.attacks.options import LiraMode
-from miajax.signals.bundle import AnyArray
+from miajax.attacks.options import AttackOptions, LiraMode
+from miajax.signals.bundle import AnyArray, Signals
+from miajax.typed import jit
 
 
 def online_variant(num_models: int) -> str:
@@ -68,7 +80,7 @@ def lira_scores(
     return _finish(cells)
 
 
-@jax.jit
+@jit
 def _cells(
     scaled_logit: Array, member: Array, valid: Array, partners: Partners, targets: Array | None
 ) -> dict[str, Array]:
@@ -91,7 +103,7 @@ def _cells(
     }
 
 
-@jax.jit
+@jit
 def _finish(cells: dict[str, Array]) -> dict[str, Array]:
     """Adds the variances pooled over the pool, one per target and side."""
     pooled = cells["sum_squares"].sum(-1) / cells["freedom"].sum(-1)
@@ -105,7 +117,9 @@ def _finish(cells: dict[str, Array]) -> dict[str, Array]:
     }
 
 
-def _family_scores(names, signals, member, valid, options, partners):
+def _family_scores(
+    names: Names, signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners
+) -> Scores:
     scores = lira_scores(signals.scaled_logit, member, valid, options.lira_mode, partners=partners)
     return {name: scores[name] for name in names}
 

@@ -10,20 +10,25 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from miajax.attacks.attack import WITH_AND_WITHOUT, Attack, Partners, sides
+from miajax.attacks.attack import WITH_AND_WITHOUT, Attack, Member, Names, Partners, ScaledLogit, Scores, Valid, sides
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.leave_one_out import leave_one_out_products
+from miajax.attacks.options import AttackOptions
+from miajax.signals.bundle import AnyArray, Signals
+from miajax.typed import fori_loop, jit
 
 
-@functools.partial(jax.jit, static_argnames="shrinkage")
-def _kernel(scaled_logit, member, valid, partners, *, shrinkage: float):
+@jit(static_argnames="shrinkage")
+def _kernel(
+    scaled_logit: ScaledLogit, member: Member, valid: Valid, partners: Partners, *, shrinkage: float
+) -> Float[Array, "models examples"]:
     return joint_log_ratio(jnp.swapaxes(scaled_logit, 1, 2), member, valid, partners, shrinkage)
 
 
 def joint_log_ratio(
-    vectors: Float[Array, "models numbers block"],
-    member: Bool[Array, "models block"],
-    valid: Bool[Array, " models"],
+    vectors: Float[AnyArray, "models numbers block"],
+    member: Bool[AnyArray, "models block"],
+    valid: Bool[AnyArray, " models"],
     partners: Partners,
     shrinkage: float,
 ) -> Float[Array, "models block"]:
@@ -35,11 +40,13 @@ def joint_log_ratio(
       shrinkage: lambda.
     """
     both = sides(member, valid)[:, :, None, :]
-    log_density = jax.vmap(lambda side: _log_density(vectors, side, partners, shrinkage))(both)
+    log_density = jax.vmap(_log_density, (None, 0, None, None))(vectors, both, partners, shrinkage)
     return log_density[0] - log_density[1]
 
 
-def _log_density(phi: Float[Array, "models queries block"], side: Array, partners: Partners, shrinkage: float) -> Array:
+def _log_density(
+    phi: Float[AnyArray, "models queries block"], side: Array, partners: Partners, shrinkage: float
+) -> Array:
     """Of every model under the Gaussian of the side's other models, without the constant, ``[M, block]``."""
     others = leave_one_out_products(phi, side, partners)
     covariance = jnp.moveaxis(others.sum_squares / others.count[:, None], 0, 2)
@@ -55,7 +62,7 @@ def _log_det_and_distance(matrix: Float[Array, "n n ..."], vector: Float[Array, 
     Gaussian elimination over the leading axes, vectorised over the rest: LAPACK takes small matrices one at a time.
     """
 
-    def eliminate(k, state):
+    def eliminate(k: Array, state: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
         matrix, vector, log_det, distance = state
         pivot, column, entry = matrix[k, k], matrix[:, k], vector[k]
         pivot = jnp.where(pivot > 0, pivot, jnp.nan)
@@ -64,11 +71,13 @@ def _log_det_and_distance(matrix: Float[Array, "n n ..."], vector: Float[Array, 
         return matrix, vector, log_det + jnp.log(pivot), distance + entry * entry / pivot
 
     zero = jnp.zeros(vector.shape[1:], vector.dtype)
-    _, _, log_det, distance = jax.lax.fori_loop(0, len(vector), eliminate, (matrix, vector, zero, zero))
+    _, _, log_det, distance = fori_loop(0, len(vector), eliminate, (matrix, vector, zero, zero))
     return log_det, distance
 
 
-def _family_scores(names, signals, member, valid, options, partners):
+def _family_scores(
+    names: Names, signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners
+) -> Scores:
     num_models, _, queries = signals.scaled_logit.shape
     kernel = functools.partial(_kernel, shrinkage=options.covariance_shrinkage)
     width = block_width(2 * num_models * queries**2)

@@ -6,17 +6,31 @@ the same logits and bend where the scaled logit does not, so what one blurs anot
 """
 
 import functools
+from collections.abc import Callable
 
-import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
-from miajax.attacks.attack import WITH_AND_WITHOUT, Attack
+from miajax.attacks.attack import (
+    WITH_AND_WITHOUT,
+    Attack,
+    Labels,
+    Logits,
+    Member,
+    Names,
+    Partners,
+    Scores,
+    Valid,
+    needed,
+)
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.lira_fullcov import joint_log_ratio
-from miajax.attacks.options import MultiSignalOptions
+from miajax.attacks.options import AttackOptions, MultiSignalOptions
 from miajax.signals import scaled_logit as signals_of
+from miajax.signals.bundle import AnyArray, Signals
+from miajax.typed import jit, lax_map
 
-_SIGNALS = {
+_SIGNALS: dict[str, Callable[[AnyArray, AnyArray], Array]] = {
     "scaled_logit": signals_of.scaled_logit,
     "loss": lambda logits, labels: signals_of.loss(signals_of.scaled_logit(logits, labels)),
     "hinge": signals_of.hinge,
@@ -24,15 +38,19 @@ _SIGNALS = {
 }
 
 
-@functools.partial(jax.jit, static_argnames="options")
-def _kernel(logits, labels, member, valid, partners, *, options: MultiSignalOptions):
+@jit(static_argnames="options")
+def _kernel(
+    logits: Logits, labels: Labels, member: Member, valid: Valid, partners: Partners, *, options: MultiSignalOptions
+) -> Float[Array, "models examples"]:
     numbers = jnp.stack([_SIGNALS[name](logits, labels[:, None]) for name in options.signals])  # [S, M, block, Q]
     queries = jnp.transpose(numbers, (3, 1, 0, 2))
-    return jax.lax.map(lambda v: joint_log_ratio(v, member, valid, partners, options.shrinkage), queries).mean(0)
+    return lax_map(lambda v: joint_log_ratio(v, member, valid, partners, options.shrinkage), queries).mean(0)
 
 
-def _family_scores(names, signals, member, valid, options, partners):
-    num_models, _, queries, classes = signals.logits.shape
+def _family_scores(
+    names: Names, signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners
+) -> Scores:
+    num_models, _, queries, classes = needed(signals.logits).shape
     kernel = functools.partial(_kernel, options=options.multi)
     width = block_width(num_models * max(queries * classes, 2 * len(options.multi.signals) ** 2))
     arrays = (signals.logits, signals.labels, member, valid, partners)

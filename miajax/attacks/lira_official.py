@@ -15,11 +15,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from miajax.attacks.attack import Partners, left_out, sides
+from miajax.attacks.attack import Member, Partners, ScaledLogit, Valid, left_out, sides
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.leave_one_out import leave_one_out
 from miajax.attacks.order_statistics import medians
 from miajax.signals.bundle import AnyArray
+from miajax.typed import jit
 
 
 def official_scores(
@@ -45,25 +46,27 @@ def official_scores(
     return _finish(cells)
 
 
-@jax.jit
-def _list_lengths(member: Array, valid: Array, partners: Partners) -> Array:
+@jit
+def _list_lengths(member: Member, valid: Valid, partners: Partners) -> Array:
     """How many models every list of each target has: ``int32[2, M]``, IN and OUT."""
     both = sides(member, valid)
-    removed = jax.vmap(lambda side: left_out(side, partners))(both)
+    removed = jax.vmap(left_out, (0, None))(both, partners)
     return (both.sum(1, keepdims=True) - removed).min(2)
 
 
-@jax.jit
-def _cells(scaled_logit: Array, member: Array, valid: Array, lengths: Array, partners: Partners) -> dict[str, Array]:
+@jit
+def _cells(
+    scaled_logit: ScaledLogit, member: Member, valid: Valid, lengths: Array, partners: Partners
+) -> dict[str, Array]:
     phi = jnp.swapaxes(scaled_logit, 1, 2)
     both = sides(member, valid)
     rank = jnp.cumsum(both, 1) - both
     shortest = lengths.min(1)[:, None, None]
     prefixes = jnp.stack([both & (rank < shortest + extra) for extra in range(3)])[:, :, :, None, :]
 
-    moments = jax.vmap(jax.vmap(lambda side: leave_one_out(phi, side, partners)))(prefixes)
-    without = jax.vmap(jax.vmap(lambda side: medians(phi, side, partners).without))(prefixes)
-    listed = jax.vmap(jax.vmap(lambda side: left_out(side, partners)))(prefixes)
+    moments = jax.vmap(jax.vmap(leave_one_out, (None, 0, None)), (None, 0, None))(phi, prefixes, partners)
+    without = jax.vmap(jax.vmap(medians, (None, 0, None)), (None, 0, None))(phi, prefixes, partners).without
+    listed = jax.vmap(jax.vmap(left_out, (0, None)), (0, None))(prefixes, partners)
     longer = (lengths - lengths.min(1, keepdims=True) == 1)[:, :, None, None]
 
     def of_lists(statistic: Array) -> Array:
@@ -87,7 +90,7 @@ def _cells(scaled_logit: Array, member: Array, valid: Array, lengths: Array, par
     }
 
 
-@jax.jit
+@jit
 def _finish(cells: dict[str, Array]) -> dict[str, Array]:
     fixed = cells["within"].mean(-1) + cells["mean"].var(-1)
     fixed = jnp.where(fixed > 0, fixed, jnp.nan)[..., None]

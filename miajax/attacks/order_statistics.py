@@ -9,10 +9,12 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax import lax
+from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Int
 
 from miajax.attacks.attack import Partners, without_partners
 from miajax.signals.bundle import AnyArray
+from miajax.typed import fori_loop
 
 
 class Medians(NamedTuple):
@@ -89,13 +91,13 @@ def _bisect(keys: Int[Array, "n ..."], side: Bool[Array, "n ..."], rank: Int[Arr
     """The key with ``rank`` smaller or equal ones before it, settled bit by bit from the sign down."""
     info = jnp.iinfo(keys.dtype)
 
-    def settle(step, found):
+    def settle(step: Array, found: Array) -> Array:
         candidate = found ^ lax.shift_left(jnp.ones((), keys.dtype), jnp.asarray(info.bits - 1 - step, keys.dtype))
         smaller = (side & (keys < candidate)).sum(0)
         return jnp.where(smaller <= rank, candidate, found)
 
     # the first step asks whether the answer is non-negative, which is what flipping info.min's sign bit means
-    return lax.fori_loop(0, info.bits, settle, jnp.full(keys.shape[1:], info.min, keys.dtype))
+    return fori_loop(0, info.bits, settle, jnp.full(keys.shape[1:], info.min, keys.dtype))
 
 
 def _ordered_bits(values: Array) -> Array:
@@ -105,5 +107,5 @@ def _ordered_bits(values: Array) -> Array:
     return jnp.where(bits < 0, bits ^ jnp.iinfo(integer).max, bits)
 
 
-def _values(keys: Array, dtype) -> Array:
+def _values(keys: Array, dtype: DTypeLike) -> Array:
     return lax.bitcast_convert_type(jnp.where(keys < 0, keys ^ jnp.iinfo(keys.dtype).max, keys), dtype)

@@ -10,56 +10,68 @@ which leave out target, partner and example in closed form; deviations have divi
 """
 
 import functools
+from collections.abc import Callable
 
-import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
 
-from miajax.attacks.attack import REFERENCES, WITHOUT, Attack, sides
+from miajax.attacks.attack import REFERENCES, WITHOUT, Attack, Member, Names, Partners, Scores, Valid, needed, sides
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.leave_one_out import Moments, leave_one_out
+from miajax.attacks.options import AttackOptions
 from miajax.attacks.proxies import nearest_of_label, of_neighbours, of_others_in_group
+from miajax.signals.bundle import AnyArray, Signals
+from miajax.typed import jit
 
 
-@jax.jit
-def _own(phi, member, valid, partners):
+@jit
+def _own(
+    phi: Float[AnyArray, "models examples"], member: Member, valid: Valid, partners: Partners
+) -> tuple[Array, Moments]:
     """What one example says on its own: log-density under its OUT models, and the moments of its IN models."""
     inside, outside = (leave_one_out(phi, side, partners) for side in sides(member, valid))
-    return {"out": _log_density(phi, Moments(*outside)), "in": Moments(*inside)}
+    return _log_density(phi, Moments(*outside)), Moments(*inside)
 
 
-def _log_density(phi, moments: Moments):
+def _log_density(phi: Float[AnyArray, "models examples"], moments: Moments) -> Float[Array, "models examples"]:
     """Of a Gaussian, without the constant; NaN where it has no variance."""
     variance = moments.sum_squares / moments.count
     variance = jnp.where(variance > 0, variance, jnp.nan)
     return -0.5 * (jnp.log(variance) + (phi - moments.mean) ** 2 / variance)
 
 
-@jax.jit
-def _ratio(phi, proxies, log_out):
+@jit
+def _ratio(
+    phi: Float[AnyArray, "models examples"], proxies: Moments, log_out: Float[AnyArray, "models examples"]
+) -> Float[Array, "models examples"]:
     return _log_density(phi, proxies) - log_out
 
 
-def _family_scores(names, signals, member, valid, options, partners):
+def _family_scores(
+    names: Names, signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners
+) -> Scores:
     num_models, num_examples, queries = signals.scaled_logit.shape
     everyone = jnp.zeros(num_examples, jnp.int32)
     proxies_of = {
         "pmia_global": lambda: functools.partial(of_others_in_group, group=everyone),
         "pmia_class": lambda: functools.partial(of_others_in_group, group=jnp.asarray(signals.labels)),
         "pmia_instance": lambda: _of_nearest(*nearest_of_label(
-            signals.features, signals.labels, options.pmia.neighbours
+            needed(signals.features), needed(signals.labels), options.pmia.neighbours
         )),
     }  # fmt: skip
     proxies_of = {name: proxies_of[name]() for name in names}
-    totals = dict.fromkeys(names, 0.0)
+    totals: dict[str, Array] = dict.fromkeys(names, jnp.zeros((num_models, num_examples)))
     for query in range(queries):  # one at a time: the moments of all examples are held at once
         phi = signals.scaled_logit[:, :, query]
-        own = map_examples(_own, (phi, member, valid, partners), (1, 1, None, None), block_width(num_models))
+        log_out, inside = map_examples(
+            _own, (phi, member, valid, partners), (1, 1, None, None), block_width(num_models)
+        )
         for name, proxies in proxies_of.items():
-            totals[name] = totals[name] + _ratio(phi, proxies(own["in"]), own["out"])
+            totals[name] = totals[name] + _ratio(phi, proxies(inside), log_out)
     return {name: total / queries for name, total in totals.items()}
 
 
-def _of_nearest(ids, known):
+def _of_nearest(ids: Int[AnyArray, "k examples"], known: Bool[AnyArray, "k examples"]) -> Callable[[Moments], Moments]:
     return lambda moments: of_neighbours(moments, ids, known)
 
 

@@ -6,12 +6,12 @@ never compared with itself.
 
 from typing import Literal
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from miajax.signals.bundle import AnyArray
+from miajax.typed import lax_map
 
 
 def pool_sample(num_examples: int, size: int | None) -> Int[np.ndarray, " population"]:
@@ -49,8 +49,8 @@ def count_below(
     """
     side = "right" if ties == "below" else "left"
 
-    def of_model(model):
+    def of_model(model: tuple[Array, Array, Array]) -> Array:
         threshold, others, counts = model
         return jnp.searchsorted(jnp.sort(jnp.where(counts, others, jnp.inf)), threshold, side=side)
 
-    return jax.lax.map(of_model, (jnp.asarray(thresholds), jnp.asarray(population), jnp.asarray(usable)))
+    return lax_map(of_model, (jnp.asarray(thresholds), jnp.asarray(population), jnp.asarray(usable)))

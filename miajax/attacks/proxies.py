@@ -1,6 +1,7 @@
 """What stands in for models with the example: the answers of models that saw other examples, its proxies."""
 
 import functools
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +12,10 @@ from jaxtyping import Array, Bool, Float, Int
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.leave_one_out import Moments, merged
 from miajax.signals.bundle import AnyArray
+from miajax.typed import jit
 
 
-@jax.jit
+@jit
 def of_others_in_group(moments: Moments, group: Int[Array, " examples"]) -> Moments:
     """Moments of all other examples of an example's group together, ``[M, N]`` each.
 
@@ -27,29 +29,29 @@ def of_others_in_group(moments: Moments, group: Int[Array, " examples"]) -> Mome
     ordered = group[order]
     changes = ordered[1:] != ordered[:-1]
     first, last = jnp.append(True, changes), jnp.append(changes, True)
-    examples = jax.tree.map(lambda array: array.T[order], moments)
-    nothing = jax.tree.map(lambda array: jnp.zeros_like(array[0]), examples)
+    examples = Moments(*(array.T[order] for array in moments))
+    nothing = Moments(*(jnp.zeros_like(array[0]) for array in examples))
 
-    def forwards(before: Moments, example):
+    def forwards(before: Moments, example: tuple[Moments, Array]) -> tuple[Moments, Moments]:
         moments, starts = example
         before = _unless(starts, before)
         return merged(before, moments), before
 
-    def backwards(after: Moments, example):
+    def backwards(after: Moments, example: tuple[Moments, Array, Moments]) -> tuple[Moments, Moments]:
         moments, ends, before = example
         after = _unless(ends, after)
         return merged(after, moments), merged(before, after)
 
     _, before = lax.scan(forwards, nothing, (examples, first))
     _, others = lax.scan(backwards, nothing, (examples, last, before), reverse=True)
-    return jax.tree.map(lambda array: jnp.zeros_like(array).at[order].set(array).T, others)
+    return Moments(*(jnp.zeros_like(array).at[order].set(array).T for array in others))
 
 
 def _unless(empty: Array, moments: Moments) -> Moments:
-    return jax.tree.map(lambda array: jnp.where(empty, 0, array), moments)
+    return Moments(*(jnp.where(empty, 0, array) for array in moments))
 
 
-@jax.jit
+@jit
 def of_neighbours(
     moments: Moments, neighbours: Int[AnyArray, "k examples"], known: Bool[AnyArray, "k examples"]
 ) -> Moments:
@@ -82,15 +84,21 @@ def nearest_of_label(
     """
     num_examples = len(labels)
     features = jnp.asarray(features).reshape(num_examples, -1)
-    norm = jnp.linalg.norm(features, axis=1, keepdims=True)
+    norm = cast(Array, jnp.linalg.norm(features, axis=1, keepdims=True))
     unit = features / jnp.where(norm > 0, norm, 1)
     kernel = functools.partial(_nearest, k=min(k, num_examples))
     arrays = (np.arange(num_examples), unit, jnp.asarray(labels))
     return map_examples(kernel, arrays, (0, None, None), block_width(num_examples))
 
 
-@functools.partial(jax.jit, static_argnames="k")
-def _nearest(ids, unit, labels, *, k: int):
+@jit(static_argnames="k")
+def _nearest(
+    ids: Int[AnyArray, " block"],
+    unit: Float[AnyArray, "examples features"],
+    labels: Int[AnyArray, " examples"],
+    *,
+    k: int,
+) -> tuple[Int[Array, "k block"], Bool[Array, "k block"]]:
     alike = (labels[ids][:, None] == labels) & (ids[:, None] != jnp.arange(len(labels)))
     similarity, found = lax.top_k(jnp.where(alike, unit[ids] @ unit.T, -jnp.inf), k)
     return found.T, jnp.isfinite(similarity).T

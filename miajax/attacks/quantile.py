@@ -6,20 +6,20 @@ pool's non-members would be expected too well if the network saw them, so the po
 judged by a network trained on the others. This file trains networks: it is the one attack that is no pure function.
 """
 
-import functools
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-from jaxtyping import Array, Float
+import optax  # pyright: ignore[reportMissingTypeStubs]
+from jaxtyping import Array, Float, Int
 
-from miajax.attacks.attack import REFERENCES, Attack
-from miajax.attacks.options import QuantileOptions
-from miajax.signals.bundle import AnyArray
+from miajax.attacks.attack import REFERENCES, Attack, Member, Names, Partners, Scores, Valid, needed
+from miajax.attacks.options import AttackOptions, QuantileOptions
+from miajax.signals.bundle import AnyArray, Signals
 from miajax.signals.scaled_logit import hinge
+from miajax.typed import grad, jit, lax_map
 
 _TARGETS_AT_ONCE = 8
 
@@ -52,8 +52,16 @@ def pinball_loss(
     return jnp.maximum(level * excess, (level - 1) * excess)
 
 
-@functools.partial(jax.jit, static_argnames="options")
-def _expected(features, margins, ids, counts, keys, *, options: QuantileOptions):
+@jit(static_argnames="options")
+def _expected(
+    features: Float[AnyArray, "examples features"],
+    margins: Float[AnyArray, "models examples"],
+    ids: Int[AnyArray, "models capacity"],
+    counts: Int[AnyArray, " models"],
+    keys: Int[AnyArray, " models"],
+    *,
+    options: QuantileOptions,
+) -> Float[Array, "models examples outputs"]:
     """What one network per target expects of all examples, ``[M, N, outputs]``.
 
     Args:
@@ -63,32 +71,32 @@ def _expected(features, margins, ids, counts, keys, *, options: QuantileOptions)
       keys: ``int32[M]``, folded into the seed.
     """
     gaussian = options.target == "gaussian"
-    network = Regressor(options.hidden, 2 if gaussian else 1)
+    network: Any = Regressor(options.hidden, 2 if gaussian else 1)
     optimizer = optax.adam(options.learning_rate)
     root = jax.random.key(options.seed, impl="threefry2x32")
 
-    def loss(params, rows, margin):
+    def loss(params: Any, rows: Array, margin: Array) -> Array:
         prediction = jnp.asarray(network.apply(params, features[rows]))
         each = gaussian_loss(prediction, margin) if gaussian else pinball_loss(prediction, margin, options.level)
         return each.mean()
 
-    def train(model):
+    def train(model: tuple[Array, Array, Array, Array]) -> Array:
         margin, own_ids, count, key = model
         init_key, batch_key = jax.random.split(jax.random.fold_in(root, key))
-        params: Any = network.init(init_key, features[:1])
+        params = network.init(init_key, features[:1])
 
-        def step(state, index):
+        def step(state: tuple[Any, Any], index: Array) -> tuple[tuple[Any, Any], None]:
             params, moments = state
             draw = jax.random.randint(jax.random.fold_in(batch_key, index), (options.batch_size,), 0, count)
             rows = own_ids[draw]
-            gradient = jax.grad(loss)(params, rows, margin[rows])
+            gradient = grad(loss)(params, rows, margin[rows])
             updates, moments = optimizer.update(gradient, moments)
             return (optax.apply_updates(params, updates), moments), None
 
         (params, _), _ = jax.lax.scan(step, (params, optimizer.init(params)), jnp.arange(options.steps))
         return network.apply(params, features)
 
-    return jax.lax.map(train, (margins, ids, counts, keys), batch_size=_TARGETS_AT_ONCE)
+    return lax_map(train, (margins, ids, counts, keys), batch_size=_TARGETS_AT_ONCE)
 
 
 def quantile_scores(
@@ -133,10 +141,14 @@ def quantile_scores(
     return scores
 
 
-def _family_scores(names, signals, member, valid, options, partners):
-    margins = np.asarray(hinge(jnp.asarray(signals.logits[:, :, 0]), signals.labels))
+def _family_scores(
+    names: Names, signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners
+) -> Scores:
+    margins = np.asarray(hinge(jnp.asarray(needed(signals.logits)[:, :, 0]), needed(signals.labels)))
     scores = np.full(margins.shape, np.nan, np.float32)
-    scores[valid] = quantile_scores(margins[valid], signals.features, member[valid], options.quantile)
+    scores[valid] = quantile_scores(
+        margins[valid], np.asarray(needed(signals.features)), np.asarray(member)[valid], options.quantile
+    )
     return {"quantile": scores}
 
 

@@ -5,20 +5,23 @@ r(x) / r(z) > gamma, written as log r(z) < log r(x) - log gamma: in floats the t
 the definition here. p(x) is the mean over all shadow models online, and offline ((1 + a) p_out(x) + 1 - a) / 2.
 """
 
-import functools
 import math
+from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from miajax.attacks.attack import (
     REFERENCES,
     WITH_AND_WITHOUT,
     WITHOUT,
     Attack,
+    Member,
+    Names,
     Partners,
+    Scores,
+    Valid,
     partners_in,
     shadow_counts,
 )
@@ -26,35 +29,61 @@ from miajax.attacks.likelihood_ratios import log_ratios
 from miajax.attacks.options import AttackOptions
 from miajax.attacks.population import count_below, own_entries, pool_sample
 from miajax.signals.bundle import AnyArray, Signals
+from miajax.typed import jit
 
 _PUBLISHED_A = 0.3
 _OFFLINE_A_GRID = tuple(round(0.1 * step, 1) for step in range(11))
 
 
-def _scores(signals: Signals, member, valid, partners, offline_a, *, online: bool, options: AttackOptions) -> Array:
+def _scores(
+    signals: Signals,
+    member: Member,
+    valid: Valid,
+    partners: Partners,
+    offline_a: Float[AnyArray, " models"],
+    *,
+    online: bool,
+    options: AttackOptions,
+) -> Float[Array, "models examples"]:
     deciding, plain, others = log_ratios(
         signals, member, valid, partners, offline_a, online=online, options=options.rmia, views="majority"
     )
     if others is not None:
         return _beaten(deciding, others, gamma=options.rmia.gamma)
     ids = pool_sample(plain.shape[1], options.population_size)
-    return _beaten_in_pool(deciding, plain, ids, member, gamma=options.rmia.gamma)
+    usable = ~jnp.asarray(member) & _known(member, valid, partners, online=online)
+    return _beaten_in_pool(deciding, plain, ids, usable, gamma=options.rmia.gamma)
 
 
-@functools.partial(jax.jit, static_argnames="gamma")
-def _beaten(deciding, population, *, gamma):
+def _known(member: Member, valid: Valid, partners: Partners, *, online: bool) -> Bool[AnyArray, "models examples"]:
+    """Of which examples each target has a p; offline, p_out(z) = 0 of no model trained without z is no estimate."""
+    num_in, num_out = shadow_counts(member, valid, partners)
+    return num_out + online * num_in > 0
+
+
+@jit(static_argnames="gamma")
+def _beaten(
+    deciding: Float[AnyArray, "models examples"], population: Float[AnyArray, "models population"], *, gamma: float
+) -> Float[Array, "models examples"]:
     usable = jnp.isfinite(population)
     return count_below(deciding - math.log(gamma), population, usable) / usable.sum(1, keepdims=True)
 
 
-@functools.partial(jax.jit, static_argnames="gamma")
-def _beaten_in_pool(deciding, plain, ids, member, *, gamma):
+@jit(static_argnames="gamma")
+def _beaten_in_pool(
+    deciding: Float[AnyArray, "models examples"],
+    plain: Float[AnyArray, "models examples"],
+    ids: Int[AnyArray, " population"],
+    usable: Bool[AnyArray, "models examples"],
+    *,
+    gamma: float,
+) -> Float[Array, "models examples"]:
     """An example of the population does not beat itself, but counts: one fewer to divide by would rank non-members up.
 
     Most scores are shares of a few outliers that everyone beats, so dividing these equal counts by m - 1 in place of m
     takes the AUC of signals that know nothing of membership to .46.
     """
-    usable = ~member & jnp.isfinite(plain)
+    usable = usable & jnp.isfinite(plain)
     thresholds = deciding - math.log(gamma)
     count = count_below(thresholds, plain[:, ids], usable[:, ids]) - (own_entries(plain, usable, ids) < thresholds)
     return count / usable[:, ids].sum(1, keepdims=True)
@@ -115,7 +144,9 @@ def choose_offline_a(
     return chosen if partners is None else jnp.zeros_like(chosen).at[order].set(chosen)
 
 
-def _best_offline_a(signals: Signals, member, valid, partners, rows, options: AttackOptions) -> Array:
+def _best_offline_a(
+    signals: Signals, member: Member, valid: Valid, partners: Partners, rows: Any, options: AttackOptions
+) -> Float[Array, " rows"]:
     """With which ``offline_a`` each of some models is attacked best by the others of them."""
     logits, population = signals.logits, signals.population_logits
     some = signals._replace(
@@ -126,11 +157,12 @@ def _best_offline_a(signals: Signals, member, valid, partners, rows, options: At
     if partners is not None:  # as places among the rows, which hold whole pairs
         place = jnp.zeros(len(partners), jnp.int32).at[rows].set(jnp.arange(len(rows)))
         partners = place[jnp.asarray(partners)[rows]]
-    aucs = []
+    aucs: list[Array] = []
+    known = _known(member, valid, partners, online=False)
     for a in _OFFLINE_A_GRID:
         offline_a = np.full(len(member), a, np.float32)
         scores = _scores(some, member, valid, partners, offline_a, online=False, options=options)
-        aucs.append(_aucs(scores, member))
+        aucs.append(_aucs(scores, member & known, ~member & known))
     winner = jnp.asarray(_OFFLINE_A_GRID)[jnp.argmax(jnp.stack(aucs), 0)]
     told = valid
     if partners is not None:
@@ -138,15 +170,21 @@ def _best_offline_a(signals: Signals, member, valid, partners, rows, options: At
     return jnp.where(told, winner, _PUBLISHED_A)
 
 
-@jax.jit
-def _aucs(scores: Array, member: Array) -> Array:
-    """The AUC of each model's scores, ties counted half."""
-    twice = count_below(scores, scores, ~member) + count_below(scores, scores, ~member, ties="below")
-    return jnp.where(member, twice, 0).sum(1) / (2 * member.sum(1) * (~member).sum(1))
+@jit
+def _aucs(
+    scores: Float[AnyArray, "models examples"],
+    inside: Bool[AnyArray, "models examples"],
+    outside: Bool[AnyArray, "models examples"],
+) -> Float[Array, " models"]:
+    """The AUC of each model's scores of some members and some non-members, ties counted half."""
+    twice = count_below(scores, scores, outside) + count_below(scores, scores, outside, ties="below")
+    return jnp.where(inside, twice, 0).sum(1) / (2 * inside.sum(1) * outside.sum(1))
 
 
-def _family_scores(names, signals, member, valid, options, partners):
-    scores = {}
+def _family_scores(
+    names: Names, signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners
+) -> Scores:
+    scores: dict[str, Array] = {}
     for name in names:
         online = name == "rmia_online"
         a = offline_a_of(signals, member, valid, options, partners, online=online)

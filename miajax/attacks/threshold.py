@@ -1,24 +1,31 @@
 """Attacks on one model that look at one number: its confidence in the label, or whether it is right."""
 
-import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
-from miajax.attacks.attack import NOTHING, Attack
+from miajax.attacks.attack import NOTHING, Attack, Member, Names, Partners, ScaledLogit, Scores, Valid
 from miajax.attacks.blocks import block_width, map_examples
+from miajax.attacks.options import AttackOptions
+from miajax.signals.bundle import Signals
+from miajax.typed import jit
 
 
-@jax.jit
-def _mean_over_queries(scaled_logit):
+@jit
+def _mean_over_queries(scaled_logit: ScaledLogit) -> Float[Array, "models examples"]:
     return scaled_logit.mean(-1)
 
 
-def _global_threshold(names, signals, member, valid, options, partners):
+def _global_threshold(
+    names: Names, signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners
+) -> Scores:
     num_models, _, queries = signals.scaled_logit.shape
     width = block_width(num_models * queries)
     return {"global_threshold": map_examples(_mean_over_queries, (signals.scaled_logit,), (1,), width)}
 
 
-def _gap(names, signals, member, valid, options, partners):
+def _gap(
+    names: Names, signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners
+) -> Scores:
     return {"gap": jnp.asarray(signals.correct).astype(jnp.float32)}
 
 

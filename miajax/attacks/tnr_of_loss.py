@@ -1,14 +1,14 @@
 """A model's risk from its losses alone: no attack on examples, one number a model."""
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from miajax.signals.bundle import AnyArray
 from miajax.signals.scaled_logit import loss
+from miajax.typed import jit
 
 
-@jax.jit
+@jit
 def tnr_of_loss(
     scaled_logit: Float[AnyArray, "models examples queries"],
     member: Bool[AnyArray, "models examples"],

@@ -5,28 +5,35 @@ vulnerability at .65. As a test of membership it is weak, and below chance (AUC 
 non-members swing as well.
 """
 
-import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
-from miajax.attacks.attack import Attack
+from miajax.attacks.attack import Attack, Member, Names, Partners, Scores, Valid, needed
 from miajax.attacks.blocks import block_width, map_examples
+from miajax.attacks.options import AttackOptions
 from miajax.attacks.order_statistics import nanquantile
+from miajax.signals.bundle import AnyArray, Signals
+from miajax.typed import jit
 
 
-@jax.jit
-def _interquartile_range(losses):
+@jit
+def _interquartile_range(losses: Float[AnyArray, "models epochs examples"]) -> Float[Array, "models examples"]:
     """Over the epochs that a model trained: those after early stopping are NaN."""
     over_epochs = jnp.swapaxes(losses, 0, 1)
     return nanquantile(over_epochs, 0.75) - nanquantile(over_epochs, 0.25)
 
 
-def _loss_trace_scores(names, signals, member, valid, options, partners):
-    num_models, epochs, _ = signals.losses.shape
+def _loss_trace_scores(
+    names: Names, signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners
+) -> Scores:
+    num_models, epochs, _ = needed(signals.losses).shape
     width = block_width(num_models * epochs)
     return {"loss_trace_iqr": map_examples(_interquartile_range, (signals.losses,), (2,), width)}
 
 
-def _gradient_scores(names, signals, member, valid, options, partners):
+def _gradient_scores(
+    names: Names, signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners
+) -> Scores:
     return {name: -getattr(signals, name) for name in names}
 
 

@@ -28,6 +28,7 @@ from miajax.estimators.answers import Clip, clip_of, clipped, logits_of, unclipp
 from miajax.estimators.reference import Estimator
 from miajax.estimators.worker import Job, Trained, leave_interrupts_to_parent, train
 from miajax.runs.folder import RunFolder
+from miajax.runs.integrity import array_hash
 from miajax.training.devices import instruction_set
 from miajax.training.plan import ExecutionPlan
 
@@ -100,7 +101,8 @@ class EstimatorRunner(_Runner):
 
     def _planned(self, path: Path, facts: dict[str, Any]) -> tuple[ExecutionPlan, RunFolder, str | None]:
         here = plan_of(self.setup, self._estimator)
-        folder = RunFolder.create(path, self.setup.identity(), {"plan": dataclasses.asdict(here), **facts})
+        facts = {**facts, "plan": dataclasses.asdict(here), "labels_sha256": array_hash(self.setup.dataset.labels)}
+        folder = RunFolder.create(path, self.setup.identity(), facts)
         stored = ExecutionPlan(**folder.manifest["plan"])
         if self.config.group is None:
             here = dataclasses.replace(here, group=stored.group)
@@ -148,6 +150,7 @@ class EstimatorRunner(_Runner):
         self.timing.query_s += asking
         facts = {
             "plan": dataclasses.asdict(self.plan),
+            "membership_sha256": array_hash(self.member[done.start : done.stop]),
             "training_s": wall - asking,
             "made": group_record(self.device, compile_s=0.0, train_s=wall - asking, query_s=asking),
             "failures": {str(one.model): one.failure for one in group if one.failure},

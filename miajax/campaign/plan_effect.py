@@ -32,7 +32,7 @@ def effect_of_plan(
       folder: the run.
       models: finished models, the first of a stored group.
       member: ``bool[M, N]``.
-      between: called between two calls of a program, each of about half a second; what it raises ends the training.
+      between: called between two calls of a program, each of about a second; what it raises ends the training.
 
     Returns:
       JSON: ``models`` (how many), ``max_difference`` of a scaled logit, ``rank_correlation`` (Spearman) over all cells,

@@ -3,12 +3,13 @@
 import sys
 import textwrap
 import time
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 
+@runtime_checkable
 class Reporter(Protocol):
     """Listens to a campaign."""
 

@@ -7,7 +7,7 @@ that write for another tool take an object that the user made with that tool's o
 import importlib
 import logging
 import time
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from miajax.campaign.progress import Reporter, remaining
 
@@ -82,6 +82,7 @@ class _Line:
         return f'<progress value="{self.share:.4f}" max="1"></progress> {self.text}'
 
 
+@runtime_checkable
 class SummaryWriter(Protocol):
     """What ``ToTensorBoard`` needs of a writer: ``tensorboardX`` and ``torch.utils.tensorboard`` offer it."""
 

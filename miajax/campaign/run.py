@@ -22,11 +22,13 @@ from miajax.campaign.privacy import calibration_note, noise_key, private_facts, 
 from miajax.campaign.programs import Finished, Programs
 from miajax.campaign.progress import Reporter, Silent
 from miajax.errors import UserError
+from miajax.estimators.elsewhere import ELSEWHERE
 from miajax.models.registry import MODELS
 from miajax.runs.atomic import write_npy, write_sealed
 from miajax.runs.content_notes import note_on_answers
 from miajax.runs.derived import remember
 from miajax.runs.folder import RunFolder, range_name, with_space_for
+from miajax.runs.group_names import GROUPS_FILE
 from miajax.runs.integrity import Damaged, array_hash
 from miajax.signals.query import untrained_answers
 from miajax.training.devices import free_memory, machine_name
@@ -150,7 +152,11 @@ def run_campaign(setup: Setup, path: Path, reporter: Reporter | None = None) -> 
       Incomplete: ``config.models`` named a part, and other parts are still missing.
     """
     kind = _Runner
-    if setup.estimator is not None:
+    if setup.estimator is not None and setup.estimator.reference == ELSEWHERE:
+        from miajax.campaign.elsewhere import ElsewhereRunner  # which is a _Runner itself
+
+        kind = ElsewhereRunner
+    elif setup.estimator is not None:
         from miajax.campaign.estimators import EstimatorRunner  # which is a _Runner itself
 
         kind = EstimatorRunner
@@ -237,7 +243,7 @@ class _Runner:
         remember(path, path / "membership.npy")
         write_npy(path / "labels.npy", self.setup.dataset.labels)
         if self.setup.dataset.groups is not None:
-            write_npy(path / "groups.npy", self.setup.dataset.groups)
+            write_npy(path / GROUPS_FILE, self.setup.dataset.groups)
         write_sealed(path / "config.json", plain(dataclasses.asdict(self.config)))
 
     def _small_kinds(self) -> tuple[str, ...]:

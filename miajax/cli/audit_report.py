@@ -1,7 +1,7 @@
 """A report to hand on: what was tested, by whom, on what, and what remains for the most exposed person, in the order in
 which supervisory authorities ask.
 
-miajax audit_report --run runs/lira-digits-1a2b3c4d --auditor "A. Auditor" --client "The clinic" --pdf
+miajax audit_report --run runs/lira-digits-1a2b3c4d --client Clinic --auditor Auditor --pdf
 """
 
 import time
@@ -13,10 +13,12 @@ from pathlib import Path  # noqa: E402
 
 from miajax.cli import command  # noqa: E402
 from miajax.described import described  # noqa: E402
+from miajax.studies.audit_report.found import AuditReportFound  # noqa: E402
 from miajax.studies.audit_report.options import AuditReportOptions  # noqa: E402
-from miajax.studies.audit_report.study import AuditReportResult, run_audit_report  # noqa: E402
+from miajax.studies.audit_report.study import run_audit_report  # noqa: E402
 from miajax.studies.audit_report.terminal import print_audit_report  # noqa: E402
 from miajax.studies.invocation import Invocation, PageFiles  # noqa: E402
+from miajax.studies.results import FoundResult  # noqa: E402
 
 
 @described
@@ -30,10 +32,10 @@ class Flags:
     files: PageFiles = dataclasses.field(default_factory=PageFiles)
 
 
-def act(flags: Flags, called: Invocation) -> AuditReportResult:
+def act(flags: Flags, called: Invocation) -> FoundResult[AuditReportFound]:
     """Writes the report and prints what it answers."""
     result = run_audit_report(flags.run, flags.out, flags.report, called)
-    print_audit_report(result)
+    print_audit_report(result.found)
     command.print_end(result.results["timing"], result.folder)
     return result
 

@@ -27,7 +27,10 @@ class Flags:
     """run folder whose shadow models attack the target"""
     target: Path
     """npz archive: membership bool[N] and one of logits [N, C], probabilities [N, C], labels [N] (predicted); ids [N]
-    where only some examples of the pool were audited"""
+    where only some examples of the pool were audited; or, beside --target_members, an npy of rows over classes alone"""
+    target_members: Path | None = None
+    """who the target was trained on, where --target is an npy: an npy of bool[N] or row numbers, or a row number a
+    line"""
     target_config: Path | None = None
     """JSON object of the target's recipe (optimizer, epochs, learning_rate, flip, query_mode, ...), compared with the
     run's"""
@@ -53,6 +56,7 @@ def audit(flags: Flags, called: Invocation) -> TargetAudit:
         reporter=Terminal(),
         invocation=called,
         signal_kind=flags.signal_kind,
+        members=flags.target_members,
     )
     print_target_table(found.results)
     print(f"report: {found.folder / 'report.html'}")

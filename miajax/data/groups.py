@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from miajax.errors import UserError
 
@@ -80,6 +80,15 @@ def rows_of_groups(groups: Int[np.ndarray, " examples"]) -> Int[np.ndarray, "gro
     place = np.arange(len(groups)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     table[groups[order], place] = order
     return table
+
+
+def means_of_groups(
+    values: Float[np.ndarray, "examples columns"], groups: Int[np.ndarray, " examples"]
+) -> Float[np.ndarray, "groups columns"]:
+    """The mean of each group's rows, float64."""
+    sums = np.zeros((int(groups.max()) + 1, values.shape[1]))
+    np.add.at(sums, groups, values)
+    return sums / group_sizes(groups)[:, None]
 
 
 def note_on_groups(name: str, groups: Int[np.ndarray, " examples"]) -> str:

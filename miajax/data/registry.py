@@ -15,9 +15,10 @@ from miajax.data.csv_text import Header
 from miajax.data.dataset import Dataset
 from miajax.data.digits import load_digits
 from miajax.data.fashion_mnist import load_fashion_mnist
+from miajax.data.images import load_images
 from miajax.data.npz import load_npz
 from miajax.data.pictures import Channels
-from miajax.data.purchase100 import load_purchase100
+from miajax.data.published_bits import load_location30, load_purchase100, load_texas100
 from miajax.data.purchase_like import load_purchase_like
 from miajax.data.table import load_table
 from miajax.data.text_columns import StrayCells
@@ -56,6 +57,7 @@ class DataOptions:
         otherwise are refused.
       pixel_scale: divides features of one's own, such as pixels up to 255; not given: 1, and inputs that look unscaled
         are refused.
+      image_size: pixels a side that a folder's pictures are cut and resized to; not given: all must be of one size.
       feature_bounds: public bounds that inputs are scaled by, instead of what is computed from the records: "LOW,HIGH",
         or a CSV file with the header column,low,high and a row a column; see docs/privacy.md.
       data_seed: draws synthetic data; not the seed of the run, so that runs with several seeds attack the same data.
@@ -79,6 +81,7 @@ class DataOptions:
     encoding: Encoding | None = None
     channels: Channels | None = None
     pixel_scale: float | None = None
+    image_size: int | None = None
     feature_bounds: str | None = None
     data_seed: int = 0
     canaries: int = 0
@@ -123,7 +126,14 @@ _READERS = {
     "cifar10": _Reader(lambda options: load_cifar("cifar10", options.data_path), uses=_PATH),
     "cifar100": _Reader(lambda options: load_cifar("cifar100", options.data_path), uses=_PATH),
     "purchase100": _Reader(lambda options: load_purchase100(options.data_path), uses=_PATH),
+    "location30": _Reader(lambda options: load_location30(options.data_path), uses=_PATH),
+    "texas100": _Reader(lambda options: load_texas100(options.data_path), uses=_PATH),
     "purchase_like": _Reader(_purchase_like, uses=frozenset({"data_seed"})),
+    "images": _Reader(
+        lambda options: load_images(options.data_path, options.image_size),
+        uses=frozenset({"image_size"}),
+        needs=_PATH,
+    ),
     "npz": _Reader(_npz, uses=frozenset(_PICTURES), needs=_PATH),
     "table": _Reader(_table, uses=frozenset({*_TABLE, "encoding"}), needs=_PATH | {"label_column"}),
 }
@@ -217,7 +227,7 @@ def _reader(name: str) -> _Reader:
 
 def _check_options(name: str, reader: _Reader, options: DataOptions) -> None:
     defaults = DataOptions()
-    for field in ("data_path", "label_column", *_TABLE, "encoding", *_PICTURES, "data_seed"):
+    for field in ("data_path", "label_column", *_TABLE, "encoding", *_PICTURES, "image_size", "data_seed"):
         is_set = getattr(options, field) != getattr(defaults, field)
         if is_set and field not in reader.uses | reader.needs:
             users = [other for other, entry in DATASETS.items() if field in entry.uses | entry.needs]

@@ -12,7 +12,7 @@ from miajax.data.classes import classes_of
 from miajax.data.columns import code_column, encode_column
 from miajax.data.csv_text import Header, read_separated, tidied, tidied_cells
 from miajax.data.dataset import Dataset
-from miajax.data.identifiers import refuse_identifier
+from miajax.data.identifiers import refuse_identifier, refuse_person_keys
 from miajax.data.text_columns import StrayCells, resolved
 from miajax.errors import UserError
 
@@ -97,6 +97,11 @@ def load_table(
         features.append(values)
         feature_names.extend(value_names)
         records.append(record)
+    read = {n: table.column(n).slice(0, rows) for n in names if n != group_column and n not in drop_columns}
+    features_of = {n: column for n, column in read.items() if n not in (label_column, *keep_columns)}
+    refuse_person_keys(
+        features_of, str(path), None if groups is None else np.unique(groups[:rows], return_inverse=True)[1]
+    )
     if bounds is not None:
         bounds.check_names([record["column"] for record in records if record["kind"] != "category"])
     if not feature_names:
@@ -123,20 +128,26 @@ def load_table(
 
 
 def column_values(
-    data_path: str | Path, column: str, separator: str = ",", decimal: str = ".", header: Header = "line"
+    data_path: str | Path,
+    column: str,
+    separator: str = ",",
+    decimal: str = ".",
+    header: Header = "line",
+    flag: str = "slice_column",
 ) -> list:
     """One column of a table as it stands in every row of the file, None where a value is missing.
 
     Args:
       data_path, separator, decimal, header: as in `load_table`.
       column: its name.
+      flag: that named it, for messages.
 
     Raises:
       UserError: an unreadable file, or an unknown column.
     """
     path = Path(data_path)
     table, _ = _read(path, separator, decimal, header)
-    (column,) = _known(path, _unique(path, table.column_names), "slice_column", [column])
+    (column,) = _known(path, _unique(path, table.column_names), flag, [column])
     return table.column(column).to_pylist()
 
 

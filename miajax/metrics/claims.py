@@ -5,7 +5,7 @@ reports may say".
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -111,10 +111,14 @@ class Lead:
     unresolved: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
+def lead_from(entry: Mapping[str, Any] | None) -> Lead | None:
+    """The lead that an entry of ``results.json`` holds."""
+    return None if entry is None else from_json(Lead, entry)
+
+
 def lead_of(results: Mapping[str, Any]) -> Lead | None:
     """``strongest`` of ``results.json``."""
-    entry = results.get("strongest")
-    return None if entry is None else from_json(Lead, entry)
+    return lead_from(results.get("strongest"))
 
 
 def strongest(
@@ -124,6 +128,7 @@ def strongest(
     *,
     each: Callable[..., Any] = map,
     groups: Groups = None,
+    among: Collection[str] | None = None,
 ) -> Lead | None:
     """Which of several attacks on the same models leads, by a rule that accounts for choosing among them.
 
@@ -145,9 +150,11 @@ def strongest(
       valid: models that are targets.
       each: ``map``, or that of an executor.
       groups: examples that were drawn together, or None.
+      among: names that may lead; all if None. Intervals account for all attacks, whoever may lead: what leads among
+        some and what leads among all may be told together.
 
     Returns:
-      None where no attack has scores of members and of non-members.
+      None where no attack that may lead has scores of members and of non-members.
     """
     able: dict[str, int] = {}
     for name, array in scores.items():
@@ -157,6 +164,9 @@ def strongest(
     if not able:
         return None
     fpr, names = _contest(able)
+    leaders = [name for name in names if among is None or name in among]
+    if not leaders:
+        return None
     confidence = 1 - (1 - CONFIDENCE) / len(names)
     keep = 2 * 8 * member.size * len(names) <= _ROOM
 
@@ -169,7 +179,7 @@ def strongest(
         return mean_rate([both[0]], confidence), both if keep else None
 
     figures = dict(zip(names, each(measured, names), strict=True))
-    lead = min(names, key=lambda name: (-figures[name][0].ci[0], -figures[name][0].value, name))
+    lead = min(leaders, key=lambda name: (-figures[name][0].ci[0], -figures[name][0].value, name))
     level = 1 - (1 - CONFIDENCE) / max(1, len(names) - 1)
     best = figures[lead][1] or found(lead)
 

@@ -5,13 +5,15 @@ nothing changes.
 """
 
 import numpy as np
-from jaxtyping import Float, Int, Num
+from jaxtyping import Bool, Float, Int, Num
 
 Groups = Int[np.ndarray, " examples"] | None
 """The group of each row, 0..G-1; None where each row is one of its own."""
 
 
-def by_group(values: Num[np.ndarray, "*models examples"], groups: Groups) -> Num[np.ndarray, "*models groups"]:
+def by_group(
+    values: Num[np.ndarray, "*models examples"] | Bool[np.ndarray, "*models examples"], groups: Groups
+) -> Num[np.ndarray, "*models groups"] | Bool[np.ndarray, "*models groups"]:
     """Sums over each group's rows along the last axis; the values themselves without groups."""
     if groups is None:
         return values

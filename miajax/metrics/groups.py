@@ -57,6 +57,11 @@ def of_groups(
     return member[:, np.unique(groups, return_index=True)[1]]
 
 
+def undivided(member: Bool[np.ndarray, "models examples"], groups: Int[np.ndarray, " examples"]) -> bool:
+    """Whether every model trained on all rows of a group or on none: else no group is a member."""
+    return bool((of_groups(member, groups)[:, groups] == member).all())
+
+
 @dataclasses.dataclass(frozen=True)
 class GroupFigures:
     """An attack's figures per group.

@@ -14,6 +14,7 @@ at 0.001, 300 examples, example effect 1.5) and .75 (TPR at 0.01, 8 models, mode
 of equally large campaigns it stays at .895 or more.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -106,9 +107,9 @@ def rate_interval(rate: float, spread: Spread, trials: float, confidence: float 
     variance = spread.variance
     if rate in (0.0, 1.0):
         variance = max(variance, inner * (1.0 - inner) / trials)
-    reach = critical_value(spread.degrees_of_freedom, confidence) * np.sqrt(variance) / (inner * (1.0 - inner))
-    low, high = expit(logit(inner) - reach), expit(logit(inner) + reach)
-    return 0.0 if rate == 0.0 else float(min(low, rate)), 1.0 if rate == 1.0 else float(max(high, rate))
+    reach = critical_value(spread.degrees_of_freedom, confidence) * math.sqrt(variance) / (inner * (1.0 - inner))
+    low, high = (float(expit(float(logit(inner)) + step)) for step in (-reach, reach))
+    return 0.0 if rate == 0.0 else min(low, rate), 1.0 if rate == 1.0 else max(high, rate)
 
 
 _FEW = 15.0  # independent hits; from there on their spread is told well enough by the data
@@ -124,7 +125,7 @@ class Hits(NamedTuple):
       threshold_variance: of the log of the expected count, through the threshold's own wandering.
     """
 
-    count: float
+    count: float  # pyright: ignore[reportIncompatibleMethodOverride]  # not the method of tuples
     design_effect: float
     threshold_variance: float
 

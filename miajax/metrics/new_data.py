@@ -48,7 +48,8 @@ def auc_on_new_data(
       fraction: of the pool that a model trains on.
       share: of the variance between models that comes of the draw of that part.
     """
-    return ndtr(ndtri(auc) / np.sqrt(1.0 + share * fraction / (1.0 - fraction)))
+    shrunk: np.ndarray = ndtri(auc) / np.sqrt(1.0 + share * fraction / (1.0 - fraction))
+    return ndtr(shrunk)
 
 
 def on_new_data(
@@ -105,7 +106,7 @@ def data_share(
         return None, None
     overlap *= len(member) / size
     whole = _share(values[:, judged], member[:, judged], overlap)
-    parts = []
+    parts: list[float | None] = []
     for group in range(_GROUPS):
         kept = np.arange(len(member)) % _GROUPS != group
         parts.append(_share(values[np.ix_(kept, judged)], member[np.ix_(kept, judged)], overlap[np.ix_(kept, kept)]))
@@ -119,7 +120,8 @@ def _share(values: np.ndarray, member: np.ndarray, overlap: np.ndarray) -> float
     """With P the projection onto residuals and K the overlaps, E[y K y] = a tr(PKPK) + b tr(PK) and E[y y] = a tr(PK) +
     b (M - 2); the share is a / (a + b), from the mean of y K y / y y over examples.
     """
-    residuals, units = np.zeros(values.shape), []
+    residuals = np.zeros(values.shape)
+    units: list[np.ndarray] = []
     usable = np.ones(values.shape[1], bool)
     for side in (member, ~member):
         count = side.sum(axis=0)

@@ -49,7 +49,7 @@ def guess(
       member: the coins.
       named_in, named_out: shares of a model's canaries that are called members and non-members; fixed beforehand.
     """
-    found = []
+    found: list[Guesses] = []
     for row, coins in zip(scores, member, strict=True):
         order = np.argsort(row, kind="stable")
         order = order[: np.count_nonzero(~np.isnan(row))]
@@ -198,7 +198,7 @@ def likelihood_ratio(
     signal, references = np.asarray(signal, np.float64), np.asarray(references, np.float64)
     count = {True: reference_member.sum(0), False: (~reference_member).sum(0)}
     both = (count[True] > 0) & (count[False] > 0)
-    density = {}
+    density: dict[bool, np.ndarray] = {}
     for side in (True, False):
         here = reference_member == side
         mean = np.where(here, references, 0.0).sum(0) / np.maximum(count[side], 1)

@@ -34,10 +34,10 @@ class RankedRows(NamedTuple):
         Returns:
           That number, and the number that the next threshold down would call: one false positive too many.
         """
-        num_rows, num_ranks = self.order.shape
-        row = np.arange(num_rows)
+        row, num_ranks = np.arange(len(self.order)), self.order.shape[1]
         ascending = (self.false_positives + (num_ranks + 1) * row[:, None]).ravel()  # one search for all rows
-        within = np.searchsorted(ascending, allowed + (num_ranks + 1) * row, side="right") - num_ranks * row
+        sought: np.ndarray = allowed + (num_ranks + 1) * row
+        within: np.ndarray = np.searchsorted(ascending, sought, side="right") - num_ranks * row
         beyond = np.minimum(within, num_ranks - 1)
         return np.where(within == num_ranks, within, self.group_start[row, beyond]), self.group_end[row, beyond]
 

@@ -168,8 +168,8 @@ def _keys(groups: Json) -> str:
     if groups["keys"] == "own":
         return "per_group.parquet names groups by their own keys."
     return (
-        "per_group.parquet names groups by salted hashes. The salt is groups.salt in the run folder: keep it there, or "
-        "remove it."
+        "per_group.parquet names groups by salted hashes. The salt is group_keys.salt in the run folder: keep it "
+        "there, or remove it."
     )
 
 

@@ -18,6 +18,7 @@ from miajax.report import numbers, palette, vectors
 from miajax.report.numbers import Estimate
 
 Cell = str | int | float | Estimate | None
+_SHORT = 8  # rows of a table that is not cut on paper
 _WIDEST = 11  # columns of a table that fit a sheet
 _FORMATS = {"number": numbers.rate, "count": numbers.count, "seconds": numbers.seconds, "share": numbers.percent}
 
@@ -91,6 +92,12 @@ class Table:
         """Why cells are empty: each reason once, in order of appearance."""
         cells = (cell for row in self.rows for cell in row)
         return tuple(dict.fromkeys(c.reason for c in cells if isinstance(c, Estimate) and c.value is None and c.reason))
+
+    @property
+    def short(self) -> bool:
+        """Whether paper can keep it on one sheet without leaving much of another empty."""
+        text = sum(len(part) for _, cells in self.printed_rows() for _, *parts in cells for part in parts)
+        return len(self.rows) <= _SHORT and text <= 100 * _SHORT
 
     def parts(self) -> "list[Table]":
         """Tables of as many columns as fit a sheet of paper: the first column is repeated with each group of others."""

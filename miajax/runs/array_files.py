@@ -3,6 +3,7 @@
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ def load_npy(path: Path) -> np.ndarray:
     remedy = _REMEDY.format("save")
     _begins_with(path, _NPY, "a .npy file of one array", remedy)
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, EOFError, ValueError) as error:
         raise UserError(
             f"{path} cannot be read ({_reason(error)})", expected="a whole .npy file of numbers", remedy=remedy
@@ -41,7 +42,7 @@ def load_npz(path: Path) -> dict[str, np.ndarray]:
     name = ""
     try:
         with np.load(path, allow_pickle=False) as archive:
-            arrays = {}
+            arrays: dict[str, Any] = {}
             for name in archive.files:
                 arrays[name] = archive[name]
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:

@@ -14,7 +14,7 @@ from miajax.errors import UserError
 from miajax.runs.atomic import told_when_full
 
 
-def _checkpointer():
+def _checkpointer() -> tuple[Any, Any]:
     import orbax.checkpoint as ocp  # a third of a second, needed only when something is stored
 
     get_absl_logger().addFilter(_without_advice)
@@ -58,7 +58,11 @@ def load_tree(path: Path, abstract: Any | None = None) -> Any:
     try:
         if abstract is None:
             return checkpointer.restore(path.resolve())
-        kinds = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), abstract)
+
+        def on_host(_: Any) -> Any:
+            return ocp.RestoreArgs(restore_type=np.ndarray)
+
+        kinds = jax.tree.map(on_host, abstract)
         tree = checkpointer.restore(path.resolve(), item=abstract, restore_args=kinds)
     except Exception as error:  # Orbax and TensorStore raise many kinds for one thing: this checkpoint can't be read
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
@@ -67,9 +71,10 @@ def load_tree(path: Path, abstract: Any | None = None) -> Any:
             expected="an Orbax checkpoint that miajax wrote",
             remedy="Delete that folder and run the same command again",
         ) from error
+    tree_util: Any = jax.tree_util
     wrong = [
-        f"{jax.tree_util.keystr(where)} {np.shape(got)}"
-        for (where, want), got in zip(jax.tree_util.tree_leaves_with_path(abstract), jax.tree.leaves(tree), strict=True)
+        f"{tree_util.keystr(where)} {np.shape(got)}"
+        for (where, want), got in zip(tree_util.tree_leaves_with_path(abstract), jax.tree.leaves(tree), strict=True)
         if want.shape != np.shape(got) or want.dtype != got.dtype
     ]
     if wrong:

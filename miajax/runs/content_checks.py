@@ -186,7 +186,7 @@ def scaled_logits_of_logits(
     logits: Float[np.ndarray, "models examples queries classes"], labels: Int[np.ndarray, " examples"]
 ) -> Float[np.ndarray, "models examples queries"]:
     """Scaled logits by the definition, z_y - logsumexp of the others, as a reference to compare stored ones with."""
-    own = (labels[:, None] == np.arange(logits.shape[-1]))[:, None]
+    own: np.ndarray = (labels[:, None] == np.arange(int(logits.shape[-1])))[:, None]
     phi = np.empty(logits.shape[:-1], np.float32)
     for model, z in enumerate(logits):
         phi[model] = np.where(own, z, 0).sum(-1) - logsumexp(np.where(own, -np.inf, np.asarray(z, np.float64)), axis=-1)

@@ -50,7 +50,7 @@ class StoredSignals:
           UserError: it is no run folder, the run is not finished, or a file is damaged.
         """
         folder = RunFolder.open(path)
-        arrays = {}
+        arrays: dict[str, np.ndarray] = {}
         for name in ("membership", "labels", "signals"):
             if not (path / f"{name}.npy").is_file():
                 raise UserError(

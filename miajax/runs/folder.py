@@ -7,9 +7,9 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from miajax.runs.integrity import LARGE_KINDS, Damaged, check_group, set_group_a
 from miajax.runs.leftovers import refuse_links, sweep
 from miajax.runs.locks import ModelLocks
 from miajax.runs.unfinished import Progress, load_unfinished, save_unfinished
+from miajax.typed import Json
 
 FORMAT = 2
 """Of new runs; 1, or none, is of versions that sealed neither manifest nor records. docs/run_folder.md has both."""
@@ -44,11 +45,11 @@ def fingerprint(identity: Mapping[str, Any]) -> str:
 def differences(stored: Any, asked: Any, where: str = "") -> list[str]:
     """The leaves in which two JSON values differ, as ``name: stored -> asked``."""
     if isinstance(stored, Mapping) and isinstance(asked, Mapping):
-        names = list(dict.fromkeys([*stored, *asked]))
+        one, other = cast(Json, stored), cast(Json, asked)
         return [
             line
-            for name in names
-            for line in differences(stored.get(name), asked.get(name), f"{where}.{name}" if where else name)
+            for name in dict.fromkeys([*one, *other])
+            for line in differences(one.get(name), other.get(name), f"{where}.{name}" if where else name)
         ]
     return [] if stored == asked else [f"{where}: {json.dumps(stored)} there, {json.dumps(asked)} asked for"]
 
@@ -99,7 +100,7 @@ class RunFolder:
                 f"{path}/manifest.json has format {version}", expected=f"1 to {FORMAT}",
                 remedy="Read it with the version of miajax that wrote it",
             )  # fmt: skip
-        if not isinstance(identity, dict) or manifest.get("fingerprint") != fingerprint(identity):
+        if not isinstance(identity, dict) or manifest.get("fingerprint") != fingerprint(cast(Json, identity)):
             raise UserError(
                 f"{path}/manifest.json was changed or damaged: its fingerprint is not that of its identity",
                 expected="a manifest as miajax wrote it",
@@ -207,7 +208,7 @@ class RunFolder:
         return ranges
 
     @contextlib.contextmanager
-    def lock(self, models: range) -> Iterator[bool]:
+    def lock(self, models: range) -> Generator[bool]:
         """Yields whether these models are ours to train; false while another process trains any of them."""
         with self._locks.hold(models) as ours:
             if ours:
@@ -291,7 +292,7 @@ class RunFolder:
         Raises:
           UserError: groups are damaged, and all of them are named; or models are missing.
         """
-        damaged = []
+        damaged: list[Damaged] = []
         for models in self.done():
             if models.start < num_models:
                 try:

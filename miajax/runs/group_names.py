@@ -16,7 +16,9 @@ import numpy as np
 
 from miajax.errors import UserError
 
-SALT_FILE = "groups.salt"
+GROUPS_FILE = "group_of_row.npy"
+"""In a run folder, ``int32[N]``: the group of each row, by number and not by key."""
+SALT_FILE = "group_keys.salt"
 _SALT_BYTES = 16
 
 

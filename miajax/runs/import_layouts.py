@@ -78,8 +78,8 @@ def _one_epoch(source: Path, folders: list[Path], epoch: int | None) -> tuple[di
         raise UserError(
             f"{source} holds {len(folders)} models but {counts}", expected="scores or logits of every model"
         )
-    shared = {kind: set.intersection(*(set(files) for files in found[kind])) for kind in complete}
-    choices = {n: [k for k in complete if n in shared[k]] for n in sorted(set.union(*shared.values()))}
+    shared = {kind: set(found[kind][0]).intersection(*found[kind]) for kind in complete}
+    choices = {n: [k for k in complete if n in shared[k]] for n in sorted(set[int]().union(*shared.values()))}
     listed = ", ".join(f"{n} ({' and '.join(names)})" for n, names in choices.items())
     remedy = f"Choose by --epoch: {listed}" if choices else "No epoch is there of all models"
     lasts = {max(files) for kind in complete for files in found[kind]}
@@ -119,7 +119,8 @@ def _stacked(arrays: list[np.ndarray], folders: list[Path], kind: str) -> np.nda
 
 def _privacy_meter(source: Path) -> Stored:
     member = codes.membership_of(load_npy(source / "memberships.npy"), f"{source / 'memberships.npy'}")
-    numbers, notes = [], ()
+    numbers: list[Numbers] = []
+    notes: tuple[str, ...] = ()
     # losses first: they keep the digits that probabilities near 1 have lost
     kinds: tuple[tuple[SignalKind, str], ...] = (("losses", "loss_signals"), ("probabilities", "rmia_signals"))
     for named, name in kinds:
@@ -145,7 +146,9 @@ def _tf_privacy(source: Path) -> Stored:
     if not files:
         raise UserError(f"{source} has no target-*.npz", expected="one archive a model")
     sides = ("train", "test")
-    models, orders, num_examples = [], [], 0
+    models: list[tuple[dict[str, np.ndarray], np.ndarray]] = []
+    orders: list[np.ndarray] = []
+    num_examples = 0
     for file in files:
         beside = file.with_name(file.name.replace("target-", "examples-"))
         fields, ids = load_npz(file), load_npz(beside)
@@ -163,7 +166,7 @@ def _tf_privacy(source: Path) -> Stored:
     def joined(name: str, dims: tuple[int, ...], expected: str) -> np.ndarray | None:
         if any(f"{name}_{side}" not in fields for fields, _ in models for side in sides):
             return None
-        rows = []
+        rows: list[np.ndarray] = []
         for (fields, _), order, file in zip(models, orders, files, strict=True):
             parts = [codes.numbers(fields[f"{name}_{s}"], f"{file}: {name}_{s}", dims, expected) for s in sides]
             if sum(map(len, parts)) != num_examples or parts[0].shape[1:] != parts[1].shape[1:]:

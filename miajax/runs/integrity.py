@@ -54,10 +54,9 @@ def check_group(run: Path, name: str, record: Mapping[str, Any], models: range, 
         refuse(f"group.json is that of models {record.get('models')}")
     if fingerprint is not None and record.get("fingerprint") != fingerprint:
         refuse("group.json is that of another run")
-    hashes = record.get("sha256")
-    if not isinstance(hashes, dict):
+    if not isinstance(record.get("sha256"), dict):
         refuse("group.json lists no files")
-    assert isinstance(hashes, dict)
+    hashes: dict[str, Any] = record["sha256"]
     for file in {*map(str, _on_disk(run, name)), *(f"groups/{name}/{kind}.npy" for kind in kinds)} - set(hashes):
         refuse(f"group.json lists no {file}")
     for file, expected in hashes.items():

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 from jaxtyping import Float
 
-from miajax.signals.passes import Passes, go_on
+from miajax.signals.passes import Passes, block_of, go_on
 from miajax.training.dp.clipping import clipped_sum, plan_clipping
 from miajax.training.losses import cross_entropy
 from miajax.training.parallel import Placement
@@ -62,7 +62,7 @@ class GradientQuerier:
 
         def of_pass(model, shared, number):
             params, state = model
-            rows = jax.tree.map(lambda a: a[number], shared)
+            rows = block_of(shared, number)
             network = _evaluating(trainer, state)
 
             def of_example(example):
@@ -85,7 +85,7 @@ class GradientQuerier:
     def __call__(self, models: tuple[Any, Any], between: Callable[[], None] = go_on) -> GradientNorms:
         """The norms of ``models``, leaves ``[G, ...]``; G a multiple of the placement's width.
 
-        ``between`` is called between two calls of the program, each of about half a second; what it raises ends it.
+        ``between`` is called between two calls of the program, each of about a second; what it raises ends it.
         """
         parts = [seen for _, seen in self._passes(models, between)]
         return jax.tree.map(lambda *blocks: np.concatenate(blocks, 1)[:, : self.num_examples], *parts)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from miajax.errors import UserError
-from miajax.signals.passes import Passes, go_on
+from miajax.signals.passes import Passes, block_of, go_on
 from miajax.signals.scaled_logit import scaled_logit
 from miajax.training.parallel import OverModels, Placement
 from miajax.training.trainer import Trainer, TrainState
@@ -143,8 +143,7 @@ class Querier:
 
         def of_pass(model, shared, number):
             features, labels, all_views = shared
-            block = number // queries
-            x, y = features[block], labels[block]
+            x, y = block_of((features, labels), number // queries)
             logits = forward(*model, _view(x, all_views[number % queries], reach) if queries > 1 else x)
             return _Pass(scaled_logit(logits, y), jnp.argmax(logits, -1) == y, logits if keep_logits else None)
 
@@ -163,7 +162,7 @@ class Querier:
     def __call__(self, state: TrainState, between: Callable[[], None] = go_on) -> Answers:
         """What the models of ``state`` (leaves ``[G, ...]``) answer, on the host.
 
-        ``between`` is called between two calls of the program, each of about half a second; what it raises ends the
+        ``between`` is called between two calls of the program, each of about a second; what it raises ends the
         query.
         """
         answers = None

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Num
-from scipy.stats import rankdata
 
 from miajax.metrics.clusters import by_group, renumbered, rows_a_draw
 from miajax.metrics.intervals import CONFIDENCE, critical_value
@@ -137,6 +136,8 @@ def _delong(scores: np.ndarray, member: np.ndarray, groups: np.ndarray | None = 
 
     With groups, values are summed by group first (Obuchowski 1997).
     """
+    from scipy.stats import rankdata  # takes a third of a second, which a command's start has not
+
     ranks = rankdata(scores)
     n_in, n_out = int(member.sum()), int((~member).sum())
     of_members = (ranks[member] - rankdata(scores[member])) / n_out

@@ -21,6 +21,7 @@ class Head:
     """The models of a run.
 
     Attributes:
+      unit, num_groups: what members are drawn by: ``row``, or ``group``, of how many.
       target: the only model that was attacked, or None.
       train_accuracy, test_accuracy: on members and on non-members.
       generalization_gap: paired.
@@ -52,6 +53,8 @@ class Head:
     versions: Record
     made: Record
     failed_models: tuple[int, ...]
+    unit: str = "row"
+    num_groups: int | None = None
 
 
 def head_of(campaign: Campaign, target: int | None = None) -> Head:
@@ -84,6 +87,7 @@ def head_of(campaign: Campaign, target: int | None = None) -> Head:
         versions=versions(),
         made=common.made_by([campaign]),
         failed_models=tuple(int(i) for i in np.flatnonzero(~campaign.valid)),
+        **common.unit_of(setup.dataset),
     )
 
 

@@ -10,7 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from miajax.data.dataset import Dataset
+from miajax.data.groups import means_of_groups, rows_of_groups
 from miajax.data.splits import member_ids
+from miajax.training.dp.statistics import Statistics
 from miajax.training.dp.step import PrivateInputs
 from miajax.training.parallel import OverModels, Placement
 from miajax.training.trainer import (
@@ -96,7 +98,16 @@ class Ensemble:
         validation = (None, None)
         if trainer.recipe.early_stopping:
             validation = (dataset.validation_features, dataset.validation_labels)
-        self.data: TrainingData = placement.share(TrainingData(dataset.features, dataset.labels, *validation, weights))
+        self._whole: np.ndarray | None = None  # first row of each group, where groups are members
+        rows = None
+        if trainer.private is not None and trainer.private.mechanism.unit == "group":
+            assert dataset.groups is not None, "the unit is a group, and rows have none"
+            rows = rows_of_groups(dataset.groups)
+            self._whole = rows[:, 0]
+        self.data: TrainingData = placement.share(
+            TrainingData(dataset.features, dataset.labels, *validation, weights, rows)
+        )
+        self._contributions: np.ndarray | None = None  # of every row or group of the pool to statistics of members
         self._blocks = validation_blocks(self.data.validation_labels).shape
         self.stages_per_epoch = trainer.steps_per_epoch + self._blocks[0]
         self._init = OverModels(lambda _, members, __: trainer.init(members), placement, runs_once=True)
@@ -113,6 +124,7 @@ class Ensemble:
         return {"init": self._init, "advance": self._advance}
 
     def _padded(self, model_ids: np.ndarray, member: np.ndarray, width: int | None) -> Members:
+        member = member if self._whole is None else member[:, self._whole]
         ids, counts = member_ids(member, self.trainer.capacity)
         short = counts < self.trainer.recipe.batch_size
         if short.any():
@@ -143,7 +155,35 @@ class Ensemble:
         """
         members = self._padded(model_ids, member, width)
         state, history = self._init((), members, ())
+        if self.trainer.statistics is not None:
+            state = self._standardised(state, members, self.trainer.statistics, member)
         return Group(np.asarray(model_ids), members, state, history, self._nothing_seen(len(members.model_id)))
+
+    def _standardised(
+        self, state: TrainState, members: Members, statistics: Statistics, member: np.ndarray
+    ) -> TrainState:
+        """Untrained models with the means and deviations of their own members, noise on them."""
+        real = len(member)
+        if self._contributions is None:
+            features, some = self.dataset.features, 1024
+            parts = [features[first : first + some] for first in range(0, len(features), some)]
+            scaled = (np.asarray(self.trainer.scaling(part)) for part in parts)
+            self._contributions = np.concatenate([statistics.contributions(part) for part in scaled])
+            if self._whole is not None:
+                assert self.dataset.groups is not None
+                self._contributions = means_of_groups(self._contributions, self.dataset.groups)
+        member = member if self._whole is None else member[:, self._whole]
+        sums = np.asarray(member, np.float64) @ self._contributions
+        ids, inputs = np.asarray(members.model_id)[:real], members.private
+        assert inputs is not None
+        noise = np.concatenate([statistics.noise(key, [id]) for key, id in zip(inputs.key, ids, strict=False)])
+        mean, deviation = statistics.read(sums + noise, member.sum(1))
+        rows = np.minimum(np.arange(len(members.model_id)), real - 1)
+        model_state = self.placement.split(
+            {"mean": mean[rows].astype(np.float32), "deviation": deviation[rows].astype(np.float32)}
+        )
+        best = None if state.best is None else state.best._replace(model_state=jax.tree.map(jnp.copy, model_state))
+        return state._replace(model_state=model_state, best=best)
 
     def _nothing_seen(self, size: int) -> Partial:
         empty = lambda a: np.zeros(a.shape, a.dtype)  # noqa: E731

@@ -15,6 +15,7 @@ from miajax.data.dataset import Dataset
 from miajax.errors import UserError
 from miajax.models.model import Model
 from miajax.training import augment
+from miajax.training.dp.statistics import Statistics
 from miajax.training.dp.step import PrivateInputs, PrivateStep
 from miajax.training.losses import batch_loss, cross_entropy
 from miajax.training.recipe import OptimizerBuilder, Recipe, build_optimizer
@@ -34,6 +35,7 @@ class TrainingData(NamedTuple):
       features, labels: the pool, ``[N, ...]`` uint8 or float32, and ``int32[N]``.
       validation_features, validation_labels: what early stopping looks at, or None.
       weights: ``float32[N]``, of each example in the loss, or None for 1.
+      group_rows: ``int32[G, S]``, the rows of each group, -1 past its own; None where members are rows.
     """
 
     features: Leaf
@@ -41,6 +43,7 @@ class TrainingData(NamedTuple):
     validation_features: Leaf | None = None
     validation_labels: Leaf | None = None
     weights: Leaf | None = None
+    group_rows: Leaf | None = None
 
 
 class Members(NamedTuple):
@@ -48,7 +51,8 @@ class Members(NamedTuple):
 
     Attributes:
       model_id: ``int32[]``; every key is folded from it.
-      ids: ``int32[capacity]``, rows of the pool; past ``count`` padding.
+      ids: ``int32[capacity]``, rows of the pool, or groups where a private training protects these; past ``count``
+        padding.
       count: ``int32[]``, how many of them are members.
       private: secret and settings of a private training, else None.
     """
@@ -177,13 +181,14 @@ class Trainer:
 
     Attributes:
       model, recipe, scaling: what is trained and how.
-      capacity: width of ``Members.ids``.
+      capacity: width of ``Members.ids``, in its unit.
       ragged: whether models may have fewer members than ``capacity`` (Bernoulli splits); steps past a model's own
         number of full batches then leave its state untouched.
       example_shape: shape of one stored row.
       seed: root seed of all keys.
       optimizer: makes another optax chain than the recipe's from its schedule, or None.
       private: the mechanism that makes each step private, or None.
+      statistics: that each model's inputs are standardised by, released with noise before the first step, or None.
     """
 
     model: Model
@@ -195,6 +200,7 @@ class Trainer:
     seed: int
     optimizer: OptimizerBuilder | None = None
     private: PrivateStep | None = None
+    statistics: Statistics | None = None
 
     def __post_init__(self):
         for name in ("relaxloss", "hamp"):
@@ -375,9 +381,16 @@ class Trainer:
         views = self.private.mechanism.views
 
         def batch_of(places, draws):
+            if data.group_rows is not None:
+                rows = data.group_rows[members.ids[places]]
+                present = rows >= 0
+                rows = jnp.where(present, rows, rows[:, :1])  # padding repeats the group's own row, nobody else's
+                x = self._augmented(draws, self.scaling(data.features[rows.reshape(-1)]))
+                weights = present / present.sum(1, keepdims=True, dtype=jnp.float32)
+                return x.reshape(*rows.shape, *x.shape[1:]), data.labels[rows], weights
             rows = members.ids[places]
             x = self._augmented(draws, jnp.repeat(self.scaling(data.features[rows]), views, 0))
-            return x.reshape(len(rows), views, *x.shape[1:]), data.labels[rows]
+            return x.reshape(len(rows), views, *x.shape[1:]), data.labels[rows], None
 
         seen = self.private.gradient(
             lambda params, x, dropout: self.forward(params, state.model_state, x, dropout)[0],

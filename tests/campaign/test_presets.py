@@ -39,6 +39,7 @@ COMMON = {
     "data.header": "line",
     "data.channels": None,
     "data.pixel_scale": None,
+    "data.image_size": None,
     "data.data_seed": 0,
     "data.canaries": 0,
     "data.canary_kind": "mislabelled",
@@ -82,6 +83,7 @@ COMMON = {
     "privacy.dp_augmentation_multiplicity": 1,
     "privacy.dp_accountant": "smaller",
     "privacy.dp_reproducible_noise": False,
+    "privacy.dp_unit": None,
 }
 
 

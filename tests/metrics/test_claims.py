@@ -131,3 +131,14 @@ def test_the_truly_strongest_attack_leads_or_is_among_its_equals():
         lead = strongest(scores, member, np.ones(12, bool))
         missed += "best" not in (lead.attack, *lead.not_told_apart)
     assert missed <= 7  # 3 of 60 are expected at most; 8 or more has probability .01
+
+
+def test_who_leads_among_some_has_the_interval_that_holds_for_all():
+    rng = np.random.default_rng(0)
+    member = np.arange(4000)[None] % 2 == 0
+    scores = {name: rng.normal(size=member.shape) + gain * member for name, gain in (("a", 2), ("b", 1), ("c", 0))}
+    whole, some = (strongest(scores, member, np.ones(1, bool), among=among) for among in (None, ("b", "c")))
+    assert whole is not None and some is not None and (whole.attack, some.attack) == ("a", "b")
+    assert some.ci == whole.intervals["b"].interval and some.confidence == whole.confidence
+    assert some.differences["a"].ci[1] < 0
+    assert strongest(scores, member, np.ones(1, bool), among=()) is None

@@ -1,6 +1,7 @@
 """Figures of a study made by hand: a few keys of ``results.json``, and nothing or zero for all others."""
 
 import dataclasses
+import types
 import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -65,6 +66,8 @@ def _nothing(hint: Any) -> Any:
         return None
     if origin is tuple and args[-1] is not Ellipsis:
         return [_nothing(each) for each in args]
+    if origin in (typing.Union, types.UnionType):
+        return _nothing(args[0])
     if origin is typing.Literal:
         return typing.get_args(bare)[0]
     if origin is not None:

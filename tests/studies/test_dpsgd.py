@@ -136,6 +136,32 @@ def test_bounds_are_nothing_without_a_leak_and_grow_with_it():
     assert detail["members"] + detail["non_members"] == 64
 
 
+def above_chance(models: Models, budgets: int = 1):
+    return measured(models, None, None, 1e-5, 0.05, budgets)[0].attacked.above_chance
+
+
+def test_only_a_leak_is_above_chance():
+    assert above_chance(synthetic(0.0)) is False
+    assert above_chance(synthetic(-1.0)) is True, "shadow models tell that members' signals are the lower ones"
+    assert above_chance(synthetic(6.0)) is True
+
+
+def test_a_small_leak_is_above_chance_alone_and_not_among_a_million_budgets():
+    point, _ = measured(synthetic(0.25), None, None, 1e-5, 0.05)
+    attacked = point.attacked
+    assert attacked.auc.value is not None and attacked.auc.interval is not None
+    low, high = attacked.auc.interval
+    assert 0.5 < low < attacked.auc.value < high
+    assert attacked.above_chance is True
+    assert above_chance(synthetic(0.25), 10**6) is False
+
+
+def test_models_too_few_to_attack_are_neither_above_chance_nor_at_it():
+    one = synthetic(6.0, models=1)
+    point, notes = measured(one, None, None, 1e-5, 0.05)
+    assert point.attacked.above_chance is None and any("was not run" in note for note in notes)
+
+
 def test_diverged_models_take_no_part_in_bounds():
     models = synthetic(6.0)
     signals, valid = models.signals.copy(), models.valid.copy()

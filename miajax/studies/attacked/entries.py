@@ -11,6 +11,7 @@ from scipy.stats import rankdata
 from miajax.attacks.options import AttackOptions
 from miajax.attacks.registry import ATTACKS, AttackReport, run_attacks, why_not
 from miajax.campaign.run import Campaign
+from miajax.data.pairs import complementary_partners, halved
 from miajax.errors import UserError
 from miajax.metrics.calibration import PRIORS, Reached, shadow_calibrated
 from miajax.metrics.figures import Estimate, fpr_key
@@ -70,10 +71,10 @@ def rank_stability(
 ) -> dict[str, float | None]:
     """Spearman correlation of the examples' vulnerability in one half of the models with that in the other.
 
-    Halves have no model in common, neither as target nor as shadow. Attacks that train networks are left out.
+    Halves have no model in common, neither as target nor as shadow, and no complementary pair: what one of a pair says
+    of its members, the other says of its non-members. Attacks that train networks are left out.
     """
-    valid = np.flatnonzero(campaign.valid)
-    halves = [np.isin(np.arange(len(campaign.valid)), half) for half in np.array_split(valid, 2)]
+    halves = halved(campaign.valid, complementary_partners(campaign.member))
     stability: dict[str, float | None] = dict.fromkeys(names)
     able = [
         name
@@ -89,7 +90,7 @@ def rank_stability(
 
 def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float | None:
     known = np.isfinite(one) & np.isfinite(other)
-    ranks = [rankdata(values[known]) for values in (one, other)]
+    ranks = rankdata(one[known]), rankdata(other[known])
     if known.sum() < 2 or any(np.ptp(rank) == 0 for rank in ranks):
         return None
     return float(np.corrcoef(*ranks)[0, 1])

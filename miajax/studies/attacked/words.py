@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from miajax.metrics.claims import against, chance_of_tpr
+from miajax.metrics.claims import Lead, against, chance_of_tpr
 from miajax.metrics.roc import ppv
 from miajax.report import numbers
 from miajax.report.attack_faces import face
@@ -56,6 +56,20 @@ def standing(figures: AttackFigures, fpr: float | None) -> Standing | None:
     if fpr is None or estimate.value is None:
         return None
     return Standing(face(figures.attack).inline, fpr, estimate, figures.chance(fpr))
+
+
+def among_all(one: Standing, attack: str, lead: Lead | None) -> Standing:
+    """The standing with the interval that holds for all attacks at once, where the attack was chosen among them.
+
+    Args:
+      one: of the attack, with its own interval.
+      attack: its name.
+      lead: of ``metrics.claims.strongest``.
+    """
+    if lead is None or lead.fpr is None or float(lead.fpr) != one.fpr or attack not in lead.intervals:
+        return one
+    low, high = lead.intervals[attack].interval
+    return dataclasses.replace(one, tpr=dataclasses.replace(one.tpr, interval=(low, high)))
 
 
 def speaking_fpr(main: AttackFigures) -> float | None:

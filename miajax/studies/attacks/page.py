@@ -118,6 +118,7 @@ def _summary(evidence: Evidence) -> Section:
     for name, label in shown:
         standing = lira_words.standing(evidence.figures(name), evidence.fpr) if name is not None else None
         if standing is not None:
+            standing = lira_words.among_all(standing, name, evidence.lead)
             cards.append(
                 Card(
                     f"{label}: {standing.label}",
@@ -129,7 +130,14 @@ def _summary(evidence: Evidence) -> Section:
     highest = max(evidence.attacks, key=lambda each: each.auc.value or 0.0, default=None)
     if highest is not None and (auc := highest.auc).value is not None:
         label = face(highest.attack).inline
-        cards.append(Card(f"Highest AUC: {label}", auc.number, auc.interval_text, "chance: 0.5"))
+        cards.append(
+            Card(
+                f"Highest AUC of {len(evidence.attacks)}: {label}",
+                auc.number,
+                auc.interval_text,
+                "chance: 0.5; the interval is this attack's own",
+            )
+        )
     sentences.append(lira_words.precision_sentence(evidence.main_standing))
     sentences.append(claims.LOWER_BOUND)
     text = Prose([" ".join(each for each in sentences if each)])

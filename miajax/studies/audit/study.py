@@ -18,13 +18,16 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from miajax.campaign.config import Setup
+from miajax.campaign.privacy import refuse_rows_of_groups
 from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Campaign, run_campaign
 from miajax.data.canaries import canary_ids
 from miajax.described import described
 from miajax.errors import UserError
 from miajax.metrics import one_run, privacy_bounds
+from miajax.metrics.clusters import renumbered
 from miajax.metrics.figures import Estimate
+from miajax.metrics.groups import joined, of_groups
 from miajax.report import numbers
 from miajax.runs.atomic import write_text
 from miajax.studies import common
@@ -121,12 +124,17 @@ def run_audit(
             f"--validation_fraction {config.validation_fraction} with --canaries",
             expected="0, since validation examples are carved from the pool that holds the canaries",
         )
+    refuse_rows_of_groups(setup)
     if options.audited is not None and options.audited > config.num_shadows:
         raise UserError(f"--audited {options.audited}", expected=f"at most --num_shadows {config.num_shadows}")
     campaign = run_campaign(setup, path, reporter)
     with called.timed("attack"):
         canaries = _canaries(campaign)
         signal, member = campaign.signals.mean(-1)[:, canaries], campaign.member[:, canaries]
+        if (groups := renumbered(setup.dataset.groups, canaries)) is not None:
+            # A group's rows share one coin: the canary is the group, and what models say of it the mean of its rows.
+            signal, member = joined(signal, groups, "mean"), of_groups(member, groups)
+            canaries = canaries[np.unique(groups, return_index=True)[1]]
         models = np.flatnonzero(campaign.valid)
         privacy = common.campaign_privacy(campaign)
         delta = options.delta if privacy is None else float(privacy["delta"])

@@ -5,7 +5,8 @@ from miajax.report.page import Block, Cell, Column, Points, Prose, Section, Sign
 from miajax.report.terminal import grouped
 from miajax.studies.audit_report import words
 from miajax.studies.audit_report.definitions import DEFINITIONS
-from miajax.studies.audit_report.evidence import Evidence, Json
+from miajax.studies.audit_report.evidence import Evidence
+from miajax.studies.audit_report.found import Json
 from miajax.studies.audit_report.guidance import QUESTIONS, SOURCES
 from miajax.studies.audit_report.options import AuditReportOptions
 from miajax.studies.audit_report.statuses import statuses

@@ -3,7 +3,7 @@
 import numpy as np
 
 from miajax.metrics.roc import roc_curve, thin
-from miajax.report import claims, numbers, plots
+from miajax.report import claims, group_words, numbers, plots
 from miajax.report.attack_faces import face
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Cell, Column, Columns, Figure, Prose, Section, Table
@@ -11,7 +11,7 @@ from miajax.studies.audit_report import words
 from miajax.studies.audit_report.evidence import Evidence
 
 _FPRS = ("0.001", "0.01", "0.1")
-_GROUPS = 12  # groups that are listed
+_LISTED = 12  # slices that are listed
 
 
 def membership_section(evidence: Evidence) -> Section:
@@ -20,7 +20,8 @@ def membership_section(evidence: Evidence) -> Section:
     if lead is None:
         return Section("Membership", f"{words.NOT_MEASURED}: no attack could be measured", [])
     picture = _curve(evidence)
-    told = [claims.lead_sentence(lead), claims.equals_sentence(lead)]
+    by_group = [f"{part.finding}." for part in group_words.group_sections(evidence.results)]
+    told = [claims.lead_sentence(lead), *by_group, claims.equals_sentence(lead)]
     text = Prose([sentence for sentence in told if sentence])
     blocks: list[Block] = [Columns([picture, text]) if picture else text, _table(evidence)]
     limits = [
@@ -32,6 +33,9 @@ def membership_section(evidence: Evidence) -> Section:
 
 
 def _others(evidence: Evidence) -> int:
+    """Non-members behind pooled figures, in the unit that leads."""
+    if evidence.by_group and evidence.scored:
+        return int((~next(iter(evidence.scored.values())).member).sum())
     return int(evidence.results["num_non_members"])
 
 
@@ -45,8 +49,9 @@ def _table(evidence: Evidence) -> Table:
         Column("Attack"), Column("AUC", "number", "guessing: 0.5"),
         *(Column("Members named", "number", f"at FPR {fpr}") for fpr in fprs),
     ]  # fmt: skip
-    behind = numbers.counted(_others(evidence), "non-member")
-    return Table(columns, rows, f"Shares are fractions, brackets 95 % intervals; {behind}. Strongest first.", [0])
+    behind = f" {numbers.counted(_others(evidence), 'non-member')}."
+    caption = f"By {evidence.unit}.{behind} Shares are fractions, brackets 95 % intervals. Strongest first."
+    return Table(columns, rows, caption, [0])
 
 
 def _curve(evidence: Evidence) -> Figure | None:
@@ -75,15 +80,18 @@ def exposed_section(evidence: Evidence) -> Section:
     blocks: list[Block] = [Prose(words.worst_sentences(evidence))]
     if evidence.exposed:
         blocks.append(_records(evidence))
-    if evidence.groups:
-        blocks += [Prose([words.groups_finding(evidence.groups)]), _groups(evidence)]
+    if evidence.slices:
+        blocks += [Prose([words.slices_finding(evidence.slices)]), _slices(evidence)]
     else:
         blocks.append(Prose([f"{words.NOT_MEASURED}: groups of people. miajax attacks --run DIR looks at them."]))
+    for part in group_words.spread_sections(evidence.results):
+        blocks += [Prose([f"{part.finding}."]), *part.blocks]
     limits = [
-        "Records appear by number. Whoever holds the data can look up the people, who may need more protection than "
+        ("Records appear by number. " if not evidence.by_group else "")
+        + "Whoever holds the data can look up the people, who may need more protection than "
         "others."
     ]
-    if evidence.unit == "record":
+    if not evidence.by_group:
         limits.append("A person with several records is exposed by all of them together, which was not measured here.")
     return Section("Most exposed person", words.worst_finding(evidence), blocks, limits)
 
@@ -94,22 +102,28 @@ def _records(evidence: Evidence) -> Table:
         with_it = Estimate(one.named_in / one.num_in, one.named_in_ci, decimals=2)
         without = Estimate(one.named_out / one.num_out, one.named_out_ci, decimals=2)
         rows.append([
-            str(one.record), f"{one.named_in} of {one.num_in}", with_it, f"{one.named_out} of {one.num_out}", without,
+            one.name, f"{one.named_in} of {one.num_in}", with_it, f"{one.named_out} of {one.num_out}", without,
             "yes" if one.above_chance else "not shown",
         ])  # fmt: skip
     columns = [
-        Column("Record"), Column("Named with it", "count", "trainings"), Column("Share", "number", "interval"),
+        Column(evidence.unit.capitalize()),
+        Column("Named with it", "count", "trainings"), Column("Share", "number", "interval"),
         Column("Named without it", "count", "trainings"), Column("Share", "number", "interval"),
         Column("More with it", "text", "measurably"),
     ]  # fmt: skip
-    return Table(columns, rows, "The most exposed records, on the half of the models that did not choose them.")
+    caption = (
+        f"The most exposed, by {evidence.unit}."
+        if evidence.by_group
+        else "The most exposed records, on the half of the models that did not choose them."
+    )
+    return Table(columns, rows, caption)
 
 
-def _groups(evidence: Evidence) -> Table:
-    known = [each for each in evidence.groups if each.auc.interval is not None]
+def _slices(evidence: Evidence) -> Table:
+    known = [each for each in evidence.slices if each.auc.interval is not None]
     known.sort(key=lambda each: -(each.auc.interval or (0.0, 0.0))[0])
     rows: list[list[Cell]] = [
-        [each.by.replace("_", " "), each.name, each.auc, each.num_members] for each in known[:_GROUPS]
+        [each.by.replace("_", " "), each.name, each.auc, each.num_members] for each in known[:_LISTED]
     ]
     columns = [Column("Grouped by"), Column("Group"), Column("AUC", "number"), Column("Scores of members", "count")]
     shown = f"the {len(rows)} highest of {len(known)}" if len(known) > len(rows) else f"all {len(rows)}"

@@ -27,7 +27,8 @@ from miajax.studies.audit_report.closing import (
     questions_section,
     sign_off_section,
 )
-from miajax.studies.audit_report.evidence import Evidence, Json
+from miajax.studies.audit_report.evidence import Evidence
+from miajax.studies.audit_report.found import Json
 from miajax.studies.audit_report.membership import exposed_section, membership_section
 from miajax.studies.audit_report.options import AuditReportOptions
 from miajax.studies.audit_report.safeguards import safeguards_section
@@ -167,7 +168,9 @@ def _unit(evidence: Evidence) -> str:
         return (
             "One record (row). Where a person has several records, figures by record understate how exposed they are."
         )
-    return f"One {evidence.unit}, all its records together."
+    groups: Json = evidence.results["groups"]
+    rows = f"{groups['fewest_rows']} to {groups['most_rows']} records each"
+    return f"One {evidence.unit} with all its records: {numbers.count(groups['num_groups'])} of them, {rows}."
 
 
 def _means(evidence: Evidence, options: AuditReportOptions) -> Section:

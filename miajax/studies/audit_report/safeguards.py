@@ -5,7 +5,8 @@ from typing import Any
 from miajax.report import numbers, privacy_words
 from miajax.report.page import Block, Cell, Column, Points, Prose, Section, Table, Terms
 from miajax.studies.audit_report import words
-from miajax.studies.audit_report.evidence import Evidence, Json
+from miajax.studies.audit_report.evidence import Evidence
+from miajax.studies.audit_report.found import Json
 
 _HAZARDS = (
     "Side channels, such as how long an answer takes: not measured.",
@@ -44,7 +45,7 @@ def _guarantee(evidence: Evidence, privacy: Json) -> list[Block]:
         else "with one unit and with another in its place (called bounded)"
     )
     pairs = [
-        ("Unit of privacy", _unit(evidence)),
+        ("Unit of privacy", _unit(evidence, privacy)),
         ("Privacy parameters", f"epsilon {privacy_words.epsilon_text(epsilon)}, delta {privacy['delta']:g}"),
         ("What epsilon means", words.odds_sentence(epsilon)),
         ("Data sets compared", f"Trainings {bounded}."),
@@ -71,14 +72,14 @@ def _guarantee(evidence: Evidence, privacy: Json) -> list[Block]:
     ]
 
 
-def _unit(evidence: Evidence) -> str:
-    unit = evidence.unit
-    if unit == "record":
-        return (
-            "One record (row). A person with k records is protected by the guarantee of a group of k only: roughly k "
-            "times epsilon."
-        )
-    return f"One {unit}: all its records are drawn and clipped together."
+def _unit(evidence: Evidence, privacy: Json) -> str:
+    if privacy.get("unit", "row") != "row":
+        return f"One {evidence.unit}: all its records are drawn and clipped together."
+    drawn = f" Members were drawn by {evidence.unit}, but the guarantee is by record." if evidence.by_group else ""
+    return (
+        "One record (row). Somebody with k records is protected by the guarantee of a group of k only: roughly k times "
+        f"epsilon.{drawn}"
+    )
 
 
 def _checked(evidence: Evidence) -> str:

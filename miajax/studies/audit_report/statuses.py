@@ -1,29 +1,10 @@
 """Of each question of the authorities, whether the report measured, was told, or knows nothing."""
 
-import dataclasses
-from typing import Literal
-
 from miajax.report import claims
 from miajax.studies.audit_report import words
 from miajax.studies.audit_report.evidence import Evidence
+from miajax.studies.audit_report.found import Answer, Status
 from miajax.studies.audit_report.options import STATED, AuditReportOptions
-
-Status = Literal["measured", "partly measured", "stated", "not measured"]
-
-
-@dataclasses.dataclass(frozen=True)
-class Answer:
-    """What the report says to the questions of a section.
-
-    Attributes:
-      section: topic of the section.
-      status: whether it was measured, or stated by the auditor.
-      told: the answer in a sentence.
-    """
-
-    section: str
-    status: Status
-    told: str
 
 
 def statuses(evidence: Evidence, options: AuditReportOptions) -> list[Answer]:
@@ -36,7 +17,7 @@ def statuses(evidence: Evidence, options: AuditReportOptions) -> list[Answer]:
         Answer("Membership", measured, claims.lead_sentence(evidence.lead)),
         Answer(
             "Most exposed person",
-            "measured" if evidence.exposed and evidence.unit != "record" else "partly measured" if evidence.exposed
+            "measured" if evidence.exposed and evidence.by_group else "partly measured" if evidence.exposed
             else "not measured",
             f"{words.worst_finding(evidence)}.",
         ),

@@ -2,39 +2,24 @@
 
 Into ``<run>/audit_report``, or ``--out``, go
 
-    results.json    kind, dataset, model, num_models, num_examples, unit; strongest as the study has it;
-                    most_exposed[{record, named_in, num_in, named_out, num_out, with _ci}]; groups; privacy;
+    results.json    kind, dataset, model, num_models, num_examples, unit; strongest, by that unit;
+                    most_exposed[{name, named_in, num_in, named_out, num_out, with _ci}]; slices; privacy;
                     answers[{section, status, told}], what guidance asks and whether it was measured; stated, what the
                     auditor typed; files[{name, study, sha256}], what it rests on
     report.html     and report.pdf with --pdf
 """
 
-import dataclasses
 from pathlib import Path
-from typing import Any
 
 from miajax.campaign.made import versions
-from miajax.metrics.most_exposed import Exposed
 from miajax.runs.atomic import write_text
-from miajax.studies.audit_report.evidence import Evidence, GroupFound, read_evidence
+from miajax.studies.audit_report.evidence import Evidence, read_evidence
+from miajax.studies.audit_report.found import AuditReportFound
 from miajax.studies.audit_report.options import STATED, AuditReportOptions
-from miajax.studies.audit_report.statuses import Answer, statuses
+from miajax.studies.audit_report.statuses import statuses
 from miajax.studies.invocation import Invocation
-from miajax.studies.results import StudyResult
+from miajax.studies.results import FoundResult
 from miajax.warned import collected_warnings
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class AuditReportResult(StudyResult):
-    """What the report rests on and says.
-
-    Attributes:
-      evidence: what the studies found.
-      answers: to the questions of guidance.
-    """
-
-    evidence: Evidence
-    answers: tuple[Answer, ...]
 
 
 @collected_warnings()
@@ -43,7 +28,7 @@ def run_audit_report(
     out: Path | None = None,
     options: AuditReportOptions | None = None,
     invocation: Invocation | None = None,
-) -> AuditReportResult:
+) -> FoundResult[AuditReportFound]:
     """Writes the report.
 
     Args:
@@ -58,44 +43,35 @@ def run_audit_report(
     options, called = options or AuditReportOptions(), invocation or Invocation()
     with called.timed("read"):
         evidence = read_evidence(run, options.worst)
-    answers = tuple(statuses(evidence, options))
-    results = _json(evidence, options, answers)
-    out = out or run / "audit_report"
-    with called.reporting(out, results, study="audit_report"):
+    folder = out or run / "audit_report"
+
+    def report(_: AuditReportFound) -> None:
         from miajax.studies.audit_report.page import render_audit_report_page
 
-        write_text(out / "report.html", render_audit_report_page(evidence, options, called.command))
-    return AuditReportResult(out, results, evidence, answers)
+        write_text(folder / "report.html", render_audit_report_page(evidence, options, called.command))
+
+    found = called.finished("audit_report", folder, _found(evidence, options), report)
+    return FoundResult(folder, found=found)
 
 
-def _json(evidence: Evidence, options: AuditReportOptions, answers: tuple[Answer, ...]) -> dict[str, Any]:
-    """``results.json``."""
+def _found(evidence: Evidence, options: AuditReportOptions) -> AuditReportFound:
     results = evidence.results
-    return {
-        "kind": evidence.kind,
-        "run": evidence.path.resolve().name,
-        "dataset": results["dataset"],
-        "model": results["model"],
-        "num_models": evidence.num_models,
-        "num_examples": results["num_examples"],
-        "unit": evidence.unit,
-        "strongest": evidence.results["strongest"],
-        "most_exposed": [_exposed(each) for each in evidence.exposed],
-        "most_exposed_missing": evidence.not_exposed or None,
-        "groups": [_group(each) for each in evidence.groups],
-        "privacy": evidence.privacy,
-        "answers": [dataclasses.asdict(each) for each in answers],
-        "stated": {field: options.stated(field) or None for field in STATED},
-        "files": [dataclasses.asdict(each) for each in evidence.files],
-        "versions": versions(),
-        "notes": list(results["notes"]),
-    }
-
-
-def _exposed(one: Exposed) -> dict[str, Any]:
-    return {**dataclasses.asdict(one), "named_in_ci": list(one.named_in_ci), "named_out_ci": list(one.named_out_ci),
-            "above_chance": one.above_chance}  # fmt: skip
-
-
-def _group(one: GroupFound) -> dict[str, Any]:
-    return {"by": one.by, "name": one.name, "auc": one.auc.value, "auc_ci": one.auc.ci, "num_members": one.num_members}
+    return AuditReportFound(
+        kind=evidence.kind,
+        run=evidence.path.resolve().name,
+        dataset=str(results["dataset"]),
+        model=str(results["model"]),
+        num_models=evidence.num_models,
+        num_examples=int(results["num_examples"]),
+        unit=evidence.unit,
+        strongest=evidence.lead,
+        most_exposed=evidence.exposed,
+        most_exposed_missing=evidence.not_exposed or None,
+        slices=evidence.slices,
+        privacy=evidence.privacy,
+        answers=tuple(statuses(evidence, options)),
+        stated={field: options.stated(field) or None for field in STATED},
+        files=evidence.files,
+        versions=versions(),
+        notes=tuple(str(note) for note in results["notes"]),
+    )

@@ -3,11 +3,12 @@
 import math
 
 from miajax.metrics.claims import against
-from miajax.metrics.most_exposed import Exposed
 from miajax.report import claims, numbers
 from miajax.report.attack_faces import face
 from miajax.report.privacy_words import epsilon_text
-from miajax.studies.audit_report.evidence import Evidence, GroupFound, Json
+from miajax.studies.attacked.groups import EXPOSURE_FPR
+from miajax.studies.audit_report.evidence import Evidence
+from miajax.studies.audit_report.found import Json, Named, SliceFound
 from miajax.studies.audit_report.options import NOT_STATED, AuditReportOptions
 
 NOT_MEASURED = "Not measured"
@@ -84,16 +85,18 @@ def worst_finding(evidence: Evidence) -> str:
     worst = strongest_record(evidence.exposed)
     told = named_sentence(worst)
     if worst.above_chance:
-        return f"The most exposed record found was {told}"
-    return f"Of no single record could it be shown; the surest was {told}"
+        return f"The most exposed {evidence.unit} found was {told}"
+    return (
+        f"No single {evidence.unit} could be shown to be named more often with it than without; the surest was {told}"
+    )
 
 
-def strongest_record(exposed: tuple[Exposed, ...]) -> Exposed:
+def strongest_record(exposed: tuple[Named, ...]) -> Named:
     """Of the records that were chosen, the one with the largest difference that its intervals leave."""
     return max(exposed, key=lambda each: each.named_in_ci[0] - each.named_out_ci[1])
 
 
-def named_sentence(one: Exposed) -> str:
+def named_sentence(one: Named) -> str:
     """How often a record was named with and without it, as the end of a sentence."""
     return (
         f"named in {numbers.count(one.named_in)} of {numbers.counted(one.num_in, 'training')} with it and in "
@@ -105,27 +108,40 @@ def worst_sentences(evidence: Evidence) -> list[str]:
     """What the figures of single records mean and do not mean."""
     if not evidence.exposed:
         return [f"{NOT_MEASURED}. {evidence.not_exposed}"]
-    count = len(evidence.exposed)
+    count, unit = len(evidence.exposed), evidence.unit
     shown = sum(one.above_chance for one in evidence.exposed)
-    rule = (
-        f"Half of the models chose these {numbers.counted(count, 'record')} and the rule by which each is named; the "
-        "other half, which had no part in the choice, was counted. The intervals of all rows hold at once with "
-        f"probability 95 %. {numbers.count(shown)} of the {count} {'is' if shown == 1 else 'are'} named measurably "
-        "more "
-        "often with than without."
+    told = (
+        f"{numbers.count(shown)} of the {count} {'is' if shown == 1 else 'are'} named measurably more often with than "
+        "without."
     )
+    if evidence.by_group:
+        share = numbers.level(EXPOSURE_FPR)
+        rule = (
+            f"These are the {numbers.counted(count, unit)} whom the strongest attack tells best, at a false-alarm "
+            "rate of "
+            f"{share} over all. Each {unit} was looked at, and the intervals hold for all of them at once with "
+            f"probability 95 %. {told}"
+        )
+        missed = "Those outside this list may be exposed as much: so few models cannot order them."
+    else:
+        rule = (
+            f"Half of the models chose these {numbers.counted(count, unit)} and the rule by which each is named; the "
+            "other half, which had no part in the choice, was counted. The intervals of all rows hold at once with "
+            f"probability 95 %. {told}"
+        )
+        missed = "A record outside this list may be exposed as much: half of the models can miss it."
     upper = max(one.named_in_ci[1] for one in evidence.exposed)
     others = "For the others a" if shown else "A"
     unseen = f"{others} leak of up to {numbers.percent(upper)} would go unseen. " if shown < count else ""
-    rest = f"{unseen}A record outside this list may be exposed as much: half of the models can miss it."
-    return [rule, rest]
+    return [rule, unseen + missed]
 
 
-def groups_finding(groups: tuple[GroupFound, ...]) -> str:
+def slices_finding(slices: tuple[SliceFound, ...]) -> str:
     """The group of which the attack finds most."""
-    most = max(groups, key=lambda each: -1.0 if each.auc.interval is None else each.auc.interval[0])
+    most = max(slices, key=lambda each: -1.0 if each.auc.interval is None else each.auc.interval[0])
     return (
-        f"Of {len(groups)} groups, {most.by.replace('_', ' ')} {most.name} has the highest lower end: AUC {most.auc}."
+        f"Of {len(slices)} groups of records, {most.by.replace('_', ' ')} {most.name} has the highest lower end: "
+        f"AUC {most.auc}."
     )
 
 
@@ -163,7 +179,8 @@ def odds_sentence(epsilon: float | None) -> str:
     if epsilon is None:
         return "There is no finite epsilon, so that nothing is promised."
     factor = math.exp(epsilon) if epsilon < 700 else math.inf
-    size = f"{factor:,.3g}" if factor < 1e6 else "more than a million"
+    digits = 2 - math.floor(math.log10(factor)) if factor < 1e6 else 0
+    size = f"{math.ceil(factor * 10**digits - 1e-9) / 10**digits:,g}" if factor < 1e6 else "more than a million"
     weak = " So large a factor promises next to nothing by itself." if factor > 1000 else ""
     return (
         "Whatever an attacker believes before, the odds that one unit was in the training change by a factor of at "

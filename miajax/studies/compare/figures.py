@@ -5,12 +5,16 @@ import numpy as np
 from miajax.metrics.accuracy import share_by_model
 from miajax.metrics.changes import Changes, exposure_changes, models_to_see_one
 from miajax.metrics.claims import against
+from miajax.metrics.groups import joined, of_groups
 from miajax.metrics.intervals import CONFIDENCE
 from miajax.metrics.paired import Influence, difference_over_models, influences_at, mean_difference, mean_rate
 from miajax.metrics.summary import FPRS
 from miajax.studies import common
-from miajax.studies.compare.results import Accuracies, AccuracyChanged, AttackChanged, Changed, Exposure
+from miajax.studies.attacked.groups import join_of
+from miajax.studies.compare.results import Accuracies, AccuracyChanged, AttackChanged, ByUnit, Changed, Exposure
 from miajax.studies.compare.side import Side
+
+_Figures = tuple[Influence, dict[float, Influence | None]]
 
 
 def attack_changes(
@@ -26,15 +30,29 @@ def attack_changes(
       exposure: of single examples to it.
     """
     one, other = _both_valid(before, after, paired)
-    auc, tprs = influences_at(before.score(attack), before.member, one, FPRS)
-    auc_after, tprs_after = influences_at(after.score(attack), after.member, other, FPRS)
+
+    def figures(side: Side, valid: np.ndarray) -> tuple[_Figures, _Figures | None]:
+        by_row = influences_at(side.score(attack), side.member, valid, FPRS, side.groups)
+        if side.groups is None:
+            return by_row, None
+        whole = joined(side.score(attack), side.groups, join_of(attack)), of_groups(side.member, side.groups)
+        return by_row, influences_at(*whole, valid, FPRS)
+
+    (by_row, by_group), (by_row_after, by_group_after) = figures(before, one), figures(after, other)
+    by_unit = None
+    if by_group is not None and by_group_after is not None:
+        by_unit = ByUnit(*_changes(by_group, by_group_after, paired, comparisons))
+    return AttackChanged(*_changes(by_row, by_row_after, paired, comparisons), exposure=exposure, per_group=by_unit)
+
+
+def _changes(
+    before: _Figures, after: _Figures, paired: bool, comparisons: int
+) -> tuple[Changed, dict[float, Changed | None]]:
+    """AUC and TPRs of one kind, by row or by group."""
+    (auc, tprs), (auc_after, tprs_after) = before, after
     whole = changed(auc, auc_after, paired, comparisons)
     assert whole is not None, "the AUC of an attack with scores is always there"
-    return AttackChanged(
-        auc=whole,
-        tpr_at_fpr={fpr: changed(tpr, tprs_after[fpr], paired, comparisons) for fpr, tpr in tprs.items()},
-        exposure=exposure,
-    )
+    return whole, {fpr: changed(tpr, tprs_after[fpr], paired, comparisons) for fpr, tpr in tprs.items()}
 
 
 def changed(one: Influence | None, other: Influence | None, paired: bool, comparisons: int) -> Changed | None:
@@ -64,7 +82,7 @@ def accuracy_changes(before: Side, after: Side, paired: bool) -> Accuracies | No
         return None
     found = []
     for side, models in zip((before, after), _both_valid(before, after, paired), strict=True):
-        parts = [share_by_model(side.correct, of, models) for of in (side.member, ~side.member)]  # type: ignore[arg-type]
+        parts = [share_by_model(side.correct, of, models, side.groups) for of in (side.member, ~side.member)]  # type: ignore[arg-type]
         found.append((*parts, parts[0].minus(parts[1])))
 
     def of(one: Influence, other: Influence) -> AccuracyChanged:

@@ -8,7 +8,7 @@ import numpy as np
 
 from miajax.metrics import figures
 from miajax.metrics.changes import Changes
-from miajax.report import clouds, numbers, palette, pictures, plots, provenance
+from miajax.report import claims, clouds, numbers, palette, pictures, plots, provenance
 from miajax.report.attack_faces import face
 from miajax.report.page import (
     Block,
@@ -108,7 +108,8 @@ def _summary(found: Comparison) -> Section:
         f"{numbers.count(counts.lost_protection)} lost, of {numbers.counted(counts.tested, 'example')}",
     ))  # fmt: skip
     said = [words.headline_sentence(found), words.strongest_after(found)]
-    return Section("Summary", words.headline(found), [Cards(cards), Prose(said)])
+    rule = claims.lead_rule(found.before.strongest)
+    return Section("Summary", words.headline(found), [Cards(cards), Prose(said)], [rule] if rule else [])
 
 
 def _attacks(found: Comparison) -> Section:

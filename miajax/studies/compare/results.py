@@ -2,10 +2,11 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 from miajax.metrics.claims import Lead, Standing
 from miajax.metrics.figures import Figure, Interval
+from miajax.metrics.forms import LEFT_OUT
 from miajax.studies.results import Found, Record
 
 
@@ -61,12 +62,19 @@ class Exposure:
 
 
 @dataclasses.dataclass(frozen=True)
-class AttackChanged:
-    """One attack; a rate is None where a run has too few non-members to show it."""
+class ByUnit:
+    """Figures by group; a rate is None where a run has too few non-members to show it."""
 
     auc: Changed
     tpr_at_fpr: Mapping[float, Changed | None]
+
+
+@dataclasses.dataclass(frozen=True)
+class AttackChanged(ByUnit):
+    """One attack, by row; ``per_group`` where members were drawn by group."""
+
     exposure: Exposure
+    per_group: Annotated[ByUnit | None, LEFT_OUT] = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,6 +113,7 @@ class Comparison(Found):
     """What a comparison found.
 
     Attributes:
+      unit: that members were drawn by.
       paired: whether model m of the one has the members of model m of the other.
       accuracy: None where a run kept no answers.
       exposure_fpr: pooled false-positive rate at which examples are named.
@@ -113,6 +122,8 @@ class Comparison(Found):
 
     dataset: str
     num_examples: int
+    unit: Literal["row", "group"]
+    num_groups: int | None
     paired: bool
     before: SideFound
     after: SideFound

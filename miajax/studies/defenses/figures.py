@@ -10,6 +10,7 @@ from miajax.attacks.lira import lira_scores, online_variant
 from miajax.attacks.options import AttackOptions
 from miajax.attacks.registry import ATTACKS, run_attacks
 from miajax.metrics.accuracy import share_by_model, share_correct
+from miajax.metrics.clusters import Groups, by_group, renumbered, rows_a_draw
 from miajax.metrics.figures import Figure
 from miajax.metrics.intervals import CONFIDENCE, Spread, critical_value, crossed_spread, rate_interval
 from miajax.metrics.paired import Influence, influences, mean_difference, mean_rate
@@ -45,6 +46,7 @@ class Answered:
       correct: ``bool[M, N]``.
       known: ``float32[M, N, Q]``, what somebody who knows the defence reads instead, where he can do better: scaled
         logits of the labels that examples were trained as, or of logits whose reweighting he has undone.
+      groups: ``int32[N]``, whose row each is, or None.
     """
 
     member: Bool[np.ndarray, "models examples"]
@@ -52,6 +54,7 @@ class Answered:
     signals: Float[np.ndarray, "models examples queries"]
     correct: Bool[np.ndarray, "models examples"]
     known: Float[np.ndarray, "models examples queries"] | None = None
+    groups: Groups = None
 
 
 def most_vulnerable(answered: Answered, among: Bool[np.ndarray, " examples"]) -> Bool[np.ndarray, " examples"]:
@@ -81,6 +84,7 @@ class Attacks:
 
     def __init__(self, original: Answered, defended: Answered, survivors: Bool[np.ndarray, " examples"]):
         self.original, self.defended, self.survivors = original, defended, survivors
+        self.groups = original.groups
         self.valid = original.valid & defended.valid
         self.lira = online_variant(int(original.valid.sum()))
         settings = AttackOptions()
@@ -111,8 +115,9 @@ class Attacks:
         member, named, wrongly = self.defended.member[cells], {}, {}
         for fpr in FPRS:
             hits = self.hits(scores, fpr)[cells]
-            rate, spread = _mean_over(hits, member)
-            low, high = rate_interval(rate, spread, int(member.sum()))
+            together = renumbered(self.groups, among & self.survivors)
+            rate, spread = _mean_over(hits, member, together)
+            low, high = rate_interval(rate, spread, int(member.sum()) / rows_a_draw(together))
             named[fpr], wrongly[fpr] = Figure(rate, (low, high)), float(hits[~member].mean())
         return TopFigures(**vars(figures), named=named, named_wrongly=wrongly)
 
@@ -133,18 +138,18 @@ def _summary(
     where = np.broadcast_to(among, scores.shape)
     found = summarise(
         scores, member, attacks.valid, fprs=FPRS, targets=np.flatnonzero(targets).tolist(), where=where,
-        each_target=False,
+        each_target=False, groups=attacks.groups,
     )  # fmt: skip
     return AttackFigures(
         auc=found.auc, advantage=found.advantage, tpr_at_fpr=found.tpr_at_fpr, num_examples=int(among.sum())
     )
 
 
-def _mean_over(values: np.ndarray, cells: Bool[np.ndarray, "models examples"]) -> tuple[float, Spread]:
+def _mean_over(values: np.ndarray, cells: Bool[np.ndarray, "models examples"], groups: Groups) -> tuple[float, Spread]:
     """Mean of the chosen cells' values, and its spread where models and examples both are samples."""
     count = max(int(cells.sum()), 1)
     mean = float(np.where(cells, values, 0.0).sum() / count)
-    influence = np.where(cells, values - mean, 0.0) / count
+    influence = by_group(np.where(cells, values - mean, 0.0) / count, groups)
     return mean, crossed_spread(influence.sum(1), influence.sum(0), float(np.vdot(influence, influence)))
 
 
@@ -168,7 +173,7 @@ def paired_aucs(
       None where nobody is left to judge.
     """
     rows, columns = np.flatnonzero(models), np.flatnonzero(among & attacks.survivors)
-    pair = _aucs(one, other, attacks.defended.member, rows, columns)
+    pair = _aucs(one, other, attacks, rows, columns)
     if pair is None:
         return None
     return AucChange(mean_difference([pair]), mean_difference([pair], confidence).interval)
@@ -197,27 +202,29 @@ def _auc_change(
 ) -> tuple[Influence, Influence] | None:
     """Adaptive LiRA's AUC after and before on some examples, by its influences on the cells of ``rows x columns``."""
     inside = among & attacks.survivors
-    return _aucs(attacks.adaptive, before.adaptive, attacks.defended.member, rows, columns, inside)
+    return _aucs(attacks.adaptive, before.adaptive, attacks, rows, columns, inside)
 
 
 def _aucs(
     one: np.ndarray,
     other: np.ndarray,
-    membership: np.ndarray,
+    attacks: Attacks,
     rows: np.ndarray,
     columns: np.ndarray,
     inside: np.ndarray | None = None,
 ) -> tuple[Influence, Influence] | None:
     """Both scores' AUC on those cells of ``rows x columns`` that both score, examples outside ``inside`` left out."""
     cells = np.ix_(rows, columns)
-    member, both = membership[cells], [scores[cells] for scores in (one, other)]
+    member, both = attacks.defended.member[cells], [scores[cells] for scores in (one, other)]
+    groups = renumbered(attacks.groups, columns)
     known = ~np.isnan(both[0]) & ~np.isnan(both[1])
     if inside is not None:
         known &= inside[columns]
     if not ((known & member).any() and (known & ~member).any()):
         return None
     first, second = (
-        influences(np.where(known, scores, np.nan), member, np.ones(len(rows), bool), FPRS[-1]).auc for scores in both
+        influences(np.where(known, scores, np.nan), member, np.ones(len(rows), bool), FPRS[-1], groups=groups).auc
+        for scores in both
     )
     return first, second
 
@@ -262,7 +269,7 @@ def top_change(
     named, of_all = {}, {}
     for fpr in FPRS:
         after, ago = (each.hits(each.adaptive, fpr)[cells].astype(np.float64) for each in (attacks, before))
-        mean, spread = _mean_over(after - ago, member)
+        mean, spread = _mean_over(after - ago, member, renumbered(attacks.groups, top & attacks.survivors))
         reach, wide = (
             critical_value(spread.degrees_of_freedom, level) * spread.variance**0.5
             for level in (CONFIDENCE, confidence)
@@ -280,7 +287,7 @@ def accuracy_change(attacks: Attacks, before: Attacks, others: Bool[np.ndarray, 
     """
     models, found = attacks.valid & before.valid, []
     for side in (attacks.defended.member, others):
-        after, ago = (share_by_model(each.defended.correct, side, models) for each in (attacks, before))
+        after, ago = (share_by_model(each.defended.correct, side, models, each.groups) for each in (attacks, before))
         found.append(mean_difference([(after, ago)]))
     return AccuracyChange(*found)
 
@@ -340,7 +347,9 @@ def row_figures(
 def _unflagged(attacks: Attacks, before: Attacks, flagged: Bool[np.ndarray, " examples"]) -> Unflagged:
     """Accuracy is on those that were no members before the defence, all models together."""
     counted = ~attacks.original.member & attacks.valid[:, None] & ~flagged
-    after, ago = (mean_rate([share_correct(of.correct, counted)]) for of in (attacks.defended, attacks.original))
+    after, ago = (
+        mean_rate([share_correct(of.correct, counted, attacks.groups)]) for of in (attacks.defended, attacks.original)
+    )
     return Unflagged(
         num_flagged=int(flagged.sum()),
         lira_adaptive=attacks.figures(attacks.adaptive, ~flagged),

@@ -39,11 +39,13 @@ class Attacked:
 
     Attributes:
       above_chance: by intervals that count both figures of all budgets; None where it did not run.
+      per_group: the same figures by group, as JSON; None where members are rows.
     """
 
     above_chance: bool | None
     auc: Estimate
     lira_tpr_at_fpr: Annotated[Mapping[float, Estimate], Form(chance="lira_chance_tpr_at_fpr")]
+    per_group: Record | None = None
 
     @property
     def tpr(self) -> Estimate:
@@ -134,6 +136,8 @@ class Dpsgd(Found):
     num_shadows: int
     num_valid: int
     num_examples: int
+    unit: str
+    num_groups: int | None
     member_fraction: float
     split: str
     seed: int

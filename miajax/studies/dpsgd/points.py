@@ -15,10 +15,12 @@ from miajax.metrics import one_run, privacy_bounds
 from miajax.metrics.accuracy import share_correct
 from miajax.metrics.claims import against, chance_of_tpr
 from miajax.metrics.figures import Estimate, Figure
+from miajax.metrics.groups import joined, of_groups
 from miajax.metrics.intervals import CONFIDENCE
 from miajax.metrics.paired import difference_over_models, influences, mean_rate
 from miajax.metrics.summary import summarise
 from miajax.signals.bundle import Signals
+from miajax.studies.attacked.groups import with_groups
 from miajax.studies.dpsgd.figures import FPR, Attacked, Guarantee, Point
 from miajax.training.dp import accounting
 from miajax.training.dp.mechanism import Mechanism, finite_or_none
@@ -53,6 +55,7 @@ class Models:
       steps: ``int32[M]``, private steps that each ran, or None.
       apart: whether each record was drawn into each model by itself: models with and without it differ in nothing else.
       fair: whether that was by a fair coin.
+      groups: ``int32[N]``, whose row each is, where whole groups were drawn: then bounds are about groups.
     """
 
     signals: Float[np.ndarray, "models examples queries"]
@@ -63,6 +66,7 @@ class Models:
     steps: Int[np.ndarray, " models"] | None
     apart: bool
     fair: bool
+    groups: Int[np.ndarray, " examples"] | None = None
 
     @classmethod
     def of(cls, campaign: Campaign, place: int = 0, turns: int = 1) -> "Models":
@@ -78,6 +82,7 @@ class Models:
             None if steps is None else steps[every],
             config.split == "bernoulli",
             config.split == "bernoulli" and config.member_fraction == 0.5,
+            campaign.setup.dataset.groups,
         )
 
 
@@ -127,8 +132,8 @@ def measured(
         epsilon_target=None if target is None else finite_or_none(target),
         guarantee=guarantee,
         num_models=int(models.valid.sum()),
-        train_accuracy=mean_rate([share_correct(models.correct, inside)]),
-        test_accuracy=mean_rate([share_correct(models.correct, outside)]),
+        train_accuracy=mean_rate([share_correct(models.correct, inside, models.groups)]),
+        test_accuracy=mean_rate([share_correct(models.correct, outside, models.groups)]),
         attacked=attacked,
         epsilon_lower=lower_bounds(evidence, delta, significance),
         epsilon_lower_detail=_detail(evidence, delta, significance),
@@ -140,7 +145,9 @@ def measured(
 
 def accuracy_lost(models: Models, others: Models) -> Figure:
     """Accuracy on non-members of other models minus that of these, whose splits are others' own."""
-    theirs, ours = (share_correct(each.correct, ~each.member & each.valid[:, None]) for each in (others, models))
+    theirs, ours = (
+        share_correct(each.correct, ~each.member & each.valid[:, None], each.groups) for each in (others, models)
+    )
     return difference_over_models(theirs, ours)
 
 
@@ -166,12 +173,17 @@ def _attacked(models: Models, budgets: int) -> tuple[Attacked, list[str]]:
         nothing = Estimate(None, reason="LiRA did not run.")
         return Attacked(above_chance=None, auc=nothing, lira_tpr_at_fpr={}), [f"{ATTACK} was not run: it {reason}."]
     scores = run_attacks((ATTACK,), signals, models.member, models.valid, AttackOptions())[ATTACK][0]
-    summary = summarise(scores, models.member, models.valid, each_target=False)
-    found = influences(np.asarray(scores), models.member, models.valid, FPR)
+    summary = summarise(scores, models.member, models.valid, each_target=False, groups=models.groups)
+    beside = with_groups(
+        {ATTACK: summary}, {ATTACK: np.asarray(scores)}, models.member, models.valid, models.groups, each_target=False
+    )[ATTACK].per_group
+    found = influences(np.asarray(scores), models.member, models.valid, FPR, groups=models.groups)
     level = 1 - (1 - CONFIDENCE) / (2 * budgets)
     held = [(found.auc, 0.5), *([] if found.tpr is None else [(found.tpr, chance_of_tpr(FPR, found.tpr.chance))])]
     above = any(against(mean_rate([one], level).ci, chance) == "above" for one, chance in held)
-    return Attacked(above_chance=above, auc=summary.auc, lira_tpr_at_fpr=summary.tpr_at_fpr), list(summary.notes)
+    by_group = beside and beside.to_json()
+    attacked = Attacked(above_chance=above, auc=summary.auc, lira_tpr_at_fpr=summary.tpr_at_fpr, per_group=by_group)
+    return attacked, list(summary.notes)
 
 
 def gathered(models: Models, delta: float, significance: float) -> Evidence | None:
@@ -191,6 +203,9 @@ def gathered(models: Models, delta: float, significance: float) -> Evidence | No
     # Models that shadow nobody are scored all the same: against the choosing models alone.
     scores = np.array(lira_scores(models.signals, models.member, choosing)[ATTACK])
     scores[~np.isfinite(scores)] = np.nan
+    if models.groups is not None:  # a group's rows share one coin: what can be guessed is the group
+        signal, scores = joined(signal, models.groups, "mean"), joined(scores, models.groups, "sum")
+        models = dataclasses.replace(models, member=of_groups(models.member, models.groups))
     return Evidence(
         privacy_bounds.many_models(signal, models.member, choosing, measuring, delta, significance),
         _guesses(scores, models, choosing, measuring, delta, significance) if models.fair else None,

@@ -8,7 +8,7 @@ from typing import Any
 from miajax.campaign.config import CampaignConfig, Setup, plain
 from miajax.campaign.made import versions
 from miajax.campaign.presets import preset
-from miajax.campaign.privacy import PrivacyFlags
+from miajax.campaign.privacy import PrivacyFlags, privacy_identity, refuse_rows_of_groups
 from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Campaign, run_campaign
 from miajax.campaign.stored import stored_study
@@ -96,6 +96,7 @@ def run_dpsgd(
     if path.exists() and not path.is_dir():
         raise UserError(f"--out {path} is a file", expected="a new folder, or one that this study began")
     private_setup, plain_setup = setups(setup, options)
+    refuse_rows_of_groups(private_setup)
     asked = {
         name: plain(dataclasses.asdict(settings)) for name, settings in (("campaign", config), ("options", options))
     }
@@ -129,7 +130,7 @@ def setups(setup: Setup, options: DpsgdOptions) -> tuple[Setup, Setup]:
 
 def identity(setup: Setup, options: DpsgdOptions) -> dict[str, Any]:
     """JSON of all that the study's models depend on, but their number: it names the study's folder."""
-    budgets = [plain(dataclasses.asdict(privacy)) for privacy in _privacies(setup, options)]
+    budgets = [plain(privacy_identity(privacy)) for privacy in _privacies(setup, options)]
     return {**setup.identity(), "privacy": budgets, "non_private_recipe": _plain_recipe(setup, options).identity()}
 
 
@@ -194,7 +195,17 @@ def _found(
     checks: Record,
 ) -> Dpsgd:
     setup, mechanism = private.setup, private.setup.mechanisms[0]
-    shared = ("adjacency", "accountant", "sampling", "sampling_rate", "slots", "batch_size", "num_members", "release")
+    shared = (
+        "unit",
+        "adjacency",
+        "accountant",
+        "sampling",
+        "sampling_rate",
+        "slots",
+        "batch_size",
+        "num_members",
+        "release",
+    )
     record = mechanism.record()
     bounds = [each.spent(each.steps) for each in setup.mechanisms]
     names = {bound.accountant for bound in bounds if math.isfinite(bound.epsilon)}
@@ -205,11 +216,14 @@ def _found(
         num_shadows=setup.config.num_shadows + non_private.setup.config.num_shadows,
         num_valid=int(private.valid.sum() + non_private.valid.sum()),
         num_examples=setup.dataset.num_examples,
+        **common.unit_of(setup.dataset),
         member_fraction=setup.config.member_fraction,
         split=setup.config.split,
         seed=setup.config.seed,
         delta=mechanism.delta,
-        mechanism={name: record[name] for name in (*shared, "augmentation_multiplicity", "planned_steps")},
+        mechanism={
+            name: record[name] for name in (*shared, "augmentation_multiplicity", "statistics", "planned_steps")
+        },
         not_covered=(*setup.told_by_preparation(), *NOT_COVERED),
         plan=dataclasses.asdict(private.plan),
         device=private.folder.manifest["device"],

@@ -125,7 +125,8 @@ def _cards(evidence: Evidence) -> Cards:
     auc = evidence.main.auc
     label = face(evidence.inputs.main_attack).inline
     cards = [Card(f"AUC of {label}", auc.number, auc.interval_text, "chance: 0.5")]
-    for standing in (main, baseline):
+    chosen = None if main is None else lira_words.among_all(main, evidence.inputs.main_attack, evidence.lead)
+    for standing in (chosen, baseline):
         if standing is not None:
             cards.append(
                 Card(

@@ -137,7 +137,11 @@ def _recommendations(compared: Compared) -> Table:
         label = face(each.attack).label if each else None
         rows.append([str(budget), max(sets, default=0), label, equal or numbers.DASH])
     columns = [Column("Models"), Column("Sets", "count"), Column("Finds the most"), Column("Not told from it")]
-    return Table(columns, rows, "By the 95 % interval of the paired difference in TPR (in AUC where no TPR resolves).")
+    return Table(
+        columns,
+        rows,
+        "By paired differences in TPR (in AUC where no TPR resolves) whose intervals hold for all attacks at once.",
+    )
 
 
 def _power(compared: Compared) -> Section:

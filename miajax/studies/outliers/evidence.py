@@ -2,28 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Num
+from jaxtyping import Float, Int, Num
 
 from miajax.studies.outliers.figures import Outliers
+from miajax.studies.outliers.views import Panel
 from miajax.studies.results import Record
-
-
-class ClassPanel(Protocol):
-    """One class of one model's training set; ``studies.outlier_views.Panel`` is one."""
-
-    @property
-    def label(self) -> int: ...
-    @property
-    def examples(self) -> Int[np.ndarray, " members"]: ...
-    @property
-    def named(self) -> Mapping[float, Bool[np.ndarray, " members"]]: ...
-    @property
-    def points(self) -> Mapping[str, Float[np.ndarray, "members 2"]]: ...
-    @property
-    def ends(self) -> tuple[Int[np.ndarray, " shown"], Int[np.ndarray, " shown"]]: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +31,7 @@ class OutliersReportInputs:
     config: Record
     manifest: Record
     command: str
-    panels: Sequence[ClassPanel]
+    panels: Sequence[Panel]
     metrics: Mapping[str, Float[np.ndarray, " examples"]]
     separation: Float[np.ndarray, " examples"]
     fit: Float[np.ndarray, " examples"]

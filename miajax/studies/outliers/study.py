@@ -134,7 +134,9 @@ def run_outliers(
     reporter.say(f"{len(metrics)} metrics of {setup.dataset.num_examples} examples")
     with called.timed("table"):
         outcomes = {"separation": vulnerability.separation, "named_share": vulnerability.named_share}
-        table = OutlierTable(metrics, outcomes, vulnerability.fit, pair, number=options.resamples)
+        table = OutlierTable(
+            metrics, outcomes, vulnerability.fit, pair, number=options.resamples, groups=setup.dataset.groups
+        )
         measured = table.measured()
         skipped |= table.skipped
     described = {each.name: each for each in metrics}

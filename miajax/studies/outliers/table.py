@@ -24,6 +24,7 @@ from miajax.metrics.association import (
     resamples,
     share_figure,
 )
+from miajax.metrics.clusters import Groups
 from miajax.metrics.figures import Estimate, Figure
 from miajax.studies.outlier_metrics import Estimator
 from miajax.studies.outliers.figures import Best, Name, Part, Ranking, SameModels
@@ -142,6 +143,7 @@ class OutlierTable:
         *,
         number: int = 200,
         seed: int = 0,
+        groups: Groups = None,
     ):
         def said(models: Mask) -> Said:
             return Said(
@@ -170,7 +172,7 @@ class OutlierTable:
                 remedy="Train more models, or raise --geometry_models",
             )
         self.plain = np.ones((1, len(self.known)), np.float32)
-        self.weights = np.concatenate([self.plain, resamples(len(self.known), number, seed)])
+        self.weights = np.concatenate([self.plain, resamples(len(self.known), number, seed, groups)])
         self._ranked: dict[Any, Ranked] = {}
 
     def measured(self) -> dict[str, dict[str, Measured]]:

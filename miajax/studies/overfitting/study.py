@@ -187,6 +187,7 @@ class _Study:
     def __init__(self, campaign: Campaign):
         self.campaign, self.member, self.valid = campaign, campaign.member, campaign.valid
         self.traces = EpochTraces(campaign.folder, len(campaign.valid))
+        self.groups = campaign.setup.dataset.groups
         self.inside, self.outside = (side & self.valid[:, None] for side in (self.member, ~self.member))
         self.notes: list[str] = []
         last = self._moment(self.traces.num_epochs, ATTACKS)
@@ -247,9 +248,9 @@ class _Study:
         return self._figures(self.last if epoch == self.traces.num_epochs else self._moment(epoch))
 
     def _figures(self, moment: _Moment) -> _AtMoment:
-        inside, outside = (share_correct(moment.correct, side) for side in (self.inside, self.outside))
+        inside, outside = (share_correct(moment.correct, side, self.groups) for side in (self.inside, self.outside))
         attacks = {
-            name: summarise(scores, self.member, self.valid, fprs=FPRS, each_target=False)
+            name: summarise(scores, self.member, self.valid, fprs=FPRS, each_target=False, groups=self.groups)
             for name, scores in moment.scores.items()
         }
         for name, found in attacks.items():
@@ -265,10 +266,9 @@ class _Study:
             attacks=attacks,
         )
 
-    @staticmethod
-    def _loss(moment: _Moment, cells: np.ndarray) -> Influence:
+    def _loss(self, moment: _Moment, cells: np.ndarray) -> Influence:
         """Mean cross-entropy over some cells, in nats."""
-        return mean_of_cells(np.logaddexp(0.0, -moment.phi.astype(np.float64)), cells)
+        return mean_of_cells(np.logaddexp(0.0, -moment.phi.astype(np.float64)), cells, self.groups)
 
     def _rise(self, by_epoch: Sequence[Figure]) -> Rise | None:
         lowest = int(np.argmin([each.value for each in by_epoch]))
@@ -327,7 +327,9 @@ class _Study:
         fpr = self._speaking_fpr()
         changes: dict[str, AttackChange] = {}
         for name in self.names:
-            here, there = (influences(at.scores[name], self.member, self.valid, fpr) for at in (one, other))
+            here, there = (
+                influences(at.scores[name], self.member, self.valid, fpr, groups=self.groups) for at in (one, other)
+            )
             tpr: Estimate = unresolved(fpr, int(self.outside.sum()))
             if here.tpr is not None and there.tpr is not None:
                 tpr = mean_difference([(here.tpr, there.tpr)])
@@ -347,7 +349,7 @@ class _Study:
         moment = self._attacked(*self.traces.each_at(epochs))
         figures = self._figures(moment)
         inside, outside = figures.right
-        last = [share_correct(self.last.correct, side) for side in (self.inside, self.outside)]
+        last = [share_correct(self.last.correct, side, self.groups) for side in (self.inside, self.outside)]
         chosen = epochs[self.valid]
         return Stopped(
             epoch_mean=float(chosen.mean()),

@@ -200,7 +200,8 @@ def run_reproduce(
                 continue
             reporter.say(f"{name}: {part}")
             own = Invocation(called.command, files=called.files)
-            of = dataclasses.replace(of, parts={**of.parts, part: _ran(path, name, setup, part, asked, reporter, own)})
+            ran = _ran(path, name, setup, part, asked, reporter, own)
+            of = dataclasses.replace(of, parts={**of.parts, part: ran})
             done = _written(path, dataclasses.replace(done, campaigns={**done.campaigns, name: of}), called)
     with called.drawing(path):
         done = _written(path, done, called)
