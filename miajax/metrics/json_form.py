@@ -183,7 +183,7 @@ def _read(hint: Any, value: Any) -> Any:
         return None
     origin, args = typing.get_origin(bare), typing.get_args(bare)
     if isinstance(bare, type) and dataclasses.is_dataclass(bare):
-        return bare.from_json(value) if hasattr(bare, "from_json") else from_json(bare, value)
+        return cast(Any, bare).from_json(value) if hasattr(bare, "from_json") else from_json(bare, value)
     if not isinstance(origin, type):
         return value
     if issubclass(origin, Mapping):

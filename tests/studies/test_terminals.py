@@ -4,11 +4,13 @@ import dataclasses
 import importlib
 import re
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 
 from miajax.metrics.figures import Estimate, Figure
 from miajax.studies.audit.figures import Audit
+from miajax.studies.compare.results import Comparison
 from miajax.studies.defenses.results import Defenses
 from miajax.studies.dpsgd.figures import Dpsgd
 from miajax.studies.low_budget.figures import AtBudget, Compared, LowBudget, Recommended
@@ -224,16 +226,22 @@ def compare(f: Figures) -> dict:
     }  # fmt: skip
 
 
+def audit_report(f: Figures) -> SimpleNamespace:
+    return SimpleNamespace(
+        answers=[SimpleNamespace(section="2", status="measured", told=f"AUC {f.one():.2f} of one attack")]
+    )
+
+
 STUDIES = {
     lira: "print_lira_table", attacks: "print_attacks_tables", low_budget: "print_budget_table",
     overfitting: "print_overfitting_table", outliers: "print_outliers_table", dpsgd: "print_dpsgd_table",
     defenses: "print_defenses_table", saliency: "print_saliency_table", audit: "print_audit_table",
     target: "print_target_table", imported: "print_imported_table", reproduce: "print_parts",
-    compare: "print_compare_table",
+    compare: "print_compare_table", audit_report: "print_audit_report",
 }  # fmt: skip
 FOUND = {
     overfitting: Overfitting, outliers: Outliers, saliency: Saliency, dpsgd: Dpsgd, defenses: Defenses,
-    reproduce: Reproduced, audit: Audit,
+    reproduce: Reproduced, audit: Audit, compare: Comparison,
 }  # fmt: skip
 
 
