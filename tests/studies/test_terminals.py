@@ -191,7 +191,8 @@ def audit(f: Figures) -> dict:
 
 def target(f: Figures) -> dict:
     return {
-        "target": "bank.npz", "comparable": False, "without_shadows": None, "not_comparable": ["accuracy differs"], "notes": [],
+        "target": "bank.npz", "comparable": False, "not_comparable": ["accuracy differs"], "notes": [],
+        "without_shadows": None, "strongest": None,
         "recipe_differences": [{"name": "epochs", "target": 3, "run": 30}], "num_members": 50, "num_non_members": 50,
         **{f"{of}{side}_accuracy": f.one() for of in ("", "shadow_") for side in ("train", "test")},
         "attacks": {name: {"auc": f.one(), "auc_ci": f.pair()} for name in ATTACKS},
