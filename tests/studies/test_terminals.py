@@ -4,12 +4,12 @@ import dataclasses
 import importlib
 import re
 from collections import Counter
-from types import SimpleNamespace
 
 import pytest
 
 from miajax.metrics.figures import Estimate, Figure
 from miajax.studies.audit.figures import Audit
+from miajax.studies.audit_report.found import AuditReportFound
 from miajax.studies.compare.results import Comparison
 from miajax.studies.defenses.results import Defenses
 from miajax.studies.dpsgd.figures import Dpsgd
@@ -192,6 +192,7 @@ def audit(f: Figures) -> dict:
 def target(f: Figures) -> dict:
     return {
         "target": "bank.npz", "comparable": False, "not_comparable": ["accuracy differs"], "notes": [],
+        "without_shadows": None, "strongest": None,
         "recipe_differences": [{"name": "epochs", "target": 3, "run": 30}], "num_members": 50, "num_non_members": 50,
         **{f"{of}{side}_accuracy": f.one() for of in ("", "shadow_") for side in ("train", "test")},
         "attacks": {name: {"auc": f.one(), "auc_ci": f.pair()} for name in ATTACKS},
@@ -226,10 +227,8 @@ def compare(f: Figures) -> dict:
     }  # fmt: skip
 
 
-def audit_report(f: Figures) -> SimpleNamespace:
-    return SimpleNamespace(
-        answers=[SimpleNamespace(section="2", status="measured", told=f"AUC {f.one():.2f} of one attack")]
-    )
+def audit_report(f: Figures) -> dict:
+    return {"answers": [{"section": "2", "status": "measured", "told": f"AUC {f.one():.2f} of one attack"}]}
 
 
 STUDIES = {
@@ -241,7 +240,7 @@ STUDIES = {
 }  # fmt: skip
 FOUND = {
     overfitting: Overfitting, outliers: Outliers, saliency: Saliency, dpsgd: Dpsgd, defenses: Defenses,
-    reproduce: Reproduced, audit: Audit, compare: Comparison,
+    reproduce: Reproduced, audit: Audit, compare: Comparison, audit_report: AuditReportFound,
 }  # fmt: skip
 
 
