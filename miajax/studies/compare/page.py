@@ -226,7 +226,7 @@ def _examples_table(changes: Changes, direction: int, title: str, record: Record
     ids = ids[np.argsort(changes.p[ids], kind="stable")]
     labelled = record.labels is not None
     rows = [
-        [str(i), *([_class(record, i)] if labelled else []),
+        [str(i), *([_class(record, int(i))] if labelled else []),
          numbers.percent(float(changes.before[i])), numbers.percent(float(changes.after[i]))]
         for i in ids[:_LISTED].tolist()
     ]  # fmt: skip
@@ -253,7 +253,7 @@ def _gallery(changes: Changes, record: Record, most: int = 8) -> Gallery | None:
     exhibits = [
         Exhibit(
             f"Example {i}",
-            [_class(record, i), "gained protection" if changes.direction[i] < 0 else "lost protection"],
+            [_class(record, int(i)), "gained protection" if changes.direction[i] < 0 else "lost protection"],
             [(pictures.png_data_uri(picture), f"Example {i}")],
         )
         for i, picture in zip(ids.tolist(), shown, strict=True)
