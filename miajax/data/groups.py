@@ -95,7 +95,8 @@ def note_on_groups(name: str, groups: Int[np.ndarray, " examples"]) -> str:
     """What members are drawn by, for readers of any figure."""
     sizes = group_sizes(groups)
     single = int((sizes == 1).sum())
-    drawn = f"Members are drawn by {name}: {len(sizes):,} groups of {sizes.min()} to {sizes.max()} rows"
+    rows = f"{sizes.max()}" if sizes.min() == sizes.max() else f"{sizes.min()} to {sizes.max()}"
+    drawn = f"Members are drawn by {name}: {len(sizes):,} groups of {rows} rows"
     if single == len(sizes):
         return f"{drawn}. Every group has one row only, so that figures by group are those by row."
     return f"{drawn}" + (f", {single:,} of which have one row only." if single else ".")

@@ -89,7 +89,7 @@ class GroupFigures:
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> "GroupFigures":
         """The figures that ``to_json`` made an object of."""
-        each = {join: AttackSummary.from_json(entry[join]) for join in JOINS}
+        each: dict[Join, AttackSummary] = {join: AttackSummary.from_json(entry[join]) for join in JOINS}
         return cls(entry["headline"], each, entry["num_groups"])
 
 

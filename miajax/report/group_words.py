@@ -27,6 +27,63 @@ def spread_sections(results: Json) -> list[Section]:
     return [_spread(results)] if results.get("spread") else []
 
 
+def beside_sections(entries: Mapping[str, Json], subject: str = "Attack") -> list[Section]:
+    """Figures by row and by group side by side; nothing where no entry has figures by group.
+
+    Args:
+      entries: by what the first column shows, ``{auc, auc_ci, tpr_at_fpr, tpr_at_fpr_ci, per_group}``.
+      subject: the first column's title.
+    """
+    found = {name: entry for name, entry in entries.items() if entry.get("per_group")}
+    if not found:
+        return []
+    columns = [Column(subject), Column("AUC", "number", "by row"), Column("AUC", "number", "by group")]
+    for fpr in _FPRS:
+        columns += [Column("TPR", "number", f"by row, FPR {fpr}"), Column("TPR", "number", f"by group, FPR {fpr}")]
+    rows = [
+        [
+            name,
+            _figure(entry, "auc"),
+            _figure(entry["per_group"], "auc"),
+            *(_figure(of, "tpr_at_fpr", fpr) for fpr in _FPRS for of in (entry, entry["per_group"])),
+        ]
+        for name, entry in found.items()
+    ]
+    count = max(entry["per_group"]["num_groups"] for entry in found.values())
+    most = max(found, key=lambda name: found[name]["per_group"]["auc"])
+    finding = (
+        f"Asked about groups of rows instead of single ones, {most} reaches an AUC of "
+        f"{found[most]['per_group']['auc']:.3f}; by row it is {found[most]['auc']:.3f}"
+    )
+    caption = (
+        f"{numbers.counted(count, 'group')}, scores of whose rows are joined. Brackets are 95 % intervals over groups."
+    )
+    table = Table(columns, rows, caption)
+    return [Section("By group", finding, [Prose([_how("group")]), table])]
+
+
+def change_sections(attacks: Mapping[str, Json]) -> list[Section]:
+    """AUC by group before and after, of every attack that was compared so; nothing where members are rows."""
+    found = {face(name).label: entry["per_group"]["auc"] for name, entry in attacks.items() if entry.get("per_group")}
+    if not found:
+        return []
+    rows = [
+        [
+            name,
+            *(numbers.estimate(of[side], of[f"{side}_ci"], decimals=3) for side in ("before", "after")),
+            numbers.difference(of["change"], of["change_ci_of_all"]),
+        ]
+        for name, of in found.items()
+    ]
+    columns = [
+        Column("Attack"), Column("AUC", "number", "before"), Column("AUC", "number", "after"),
+        Column("Change", "text", "for all attacks at once"),
+    ]  # fmt: skip
+    moved = [name for name, of in found.items() if of["standing"] != "not shown"]
+    finding = f"By group, {numbers.counted(len(moved), 'attack')} of {len(found)} changed measurably"
+    return [Section("By group", finding, [Prose([_how("group")]), Table(columns, rows)])]
+
+
 def _figure(entry: Json, name: str, fpr: str | None = None) -> Estimate:
     value, interval = entry[name], entry[f"{name}_ci"]
     if fpr is not None:
@@ -61,11 +118,11 @@ def _groups(results: Json, groups: Json) -> Section:
     table = Table(
         columns,
         rows,
-        f"{numbers.counted(groups['num_groups'], 'group')} by {name}, {groups['fewest_rows']} to {groups['most_rows']} "
-        "rows each. Rates are fractions, brackets 95 % intervals that resample groups.",
+        f"{numbers.counted(groups['num_groups'], 'group')} by {name}, {_rows(groups)} rows each. "
+        "Rates are fractions, brackets 95 % intervals that resample groups.",
         [names.index(lead["attack"])] if lead is not None and lead["attack"] in names else [],
     )
-    blocks: list[Block] = [Prose([_how(name), _joins(name)]), table]
+    blocks: list[Block] = [Prose([_how(_noun(name)), _joins(_noun(name))]), table]
     cards = _cards(results, groups)
     if cards:
         blocks.insert(0, Cards(cards))
@@ -73,10 +130,20 @@ def _groups(results: Json, groups: Json) -> Section:
     return Section(f"By {name}", _finding(results, groups), [*blocks, Points(points)])
 
 
+def _noun(name: str) -> str:
+    """What one group is called inside a sentence: the column's name where that is a word, else a group by it."""
+    return name if name.isalpha() and name.islower() and len(name) > 3 else f"group by {name}"
+
+
+def _rows(groups: Json) -> str:
+    fewest, most = groups["fewest_rows"], groups["most_rows"]
+    return f"{most}" if fewest == most else f"{fewest} to {most}"
+
+
 def _finding(results: Json, groups: Json) -> str:
-    lead, name = groups["strongest"], groups["name"]
+    lead, name = groups["strongest"], _noun(groups["name"])
     if lead is None:
-        return f"No attack could be measured by {name}"
+        return "No attack could be measured by group"
     entry = results["attacks"][lead["attack"]]
     of, fpr = entry["per_group"], lead["fpr"] or "0.01"
     by_group, by_row = of["tpr_at_fpr"].get(fpr), entry["tpr_at_fpr"].get(fpr)
@@ -88,7 +155,7 @@ def _finding(results: Json, groups: Json) -> str:
         )
     rate = numbers.one_per(float(fpr))
     if against(lead["ci"], lead["chance"]) != "above":
-        return f"By {name}, no attack does measurably better than chance at {rate}; {claims.unseen(lead['ci'])}"
+        return f"By group, no attack does measurably better than chance at {rate}; {claims.unseen(lead['ci'])}"
     return (
         f"Asked about a {name} instead of a row, {label} names {numbers.percent(by_group)} of the members at {rate}; "
         f"by row it is {numbers.percent(by_row)}"
@@ -137,7 +204,7 @@ def _cards(results: Json, groups: Json) -> list[Card]:
 
 
 def _exposed(groups: Json) -> list[str]:
-    found, name = groups["most_exposed"], groups["name"]
+    found, name = groups["most_exposed"], _noun(groups["name"])
     if found is None:
         return []
     low, high = found["tpr_ci"]

@@ -9,6 +9,7 @@ import numpy as np
 import optax
 from jaxtyping import Float
 
+from miajax.signals.bundle import AnyArray
 from miajax.signals.passes import Passes, block_of, go_on
 from miajax.training.dp.clipping import clipped_sum, plan_clipping
 from miajax.training.losses import cross_entropy
@@ -24,8 +25,8 @@ class GradientNorms(NamedTuple):
       inputs: ``float32[G, N]``, by the network's input, after the data set's scaling.
     """
 
-    parameters: Float[np.ndarray, "models examples"]
-    inputs: Float[np.ndarray, "models examples"]
+    parameters: Float[AnyArray, "models examples"]
+    inputs: Float[AnyArray, "models examples"]
 
 
 class GradientQuerier:

@@ -141,7 +141,7 @@ class Querier:
 
         self._evaluated = trainer.evaluated
 
-        def of_pass(model, shared, number):
+        def of_pass(model: tuple[Any, Any], shared, number):
             features, labels, all_views = shared
             x, y = block_of((features, labels), number // queries)
             logits = forward(*model, _view(x, all_views[number % queries], reach) if queries > 1 else x)

@@ -22,7 +22,7 @@ _SHOWN = 20
 def near_groups(
     features: Num[np.ndarray, "examples *row"], groups: Int[np.ndarray, " examples"], *, seed: int = 0
 ) -> dict[str, Any]:
-    """Pairs of groups of which at least half of the one's rows, and two or more, nearly copy rows of the other.
+    """Pairs of groups of which more than half of the one's rows, and two or more, nearly copy rows of the other.
 
     Distances are Euclidean over standardised features; near is below a quarter of the median distance from a row to the
     nearest row of another group, or exact.
@@ -52,7 +52,7 @@ def near_groups(
     named = [
         (int(one), int(other), int(count), int(sizes[one]))
         for (one, other), count in zip(pairs, counts, strict=True)
-        if count >= _FEWEST and count >= _SHARE * sizes[one]
+        if count >= _FEWEST and count > _SHARE * sizes[one]
     ]
     once = {frozenset(each[:2]): each for each in sorted(named, key=lambda each: each[2])}
     found = sorted(once.values(), key=lambda each: (-each[2], each))

@@ -284,6 +284,7 @@ class Trainer:
             ran = jnp.maximum(members.count // self.recipe.batch_size, 1) if self._cut_short else length
             seen, done = History(so_far.loss.sum() / ran, so_far.hit.sum() / ran), last == stages
             if before.best is not None:
+                assert data.validation_labels is not None
                 validated = self._validation(state, data, (jnp.maximum(first, length), last), so_far.validation)
                 so_far = so_far._replace(validation=validated)
                 of_all = len(data.validation_labels)

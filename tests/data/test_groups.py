@@ -155,7 +155,7 @@ def test_a_campaign_draws_whole_groups_says_so_and_is_another_run():
     setup = Setup.of(config, dataset, fit_batch=True)
     member = setup.membership()
     assert (member.reshape(4, 50, 4).any(2) == member.reshape(4, 50, 4).all(2)).all()
-    assert "Members are drawn by group: 50 groups of 4 to 4 rows." in setup.notes
+    assert "Members are drawn by group: 50 groups of 4 rows." in setup.notes
     plain = Setup.of(config, dataclasses.replace(dataset, groups=None, group_keys=()), fit_batch=True)
     assert setup.identity()["unit"] == "group" and "unit" not in plain.identity()
 

@@ -177,7 +177,8 @@ def _notes(entry: Mapping[str, Any]) -> list[str]:
         return []
     listed = ", ".join(f"{one} and {other} ({near} of {of} rows)" for one, other, near, of in copies["pairs"][:5])
     return [
-        f"{copies['count']} pairs by {name} are near-copies of each other under different keys: {listed}"
+        f"{copies['count']} {'pair' if copies['count'] == 1 else 'pairs'} by {name} nearly copy each other under "
+        f"different keys: {listed}"
         f"{' and more' if copies['count'] > 5 else ''}. If they are one person, give them one key: a member whose copy "
         "is a non-member makes every figure too low."
     ]

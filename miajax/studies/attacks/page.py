@@ -117,7 +117,7 @@ def _summary(evidence: Evidence) -> Section:
     shown = [(evidence.inputs.main_attack, "Strongest attack"), (without, "Strongest without shadow models")]
     for name, label in shown:
         standing = lira_words.standing(evidence.figures(name), evidence.fpr) if name is not None else None
-        if standing is not None:
+        if name is not None and standing is not None:
             standing = lira_words.among_all(standing, name, evidence.lead)
             cards.append(
                 Card(

@@ -4,6 +4,7 @@ from miajax.attacks.registry import ATTACKS
 from miajax.report import claims, numbers, privacy_words
 from miajax.report.attack_faces import face
 from miajax.report.blind_words import blind_banners
+from miajax.report.group_words import group_sections, spread_sections
 from miajax.report.page import (
     Block,
     Card,
@@ -78,6 +79,8 @@ def render_audit_report_page(evidence: Evidence, options: AuditReportOptions, co
             _extraction(evidence),
             membership_section(evidence),
             exposed_section(evidence),
+            *group_sections(evidence.results),
+            *spread_sections(evidence.results),
             _tested(evidence, options),
             safeguards_section(evidence),
             documentation_section(evidence, command),

@@ -9,6 +9,7 @@ import numpy as np
 from miajax.metrics.changes import Changes
 from miajax.report import claims, clouds, numbers, palette, pictures, plots, provenance
 from miajax.report.attack_faces import face
+from miajax.report.group_words import change_sections
 from miajax.report.page import (
     Block,
     Card,
@@ -75,6 +76,7 @@ def render_compare_report(results: Json, changes: Changes, record: Record, comma
         sections=[
             _summary(results),
             _attacks(results),
+            *change_sections(results["attacks"]),
             _accuracy(results),
             _examples(results, changes, record),
             _settings(results),

@@ -197,6 +197,7 @@ def _found(
     setup, mechanism = private.setup, private.setup.mechanisms[0]
     shared = (
         "unit",
+        "most_rows",
         "adjacency",
         "accountant",
         "sampling",

@@ -1,0 +1,122 @@
+"""Every study of a run whose members are groups works, and says what it is about."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from miajax.cli import main
+
+SMALL = ["--epochs", "4", "--widths", "8", "--batch_size", "16", "--split", "bernoulli", "--num_shadows", "16"]
+ATTACKS = ["--attacks", "global_threshold", "lira_online_fixed"]
+
+
+def ran(*words):
+    """A command, to its end."""
+    main([str(word) for word in words])
+
+
+def results(folder: Path):
+    return json.loads((folder / "results.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """60 people of 1 to 4 rows, whose labels are their own."""
+    folder = tmp_path_factory.mktemp("people")
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(60), np.arange(60) % 4 + 1)
+    features = (rng.normal(size=(60, 12))[groups] + 0.2 * rng.normal(size=(len(groups), 12))).astype(np.float32)
+    np.savez(folder / "people.npz", features=features, labels=rng.integers(0, 2, 60)[groups], groups=groups)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(data):
+    where = data / "run"
+    ran("attacks", "--dataset", "npz", "--data_path", data / "people.npz", *SMALL, "--out", where, *ATTACKS)
+    return where
+
+
+def test_attacks_say_the_unit_and_have_figures_per_group(run):
+    found = results(run / "attacks")
+    assert (found["unit"], found["num_groups"]) == ("group", 60)
+    for entry in found["attacks"].values():
+        assert entry["per_group"]["num_groups"] == 60
+    assert found["groups"]["single_row"] == 15
+    assert any("15 of which have one row only" in note for note in found["notes"])
+
+
+def test_a_gate_holds_figures_per_group_against_ceilings(run, capsys):
+    ran("gate", "--run", run / "attacks", "--at_most", "lira_online_fixed:per_group:auc=1.0")
+    assert "kept: lira_online_fixed:per_group:auc" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as ended:
+        ran("gate", "--run", run / "attacks", "--at_most", "lira_online_fixed:per_group:sum:auc=0.01")
+    assert ended.value.code == 3
+
+
+def test_budgets_outliers_exports_and_cards_work_on_groups(run, data):
+    ran("low_budget", "--run", run, *ATTACKS)
+    assert results(run / "low_budget")["unit"] == "group"
+    ran("outliers", "--run", run, "--resamples", 50)
+    assert (run / "outliers" / "report.html").exists()
+    ran("model_card", "--run", run)
+    ran("export", "--run", run, "--format", "lira", "--out", data / "exported")
+    assert not list((data / "exported").rglob("*.salt"))
+
+
+def test_an_audit_guesses_groups_whose_rows_share_a_coin(run):
+    ran("audit", "--run", run, "--promised_epsilon", 1)
+    found = results(run / "audit")
+    assert found["canaries"]["count"] == 60 and found["num_groups"] == 60
+
+
+def test_a_target_is_judged_by_group_where_it_took_groups_whole(run, data):
+    member, logits = np.load(run / "membership.npy")[0], np.load(next((run / "logits").glob("*.npy")))[0, :, 0]
+    np.savez(data / "target.npz", membership=member, logits=logits)
+    ran("audit_target", "--run", run, "--target", data / "target.npz", *ATTACKS)
+    found = results(run / "targets" / "target")
+    assert found["attacks"]["lira_online_fixed"]["per_group"]["num_groups"] == 60
+    assert "By group" in (run / "targets" / "target" / "report.html").read_text()
+    broken = member.copy()
+    groups = np.load(run / "group_of_row.npy")
+    row = int(np.flatnonzero(groups == 3)[0])
+    broken[row] = ~broken[row]
+    np.savez(data / "broken.npz", membership=broken, logits=logits)
+    ran("audit_target", "--run", run, "--target", data / "broken.npz", *ATTACKS)
+    assert "per_group" not in results(run / "targets" / "broken")["attacks"]["lira_online_fixed"]
+
+
+def test_two_runs_are_compared_by_group_and_never_by_row_with_by_group(run, data):
+    other = data / "other"
+    more = ["--learning_rate", "0.01", "--out", other]
+    ran("attacks", "--dataset", "npz", "--data_path", data / "people.npz", *SMALL, *more, *ATTACKS)
+    ran("compare", "--run", run, "--with", other)
+    found = results(run / "compare")
+    assert found["unit"] == "group" and found["attacks"]["lira_online_fixed"]["per_group"]["auc"]["before"] > 0
+    arrays = dict(np.load(data / "people.npz"))
+    del arrays["groups"]
+    np.savez(data / "rows.npz", **arrays)
+    rows = data / "rows"
+    ran("attacks", "--dataset", "npz", "--data_path", data / "rows.npz", *SMALL, "--out", rows, *ATTACKS)
+    with pytest.raises(SystemExit) as ended:
+        ran("compare", "--run", run, "--with", rows)
+    assert ended.value.code == 2
+
+
+def test_private_training_protects_groups_and_bounds_are_about_them(data):
+    where = data / "private"
+    ran(
+        "dpsgd", "--dataset", "npz", "--data_path", data / "people.npz", "--epochs", 2, "--widths", 8,
+        "--batch_size", 8, "--split", "bernoulli", "--num_shadows", 12, "--epsilons", 8, "--dp_delta", "0.001",
+        "--out", where, "--dp_epsilon", 8,
+    )  # fmt: skip
+    found = results(where)
+    assert found["mechanism"]["unit"] == "group" and found["mechanism"]["adjacency"].endswith("one group")
+    assert found["points"][0]["per_group"]["num_groups"] == 60
+    assert "all rows of one" in (where / "report.html").read_text()
+    with pytest.raises(SystemExit) as ended:
+        ran("dpsgd", "--dataset", "npz", "--data_path", data / "people.npz", *SMALL, "--dp_unit", "row",
+            "--dp_epsilon", 8, "--dp_delta", "0.001", "--out", data / "rows_private")  # fmt: skip
+    assert ended.value.code == 2
