@@ -23,7 +23,7 @@ from miajax.campaign.interrupt import Stopped
 from miajax.campaign.made import group_record
 from miajax.campaign.plan_effect import effect_of_signals
 from miajax.campaign.progress import Reporter
-from miajax.campaign.run import Campaign, _Runner
+from miajax.campaign.run import Campaign, Runner
 from miajax.errors import UserError
 from miajax.estimators.answers import Clip, clip_of, clipped, logits_of, unclipped_logit
 from miajax.estimators.reference import Estimator
@@ -76,7 +76,7 @@ def _means(seen: Sequence[tuple[float, float]]) -> tuple[float, float]:
     )  # fmt: skip
 
 
-class EstimatorRunner(_Runner):
+class EstimatorRunner(Runner):
     """A campaign whose models are estimators."""
 
     failed_are = "Failed"
@@ -120,7 +120,9 @@ class EstimatorRunner(_Runner):
         return effect_of_signals(phi[:, :, None], self.folder, some, self.member)
 
     def _one_group(self, models: range, width: int, stop: Callable[[], bool]) -> tuple[range, Callable[[], None]]:
-        begin, finished, seen = time.perf_counter(), {}, []
+        begin = time.perf_counter()
+        finished: dict[int, Trained] = {}
+        seen: list[tuple[float, float]] = []
         whole = self._finished + len(models)
         total = max(self.config.num_shadows, whole)
         with contextlib.closing(self._each(models, stop)) as each:
@@ -141,7 +143,7 @@ class EstimatorRunner(_Runner):
         asking = wall * ask / (fit + ask) if fit + ask else 0.0
         self.timing.train_s += wall - asking
         self.timing.query_s += asking
-        facts = {
+        facts: dict[str, Any] = {
             "plan": dataclasses.asdict(self.plan),
             "training_s": wall - asking,
             "made": group_record(self.device, compile_s=0.0, train_s=wall - asking, query_s=asking),
@@ -152,10 +154,11 @@ class EstimatorRunner(_Runner):
 
     def _each(self, models: Sequence[int], stop: Callable[[], bool]) -> Generator[Trained, None, None]:
         """Models as they finish; ends early when asked to stop, and ends the processes that are still at work."""
-        pool = get_reusable_executor(
+        pool: Any = get_reusable_executor(
             max_workers=self.plan.num_devices, initializer=leave_interrupts_to_parent, env=_ONE_THREAD
         )
-        todo, waiting = collections.deque(models), set()
+        todo = collections.deque(models)
+        waiting: set[concurrent.futures.Future[Trained]] = set()
         try:
             while (todo or waiting) and not stop():
                 while todo and len(waiting) < 2 * self.plan.num_devices:  # what processes can have at hand, no more
@@ -284,12 +287,13 @@ class EstimatorRunner(_Runner):
 
     def _gathered(self) -> Campaign:
         campaign = super()._gathered()
-        notes = []
+        notes: list[str] = []
         for reason in dict.fromkeys(self._recorded("failures").values()):
             ids = [name for name, why in self._recorded("failures").items() if why == reason]
             notes.append(f"Models {', '.join(ids[:20])}{' and more' if len(ids) > 20 else ''} failed: {reason}.")
         if absent := self._recorded("absent_classes"):
             names = self.setup.dataset.class_names
-            classes = ", ".join(names[c] for c in sorted({c for each in absent.values() for c in each})[:10])
+            never: set[int] = {c for each in absent.values() for c in each}
+            classes = ", ".join(names[c] for c in sorted(never)[:10])
             notes.append(f"{len(absent)} models never saw an example of some class ({classes}): it gets probability 0.")
         return dataclasses.replace(campaign, notes=(*campaign.notes, *notes))

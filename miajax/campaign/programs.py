@@ -82,7 +82,11 @@ class Programs:
         answers: Answers = self.pool(group.state)
         if "logits" not in self.keep:
             answers = answers._replace(logits=None)
-        pool: Answers = jax.tree.map(lambda a: np.asarray(a)[: group.size], answers)
+
+        def real(array: jax.Array) -> np.ndarray:
+            return np.asarray(array)[: group.size]
+
+        pool: Answers = jax.tree.map(real, answers)
         official = None
         if self.test is not None:
             official = np.asarray(self.test(group.state).correct)[: group.size].mean(1)

@@ -214,7 +214,7 @@ def _examples_table(changes: Changes, direction: int, title: str, record: Record
     rows = [
         [str(i), *([_class(record, i)] if labelled else []),
          numbers.percent(float(changes.before[i])), numbers.percent(float(changes.after[i]))]
-        for i in ids[:_LISTED]
+        for i in ids[:_LISTED].tolist()
     ]  # fmt: skip
     more = f", the {_LISTED} surest of {numbers.count(len(ids))}" if len(ids) > _LISTED else ""
     titles = ["Example", *(["Class"] if labelled else []), "Before", "After"]
@@ -242,7 +242,7 @@ def _gallery(changes: Changes, record: Record, most: int = 8) -> Gallery | None:
             [_class(record, i), "gained protection" if changes.direction[i] < 0 else "lost protection"],
             [(pictures.png_data_uri(picture), f"Example {i}")],
         )
-        for i, picture in zip(ids, shown, strict=True)
+        for i, picture in zip(ids.tolist(), shown, strict=True)
     ]
     return Gallery(exhibits, "The surest changes")
 
