@@ -53,6 +53,8 @@ class Attack:
       pure: False where scoring trains something: it does not compile as a whole, and the order of models matters.
       least_queries: views of an example from which on it differs from a cheaper attack.
       few_queries: why it is left out below so many, in words that end a sentence.
+      log_likelihood_ratio: whether a score is the log of how much likelier the target's answer is if it trained on the
+        example than if it did not, so that scores of rows that are members together may be added.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Attack:
     pure: bool = True
     least_queries: int = 1
     few_queries: str = ""
+    log_likelihood_ratio: bool = False
 
     @property
     def shadow_based(self) -> bool:

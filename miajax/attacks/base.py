@@ -71,6 +71,7 @@ ATTACKS = (
         knowledge="shadow models trained with and without the example on data like the target's",
         source=_SOURCE,
         cost=_COST,
+        log_likelihood_ratio=True,
     ),
     Attack(
         "base_offline",
@@ -84,5 +85,6 @@ ATTACKS = (
         knowledge="shadow models trained without the example on data like the target's",
         source=_SOURCE,
         cost=_COST,
+        log_likelihood_ratio=True,
     ),
 )

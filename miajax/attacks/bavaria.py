@@ -157,6 +157,7 @@ def _attack(name: str, label: str) -> Attack:
         knowledge="shadow models, even few, trained with and without some examples on data like the target's",
         source="Brännvall 2026 (arXiv 2603.11799); prior and update derived here",
         cost="shadow models; two passes over their scaled logits for all targets",
+        log_likelihood_ratio=True,
     )
 
 

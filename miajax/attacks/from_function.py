@@ -23,6 +23,7 @@ def attack_from(
     source: str = "",
     cost: str = "not stated",
     pure: bool = False,
+    log_likelihood_ratio: bool = False,
 ) -> Attack:
     """An attack from a plain function, described by keywords.
 
@@ -40,6 +41,7 @@ def attack_from(
       source: paper or code; the function's module where empty.
       cost: what grows with what.
       pure: whether it is a function of arrays that trains nothing and reads no file, so that it may run on subsets.
+      log_likelihood_ratio: whether scores of rows that are members together may be added (``Attack``).
 
     Example:
       >>> import numpy as np
@@ -70,4 +72,5 @@ def attack_from(
         source=source or f"{score.__module__}, added from outside miajax",
         cost=cost,
         pure=pure,
+        log_likelihood_ratio=log_likelihood_ratio,
     )

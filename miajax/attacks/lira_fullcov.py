@@ -98,6 +98,7 @@ ATTACKS = (
         knowledge="shadow models trained with and without the example on data like the target's",
         source="Carlini et al. 2022 (arXiv 2112.03570), its views under one joint Gaussian; shrinkage derived here",
         cost="shadow models; elimination of a Q x Q covariance per cell",
+        log_likelihood_ratio=True,
         least_queries=2,
         few_queries="takes several queries; with one it is lira_online",
     ),

@@ -94,6 +94,7 @@ ATTACKS = (
         knowledge=_KNOWLEDGE,
         source=_SOURCE,
         cost=_COST,
+        log_likelihood_ratio=True,
     ),
     Attack(
         "pmia_class",
@@ -107,6 +108,7 @@ ATTACKS = (
         knowledge=_KNOWLEDGE,
         source=_SOURCE,
         cost=_COST,
+        log_likelihood_ratio=True,
     ),
     Attack(
         "pmia_instance",
@@ -120,5 +122,6 @@ ATTACKS = (
         knowledge=_KNOWLEDGE,
         source=_SOURCE,
         cost=f"{_COST}; the similarity of all pairs of examples",
+        log_likelihood_ratio=True,
     ),
 )

@@ -51,7 +51,14 @@ def _scores(
     if others is not None:
         return _beaten(deciding, others, gamma=options.rmia.gamma)
     ids = pool_sample(plain.shape[1], options.population_size)
-    return _beaten_in_pool(deciding, plain, ids, member, gamma=options.rmia.gamma)
+    usable = ~jnp.asarray(member) & _known(member, valid, partners, online=online)
+    return _beaten_in_pool(deciding, plain, ids, usable, gamma=options.rmia.gamma)
+
+
+def _known(member: Member, valid: Valid, partners: Partners, *, online: bool) -> Bool[AnyArray, "models examples"]:
+    """Of which examples each target has a p; offline, p_out(z) = 0 of no model trained without z is no estimate."""
+    num_in, num_out = shadow_counts(member, valid, partners)
+    return num_out + online * num_in > 0
 
 
 @jit(static_argnames="gamma")
@@ -67,7 +74,7 @@ def _beaten_in_pool(
     deciding: Float[AnyArray, "models examples"],
     plain: Float[AnyArray, "models examples"],
     ids: Int[AnyArray, " population"],
-    member: Member,
+    usable: Bool[AnyArray, "models examples"],
     *,
     gamma: float,
 ) -> Float[Array, "models examples"]:
@@ -76,7 +83,7 @@ def _beaten_in_pool(
     Most scores are shares of a few outliers that everyone beats, so dividing these equal counts by m - 1 in place of m
     takes the AUC of signals that know nothing of membership to .46.
     """
-    usable = ~member & jnp.isfinite(plain)
+    usable = usable & jnp.isfinite(plain)
     thresholds = deciding - math.log(gamma)
     count = count_below(thresholds, plain[:, ids], usable[:, ids]) - (own_entries(plain, usable, ids) < thresholds)
     return count / usable[:, ids].sum(1, keepdims=True)
@@ -151,10 +158,11 @@ def _best_offline_a(
         place = jnp.zeros(len(partners), jnp.int32).at[rows].set(jnp.arange(len(rows)))
         partners = place[jnp.asarray(partners)[rows]]
     aucs: list[Array] = []
+    known = _known(member, valid, partners, online=False)
     for a in _OFFLINE_A_GRID:
         offline_a = np.full(len(member), a, np.float32)
         scores = _scores(some, member, valid, partners, offline_a, online=False, options=options)
-        aucs.append(_aucs(scores, member))
+        aucs.append(_aucs(scores, member & known, ~member & known))
     winner = jnp.asarray(_OFFLINE_A_GRID)[jnp.argmax(jnp.stack(aucs), 0)]
     told = valid
     if partners is not None:
@@ -163,10 +171,14 @@ def _best_offline_a(
 
 
 @jit
-def _aucs(scores: Float[AnyArray, "models examples"], member: Member) -> Float[Array, " models"]:
-    """The AUC of each model's scores, ties counted half."""
-    twice = count_below(scores, scores, ~member) + count_below(scores, scores, ~member, ties="below")
-    return jnp.where(member, twice, 0).sum(1) / (2 * member.sum(1) * (~member).sum(1))
+def _aucs(
+    scores: Float[AnyArray, "models examples"],
+    inside: Bool[AnyArray, "models examples"],
+    outside: Bool[AnyArray, "models examples"],
+) -> Float[Array, " models"]:
+    """The AUC of each model's scores of some members and some non-members, ties counted half."""
+    twice = count_below(scores, scores, outside) + count_below(scores, scores, outside, ties="below")
+    return jnp.where(inside, twice, 0).sum(1) / (2 * inside.sum(1) * outside.sum(1))
 
 
 def _family_scores(

@@ -10,15 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from miajax.campaign.estimator_settings import check_settings, refuse, stand_in, with_encoding, without_records
-from miajax.campaign.privacy import PrivacyFlags, check_sweep
-from miajax.data.bounds import FeatureBounds, told_by_preparation
+from miajax.campaign.privacy import PrivacyFlags, check_sweep, privacy_identity, with_units
+from miajax.data.bounds import FeatureBounds, scaled_columns, told_by_preparation
 from miajax.data.dataset import Dataset
+from miajax.data.groups import group_sizes, note_on_groups
 from miajax.data.registry import DataOptions, load_dataset
 from miajax.data.splits import Split, is_ragged, member_capacity, membership
 from miajax.data.validation import carve_validation
 from miajax.defenses.treatment import Treatment
 from miajax.described import described
 from miajax.errors import UserError
+from miajax.estimators.elsewhere import ELSEWHERE, trained_elsewhere
 from miajax.estimators.reference import Estimator, load_estimator, names_estimator
 from miajax.models.contract import check_model
 from miajax.models.model import Model
@@ -194,29 +196,48 @@ class Setup:
                 remedy="Tables take no image augmentation",
             )
         n, f = dataset.num_examples, config.member_fraction
-        membership(config.seed, n, 0, config.split, f)  # refuses impossible fractions before anything is made
-        capacity = member_capacity(n, config.split, f)
+        groups = dataset.groups
+        membership(config.seed, n, 0, config.split, f, groups)  # refuses impossible fractions before anything is made
+        capacity = member_capacity(n, config.split, f, groups)
+        if groups is not None:
+            notes = (*notes, note_on_groups(dataset.group_name, groups))
         excluded = None if treatment is None else treatment.excluded
-        fewest = _fewest_members(config, n, excluded)
+        fewest = _fewest_members(config, n, excluded, groups)
+        if privacies is None:
+            asked = config.privacy.asked()
+            privacies = () if asked is None else (asked,)
+        privacies = with_units(privacies, groups is not None)
+        by_group = bool(privacies) and privacies[0].unit == "group"
+        if by_group:
+            if excluded is not None:
+                raise UserError(
+                    "a treatment that leaves out examples, under differential privacy of groups",
+                    expected="--dp_unit row",
+                )
+            n, groups = len(dataset.group_keys), None  # what is sampled, clipped and accounted for are groups
+            capacity, fewest = member_capacity(n, config.split, f), _fewest_members(config, n, None, None)
         if estimator is not None:
             trainer = stand_in(config, dataset, estimator, excluded is not None)
             return cls(config, dataset, trainer, treatment=treatment, estimator=estimator, notes=notes)
         if fit_batch and 0 < fewest < config.recipe.batch_size:
             batch = fitting_batch(config.recipe.batch_size, min(int(n * f), 4 * fewest))
             notes = (
-                f"Batches hold {batch} examples instead of {config.recipe.batch_size}: of the pool of {n}, a model has "
-                f"{fewest} members or more, and an epoch is to have four full batches. --batch_size sets another size.",
+                *notes,
+                f"Batches hold {batch} {'groups' if by_group else 'examples'} instead of {config.recipe.batch_size}: "
+                f"of the pool of {n}, a model has {fewest} members or more, and an epoch is to have four full batches. "
+                "--batch_size sets another size.",
             )
             config = dataclasses.replace(config, recipe=dataclasses.replace(config.recipe, batch_size=batch))
         if config.recipe.batch_size > fewest:
+            unit = "groups" if by_group else "members"
             raise UserError(
-                f"--batch_size {config.recipe.batch_size} is more than a model's {fewest} members",
+                f"--batch_size {config.recipe.batch_size} is more than a model's {fewest} {unit}",
                 expected=f"at most {fewest}",
                 remedy="Lower --batch_size, or raise --member_fraction",
             )
         asked = config.data.feature_bounds
         scaling = InputScaling.of(dataset, None if asked is None else FeatureBounds.read(asked))
-        spread = dataset.features[:: max(1, n // 5000)]
+        spread = dataset.features[:: max(1, dataset.num_examples // 5000)]
         images = lambda: np.asarray(scaling(jnp.asarray(spread)))  # noqa: E731
         if model is None:
             check_pictures(config.model, dataset.features.shape[1:])
@@ -227,14 +248,11 @@ class Setup:
             config.recipe,
             scaling,
             capacity,
-            is_ragged(n, config.split) or excluded is not None,
+            is_ragged(n, config.split, groups) or excluded is not None,
             dataset.features.shape[1:],
             config.seed,
             optimizer,
         )
-        if privacies is None:
-            asked = config.privacy.asked()
-            privacies = () if asked is None else (asked,)
         check_sweep(privacies, config.split)
         if privacies and treatment is not None and treatment.weights is not None:
             raise UserError(
@@ -242,9 +260,24 @@ class Setup:
                 expected="training without --dp_epsilon and --dp_noise_multiplier, or a treatment without weights",
                 remedy="Clipping would undo the weights of examples whose gradients are long",
             )
-        mechanisms = tuple(resolve(privacy, config.recipe, trainer.capacity, trainer.ragged) for privacy in privacies)
+        rows = int(group_sizes(dataset.groups).max()) if by_group and dataset.groups is not None else 0
+        mechanisms = tuple(
+            resolve(privacy, config.recipe, trainer.capacity, trainer.ragged, rows) for privacy in privacies
+        )
         if mechanisms:
-            trainer = trainer_under(trainer, mechanisms)
+            statistics = any(mechanism.statistics_epsilon is not None for mechanism in mechanisms)
+            if statistics and config.data.feature_bounds is None:
+                raise UserError(
+                    "--dp_statistics_epsilon without public bounds of the features",
+                    expected="--feature_bounds with it, which say how far one record can move a mean",
+                )
+            columns = scaled_columns(dataset) if statistics else None
+            if columns is not None and not (columns >= 0).any():
+                raise UserError(
+                    "--dp_statistics_epsilon for a table without columns of numbers",
+                    expected="columns of numbers, which alone are scaled",
+                )
+            trainer = trainer_under(trainer, mechanisms, columns)
         return cls(config, dataset, trainer, tuple(privacies), mechanisms, treatment, notes)
 
     def require_network(self, what: str) -> None:
@@ -259,8 +292,8 @@ class Setup:
     def membership(self, num_models: int | None = None):
         """``bool[M, N]`` of this campaign."""
         config = self.config
-        models = config.num_shadows if num_models is None else num_models
-        member = membership(config.seed, self.dataset.num_examples, models, config.split, config.member_fraction)
+        models, n = config.num_shadows if num_models is None else num_models, self.dataset.num_examples
+        member = membership(config.seed, n, models, config.split, config.member_fraction, self.dataset.groups)
         if self.treatment is not None and self.treatment.excluded is not None:
             member &= ~self.treatment.excluded
         return member
@@ -301,9 +334,11 @@ class Setup:
             "query_mode": config.query_mode,
             "validation_fraction": config.validation_fraction,
         }
+        if dataset.groups is not None:
+            identity["unit"] = "group"
         if self.privacies:
             identity["privacy"] = [
-                {**plain(dataclasses.asdict(privacy)), "resolved_noise_multiplier": mechanism.step.noise_multiplier}
+                {**plain(privacy_identity(privacy)), "resolved_noise_multiplier": mechanism.step.noise_multiplier}
                 for privacy, mechanism in zip(self.privacies, self.mechanisms, strict=True)
             ]
         if self.estimator is not None and dataset.tree_features is not None:
@@ -320,6 +355,8 @@ class Setup:
 def _estimator(config: CampaignConfig) -> Estimator | None:
     """The estimator that ``--model`` names, or None for a network."""
     reference, args = config.model, config.model_options.model_args
+    if reference == ELSEWHERE:
+        return trained_elsewhere(args)
     if reference not in MODELS and names_estimator(reference, args):
         return load_estimator(reference, args)
     module, _, name = reference.rpartition(".")
@@ -345,13 +382,15 @@ def fitting_batch(batch_size: int, members: int) -> int:
     return batch_size
 
 
-def _fewest_members(config: CampaignConfig, num_examples: int, excluded: np.ndarray | None) -> int:
+def _fewest_members(
+    config: CampaignConfig, num_examples: int, excluded: np.ndarray | None, groups: np.ndarray | None
+) -> int:
     """Of any model of the campaign; ``excluded bool[N]`` are members of none."""
-    if config.split == "balanced" and excluded is None:
+    if config.split == "balanced" and excluded is None and groups is None:
         return num_examples // 2
-    if config.split == "fixed_size" and excluded is None:
+    if config.split == "fixed_size" and excluded is None and groups is None:
         return member_capacity(num_examples, config.split, config.member_fraction)
-    member = membership(config.seed, num_examples, config.num_shadows, config.split, config.member_fraction)
+    member = membership(config.seed, num_examples, config.num_shadows, config.split, config.member_fraction, groups)
     if len(idle := np.flatnonzero(member.all(1) | ~member.any(1))):
         raise UserError(
             f"--split {config.split} of {num_examples} examples draws {int(member[idle[0]].sum())} members for model "

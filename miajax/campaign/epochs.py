@@ -13,7 +13,7 @@ A model is asked as it would be handed out after that epoch: its moving average 
 far. Whatever it did not train for, because early stopping had ended its training, is NaN, whoever trains on beside it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +24,7 @@ from miajax.campaign.config import Setup
 from miajax.errors import UserError
 from miajax.runs.folder import RunFolder, range_name
 from miajax.signals.gradients import GradientQuerier
+from miajax.signals.passes import go_on
 from miajax.signals.query import Answers, Querier
 from miajax.signals.scaled_logit import hinge
 from miajax.training.ensemble import Group
@@ -106,27 +107,30 @@ class EpochQueries:
             shapes["validation_loss"] = shapes["validation_accuracy"] = (size, epochs)
         return {name: np.full(shape, np.nan, np.float32) for name, shape in shapes.items()}
 
-    def record(self, group: Group, records: Records) -> None:
-        """Writes what the group's models say now into the rows of its last epoch."""
+    def record(self, group: Group, records: Records, between: Callable[[], None] = go_on) -> None:
+        """Writes what the group's models say now into the rows of its last epoch; twice is as good as once.
+
+        ``between`` is called between two calls of the program, as in `Querier`; where it raises, some rows lack.
+        """
         if not self.kinds:
             return
         epoch, recipe = group.epoch - 1, self.setup.config.recipe
         trained = np.flatnonzero(_trained_last_epoch(group, recipe.early_stopping))
-        answers: Answers = self._pool(group.state)
+        answers = self._pool(group.state, between)
         if "losses" in records:
             records["losses"][trained, epoch] = _losses(answers)[trained]
         if "margins" in records:
             records["margins"][trained, epoch] = np.asarray(self._margins(jnp.asarray(answers.logits)))[trained]
         if "early" in self.kinds and group.epoch == early_epoch(recipe.epochs):
             assert answers.logits is not None
-            records["early_logits"][trained] = np.asarray(answers.logits)[trained, :, 0]
-            records["early_gradient_norm"][trained] = self._gradient_norms(group)[trained]
+            records["early_logits"][trained] = answers.logits[trained, :, 0]
+            records["early_gradient_norm"][trained] = self._gradient_norms(group, between)[trained]
         if self._validation is not None:
-            seen = self._validation(group.state)
+            seen = self._validation(group.state, between)
             records["validation_loss"][trained, epoch] = _losses(seen)[trained].mean(1)
-            records["validation_accuracy"][trained, epoch] = np.asarray(seen.correct)[trained].mean(1)
+            records["validation_accuracy"][trained, epoch] = seen.correct[trained].mean(1)
 
-    def _gradient_norms(self, group: Group) -> np.ndarray:
+    def _gradient_norms(self, group: Group, between: Callable[[], None]) -> np.ndarray:
         trainer, dataset = self.setup.trainer, self.setup.dataset
         models = trainer.evaluated(group.state)
         if self._gradients is None:
@@ -136,7 +140,7 @@ class EpochQueries:
 
             one = jax.tree.map(first, models)
             self._gradients = GradientQuerier(trainer, one, dataset.features, dataset.labels, self.placement)
-        return np.asarray(self._gradients(models).parameters)
+        return self._gradients(models, between).parameters
 
 
 def _trained_last_epoch(group: Group, patience: int) -> Bool[np.ndarray, " models"]:
@@ -147,7 +151,7 @@ def _trained_last_epoch(group: Group, patience: int) -> Bool[np.ndarray, " model
 
 
 def _losses(answers: Answers) -> np.ndarray:
-    return np.logaddexp(0.0, -np.asarray(answers.scaled_logit)[:, :, 0])
+    return np.logaddexp(0.0, -answers.scaled_logit[:, :, 0])
 
 
 class EpochTraces:

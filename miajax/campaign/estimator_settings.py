@@ -8,6 +8,7 @@ from miajax.campaign.privacy import PrivacyFlags
 from miajax.data.dataset import Dataset
 from miajax.data.splits import is_ragged, member_capacity
 from miajax.errors import UserError
+from miajax.estimators.elsewhere import ELSEWHERE
 from miajax.estimators.reference import Estimator
 from miajax.models.model import Model
 from miajax.training.recipe import Recipe
@@ -23,6 +24,12 @@ _OF_NETWORKS = ("lowering", "chunk", "tune", "parallel", "query_mode", "widths",
 
 def refuse(estimator: Estimator, what: str) -> NoReturn:
     """Raises the error of whatever asks an estimator for what only networks have."""
+    if estimator.reference == ELSEWHERE:
+        raise UserError(
+            f"{what} needs the networks themselves, and of models trained elsewhere only answers came back",
+            expected="a run whose networks were trained here (--model mlp, or another)",
+            remedy="Leave it out",
+        )
     raise UserError(
         f"{what} needs a network, and {estimator.label} is an estimator",
         expected="--model mlp, or another network",
@@ -101,13 +108,13 @@ def stand_in(config: "CampaignConfig", dataset: Dataset, estimator: Estimator, e
         refuse(estimator, "this")
 
     model = Model(estimator.name, no_network, no_network, {"estimator": estimator.reference, **estimator.config})
-    n, split = dataset.num_examples, config.split
+    n, split, groups = dataset.num_examples, config.split, dataset.groups
     return Trainer(
         model,
         config.recipe,
         InputScaling.of(dataset),
-        member_capacity(n, split, config.member_fraction),
-        is_ragged(n, split) or excludes,
+        member_capacity(n, split, config.member_fraction, groups),
+        is_ragged(n, split, groups) or excludes,
         dataset.features.shape[1:],
         config.seed,
     )

@@ -14,8 +14,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from joblib.externals.loky import get_reusable_executor
-from joblib.externals.loky.process_executor import BrokenProcessPool
+from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
 
 from miajax.campaign.config import Setup
 from miajax.campaign.estimator_settings import without_records
@@ -29,6 +28,7 @@ from miajax.estimators.answers import Clip, clip_of, clipped, logits_of, unclipp
 from miajax.estimators.reference import Estimator
 from miajax.estimators.worker import Job, Trained, leave_interrupts_to_parent, train
 from miajax.runs.folder import RunFolder
+from miajax.runs.integrity import array_hash
 from miajax.training.devices import instruction_set
 from miajax.training.plan import ExecutionPlan
 
@@ -84,11 +84,15 @@ class EstimatorRunner(Runner):
     def __init__(self, setup: Setup, path: Path, reporter: Reporter):
         config, _ = without_records(setup.config)  # which studies ask for that take them where they are
         super().__init__(dataclasses.replace(setup, config=config), path, reporter)
+        self._pool: ProcessPoolExecutor | None = None
 
     def run(self) -> Campaign:
         with tempfile.TemporaryDirectory(prefix="miajax-") as place:
             self._place = Path(place)
-            return super().run()
+            try:
+                return super().run()
+            finally:
+                self._end_processes()
 
     @property
     def _estimator(self) -> Estimator:
@@ -97,7 +101,8 @@ class EstimatorRunner(Runner):
 
     def _planned(self, path: Path, facts: dict[str, Any]) -> tuple[ExecutionPlan, RunFolder, str | None]:
         here = plan_of(self.setup, self._estimator)
-        folder = RunFolder.create(path, self.setup.identity(), {"plan": dataclasses.asdict(here), **facts})
+        facts = {**facts, "plan": dataclasses.asdict(here), "labels_sha256": array_hash(self.setup.dataset.labels)}
+        folder = RunFolder.create(path, self.setup.identity(), facts)
         stored = ExecutionPlan(**folder.manifest["plan"])
         if self.config.group is None:
             here = dataclasses.replace(here, group=stored.group)
@@ -112,9 +117,11 @@ class EstimatorRunner(Runner):
     def _introduced(self) -> None:
         """Nothing is asked before it is trained."""
 
-    def _effect_of_plan(self, models: range) -> dict[str, Any]:
+    def _effect_of_plan(self, models: range, stop: Callable[[], bool]) -> dict[str, Any]:
         some = models[: self.plan.num_devices]
-        again = {one.model: one for one in self._each(some, lambda: False)}
+        again = {one.model: one for one in self._each(some, stop)}
+        if len(again) < len(some):
+            raise Stopped
         clip = self._clip(again)
         phi = np.stack([self._signals(again[model], clip)[1] for model in some])
         return effect_of_signals(phi[:, :, None], self.folder, some, self.member)
@@ -145,6 +152,7 @@ class EstimatorRunner(Runner):
         self.timing.query_s += asking
         facts: dict[str, Any] = {
             "plan": dataclasses.asdict(self.plan),
+            "membership_sha256": array_hash(self.member[done.start : done.stop]),
             "training_s": wall - asking,
             "made": group_record(self.device, compile_s=0.0, train_s=wall - asking, query_s=asking),
             "failures": {str(one.model): one.failure for one in group if one.failure},
@@ -154,9 +162,11 @@ class EstimatorRunner(Runner):
 
     def _each(self, models: Sequence[int], stop: Callable[[], bool]) -> Generator[Trained, None, None]:
         """Models as they finish; ends early when asked to stop, and ends the processes that are still at work."""
-        pool: Any = get_reusable_executor(
-            max_workers=self.plan.num_devices, initializer=leave_interrupts_to_parent, env=_ONE_THREAD
-        )
+        if self._pool is None:  # of our own: joblib's shared one would be spoilt for the caller's joblib.Parallel
+            self._pool = ProcessPoolExecutor(
+                max_workers=self.plan.num_devices, initializer=leave_interrupts_to_parent, env=_ONE_THREAD
+            )
+        pool: Any = self._pool
         todo = collections.deque(models)
         waiting: set[concurrent.futures.Future[Trained]] = set()
         try:
@@ -174,7 +184,13 @@ class EstimatorRunner(Runner):
             ) from error
         finally:
             if waiting:
-                pool.shutdown(wait=False, kill_workers=True)
+                self._end_processes()
+
+    def _end_processes(self) -> None:
+        """Ends them whatever they do: nothing of theirs is wanted any more."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, kill_workers=True)
+            self._pool = None
 
     @functools.cached_property
     def _files(self) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """What a change of execution plan does to signals and to an attack, measured instead of assumed."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,20 @@ from miajax.campaign.programs import Programs
 from miajax.metrics.roc import roc_curve, tpr_at_fpr
 from miajax.runs.folder import RunFolder
 from miajax.signals.bundle import Signals
+from miajax.signals.passes import go_on
+from miajax.training.parallel import CALL_SECONDS
 
 _FPR = 0.01
 _ATTACKS = ("lira_online", "global_threshold")  # the second where too few models are trained again
 
 
-def effect_of_plan(programs: Programs, folder: RunFolder, models: range, member: np.ndarray) -> dict[str, Any]:
+def effect_of_plan(
+    programs: Programs,
+    folder: RunFolder,
+    models: range,
+    member: np.ndarray,
+    between: Callable[[], None] = go_on,
+) -> dict[str, Any]:
     """Trains finished models again and compares their scaled logits with the stored ones.
 
     Args:
@@ -23,6 +32,7 @@ def effect_of_plan(programs: Programs, folder: RunFolder, models: range, member:
       folder: the run.
       models: finished models, the first of a stored group.
       member: ``bool[M, N]``.
+      between: called between two calls of a program, each of about a second; what it raises ends the training.
 
     Returns:
       JSON: ``models`` (how many), ``max_difference`` of a scaled logit, ``rank_correlation`` (Spearman) over all cells,
@@ -30,8 +40,9 @@ def effect_of_plan(programs: Programs, folder: RunFolder, models: range, member:
     """
     ids = np.arange(models.start, models.stop)
     group = programs.ensemble.start(ids, member[ids], programs.width)
-    programs.ensemble.advance(group, programs.ensemble.trainer.recipe.epochs)
-    return effect_of_signals(np.asarray(programs.finish(group).pool.scaled_logit), folder, models, member)
+    for _ in programs.ensemble.calls(group, CALL_SECONDS):
+        between()
+    return effect_of_signals(programs.finish(group, between).pool.scaled_logit, folder, models, member)
 
 
 def effect_of_signals(

@@ -13,7 +13,7 @@ from miajax.data.splits import Split
 from miajax.described import described
 from miajax.errors import UserError
 from miajax.training.dp.accounting import Accountant, Sampling
-from miajax.training.dp.mechanism import Mechanism, Overflow, Privacy, finite_or_none
+from miajax.training.dp.mechanism import Mechanism, Overflow, Privacy, Unit, finite_or_none
 from miajax.training.dp.noise import public_key, secret_key
 from miajax.training.dp.step import PrivateStep
 
@@ -49,6 +49,13 @@ class PrivacyFlags:
     """whose bound on epsilon counts: the smaller of both, pld (privacy loss distributions) or rdp (Renyi)"""
     dp_reproducible_noise: bool = False
     """derive noise and samples from --seed instead of a secret key: for tests, not for release"""
+    dp_unit: Unit | None = None
+    """what the guarantee is about: one row, or one group of rows (--group_column) such as a person, whose rows' mean
+    gradient is clipped as one; --batch_size, --dp_slots and --dp_microbatch then count groups. Not given: groups where
+    the data have them"""
+    dp_statistics_epsilon: float | None = None
+    """with --feature_bounds: standardise each model's inputs by means and deviations of its own members, released with
+    noise at this epsilon, which is part of the budget"""
 
     @classmethod
     def of(cls, privacy: Privacy) -> "PrivacyFlags":
@@ -70,6 +77,48 @@ class PrivacyFlags:
                     )
             return None
         return Privacy(**{field.name: getattr(self, f"dp_{field.name}") for field in dataclasses.fields(Privacy)})
+
+
+def with_units(privacies: Sequence[Privacy], grouped: bool) -> tuple[Privacy, ...]:
+    """The mechanisms asked for, each with what it protects: groups where the data have them, unless rows were asked.
+
+    Raises:
+      UserError: groups were asked for, and rows have none.
+    """
+    for privacy in privacies:
+        if privacy.unit == "group" and not grouped:
+            raise UserError(
+                "--dp_unit group without groups", expected="--group_column, or an archive with the array groups"
+            )
+    whole: Unit = "group" if grouped else "row"
+    return tuple(dataclasses.replace(privacy, unit=privacy.unit or whole) for privacy in privacies)
+
+
+def privacy_identity(privacy: Privacy) -> dict[str, Any]:
+    """What models depend on of a mechanism; what earlier versions did not know is there where it is used."""
+    settings = dataclasses.asdict(privacy)
+    if privacy.unit != "group":
+        del settings["unit"]
+    if privacy.statistics_epsilon is None:
+        del settings["statistics_epsilon"]
+    return settings
+
+
+def refuse_rows_of_groups(setup: Any) -> None:
+    """Refuses to hold a guarantee about rows against members drawn by group, which differ in many rows at once.
+
+    Args:
+      setup: of the campaign.
+
+    Raises:
+      UserError: its guarantee is about rows, and its members are groups.
+    """
+    if setup.dataset.groups is not None and any(mechanism.unit == "row" for mechanism in setup.mechanisms):
+        raise UserError(
+            "lower bounds on epsilon for --dp_unit row where members are drawn by group",
+            expected="--dp_unit group, or data without --group_column",
+            remedy="Models with and without a group differ in all of its rows, which no guarantee about one row covers",
+        )
 
 
 def check_sweep(privacies: Sequence[Privacy], split: Split) -> None:
@@ -133,9 +182,13 @@ def private_line(mechanism: Mechanism) -> str:
     """A mechanism for people, in one line."""
     step, budget = mechanism.step, mechanism.spent(mechanism.steps)
     return (
-        f"private: {step.sampling} batches of {step.batch_size}, clipping norm {mechanism.clip_norm:g}, "
-        f"noise multiplier {step.noise_multiplier:g}, epsilon {budget.epsilon:.4g} at delta "
-        f"{mechanism.delta:g} ({budget.accountant})"
+        f"private: {step.sampling} batches of {step.batch_size} {mechanism.unit}s, "
+        f"clipping norm {mechanism.clip_norm:g}, noise multiplier {step.noise_multiplier:g}, "
+        f"epsilon {budget.epsilon:.4g} at delta {mechanism.delta:g} ({budget.accountant})"
+    ) + (
+        ""
+        if mechanism.statistics_epsilon is None
+        else f", statistics of the inputs (epsilon {mechanism.statistics_epsilon:g} alone) included"
     )
 
 

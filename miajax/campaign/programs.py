@@ -2,7 +2,7 @@
 
 import concurrent.futures
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -10,6 +10,7 @@ import numpy as np
 
 from miajax.campaign.config import Setup
 from miajax.campaign.epochs import EpochQueries
+from miajax.signals.passes import go_on
 from miajax.signals.query import Answers, Querier
 from miajax.training.ensemble import Ensemble, Group, Snapshot
 from miajax.training.plan import ExecutionPlan
@@ -77,17 +78,17 @@ class Programs:
         asked = [querier.program for querier in queriers if querier is not None]
         return max(program.device_bytes() for program in (*self.ensemble.programs.values(), *asked))
 
-    def finish(self, group: Group) -> Finished:
-        """Queries a trained group and brings it to the host."""
-        answers: Answers = self.pool(group.state)
+    def finish(self, group: Group, between: Callable[[], None] = go_on) -> Finished:
+        """Queries a trained group and brings it to the host; ``between`` two calls as in `Querier`."""
+        answers = self.pool(group.state, between)
         if "logits" not in self.keep:
             answers = answers._replace(logits=None)
 
-        def real(array: jax.Array) -> np.ndarray:
-            return np.asarray(array)[: group.size]
+        def real(array: np.ndarray) -> np.ndarray:
+            return array[: group.size]
 
         pool: Answers = jax.tree.map(real, answers)
         official = None
         if self.test is not None:
-            official = np.asarray(self.test(group.state).correct)[: group.size].mean(1)
+            official = self.test(group.state, between).correct[: group.size].mean(1)
         return Finished(self.ensemble.snapshot(group), pool, official)

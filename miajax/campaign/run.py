@@ -22,21 +22,23 @@ from miajax.campaign.privacy import calibration_note, noise_key, private_facts, 
 from miajax.campaign.programs import Finished, Programs
 from miajax.campaign.progress import Reporter, Silent
 from miajax.errors import UserError
+from miajax.estimators.elsewhere import ELSEWHERE
 from miajax.models.registry import MODELS
 from miajax.runs.atomic import write_npy, write_sealed
 from miajax.runs.content_notes import note_on_answers
 from miajax.runs.derived import remember
 from miajax.runs.folder import RunFolder, range_name, with_space_for
+from miajax.runs.group_names import GROUPS_FILE
 from miajax.runs.integrity import Damaged, array_hash
 from miajax.signals.query import untrained_answers
 from miajax.training.devices import free_memory, machine_name
 from miajax.training.ensemble import Group
+from miajax.training.parallel import CALL_SECONDS
 from miajax.training.plan import ExecutionPlan, bytes_per_model
 
 _SMALL_KINDS = ("signals", "correct", "valid", "training_loss", "training_accuracy")
 _SMALL = 2 << 30  # what is kept without being asked for
 _EXAMPLES_TO_JUDGE = 1000  # whose answers tell logits from probabilities
-_CALL_SECONDS = 0.5  # how long one program call should take, so that progress and Ctrl-C stay lively
 _STEP_SECONDS = 5.0  # how long one step of a whole group may, which no call can be shorter than
 
 
@@ -150,7 +152,11 @@ def run_campaign(setup: Setup, path: Path, reporter: Reporter | None = None) -> 
       Incomplete: ``config.models`` named a part, and other parts are still missing.
     """
     kind = Runner
-    if setup.estimator is not None:
+    if setup.estimator is not None and setup.estimator.reference == ELSEWHERE:
+        from miajax.campaign.elsewhere import ElsewhereRunner  # which is a Runner itself
+
+        kind = ElsewhereRunner
+    elif setup.estimator is not None:
         from miajax.campaign.estimators import EstimatorRunner  # which is a Runner itself
 
         kind = EstimatorRunner
@@ -236,6 +242,8 @@ class Runner:
         write_npy(path / "membership.npy", self.member)
         remember(path, path / "membership.npy")
         write_npy(path / "labels.npy", self.setup.dataset.labels)
+        if self.setup.dataset.groups is not None:
+            write_npy(path / GROUPS_FILE, self.setup.dataset.groups)
         write_sealed(path / "config.json", plain(dataclasses.asdict(self.config)))
 
     def _small_kinds(self) -> tuple[str, ...]:
@@ -271,7 +279,7 @@ class Runner:
         group = self.plan.group
         with concurrent.futures.ThreadPoolExecutor(1) as writer, asked_to_stop() as stop:
             if self.plan_changed and self.folder.missing(wanted, group):
-                self._record_changed_plan()
+                self._record_changed_plan(stop)
             while missing := self._still_missing(wanted, group):
                 try:
                     trained = self._train(missing, group, writer, stop)
@@ -315,13 +323,13 @@ class Runner:
         self._set_damage_aside()
         return self.folder.missing(wanted, group)
 
-    def _record_changed_plan(self) -> None:
+    def _record_changed_plan(self, stop: Callable[[], bool]) -> None:
         """Trains a few finished models again under the new plan and writes down how far their signals move."""
         history = self.folder.manifest.get("changed_plans", [])
         mine = dataclasses.asdict(self.plan)
         effect = next((entry["effect"] for entry in history if entry["plan"] == mine), None)
         if effect is None and self.folder.done():
-            effect = self._effect_of_plan(self.folder.done()[0])
+            effect = self._effect_of_plan(self.folder.done()[0], stop)
             self.folder.update_manifest(changed_plans=[*history, {"plan": mine, "effect": effect}])
         if effect is not None:
             self.notes.append(
@@ -336,10 +344,15 @@ class Runner:
                     f"{scores['rank_correlation']:.6f}{moved}."
                 )
 
-    def _effect_of_plan(self, models: range) -> dict[str, Any]:
+    def _effect_of_plan(self, models: range, stop: Callable[[], bool]) -> dict[str, Any]:
         """As `effect_of_plan`, of some of a stored group's models."""
+
+        def give_way() -> None:
+            if stop():
+                raise Stopped
+
         some = models[: self.plan.placement().width]
-        return effect_of_plan(self._programs_for(len(some)), self.folder, some, self.member)
+        return effect_of_plan(self._programs_for(len(some)), self.folder, some, self.member, give_way)
 
     def _train(
         self, missing: list[range], group: int, writer: concurrent.futures.Executor, stop: Callable[[], bool]
@@ -390,9 +403,11 @@ class Runner:
         records = programs.epochs.empty(len(ids))
         recorded = {name: jax.ShapeDtypeStruct(a.shape, a.dtype) for name, a in records.items()}
         whole = (ensemble.abstract_snapshot(len(ids)), recorded)
-        within = (*whole, ensemble.abstract_within_epoch(len(ids)))
+        within = [(*whole, ensemble.abstract_within_epoch(len(ids)))]
+        if self.config.recipe.early_stopping:
+            within.append((*whole, ensemble.abstract_within_steps(len(ids))))
         begin = stored = time.perf_counter()
-        progress, before, note = self.folder.load_progress(models, whole, within)
+        progress, before, note = self.folder.load_progress(models, whole, *within)
         if note:
             self.notes.append(f"Models {models.start} to {models.stop - 1}: training {note}.")
             self.reporter.say(f"warning: {self.notes[-1]}")
@@ -401,32 +416,39 @@ class Runner:
             records = jax.tree.map(np.array, progress[1])
         else:
             group = ensemble.start(ids, member, programs.width)
-        steps, training = 1, 0.0
-        while group.epoch < epochs:
-            called, first = time.perf_counter(), ensemble.steps_done(group)
-            ensemble.advance(group, *ensemble.next_cut(group, steps, one_epoch=bool(records)))
-            self._report(models, group)
-            took = time.perf_counter() - called
-            training += took
-            self._cut_if_slow(ensemble.steps_done(group) - first, took, begun=progress is not None)
-            steps = max(1, int((ensemble.steps_done(group) - first) / took * _CALL_SECONDS))
-            if records and not group.step:
-                programs.epochs.record(group, records)
-            overdue = time.perf_counter() - stored >= 60 * self.config.checkpoint_minutes
-            if group.epoch < epochs and (overdue or stop()):
-                spent = before + time.perf_counter() - begin
-                within = (ensemble.within_epoch(group),) if group.step else ()
-                self.folder.save_progress(models, (ensemble.snapshot(group), records, *within), spent)
-                stored = time.perf_counter()
-            if group.epoch < epochs and stop():
+
+        def save() -> None:
+            spent = before + time.perf_counter() - begin
+            within = (ensemble.within_epoch(group),) if group.step else ()
+            self.folder.save_progress(models, (ensemble.snapshot(group), records, *within), spent)
+
+        def give_way() -> None:
+            if stop():
+                save()
                 raise Stopped
+
+        training = 0.0
+        if records and group.epoch and not group.step:  # its records may be what was interrupted
+            programs.epochs.record(group, records, give_way)
+        for stages, took in ensemble.calls(group, CALL_SECONDS, one_epoch=bool(records)):
+            self._report(models, group, ensemble.stages_per_epoch)
+            training += took
+            self._cut_if_slow(stages, took, begun=progress is not None)
+            if records and not group.step:
+                programs.epochs.record(group, records, give_way)
+            overdue = time.perf_counter() - stored >= 60 * self.config.checkpoint_minutes
+            if group.epoch < epochs:
+                give_way()
+                if overdue:
+                    save()
+                    stored = time.perf_counter()
             if not group.step and ensemble.stopped(group):
                 break
         train_s = time.perf_counter() - begin
         self.timing.train_s += train_s
-        begin = time.perf_counter()
-        finished = programs.finish(group)
-        query_s = time.perf_counter() - begin
+        asked = time.perf_counter()
+        finished = programs.finish(group, give_way)
+        query_s = time.perf_counter() - asked
         self.timing.query_s += query_s
         compile_s, self._compiled = self.timing.compile_s - self._compiled, self.timing.compile_s
         facts = {
@@ -448,15 +470,16 @@ class Runner:
         if slow and width > self.plan.placement().width and not (judged or begun) and self.config.group is None:
             raise _TooSlow(width, seconds)
 
-    def _report(self, models: range, group: Group) -> None:
+    def _report(self, models: range, group: Group, stages: int) -> None:
         epochs, total = self.config.recipe.epochs, max(self.config.num_shadows, self._finished + len(models))
         if group.step:
-            loss, accuracy = (np.asarray(a)[: group.size, : group.step].mean(1) for a in group.so_far)
+            seen = (group.so_far.loss, group.so_far.hit)
+            loss, accuracy = (np.asarray(a)[: group.size, : group.step].mean(1) for a in seen)
         else:
             seen = (group.history.loss, group.history.accuracy)
             loss, accuracy = (np.asarray(a)[: group.size, group.epoch - 1] for a in seen)
         good = np.isfinite(loss)
-        done = group.epoch + group.step / self.setup.trainer.steps_per_epoch
+        done = group.epoch + group.step / stages
         self.reporter.advance(
             self._finished + len(models) * done / epochs,
             total,

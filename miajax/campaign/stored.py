@@ -91,6 +91,19 @@ def stored_config(path: Path) -> CampaignConfig:
     return _Source(where, _recorded_code(folder)).rebuilt(CampaignConfig, asked)
 
 
+def rebuilt_config(where: Path, value: Any) -> CampaignConfig:
+    """The configuration that a file other than a run's holds; Python files that it names are ``StoredReference``.
+
+    Args:
+      where: the file, for messages.
+      value: its JSON.
+
+    Raises:
+      UserError: it is none of this version.
+    """
+    return _Source(where, None).rebuilt(CampaignConfig, value)
+
+
 def stored_study(path: Path, name: str, options: type[Options]) -> tuple[CampaignConfig, Options]:
     """The campaign and the options of a study that keeps several run folders below its own.
 

@@ -32,12 +32,14 @@ COMMANDS: dict[str, dict[str, str]] = {
     },
     "What to make of it": {
         "compare": "two runs on the same data, before and after",
+        "audit_report": "what to hand on: a report for those who answer for a model",
         "model_card": "what was found, as Markdown for a model card",
         "gate": "ceilings on figures, for a pipeline: exit status 3 above one",
     },
     "All of it, and other tools": {
         "reproduce": "all figures and tables of the paper",
         "export": "a run in the files of other tools",
+        "plan": "a folder for whoever trains models elsewhere",
         "import_signals": "signals computed elsewhere, attacked here",
     },
 }

@@ -15,7 +15,7 @@ from miajax.campaign.progress import Terminal  # noqa: E402
 from miajax.cli import command  # noqa: E402
 from miajax.described import described  # noqa: E402
 from miajax.runs.content_checks import RowKind  # noqa: E402
-from miajax.studies.invocation import Invocation  # noqa: E402
+from miajax.studies.invocation import Invocation, PageFiles  # noqa: E402
 from miajax.studies.target.study import TargetAudit, run_audit_target  # noqa: E402
 from miajax.studies.target.terminal import print_target_table  # noqa: E402
 
@@ -27,7 +27,10 @@ class Flags:
     """run folder whose shadow models attack the target"""
     target: Path
     """npz archive: membership bool[N] and one of logits [N, C], probabilities [N, C], labels [N] (predicted); ids [N]
-    where only some examples of the pool were audited"""
+    where only some examples of the pool were audited; or, beside --target_members, an npy of rows over classes alone"""
+    target_members: Path | None = None
+    """who the target was trained on, where --target is an npy: an npy of bool[N] or row numbers, or a row number a
+    line"""
     target_config: Path | None = None
     """JSON object of the target's recipe (optimizer, epochs, learning_rate, flip, query_mode, ...), compared with the
     run's"""
@@ -39,6 +42,7 @@ class Flags:
     """attacks to run; all that the target's answers allow when not given"""
     trust_code: bool = False
     """run the Python file that the folder of --run names, if it is the one whose SHA-256 the run recorded"""
+    files: PageFiles = dataclasses.field(default_factory=PageFiles)
 
 
 def audit(flags: Flags, called: Invocation) -> TargetAudit:
@@ -52,6 +56,7 @@ def audit(flags: Flags, called: Invocation) -> TargetAudit:
         reporter=Terminal(),
         invocation=called,
         signal_kind=flags.signal_kind,
+        members=flags.target_members,
     )
     print_target_table(found.results)
     print(f"report: {found.folder / 'report.html'}")

@@ -35,8 +35,8 @@ from miajax.plugins import trusting_code
 from miajax.report.terminal import say
 from miajax.runs.folder import fingerprint
 from miajax.runs.names import path_name
-from miajax.studies.invocation import Invocation
-from miajax.studies.results import StudyResult
+from miajax.studies.invocation import Invocation, PageFiles
+from miajax.studies.results import FoundResult, StudyResult
 from miajax.training.devices import use_compilation_cache, use_cpu_cores_as_devices
 from miajax.warned import collected_warnings
 
@@ -129,7 +129,13 @@ class Command(Generic[Flags, Result]):
         typed = frozenset(name.replace("-", "_") for name, _ in flags.split(argv))
         called = Invocation(command_line(prog, argv), self.import_s, self.begun, typed)
         with trusting_code(_trusts(argv)):
-            return self.act(self.parse(argv, prog), called)
+            given = self.parse(argv, prog)
+            called.files = getattr(given, "files", called.files)  # commands without a report have none
+            called.files.check()
+            result = self.act(given, called)
+        for kind, path in called.beside.items():
+            print(f"{kind}: {path}")
+        return result
 
     def main(self, prog: str, argv: Sequence[str] | None = None) -> None:
         """Runs it as a process; see ``main``."""
@@ -222,7 +228,7 @@ def study(
     begun: float,
     options: Options,
     run: Callable[[Setup, Path, Options, Reporter, Invocation], Study],
-    show: Callable[[Mapping[str, Any]], None],
+    show: Callable[[Any], None],
     wishes: Mapping[str, Any] = NONE,
     start: str = "digits",
     identity: Callable[[Setup, Options], Mapping[str, Any]] = lambda setup, _: setup.identity(),
@@ -237,14 +243,14 @@ def study(
       begun: ``time.perf_counter()`` before the imports, which count.
       options: the study's own flags, with their defaults.
       run: the study.
-      show: prints its results.
+      show: prints what was found.
       wishes: fields of the campaign whose defaults are the experiment's own, where no run is given.
       start: preset that gives the defaults where none is named.
       identity: JSON of all that the study's models depend on; that of the campaign when not given.
       stored: reads ``--run`` where a study's folder is no run folder but holds several.
       choices: names that the study's own flags take, for ``--help``.
     """
-    fields = [("place", Place), (name, type(options)), ("campaign", CampaignConfig)]
+    fields = [("place", Place), ("files", PageFiles), (name, type(options)), ("campaign", CampaignConfig)]
     flags_of = dataclasses.make_dataclass("Flags", fields, frozen=True)
 
     def default(argv: Sequence[str]) -> Any:
@@ -253,7 +259,7 @@ def study(
             campaign, own = stored(Path(run_folder))
         else:
             campaign, own = defaults_from(argv, wishes, start), options
-        return flags_of(Place(), own, campaign)
+        return flags_of(Place(), PageFiles(), own, campaign)
 
     def act(typed: Any, called: Invocation) -> Study:
         setup, own = Setup.of(typed.campaign, fit_batch="batch_size" not in called.typed), getattr(typed, name)
@@ -261,7 +267,7 @@ def study(
             refuse_typed(setup.estimator, typed.campaign, called.typed)
         folder = folder_of(typed.place, name, setup.dataset.name, identity(setup, own))
         result = run(setup, folder, own, Terminal(), called)
-        show(result.results)
+        show(result.found if isinstance(result, FoundResult) else result.results)
         print_end(result.results["timing"], result.folder)
         return result
 

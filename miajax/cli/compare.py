@@ -14,7 +14,7 @@ from miajax.cli import command  # noqa: E402
 from miajax.described import described  # noqa: E402
 from miajax.studies.compare.study import CompareOptions, run_compare  # noqa: E402
 from miajax.studies.compare.terminal import print_compare_table  # noqa: E402
-from miajax.studies.invocation import Invocation  # noqa: E402
+from miajax.studies.invocation import Invocation, PageFiles  # noqa: E402
 from miajax.studies.results import StudyResult  # noqa: E402
 
 
@@ -28,6 +28,7 @@ class Flags:
     out: Path | None = None
     """folder to write; compare in the run before when not given"""
     options: CompareOptions = dataclasses.field(default_factory=CompareOptions)
+    files: PageFiles = dataclasses.field(default_factory=PageFiles)
 
 
 def act(flags: Flags, called: Invocation) -> StudyResult:

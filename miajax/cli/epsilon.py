@@ -33,6 +33,8 @@ class Flags:
     """delta of the guarantee; below 1 / members"""
     sampling: Sampling = "poisson"
     """poisson: each member by itself, no sample ever cut; fixed_size: batches of equal size (replace-one adjacency)"""
+    statistics_epsilon: float | None = None
+    """of means and deviations of the inputs, released with noise beside --feature_bounds; composed with the training"""
 
 
 def answer(flags: Flags, _: Invocation) -> dict[str, dict[str, Any]]:
@@ -48,6 +50,11 @@ def answer(flags: Flags, _: Invocation) -> dict[str, dict[str, Any]]:
         f"{steps} steps of {step.batch_size} of {step.num_members} members (sampling rate {step.rate:.4g}), "
         f"delta {flags.delta:g}; {step.adjacency}"
     )
+    if step.released is not None:
+        print(
+            f"statistics: noise multiplier {step.released:.4g}, epsilon {flags.statistics_epsilon:g} alone; "
+            "composed with the steps in what follows"
+        )
     found, remarks = {}, []
     for accountant in ACCOUNTANTS:
         if not has_bound(step, accountant):
@@ -76,7 +83,13 @@ def _resolved(flags: Flags, accountant: Accountant) -> Mechanism:
     recipe = Recipe(epochs=flags.epochs, batch_size=flags.batch_size)
     budget = (flags.epsilon, flags.noise_multiplier, flags.delta)
     try:
-        privacy = Privacy(*budget, sampling=flags.sampling, overflow="microbatch", accountant=accountant)
+        privacy = Privacy(
+            *budget,
+            sampling=flags.sampling,
+            overflow="microbatch",
+            accountant=accountant,
+            statistics_epsilon=flags.statistics_epsilon,
+        )
         return resolve(privacy, recipe, flags.members, ragged=False)
     except UserError as error:
         raise UserError(str(error).replace("--dp_", "--")) from None  # a campaign's flags have a prefix

@@ -12,6 +12,7 @@ from miajax.cli.flags import Flag
 
 TITLES = {
     "Place": "Start and output",
+    "PageFiles": "Beside the report",
     "CampaignConfig": "Shadow models",
     "DataOptions": "Data",
     "ModelOptions": "Network",

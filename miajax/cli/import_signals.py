@@ -1,5 +1,6 @@
-"""Signals computed elsewhere, attacked here: LiRA-2021 folders, Privacy Meter, TF Privacy, or plain arrays.
+"""Signals computed elsewhere, attacked here: answers from a plan, or the files of other tools, or plain arrays.
 
+miajax import_signals --plan plan --out runs/client
 miajax import_signals --source exp/cifar10 --format lira2021 --out runs/imported
 """
 
@@ -11,25 +12,33 @@ import dataclasses  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from miajax.attacks.options import AttackOptions, LiraMode  # noqa: E402
+from miajax.campaign.progress import Terminal  # noqa: E402
+from miajax.campaign.returned import take_in  # noqa: E402
 from miajax.cli import command  # noqa: E402
 from miajax.described import described  # noqa: E402
+from miajax.errors import UserError  # noqa: E402
 from miajax.runs.content_checks import SignalKind  # noqa: E402
 from miajax.runs.imports import ImportFormat  # noqa: E402
-from miajax.studies.imported.study import ImportedResult, run_imported  # noqa: E402
+from miajax.studies.imported.study import run_imported  # noqa: E402
 from miajax.studies.imported.terminal import print_imported_table  # noqa: E402
-from miajax.studies.invocation import Invocation  # noqa: E402
+from miajax.studies.invocation import Invocation, PageFiles  # noqa: E402
+from miajax.studies.lira.study import LiraOptions, run_lira  # noqa: E402
+from miajax.studies.lira.terminal import print_lira_table  # noqa: E402
+from miajax.studies.results import StudyResult  # noqa: E402
 
 
 @described
 @dataclasses.dataclass(frozen=True)
 class Flags:
-    source: Path
-    """folder, or npz archive, to read"""
-    format: ImportFormat
-    """lira2021 (<experiment>/keep.npy, logits, scores), privacy_meter (memberships.npy, signals/), tf_privacy
-    (target-*.npz) or arrays (membership [M, N], labels [N], signals or logits or losses [M, N, ...])"""
     out: Path
     """folder to write"""
+    plan: Path | None = None
+    """folder that miajax plan wrote, whose answers are to be checked and made into a run"""
+    source: Path | None = None
+    """folder, or npz archive, to read; with --plan the folder of answers, PLAN/answers when not given"""
+    format: ImportFormat | None = None
+    """without --plan: lira2021 (<experiment>/keep.npy, logits, scores), privacy_meter (memberships.npy, signals/),
+    tf_privacy (target-*.npz) or arrays (membership [M, N], labels [N], signals or logits or losses [M, N, ...])"""
     labels: Path | None = None
     """npy of labels [N], where the source has none"""
     signal_kind: SignalKind | None = None
@@ -40,10 +49,23 @@ class Flags:
     """epoch of lira2021 folders, where the last one is not the same of all models, scores and logits"""
     lira_mode: LiraMode = "default"
     """default, or official: the published script's numbers, its peculiarities included"""
+    model_name: str | None = None
+    """what reports call the models of --plan, such as XGBoost"""
+    data_path: str | None = None
+    """where the data of --plan lie, if not where they lay when it was written"""
+    allow_failed: bool = False
+    """count models of --plan without answers, or with NaN in them, as failed"""
+    trust_code: bool = False
+    """run the Python file that reads the data of --plan, if its data set is one"""
+    files: PageFiles = dataclasses.field(default_factory=PageFiles)
 
 
-def attack(flags: Flags, called: Invocation) -> ImportedResult:
+def attack(flags: Flags, called: Invocation) -> StudyResult:
     """Attacks the signals and prints the figures."""
+    _check(flags)
+    if flags.plan is not None:
+        return _from_plan(flags, flags.plan, called)
+    assert flags.source is not None and flags.format is not None
     options = AttackOptions(lira_mode=flags.lira_mode)
     result = run_imported(
         flags.source, flags.format, flags.out, flags.labels, options, invocation=called,
@@ -54,6 +76,44 @@ def attack(flags: Flags, called: Invocation) -> ImportedResult:
     return result
 
 
+def _check(flags: Flags) -> None:
+    """Refuses flags that have no meaning together.
+
+    Raises:
+      UserError: the first of them.
+    """
+    without = ("model_name", "data_path", "allow_failed")
+    if flags.plan is None:
+        if flags.source is None or flags.format is None:
+            missing = "--source" if flags.source is None else "--format"
+            raise UserError(f"import_signals was given no {missing}", expected="--plan DIR, or --source and --format")
+        if idle := [name for name in without if getattr(flags, name)]:
+            raise UserError(f"--{idle[0]} without --plan", expected="--plan beside it")
+        return
+    if idle := [name for name in ("format", "labels", "epoch") if getattr(flags, name) is not None]:
+        raise UserError(f"--{idle[0]} with --plan", expected="--plan alone, which says what the files hold")
+    if flags.signal_kind == "scaled_logits":
+        raise UserError("--signal_kind scaled_logits with --plan", expected="answers with a column a class")
+
+
+def _from_plan(flags: Flags, plan: Path, called: Invocation) -> StudyResult:
+    assert flags.signal_kind != "scaled_logits"
+    campaign = take_in(
+        plan, flags.out, flags.source, flags.model_name or "trained elsewhere", flags.signal_kind, flags.allow_failed,
+        flags.data_path, Terminal(),
+    )  # fmt: skip
+    result = run_lira(campaign.setup, flags.out, LiraOptions(lira_mode=flags.lira_mode), Terminal(), called)
+    print_lira_table(result.results)
+    command.print_end(result.results["timing"], result.folder)
+    print(f"more:   miajax attacks --run {flags.out}, outliers, low_budget, audit_target, export, compare, gate, ...")
+    return result
+
+
 run = command.Command(
-    "import_signals", __doc__, Flags, attack, _BEGUN, why_not="It trains nothing: models and signals come from --source"
+    "import_signals",
+    __doc__,
+    Flags,
+    attack,
+    _BEGUN,
+    why_not="It trains nothing: models and signals come from elsewhere",
 )

@@ -14,10 +14,11 @@ from pathlib import Path  # noqa: E402
 from miajax.campaign.progress import Terminal  # noqa: E402
 from miajax.cli import command  # noqa: E402
 from miajax.described import described  # noqa: E402
-from miajax.studies.invocation import Invocation  # noqa: E402
+from miajax.studies.invocation import Invocation, PageFiles  # noqa: E402
+from miajax.studies.reproduce.record import Reproduced  # noqa: E402
 from miajax.studies.reproduce.study import PARTS, ReproduceOptions, reproductions, run_reproduce  # noqa: E402
 from miajax.studies.reproduce.terminal import print_parts  # noqa: E402
-from miajax.studies.results import StudyResult  # noqa: E402
+from miajax.studies.results import FoundResult  # noqa: E402
 
 
 @described
@@ -26,15 +27,16 @@ class Flags:
     reproduce: ReproduceOptions = dataclasses.field(default_factory=ReproduceOptions)
     out: Path | None = None
     """folder to write; runs/reproduce-<preset> when not given"""
+    files: PageFiles = dataclasses.field(default_factory=PageFiles)
 
 
-def reproduce(flags: Flags, called: Invocation) -> StudyResult:
+def reproduce(flags: Flags, called: Invocation) -> FoundResult[Reproduced]:
     """Runs all parts and prints what every one found."""
     options = flags.reproduce
     name = f"reproduce-{options.preset}" + ("-miniature" if options.miniature else "")
     found = run_reproduce(flags.out or Path("runs") / name, options, Terminal(), called)
-    print_parts(found.results)
-    command.print_end(found.results["timing"], found.folder)
+    print_parts(found.found)
+    command.print_end(found.found.timing, found.folder)
     return found
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from miajax.data.dataset import Dataset
 from miajax.errors import UserError
@@ -117,6 +117,27 @@ def bounded(dataset: Dataset, bounds: FeatureBounds) -> Dataset:
             changed[part + "features"] = ((cut - (low + high) / 2) / ((high - low) / 2)).astype(np.float32)
     provenance = {**dataset.provenance, "feature_bounds": bounds.source}
     return dataclasses.replace(dataset, **changed, provenance=provenance)
+
+
+def scaled_columns(dataset: Dataset) -> Int[np.ndarray, "..."]:
+    """Of each entry of a row, the column that its scaling is of, counted from 0; -1 for 0/1 features of a table.
+
+    Columns are a table's columns of numbers, a picture's channels, or every place of other rows.
+    """
+    shape = dataset.features.shape[1:]
+    records = dataset.provenance.get("columns", ())
+    if dataset.features.dtype == np.uint8:
+        channels = np.arange(shape[-1]) if len(shape) == 3 else np.zeros(1, int)
+        return np.broadcast_to(channels, shape)
+    if not any(isinstance(record, Mapping) and "kind" in record for record in records):
+        return np.arange(int(np.prod(shape))).reshape(shape)
+    found: list[int] = []
+    for record in records:
+        if record["kind"] == "number":
+            found.append(max(found, default=-1) + 1)
+        found += [-1] * len(record.get("categories", ()))
+        found += [-1] * int(bool(record["missing"]) and record["kind"] != "empty")
+    return np.array(found)
 
 
 def told_by_preparation(dataset: Dataset, bounds: str | None, whitened: bool) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from miajax.data.groups import group_codes
 from miajax.data.pictures import refuse_channels_first, refuse_unscaled
 from miajax.errors import UserError
 
@@ -31,6 +32,12 @@ class Dataset:
         None; never an attack's non-members.
       tree_features: ``float64[N, F']``, the pool as trees are to read it, or None: a feature a column of a table,
         categories as numbers, NaN where a value is missing. Everything but such models reads ``features``.
+      groups: ``int32[N]``, each pool row's group (the person it is about), 0..G-1: given as whole numbers or texts, one
+        key a row. Members are then drawn by group. None where every row stands for itself.
+      group_keys: G texts, the group's own keys; taken from ``groups`` where not given.
+      group_name: what reports call a group.
+      source_rows: ``int[N]``, the row of the source that each pool row is, where some were set aside; None for all in
+        order.
       class_names: one string a class, for reports.
       image_shape: ``(H, W, K)`` where a row is a picture (flat rows of pixels included), else None.
       shippable: whether reports may show records (pictures, rows) unasked: data that ships with the tools.
@@ -40,8 +47,9 @@ class Dataset:
       provenance: where it came from and what was done to it; goes into the manifest.
 
     Raises:
-      UserError: wrong shapes, NaN or infinite features, labels outside the range, fewer than 2 classes; pictures with
-        channels first and inputs that were not scaled, unless ``unlikely``.
+      UserError: wrong shapes, NaN or infinite features, labels outside the range, fewer than 2 classes, rows without
+        a group or fewer than 2 groups; pictures with channels first and inputs that were not scaled, unless
+        ``unlikely``.
 
     Example:
       >>> Dataset(np.eye(4, dtype=np.float32), np.array([0, 1, 0, 1]), name="squares")
@@ -59,6 +67,10 @@ class Dataset:
     validation_features: np.ndarray | None = None
     validation_labels: np.ndarray | None = None
     tree_features: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    group_keys: tuple[str, ...] = ()
+    group_name: str = "group"
+    source_rows: np.ndarray | None = None
     class_names: tuple[str, ...] = ()
     image_shape: tuple[int, int, int] | None = None
     shippable: bool = False
@@ -101,6 +113,10 @@ class Dataset:
             set_(part + "labels", labels)
         if self.tree_features is not None and len(self.tree_features) != self.num_examples:
             raise UserError(f"{where}: {len(self.tree_features)} tree_features", expected=f"{self.num_examples} rows")
+        if self.groups is not None:
+            groups, keys = group_codes(where, self.groups, self.num_examples, self.group_keys)
+            set_("groups", groups)
+            set_("group_keys", keys)
         if self.image_shape is not None:
             row = self.features.shape[1:]
             if math.prod(self.image_shape) != math.prod(row) or (len(row) == 3 and row != self.image_shape):
@@ -122,7 +138,8 @@ class Dataset:
     def __repr__(self) -> str:
         row = "×".join(map(str, self.features.shape[1:]))
         rows = f"{self.num_examples} {self.features.dtype} rows of {row}"
-        return f"Dataset({self.name}: {rows}, {self.num_classes} classes)"
+        by = "" if self.groups is None else f", {len(self.group_keys)} groups by {self.group_name}"
+        return f"Dataset({self.name}: {rows}, {self.num_classes} classes{by})"
 
     @property
     def num_examples(self) -> int:
@@ -131,7 +148,7 @@ class Dataset:
 
     @functools.cached_property
     def content_hash(self) -> str:
-        """SHA-256 over every array that training or querying reads, with dtypes and shapes."""
+        """SHA-256 over every array that membership, training or querying reads, with dtypes and shapes."""
         digest = hashlib.sha256()
         for name in (part + kind for part in _PARTS for kind in ("features", "labels")):
             array = getattr(self, name)
@@ -139,6 +156,9 @@ class Dataset:
                 continue
             digest.update(f"{name}:{array.dtype.str}:{array.shape};".encode())
             digest.update(np.ascontiguousarray(array).view(np.uint8).data)
+        if self.groups is not None:
+            digest.update(f"groups:{self.groups.shape};".encode())
+            digest.update(self.groups.view(np.uint8).data)
         return digest.hexdigest()
 
 

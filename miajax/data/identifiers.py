@@ -1,5 +1,7 @@
-"""Columns that say which row it is, not what it is like: row numbers, and nearly one value a row."""
+"""Columns that say which row or whose it is, not what it is like: row numbers, one value a row, a person's key."""
 
+import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +13,16 @@ if TYPE_CHECKING:
 
 _INDEX_NAMES = ("index", "__index_level_0__")  # and what has no name in the file
 _UNLIKE, _FEWEST_ROWS = 0.95, 100
+# Of keys of people: different ones, and rows of each.
+_FEWEST_KEYS, _FEWEST_NAMED_KEYS = 100, 20
+_MOST_ROWS, _MOST_NAMED_ROWS = 20.0, 1000.0  # on average; more of a column whose name says that it holds keys
+_UNEVEN = 5.0  # times the average, from which on a value is too common for one person's
+_TRAITS = 2  # columns that never differ within a key, of those that are no function of its order
+_PEOPLE = re.compile(
+    r"(?:^|[_\W])(?:person|patient|subject|participant|respondent|individual|customer|client|user|member|employee|"
+    r"student|household|caseid|nhs|mrn|ssn|passport|e?mail|phone)s?(?:$|[_\W]|id|nr|no|number|key|code)",
+    re.IGNORECASE,
+)
 
 
 def refuse_identifier(name: str, column: "pa.ChunkedArray", where: str) -> None:
@@ -57,3 +69,98 @@ def refuse_identifier(name: str, column: "pa.ChunkedArray", where: str) -> None:
             expected="values that records share, or measurements with fractions",
             remedy=ways,
         )
+
+
+def refuse_person_keys(columns: "Mapping[str, pa.ChunkedArray]", where: str, groups: "np.ndarray | None") -> None:
+    """Refuses columns whose values are keys of people (or of other groups), each in a few rows.
+
+    Beside a column of groups: texts or whole numbers that are another name of the same groups. Without one: a column
+    with many different values, all about equally common and each in a few rows, within which at least two other columns
+    never differ (sex, place of birth), though these are no function of the key's order, as a class of ages is. A column
+    whose name speaks of people needs one such column, and may have fewer keys with more rows each.
+
+    Args:
+      columns: features of the table by name, those kept on purpose left out of the search by the caller.
+      where: the file, for messages.
+      groups: ``int32[N]``, or None.
+
+    Raises:
+      UserError: the first such column.
+    """
+    codes, numbered = {name: _codes(column) for name, column in columns.items()}, {}
+    for name, keys in codes.items():
+        if keys is None:
+            continue
+        different = int(keys.max()) + 1
+        if groups is not None:
+            pairs = len(np.unique(np.stack([groups, keys]), axis=1).T)
+            if different >= _FEWEST_NAMED_KEYS and pairs == different == int(groups.max()) + 1:
+                raise UserError(
+                    f"{where}: column {name} is another name of the groups, one value each",
+                    expected="features that say what a record is like",
+                    remedy=f"Add --drop_columns {name!r}, or --keep_columns {name!r} to keep it on purpose",
+                )
+            continue
+        named = bool(_PEOPLE.search(name))
+        counts = np.bincount(keys)
+        rows = len(keys) / different
+        if different < (_FEWEST_NAMED_KEYS if named else _FEWEST_KEYS) or rows < 1.05:
+            continue
+        if rows > (_MOST_NAMED_ROWS if named else _MOST_ROWS) or counts.max() > max(_UNEVEN * rows, 10):
+            continue
+        numbered = numbered or {other: _numbered(of) for other, of in columns.items()}
+        traits = [other for other, of in numbered.items() if other != name and _is_trait(keys, of)]
+        if len(traits) >= (1 if named else _TRAITS):
+            raise UserError(
+                f"{where}: column {name} looks like a person's key: {different} values in {len(keys)} rows, within "
+                f"each of which {', '.join(traits[:3])} never differ",
+                expected="features that say what a record is like",
+                remedy=f"Add --group_column {name!r} to draw members by it, --drop_columns {name!r}, or --keep_columns "
+                f"{name!r} to keep it on purpose",
+            )
+
+
+def _codes(column: "pa.ChunkedArray") -> np.ndarray | None:
+    """Numbers of a column's values, sorted, if it can hold keys: texts or whole numbers without gaps."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    compute: Any = pc
+    if column.null_count or compute.count_distinct(column).as_py() < _FEWEST_NAMED_KEYS:
+        return None
+    if pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
+        values = column.cast(pa.float64(), safe=False).to_numpy()
+        if not (np.isfinite(values).all() and (values == np.floor(values)).all()):
+            return None
+    elif not (pa.types.is_integer(column.type) or pa.types.is_string(column.type)):
+        return None
+    return _numbered(column)
+
+
+def _numbered(column: "pa.ChunkedArray") -> np.ndarray:
+    import pyarrow as pa
+
+    if pa.types.is_string(column.type) or pa.types.is_boolean(column.type) or pa.types.is_null(column.type):
+        encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
+        texts = np.array(["" if each is None else each for each in [*encoded.dictionary.to_pylist(), ""]])
+        order = np.unique(texts, return_inverse=True)[1].reshape(-1)
+        return order[encoded.indices.fill_null(len(texts) - 1).to_numpy()]
+    values = column.cast(pa.float64(), safe=False).to_numpy()
+    return np.unique(values, return_inverse=True)[1].reshape(-1)
+
+
+def _is_trait(keys: np.ndarray, other: np.ndarray) -> bool:
+    """Whether a column never differs within a key, has common values of its own, and is no function of the key's order.
+
+    A class of ages follows the order of ages and changes as often as it has values; a sex changes from key to key.
+    """
+    values = int(other.max()) + 1
+    counts = np.bincount(other)
+    number = int(keys.max()) + 1
+    if values < 2 or 3 * values > number or counts.max() > 0.95 * len(other):
+        return False
+    first = np.zeros(number, other.dtype)
+    first[keys] = other
+    if (first[keys] != other).any():
+        return False
+    return int((np.diff(first) != 0).sum()) > 3 * values

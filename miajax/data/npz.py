@@ -14,7 +14,7 @@ from miajax.errors import UserError
 _MOST_CLASSES = 2**31  # labels are int32
 _REQUIRED = ("features", "labels")
 _PARTS = ("test", "population", "validation")
-_OPTIONAL = tuple(f"{part}_{kind}" for part in _PARTS for kind in ("features", "labels"))
+_OPTIONAL = ("groups", *(f"{part}_{kind}" for part in _PARTS for kind in ("features", "labels")))
 
 
 def load_npz(data_path: str | Path, channels: Channels | None = None, pixel_scale: float | None = None) -> Dataset:
@@ -22,7 +22,8 @@ def load_npz(data_path: str | Path, channels: Channels | None = None, pixel_scal
 
     Args:
       data_path: archive with ``features [N, ...]`` and ``labels [N]`` in 0..C-1, and, where there are such parts,
-        ``test_features``, ``test_labels``, and likewise ``population_…`` and ``validation_…``. Rows of three axes are
+        ``test_features``, ``test_labels``, and likewise ``population_…`` and ``validation_…``; ``groups [N]`` says
+        whose row each is. Rows of three axes are
         pictures ``[H, W, K]`` (of two axes: grey pictures ``[H, W]``). No array may hold Python objects.
       channels, pixel_scale: how pictures are stored (`arranged`); what looks like channels first, or like pixels that
         were not scaled, is refused where they are not given.
@@ -60,6 +61,7 @@ def load_npz(data_path: str | Path, channels: Channels | None = None, pixel_scal
         population_labels=arrays.get("population_labels"),
         validation_features=arrays.get("validation_features"),
         validation_labels=arrays.get("validation_labels"),
+        groups=arrays.get("groups"),
         image_shape=shape if len(shape) == 3 else None,
         unlikely=(*(["channels"] if channels else []), *(["scale"] if pixel_scale else [])),
         provenance=source,

@@ -42,6 +42,22 @@ def complementary_partners(member: Bool[np.ndarray, "models examples"]) -> Int[n
     return partners
 
 
+def halved(
+    valid: Bool[np.ndarray, " models"], partners: Int[np.ndarray, " models"] | None
+) -> tuple[Bool[np.ndarray, " models"], Bool[np.ndarray, " models"]]:
+    """The earlier and the later half of the valid models, the two of a complementary pair in the same one.
+
+    Args:
+      valid: which models count.
+      partners: as from `complementary_partners`.
+    """
+    models = np.arange(len(valid))
+    unit = models if partners is None else np.minimum(partners, models)
+    units = np.unique(unit[valid])
+    earlier = valid & np.isin(unit, units[: -(-len(units) // 2)])
+    return earlier, valid & ~earlier
+
+
 def equal_counts(member: Bool[np.ndarray, "models examples"]) -> int | None:
     """In how many models every example is, where that is one number and no pairs explain it; else None.
 

@@ -15,9 +15,10 @@ from miajax.data.csv_text import Header
 from miajax.data.dataset import Dataset
 from miajax.data.digits import load_digits
 from miajax.data.fashion_mnist import load_fashion_mnist
+from miajax.data.images import load_images
 from miajax.data.npz import load_npz
 from miajax.data.pictures import Channels
-from miajax.data.purchase100 import load_purchase100
+from miajax.data.published_bits import load_location30, load_purchase100, load_texas100
 from miajax.data.purchase_like import load_purchase_like
 from miajax.data.table import load_table
 from miajax.data.text_columns import StrayCells
@@ -39,6 +40,10 @@ class DataOptions:
       max_examples: at most this many examples, the first of the official order; None for all. Of synthetic data, how
         many to draw.
       label_column: the column of a table to predict.
+      group_column: the column of a table that says whose row it is: members are drawn by its values, and it is no
+        feature. An npz archive has an array ``groups`` for it.
+      keep_keys: whether what is written of single groups names them by that column's own values; not given: by a hash
+        whose salt stays in the run folder.
       drop_columns: columns of a table that are not read.
       keep_columns: columns of a table taken as they are: identifiers as features, texts that look like numbers as
         categories.
@@ -52,6 +57,7 @@ class DataOptions:
         otherwise are refused.
       pixel_scale: divides features of one's own, such as pixels up to 255; not given: 1, and inputs that look unscaled
         are refused.
+      image_size: pixels a side that a folder's pictures are cut and resized to; not given: all must be of one size.
       feature_bounds: public bounds that inputs are scaled by, instead of what is computed from the records: "LOW,HIGH",
         or a CSV file with the header column,low,high and a row a column; see docs/privacy.md.
       data_seed: draws synthetic data; not the seed of the run, so that runs with several seeds attack the same data.
@@ -64,6 +70,8 @@ class DataOptions:
     pool: Literal["train", "all"] = "train"
     max_examples: int | None = None
     label_column: str | None = None
+    group_column: str | None = None
+    keep_keys: bool = False
     drop_columns: tuple[str, ...] = ()
     keep_columns: tuple[str, ...] = ()
     stray_cells: StrayCells = "error"
@@ -73,6 +81,7 @@ class DataOptions:
     encoding: Encoding | None = None
     channels: Channels | None = None
     pixel_scale: float | None = None
+    image_size: int | None = None
     feature_bounds: str | None = None
     data_seed: int = 0
     canaries: int = 0
@@ -87,7 +96,7 @@ class _Reader:
     needs: frozenset[str] = frozenset()
 
 
-_TABLE = ("drop_columns", "keep_columns", "stray_cells", "separator", "decimal", "header")
+_TABLE = ("group_column", "drop_columns", "keep_columns", "stray_cells", "separator", "decimal", "header")
 
 
 def _table(options: DataOptions) -> Dataset:
@@ -117,7 +126,14 @@ _READERS = {
     "cifar10": _Reader(lambda options: load_cifar("cifar10", options.data_path), uses=_PATH),
     "cifar100": _Reader(lambda options: load_cifar("cifar100", options.data_path), uses=_PATH),
     "purchase100": _Reader(lambda options: load_purchase100(options.data_path), uses=_PATH),
+    "location30": _Reader(lambda options: load_location30(options.data_path), uses=_PATH),
+    "texas100": _Reader(lambda options: load_texas100(options.data_path), uses=_PATH),
     "purchase_like": _Reader(_purchase_like, uses=frozenset({"data_seed"})),
+    "images": _Reader(
+        lambda options: load_images(options.data_path, options.image_size),
+        uses=frozenset({"image_size"}),
+        needs=_PATH,
+    ),
     "npz": _Reader(_npz, uses=frozenset(_PICTURES), needs=_PATH),
     "table": _Reader(_table, uses=frozenset({*_TABLE, "encoding"}), needs=_PATH | {"label_column"}),
 }
@@ -180,6 +196,8 @@ def load_dataset(name: str, options: DataOptions = DataOptions()) -> Dataset:
     dataset = reader.read(options)
     if options.feature_bounds is not None and name != "table" and dataset.features.dtype != np.uint8:
         dataset = bounded(dataset, FeatureBounds.read(options.feature_bounds))
+    if dataset.groups is None and options.keep_keys:
+        raise UserError("--keep_keys without groups", expected="--group_column, or an archive with the array groups")
     if options.pool == "all":
         dataset = _merge_test_into_pool(dataset)
     if options.max_examples is not None:
@@ -209,7 +227,7 @@ def _reader(name: str) -> _Reader:
 
 def _check_options(name: str, reader: _Reader, options: DataOptions) -> None:
     defaults = DataOptions()
-    for field in ("data_path", "label_column", *_TABLE, "encoding", *_PICTURES, "data_seed"):
+    for field in ("data_path", "label_column", *_TABLE, "encoding", *_PICTURES, "image_size", "data_seed"):
         is_set = getattr(options, field) != getattr(defaults, field)
         if is_set and field not in reader.uses | reader.needs:
             users = [other for other, entry in DATASETS.items() if field in entry.uses | entry.needs]
@@ -231,6 +249,11 @@ def _check_options(name: str, reader: _Reader, options: DataOptions) -> None:
 def _merge_test_into_pool(dataset: Dataset) -> Dataset:
     if dataset.test_features is None or dataset.test_labels is None:
         return dataset
+    if dataset.groups is not None:
+        raise UserError(
+            "--pool all of data with groups",
+            expected="--pool train, since nothing says whose the rows of the test part are",
+        )
     return dataclasses.replace(
         dataset,
         features=np.concatenate([dataset.features, dataset.test_features]),
@@ -249,5 +272,7 @@ def _first(dataset: Dataset, count: int) -> Dataset:
         features=dataset.features[:count],
         labels=dataset.labels[:count],
         tree_features=None if dataset.tree_features is None else dataset.tree_features[:count],
+        groups=None if dataset.groups is None else dataset.groups[:count],
+        source_rows=None if dataset.source_rows is None else dataset.source_rows[:count],
         provenance={**dataset.provenance, "max_examples": f"first {count} of {dataset.num_examples}"},
     )

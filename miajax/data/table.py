@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from miajax.data.classes import classes_of
 from miajax.data.columns import code_column, encode_column
 from miajax.data.csv_text import Header, read_separated, tidied, tidied_cells
 from miajax.data.dataset import Dataset
-from miajax.data.identifiers import refuse_identifier
+from miajax.data.identifiers import refuse_identifier, refuse_person_keys
 from miajax.data.text_columns import StrayCells, resolved
 from miajax.errors import UserError
 
@@ -32,6 +32,7 @@ def load_table(
     header: Header = "line",
     bounds: FeatureBounds | None = None,
     for_trees: bool = False,
+    group_column: str | None = None,
 ) -> Dataset:
     """The rows of a CSV or Parquet file as one pool, without a test split.
 
@@ -52,12 +53,13 @@ def load_table(
         they look like numbers.
       stray_cells: ``missing`` takes what is no number as missing, in columns most of whose cells are numbers.
       separator, decimal, header: how text is written (`read_separated`).
+      group_column: column whose values say whose row it is, text or whole numbers; no feature.
       for_trees: whether to add ``tree_features``, a feature a column (`code_column`).
       bounds: public bounds that columns of numbers are scaled by, instead of by their means and deviations.
 
     Raises:
-      UserError: an unreadable file, an unknown column, a row without class, a class column that holds no classes, a
-        column that can be no feature.
+      UserError: an unreadable file, an unknown column, a row without class or group, a class column that holds no
+        classes, a column that can be no feature.
     """
     path = Path(data_path)
     if stray_cells not in ("error", "missing"):
@@ -67,12 +69,19 @@ def load_table(
     (label_column,) = _known(path, names, "label_column", [label_column])
     drop_columns = _known(path, names, "drop_columns", drop_columns)
     keep_columns = _known(path, names, "keep_columns", keep_columns)
-    _check_apart(label_column, drop_columns, keep_columns)
+    _check_apart("label_column", label_column, drop_columns, keep_columns)
+    groups = None
+    if group_column is not None:
+        (group_column,) = _known(path, names, "group_column", [group_column])
+        if group_column == label_column:
+            raise UserError(f"--group_column and --label_column both name {label_column}", expected="two columns")
+        _check_apart("group_column", group_column, drop_columns, keep_columns)
+        groups = _keys(path, group_column, table.column(group_column))
     labels, class_names = classes_of(label_column, table.column(label_column), str(path))
     rows = len(labels) if max_examples is None else min(max_examples, len(labels))
     features, feature_names, records, codes = [], [], [], []
     for name in names:
-        if name == label_column or name in drop_columns:
+        if name in (label_column, group_column) or name in drop_columns:
             continue
         column = cells = table.column(name)
         if name not in keep_columns:
@@ -88,6 +97,11 @@ def load_table(
         features.append(values)
         feature_names.extend(value_names)
         records.append(record)
+    read = {n: table.column(n).slice(0, rows) for n in names if n != group_column and n not in drop_columns}
+    features_of = {n: column for n, column in read.items() if n not in (label_column, *keep_columns)}
+    refuse_person_keys(
+        features_of, str(path), None if groups is None else np.unique(groups[:rows], return_inverse=True)[1]
+    )
     if bounds is not None:
         bounds.check_names([record["column"] for record in records if record["kind"] != "category"])
     if not feature_names:
@@ -99,15 +113,42 @@ def load_table(
         num_classes=len(class_names),
         class_names=class_names,
         tree_features=np.stack(codes, axis=1) if for_trees else None,
+        groups=None if groups is None else groups[:rows],
+        group_name=group_column or "group",
         provenance={
             "source": path.name,
             "examples": {"all": len(labels), "read": rows},
             "label_column": label_column,
+            **({} if group_column is None else {"group_column": group_column}),
             "drop_columns": list(drop_columns),
             "columns": records,
             "features": feature_names,
         },
     )
+
+
+def column_values(
+    data_path: str | Path,
+    column: str,
+    separator: str = ",",
+    decimal: str = ".",
+    header: Header = "line",
+    flag: str = "slice_column",
+) -> list[Any]:
+    """One column of a table as it stands in every row of the file, None where a value is missing.
+
+    Args:
+      data_path, separator, decimal, header: as in `load_table`.
+      column: its name.
+      flag: that named it, for messages.
+
+    Raises:
+      UserError: an unreadable file, or an unknown column.
+    """
+    path = Path(data_path)
+    table, _ = _read(path, separator, decimal, header)
+    (column,) = _known(path, _unique(path, table.column_names), flag, [column])
+    return table.column(column).to_pylist()
 
 
 def _read(path: Path, separator: str, decimal: str, header: Header) -> "tuple[pa.Table, bool]":
@@ -150,6 +191,37 @@ def _is_text(kind: "pa.DataType") -> bool:
     return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
+def _keys(path: Path, name: str, column: "pa.ChunkedArray") -> np.ndarray:
+    """Each row's group; a column that cannot tell is refused."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    compute: Any = pc
+    if column.null_count:
+        rows = np.flatnonzero(column.is_null().to_numpy())
+        raise UserError(
+            f"{path}: --group_column {name} has no value in row {rows[0]} ({len(rows)} such rows)",
+            expected="a key in every row",
+            remedy="Give every row the key of its person, or drop such rows",
+        )
+    whole = pa.types.is_integer(column.type)
+    if pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
+        values = column.cast(pa.float64(), safe=False).to_numpy()
+        whole = bool((values == np.floor(values)).all())
+    if not (whole or _is_text(column.type)):
+        raise UserError(
+            f"{path}: --group_column {name} has the type {column.type}",
+            expected="texts or whole numbers, one key a row",
+        )
+    if compute.count_distinct(column).as_py() < 2:
+        raise UserError(
+            f"{path}: --group_column {name} has one value in all {len(column)} rows",
+            expected="at least 2 groups, so that some are members and others are not",
+        )
+    keys = column.to_numpy()
+    return keys.astype(str) if keys.dtype.kind == "O" and _is_text(column.type) else keys
+
+
 def _unique(path: Path, names: list[str]) -> list[str]:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -183,10 +255,10 @@ def _known(path: Path, names: list[str], flag: str, wanted: Sequence[str]) -> li
     )
 
 
-def _check_apart(label_column: str, drop_columns: Sequence[str], keep_columns: Sequence[str]) -> None:
+def _check_apart(role: str, column: str, drop_columns: Sequence[str], keep_columns: Sequence[str]) -> None:
     for flag, named in (("drop_columns", drop_columns), ("keep_columns", keep_columns)):
-        if label_column in named:
-            raise UserError(f"--{flag} names {label_column}, which is the --label_column")
+        if column in named:
+            raise UserError(f"--{flag} names {column}, which is the --{role}")
     both = [name for name in keep_columns if name in drop_columns]
     if both:
         raise UserError(f"--keep_columns and --drop_columns both name {', '.join(both)}", expected="one of them")

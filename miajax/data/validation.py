@@ -13,11 +13,13 @@ _STREAM = 0x76616C69  # keeps this draw apart from any other use of the same see
 def carve_validation(dataset: Dataset, fraction: float, seed: int) -> Dataset:
     """The data set with part of its pool set aside as the validation part, before any shadow split.
 
-    Drawn by class: of each class's n examples, fraction × n go, give or take one. Both parts keep the pool's order.
+    Drawn by class: of each class's n examples, fraction × n go, give or take one. Where rows have groups, whole groups
+    are carved instead, whatever their classes: somebody who is in the validation part is no member. Both parts keep the
+    pool's order.
 
     Args:
       dataset: without a validation part.
-      fraction: of the pool, in (0, 1); exactly floor(fraction × N) examples are carved.
+      fraction: of the pool, in (0, 1); exactly floor(fraction × N) examples, or groups, are carved.
       seed: 0 or more; the same seed carves the same examples.
 
     Raises:
@@ -31,18 +33,37 @@ def carve_validation(dataset: Dataset, fraction: float, seed: int) -> Dataset:
             f"a validation fraction of {fraction} of {total} examples leaves one side empty",
             expected="a fraction between 0 and 1 with at least one example on each side",
         )
-    shuffled = np.random.default_rng([_STREAM, seed]).permutation(total)
-    by_class = shuffled[np.argsort(dataset.labels[shuffled], kind="stable")]
-    # A step of the staircase floor(k f) every 1/f examples: the total is exact and no class is off by more than one.
-    staircase = np.floor(np.arange(total + 1) * fraction + 1e-9)
     carved = np.zeros(total, bool)
-    carved[by_class[np.diff(staircase) > 0]] = True
+    if dataset.groups is None:
+        shuffled = np.random.default_rng([_STREAM, seed]).permutation(total)
+        by_class = shuffled[np.argsort(dataset.labels[shuffled], kind="stable")]
+        # A step of the staircase floor(k f) every 1/f examples: the total is exact, no class is off by more than one.
+        staircase = np.floor(np.arange(total + 1) * fraction + 1e-9)
+        carved[by_class[np.diff(staircase) > 0]] = True
+        how = f"{carved.sum()} of {total} carved by class, seed {seed}"
+    else:
+        carved, how = _carved_groups(dataset.groups, fraction, seed)
     return dataclasses.replace(
         dataset,
         features=dataset.features[~carved],
         labels=dataset.labels[~carved],
         tree_features=None if dataset.tree_features is None else dataset.tree_features[~carved],
+        groups=None if dataset.groups is None else dataset.groups[~carved],
+        source_rows=np.flatnonzero(~carved) if dataset.source_rows is None else dataset.source_rows[~carved],
         validation_features=dataset.features[carved],
         validation_labels=dataset.labels[carved],
-        provenance={**dataset.provenance, "validation": f"{carved.sum()} of {total} carved by class, seed {seed}"},
+        provenance={**dataset.provenance, "validation": how},
     )
+
+
+def _carved_groups(groups: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, str]:
+    """Which rows are carved, and how."""
+    number = int(groups.max()) + 1
+    count = int(np.floor(fraction * number + 1e-9))
+    if not 1 <= count < number - 1:
+        raise UserError(
+            f"a validation fraction of {fraction} of {number} groups leaves one side empty",
+            expected="a fraction with at least one group in the validation part and two in the pool",
+        )
+    chosen = np.random.default_rng([_STREAM, seed]).permutation(number)[:count]
+    return np.isin(groups, chosen), f"{count} of {number} groups carved, seed {seed}"

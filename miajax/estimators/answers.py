@@ -64,7 +64,8 @@ def _half_of(votes: int) -> float:
 
 def _on_grid(answers: np.ndarray, votes: int) -> np.ndarray:
     scaled = answers.astype(np.float64) * votes
-    return np.abs(scaled - np.round(scaled)) <= 4 * votes * float(np.finfo(np.float32).eps)
+    near = np.abs(scaled - np.round(scaled)) <= 4 * votes * float(np.finfo(np.float32).eps)
+    return near & (np.round(scaled) > 0)  # rounding leaves 1 a little below itself, but nothing a little above 0
 
 
 def unclipped_logit(

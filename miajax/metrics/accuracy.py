@@ -3,12 +3,15 @@
 import numpy as np
 from jaxtyping import Bool, Float
 
+from miajax.metrics.clusters import Groups, by_group, rows_a_draw
 from miajax.metrics.intervals import critical_value
 from miajax.metrics.paired import Influence
 
 
 def share_correct(
-    correct: Bool[np.ndarray, "models examples"], counted: Bool[np.ndarray, "models examples"]
+    correct: Bool[np.ndarray, "models examples"],
+    counted: Bool[np.ndarray, "models examples"],
+    groups: Groups = None,
 ) -> Influence:
     """The share of the counted cells that are right, with every cell's influence on it.
 
@@ -18,32 +21,42 @@ def share_correct(
     Args:
       correct: whether each model classifies each example as its label.
       counted: the cells that count, such as the members of valid models; at least one.
+      groups: examples that were drawn together, or None.
     """
     number = int(counted.sum())
     share = float((correct & counted).sum() / number)
-    cells = np.where(counted, (correct - share) / number, 0.0)
-    return Influence(share, cells.sum(1), cells.sum(0), cells, number)
+    cells = by_group(np.where(counted, (correct - share) / number, 0.0), groups)
+    return Influence(share, cells.sum(1), cells.sum(0), cells, _trials(number, groups))
 
 
 def mean_of_cells(
-    values: Float[np.ndarray, "models examples"], counted: Bool[np.ndarray, "models examples"]
+    values: Float[np.ndarray, "models examples"],
+    counted: Bool[np.ndarray, "models examples"],
+    groups: Groups = None,
 ) -> Influence:
     """The mean of the counted cells' values, such as losses, with every cell's influence on it.
 
     Args:
       values: finite wherever they count.
       counted: the cells that count; at least one.
+      groups: examples that were drawn together, or None.
     """
     number = int(counted.sum())
     mean = float(np.where(counted, values, 0.0).sum() / number)
-    cells = np.where(counted, (values - mean) / number, 0.0)
-    return Influence(mean, cells.sum(1), cells.sum(0), cells, number)
+    cells = by_group(np.where(counted, (values - mean) / number, 0.0), groups)
+    return Influence(mean, cells.sum(1), cells.sum(0), cells, _trials(number, groups))
+
+
+def _trials(cells: int, groups: Groups) -> int:
+    """Independent draws behind so many cells."""
+    return max(1, round(cells / rows_a_draw(groups)))
 
 
 def share_by_model(
     correct: Bool[np.ndarray, "models examples"],
     counted: Bool[np.ndarray, "models examples"],
     valid: Bool[np.ndarray, " models"],
+    groups: Groups = None,
 ) -> Influence:
     """The mean over models of each model's share of its counted cells that are right, with every cell's influence.
 
@@ -51,6 +64,7 @@ def share_by_model(
       correct: whether each model classifies each example as its label.
       counted: the cells that count, such as the members; a valid model without any is left out.
       valid: the models that count; one of them at least has a counted cell.
+      groups: examples that were drawn together, or None.
     """
     counts = np.where(valid, counted.sum(1), 0)
     models = int((counts > 0).sum())
@@ -59,9 +73,9 @@ def share_by_model(
     own = right.sum(1) / np.maximum(counts, 1)
     mean = float(own[counts > 0].mean())
     # A model's share less the mean is spread over its cells, so that models of unlike numbers of cells weigh alike.
-    cells = np.where(counted & (counts > 0)[:, None], weight * (correct - mean), 0.0)
+    cells = by_group(np.where(counted & (counts > 0)[:, None], weight * (correct - mean), 0.0), groups)
     kept = counts > 0
-    return Influence(mean, cells.sum(1)[kept], cells.sum(0), cells[kept], int(counts.sum()))
+    return Influence(mean, cells.sum(1)[kept], cells.sum(0), cells[kept], _trials(int(counts.sum()), groups))
 
 
 def interval_over_models(values: Float[np.ndarray, " models"]) -> list[float] | None:

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.stats import rankdata
 
+from miajax.metrics.clusters import Groups
 from miajax.metrics.figures import Figure
 from miajax.metrics.intervals import Spread, critical_value, rate_interval
 
@@ -92,11 +93,14 @@ def association(metric: Ranked, outcome: Ranked) -> Association:
     return Association(spearman, precision, auc)
 
 
-def resamples(num_examples: int, number: int, seed: int) -> Float[np.ndarray, "resamples examples"]:
-    """Bootstrap counts: how often each example is drawn in each of ``number`` resamples."""
+def resamples(
+    num_examples: int, number: int, seed: int, groups: Groups = None
+) -> Float[np.ndarray, "resamples examples"]:
+    """Bootstrap counts: how often each example, or its whole group, is drawn in each of ``number`` resamples."""
     rng = np.random.default_rng([0x6173736F, seed])
-    counts = rng.multinomial(num_examples, np.full(num_examples, 1.0 / num_examples), size=number)
-    return counts.astype(np.float32)  # counts are small: exact
+    draws = num_examples if groups is None else int(groups.max()) + 1
+    counts = rng.multinomial(draws, np.full(draws, 1.0 / draws), size=number)
+    return (counts if groups is None else counts[:, groups]).astype(np.float32)  # counts are small: exact
 
 
 def crossed(of_resamples: Float[np.ndarray, " resamples"], without: Float[np.ndarray, " groups"]) -> Spread:

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from miajax.data.pairs import complementary_partners
+from miajax.metrics.clusters import Groups, by_group, rows_a_draw, squares
 from miajax.metrics.figures import Figure
 from miajax.metrics.intervals import crossed_spread, rate_interval
 from miajax.metrics.roc import allowed_false_positives, ppv
@@ -44,6 +45,7 @@ def shadow_calibrated(
     valid: Bool[np.ndarray, " models"],
     fpr: float,
     priors: Sequence[float] = PRIORS,
+    groups: Groups = None,
 ) -> Reached | None:
     """Rates that every model, as target, gives up under thresholds set on the other models.
 
@@ -55,6 +57,7 @@ def shadow_calibrated(
       valid: False for models to leave out; targets without a scored member or non-member are left out too.
       fpr: the rate aimed at, a fraction.
       priors: fractions of members among the records that the attacker asks about.
+      groups: examples that were drawn together, or None.
 
     Returns:
       None with fewer than 2 targets (a pair counts as one), or where ``fpr`` is below 1 / (non-members of any target).
@@ -72,8 +75,8 @@ def shadow_calibrated(
     own = np.take_along_axis(ascending, np.maximum(last - allowed, 0)[:, None], axis=1)[:, 0]
     thresholds = median_of_others(own, partners)
     passes = scores > thresholds[:, None]
-    tpr, _ = _mean_rate(passes, of_members)
-    reached, of_targets = _mean_rate(passes, of_others)
+    tpr, _ = _mean_rate(passes, of_members, groups)
+    reached, of_targets = _mean_rate(passes, of_others, groups)
     low, middle, high = np.quantile(of_targets, [0.05, 0.5, 0.95])
     return Reached(
         tpr=tpr,
@@ -114,14 +117,18 @@ def median_of_others(
 
 
 def _mean_rate(
-    passes: Bool[np.ndarray, "targets examples"], cells: Bool[np.ndarray, "targets examples"]
+    passes: Bool[np.ndarray, "targets examples"], cells: Bool[np.ndarray, "targets examples"], groups: Groups
 ) -> tuple[Figure, Float[np.ndarray, " targets"]]:
     """Mean over targets of the share of cells that pass, models and examples both varying, and each target's share."""
     counts = cells.sum(axis=1)
     hits = passes & cells
     rates = hits.sum(axis=1) / counts
     mean = float(rates.mean())
-    by_example = (1.0 / counts) @ hits - (rates / counts) @ cells
-    squares = float((rates * (1.0 - rates) / counts).sum())
-    spread = crossed_spread((rates - mean) / len(rates), by_example / len(rates), squares / len(rates) ** 2)
-    return Figure(mean, rate_interval(mean, spread, int(counts.sum()))), rates
+    if groups is None:
+        by_example = (1.0 / counts) @ hits - (rates / counts) @ cells
+        alone = float((rates * (1.0 - rates) / counts).sum())
+    else:
+        together = by_group((hits - rates[:, None] * cells) / counts[:, None], groups)
+        by_example, alone = together.sum(0), squares(together, None)
+    spread = crossed_spread((rates - mean) / len(rates), by_example / len(rates), alone / len(rates) ** 2)
+    return Figure(mean, rate_interval(mean, spread, int(counts.sum()) / rows_a_draw(groups))), rates

@@ -4,22 +4,24 @@ Sentences of reports that compare go through these functions, so that one rule h
 reports may say".
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.special import ndtri
 
+from miajax.metrics.clusters import Groups
 from miajax.metrics.figures import fpr_key
 from miajax.metrics.intervals import CONFIDENCE
 from miajax.metrics.paired import Influence, influences, mean_difference, mean_rate
+from miajax.metrics.roc import allowed_false_positives
 
 Standing = Literal["above", "not shown", "below"]
 """Where an interval lies: wholly above a level, not wholly on one side of it, wholly below."""
 
 LEAD_FPRS = (1e-3, 1e-2)
-"""False-positive rates at which attacks are ranked: the first that every attack resolves."""
+"""False-positive rates at which attacks are ranked, best first."""
 _ROOM = 1 << 30  # bytes of influences that are kept between the two passes over attacks
 
 
@@ -73,42 +75,54 @@ def strongest(
     valid: Bool[np.ndarray, " models"],
     *,
     each: Callable[..., Any] = map,
+    groups: Groups = None,
+    among: Collection[str] | None = None,
 ) -> dict[str, Any] | None:
     """Which of several attacks on the same models leads, by a rule that accounts for choosing among them.
 
-    Every attack's figure gets an interval at the confidence 1 - .05 / k for k attacks (Bonferroni): with probability
-    .95 all of them hold at once, so that one may be chosen by them afterwards. The attack with the highest lower end
-    leads; of equals, the one with the higher figure. The figure is the TPR at the first of ``LEAD_FPRS`` that every
-    attack resolves, else the AUC. Whether another attack may be as strong is judged by the paired difference at
-    the confidence 1 - .05 / (k - 1): with probability .95 the truly strongest attack leads or is among those that are
-    not told apart from the leading one (multiple comparisons with the best, Hsu 1984).
+    Every contestant's figure gets an interval at the confidence 1 - .05 / k for k contestants (Bonferroni): with
+    probability .95 all of them hold at once, so that one may be chosen by them afterwards. The attack with the highest
+    lower end leads; of equals, the one with the higher figure, then the first by name, so that no order of attacks
+    decides. Whether another contestant may be as strong is judged by the paired difference at the confidence
+    1 - .05 / (k - 1): with probability .95 the truly strongest one leads or is among those that are not told apart from
+    the leading one (multiple comparisons with the best, Hsu 1984).
+
+    The figure is the TPR at the first of ``LEAD_FPRS`` that every attack resolves, having 1 / FPR non-members or more.
+    Where there is no such rate, but one that more than half of the attacks resolve, those compete at it and the others
+    are ``unresolved``: one attack with few scores hides no leak that the others show. Else it is the AUC of all. Counts
+    of non-members alone decide this, never scores, so that it costs nothing either.
 
     Args:
       scores: of each attack, higher = member; NaN cells are left out.
       member: True where the model trained on the example.
       valid: models that are targets.
       each: ``map``, or that of an executor.
+      groups: examples that were drawn together, or None.
+      among: names that may lead; all if None. Intervals account for all attacks, whoever may lead: what leads among
+        some and what leads among all may be told together.
 
     Returns:
-      JSON: ``{attack, by, fpr, chance, value, ci, standing, confidence, highest, intervals{attack: {value, ci}},
-      differences{attack: {value, ci, auc, auc_ci}}, not_told_apart[]}``; ``ci`` are the wide intervals, ``differences``
-      those of the leading attack minus the other, ``fpr`` is None by AUC. None where no attack has scores of members
-      and of non-members.
+      JSON: ``{attack, by, fpr, chance, value, ci, standing, confidence, intervals{attack: {value, ci}},
+      differences{attack: {value, ci, auc, auc_ci}}, not_told_apart[], unresolved{attack: non-members}}``; ``ci`` are
+      the wide intervals, ``differences`` those of the leading attack minus the other, ``fpr`` is None by AUC. None
+      where no attack that may lead has scores of members and of non-members.
     """
     able: dict[str, int] = {}
     for name, array in scores.items():
-        known = np.isfinite(array) & valid[:, None]
+        known = ~np.isnan(array) & valid[:, None]  # infinite scores are ordinary extremes
         if (known & member).any() and (known & ~member).any():
             able[name] = int((known & ~member).sum())
     if not able:
         return None
-    fpr = next((rate for rate in LEAD_FPRS if min(able.values()) * rate >= 1 - 1e-9), None)
-    names = list(able)
+    fpr, names = _contest(able)
+    leaders = [name for name in names if among is None or name in among]
+    if not leaders:
+        return None
     confidence = 1 - (1 - CONFIDENCE) / len(names)
     keep = 2 * 8 * member.size * len(names) <= _ROOM
 
     def found(name: str) -> tuple[Influence, Influence]:
-        both = influences(scores[name], member, valid, fpr or LEAD_FPRS[-1])
+        both = influences(scores[name], member, valid, fpr or LEAD_FPRS[-1], groups=groups)
         return (both.auc if fpr is None or both.tpr is None else both.tpr), both.auc
 
     def measured(name: str):
@@ -116,7 +130,7 @@ def strongest(
         return mean_rate([both[0]], confidence), both if keep else None
 
     figures = dict(zip(names, each(measured, names), strict=True))
-    lead = max(names, key=lambda name: (figures[name][0].ci[0], figures[name][0].value))
+    lead = min(leaders, key=lambda name: (-figures[name][0].ci[0], -figures[name][0].value, name))
     level = 1 - (1 - CONFIDENCE) / max(1, len(names) - 1)
     best = figures[lead][1] or found(lead)
 
@@ -141,4 +155,22 @@ def strongest(
         "intervals": {name: {"value": figure.value, "ci": figure.ci} for name, (figure, _) in figures.items()},
         "differences": differences,
         "not_told_apart": [name for name, of in differences.items() if against(of["ci"], 0.0) == "not shown"],
+        "unresolved": {name: count for name, count in able.items() if name not in names},
     }
+
+
+def _contest(non_members: Mapping[str, int]) -> tuple[float | None, list[str]]:
+    """The false-positive rate at which attacks compete, None for the AUC, and those that do.
+
+    Args:
+      non_members: of each attack, those with a score.
+    """
+    resolving = [
+        (rate, [name for name, count in non_members.items() if allowed_false_positives(rate, count)])
+        for rate in LEAD_FPRS
+    ]
+    for fewest in (len(non_members), len(non_members) // 2 + 1):
+        for rate, names in resolving:
+            if len(names) >= fewest:
+                return rate, names
+    return None, list(non_members)

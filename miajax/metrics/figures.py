@@ -6,9 +6,11 @@ They become JSON by ``to_json``, once, where ``results.json`` is made.
 import dataclasses
 from collections.abc import Iterator, Mapping
 from html import escape
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+
+from miajax.metrics.forms import BARE, Form
 
 Interval = tuple[float, float]
 """The lower and the upper end of an interval, 95 % unless said otherwise."""
@@ -83,10 +85,10 @@ class Figures:
     """
 
     auc: Figure
-    advantage: Figure
-    absolute_advantage: Estimate
-    tpr_at_fpr: Mapping[float, Estimate]
-    tpr_at_zero_fp: Figure
+    advantage: Annotated[Figure, Form(chance="chance_advantage")]
+    absolute_advantage: Annotated[Estimate, BARE]
+    tpr_at_fpr: Annotated[Mapping[float, Estimate], Form(chance="chance_tpr_at_fpr")]
+    tpr_at_zero_fp: Annotated[Figure, Form(chance="chance_tpr_at_zero_fp")]
 
     @property
     def balanced_accuracy(self) -> Figure:

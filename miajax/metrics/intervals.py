@@ -88,7 +88,7 @@ def critical_value(degrees_of_freedom: float, confidence: float = CONFIDENCE) ->
     return float(stdtrit(max(degrees_of_freedom, 1.0), (1.0 + confidence) / 2.0))
 
 
-def rate_interval(rate: float, spread: Spread, trials: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+def rate_interval(rate: float, spread: Spread, trials: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Interval for a fraction, symmetric on the logit scale, so that it stays within [0, 1].
 
     At a rate of exactly 0 or 1 the data show no spread; half a success of a binomial stands in for it, and the closed
@@ -130,14 +130,14 @@ class Hits(NamedTuple):
     threshold_variance: float
 
 
-def design_effect(rate: float, trials: int, variance: float) -> float:
+def design_effect(rate: float, trials: float, variance: float) -> float:
     """Variance of a rate over that of independent trials, at least 1; 1 where no rate was seen to vary."""
     independent = rate * (1.0 - rate) / trials
     return max(variance / independent, 1.0) if independent > 0.0 else 1.0
 
 
 def few_hits_interval(
-    rate: float, spread: Spread, trials: int, hits: Sequence[Hits], confidence: float = CONFIDENCE
+    rate: float, spread: Spread, trials: float, hits: Sequence[Hits], confidence: float = CONFIDENCE
 ) -> tuple[float, float]:
     """``rate_interval`` whose upper end also holds where few members, or none, pass the threshold.
 

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from miajax.metrics import roc as roc_
+from miajax.metrics.clusters import Groups, by_group, rows_a_draw
 from miajax.metrics.figures import Figure
 from miajax.metrics.intervals import (
     CONFIDENCE,
@@ -42,8 +43,9 @@ class Influence(NamedTuple):
     Attributes:
       value: the figure.
       by_model: ``float64[M]``, influence summed over each model's cells.
-      by_example: ``float64[N]``, the same by example.
-      cells: ``float64[M, N]``, of every cell; 0 where there is no score. None where they were not to be kept.
+      by_example: ``float64[N]``, the same by example, or by group where rows of a group were drawn together.
+      cells: ``float64[M, N]``, of every cell (of a model's rows of one group together); 0 where there is no score. None
+        where they were not to be kept.
       trials: members behind the figure.
       beyond: variance that the influences do not show.
       hits: of a TPR at a low FPR, the members that pass its threshold, and a lower one.
@@ -85,6 +87,7 @@ def influences(
     fpr: float,
     *,
     keep_cells: bool = True,
+    groups: Groups = None,
 ) -> Influences:
     """The pooled AUC and TPR at ``fpr`` of one set of models, with the influence of every cell.
 
@@ -93,12 +96,13 @@ def influences(
       member: True where the model trained on the example.
       valid: False for models to leave out.
       fpr: a false-positive rate, a fraction.
+      groups: examples that were drawn together, or None.
       keep_cells: False where the figure will be one of ``FEWEST_SETS`` or more, whose means need no single cells.
 
     Raises:
       UserError: no member or no non-member has a score.
     """
-    auc, tprs = influences_at(scores, member, valid, (fpr,))
+    auc, tprs = influences_at(scores, member, valid, (fpr,), groups)
     tpr = tprs[fpr]
     if keep_cells:
         return Influences(auc, tpr)
@@ -110,6 +114,7 @@ def influences_at(
     member: Bool[np.ndarray, "models examples"],
     valid: Bool[np.ndarray, " models"],
     fprs: Sequence[float],
+    groups: Groups = None,
 ) -> tuple[Influence, dict[float, Influence | None]]:
     """As ``influences``, at several false-positive rates: the AUC, and ``{fpr: TPR}``, None below 1 / non-members.
 
@@ -119,11 +124,11 @@ def influences_at(
     scores = np.where(valid[:, None], scores, np.nan)
     roc, order = roc_.ranked_roc(scores, member)
     allowed = {fpr: roc_.allowed_false_positives(fpr, roc.num_non_members) for fpr in fprs}
-    tprs = {fpr: _tpr(roc, scores, member, count) if count else None for fpr, count in allowed.items()}
-    return _auc(roc, order, member), tprs
+    tprs = {fpr: _tpr(roc, scores, member, count, groups) if count else None for fpr, count in allowed.items()}
+    return _auc(roc, order, member, groups), tprs
 
 
-def _auc(roc: roc_.Roc, order: np.ndarray, member: np.ndarray) -> Influence:
+def _auc(roc: roc_.Roc, order: np.ndarray, member: np.ndarray, groups: Groups) -> Influence:
     """A member's influence on the AUC is the share of non-members below it, and the other way round."""
     value = roc_.auc(roc)
     group = np.diff(roc.true_positives + roc.false_positives)
@@ -135,11 +140,12 @@ def _auc(roc: roc_.Roc, order: np.ndarray, member: np.ndarray) -> Influence:
         np.repeat((beaten_others - value) / roc.num_members, group),
         np.repeat((beaten_by - value) / roc.num_non_members, group),
     )
-    cells = cells.reshape(member.shape)
-    return Influence(value, cells.sum(1), cells.sum(0), cells, min(roc.num_members, roc.num_non_members))
+    cells = by_group(cells.reshape(member.shape), groups)
+    trials = max(1, round(min(roc.num_members, roc.num_non_members) / rows_a_draw(groups)))
+    return Influence(value, cells.sum(1), cells.sum(0), cells, trials)
 
 
-def _tpr(roc: roc_.Roc, scores: np.ndarray, member: np.ndarray, allowed: int) -> Influence:
+def _tpr(roc: roc_.Roc, scores: np.ndarray, member: np.ndarray, allowed: int, groups: Groups) -> Influence:
     """As ``pooled`` has it: hits at the threshold, and what its wandering along the ROC does to them."""
     corner = roc_.corner_at(roc, allowed)
     beyond = min(corner + 1, len(roc.thresholds) - 1)
@@ -155,14 +161,16 @@ def _tpr(roc: roc_.Roc, scores: np.ndarray, member: np.ndarray, allowed: int) ->
     cells = is_member * (hit - tpr) / roc.num_members - exponent * tpr / fpr * is_other * (false - fpr) / (
         roc.num_non_members
     )
-    called = hit | false
+    cells, called = by_group(cells, groups), by_group(hit | false, groups)
+    together = rows_a_draw(groups)
+    trials = roc.num_members if groups is None else max(1, round(roc.num_members / together))
     unseen = (exponent * tpr) ** 2 * threshold_noise(allowed)
     if tpr in (0.0, 1.0):  # no spread to be seen: half a success of a binomial stands in
-        unseen += 0.5 / (roc.num_members + 1) / roc.num_members
+        unseen += 0.5 / (trials + 1) / trials
     by_model, by_example = (cells.sum(axis) / (1.0 - leverage(called.sum(axis))) for axis in (1, 0))
-    design = design_effect(high, roc.num_members, _hit_variance(scores >= roc.thresholds[around[1]], is_member))
+    design = design_effect(high, trials, _hit_variance(scores >= roc.thresholds[around[1]], is_member, groups))
     hits = tuple(
-        Hits(int(roc.true_positives[k]), design, exponent**2 * log_fpr_variance(false))
+        Hits(int(roc.true_positives[k]) / together, design, exponent**2 * log_fpr_variance(false))
         for k, false in ((corner, allowed), (max(around[1], corner), max(window[1], allowed)))
     )
     level = (scores >= roc.thresholds[beyond]) & ~(scores >= roc.thresholds[corner])
@@ -170,14 +178,18 @@ def _tpr(roc: roc_.Roc, scores: np.ndarray, member: np.ndarray, allowed: int) ->
     chance = chance_tpr(
         *(cells.sum(axis=1) for cells in (passes, is_other & level, is_member & level, is_member, is_other))
     )
-    return Influence(tpr, by_model, by_example, cells, roc.num_members, unseen, hits, chance)
+    return Influence(tpr, by_model, by_example, cells, trials, unseen, hits, chance)
 
 
-def _hit_variance(passes: np.ndarray, is_member: np.ndarray) -> float:
+def _hit_variance(passes: np.ndarray, is_member: np.ndarray, groups: Groups) -> float:
     """Variance of the TPR at a fixed threshold."""
-    hit = passes & is_member
+    hit, is_member = by_group(passes & is_member, groups), by_group(is_member, groups)
     count = int(is_member.sum())
-    rate = hit.sum() / count
+    rate = float(hit.sum() / count)
+    if groups is not None:
+        cells: np.ndarray = (hit - rate * is_member) / count
+        of_models, of_groups = (cells.sum(axis) / (1.0 - leverage(hit.sum(axis))) for axis in (1, 0))
+        return crossed_spread(of_models, of_groups, float(np.vdot(cells, cells))).variance
     by_model, by_example = (
         (hit.sum(axis) - rate * is_member.sum(axis)) / count / (1.0 - leverage(hit.sum(axis))) for axis in (1, 0)
     )

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from miajax.errors import UserError
+from miajax.metrics.clusters import Groups, by_group, rows_a_draw, squares
 from miajax.metrics.figures import Estimate, Figure, Figures, unresolved
 from miajax.metrics.intervals import (
     Hits,
@@ -66,8 +67,13 @@ class _Block:
       UserError: a target has no member or no non-member with a score.
     """
 
-    def __init__(self, scores: Float[np.ndarray, "targets examples"], member: Bool[np.ndarray, "targets examples"]):
-        self.ranked = rank_rows(scores, member)
+    def __init__(
+        self,
+        scores: Float[np.ndarray, "targets examples"],
+        member: Bool[np.ndarray, "targets examples"],
+        groups: Groups = None,
+    ):
+        self.ranked, self.groups = rank_rows(scores, member), groups
         if min(self.ranked.num_members.min(), self.ranked.num_others.min()) == 0:
             raise UserError("a target has no member or no non-member with a score", expected="at least one of each")
         scored = ~np.isnan(scores)
@@ -95,6 +101,11 @@ class _Block:
         width = max(int(called.max()), 1)  # at a low FPR only a few cells of each target are called
         target, rank = np.divmod(np.flatnonzero(side[:, :width] & (np.arange(width) < called[:, None])), width)
         example = self.ranked.order[target, rank]
+        if self.groups is not None:
+            cell = np.zeros(side.shape)
+            cell[target, example] = 1.0
+            cell = by_group((cell - rates[:, None] * cells) / sizes[:, None], self.groups)
+            return _Part(rates, cell.sum(0), squares(cell, None))
         hits = np.bincount(example, weights=(1.0 / sizes)[target], minlength=side.shape[1])
         return _Part(rates, hits - (rates / sizes) @ cells, float((rates * (1.0 - rates) / sizes).sum()))
 
@@ -106,6 +117,11 @@ class _Block:
         of_member = (1.0 - above / ranked.num_others - values) / ranked.num_members
         of_other = (above / ranked.num_members - values) / ranked.num_others
         influence = np.where(ranked.is_member, of_member, np.where(ranked.is_other, of_other, 0.0))
+        if self.groups is not None:
+            cell = np.zeros(influence.shape)
+            np.put_along_axis(cell, ranked.order, influence, 1)
+            cell = by_group(cell, self.groups)
+            return _Part(values[:, 0], cell.sum(0), squares(cell, None))
         by_example = np.bincount(ranked.order.ravel(), weights=influence.ravel(), minlength=above.shape[1])
         return _Part(values[:, 0], by_example, float(np.vdot(influence, influence)))
 
@@ -123,7 +139,10 @@ class _Block:
 
 
 def per_target_figures(
-    scores: Float[np.ndarray, "targets examples"], member: Bool[np.ndarray, "targets examples"], fprs: Sequence[float]
+    scores: Float[np.ndarray, "targets examples"],
+    member: Bool[np.ndarray, "targets examples"],
+    fprs: Sequence[float],
+    groups: Groups = None,
 ) -> Figures:
     """Means over targets of each target's own figures, with 95 % intervals.
 
@@ -139,6 +158,7 @@ def per_target_figures(
       member: True where the target trained on the example.
       fprs: false-positive rates at which to give the TPR; a reason instead where below 1 / (non-members of any
         target).
+      groups: examples that were drawn together, or None.
 
     Raises:
       UserError: a target has no member or no non-member with a score.
@@ -155,7 +175,7 @@ def per_target_figures(
     height = max(1, _BLOCK_CELLS // scores.shape[1])
     for start in range(0, len(scores), height):
         rows = slice(start, start + height)
-        block = _Block(scores[rows], member[rows])
+        block = _Block(scores[rows], member[rows], groups)
         areas.append(block.auc())
         signed, unsigned = block.advantages()
         advantages.append(signed)
@@ -165,14 +185,17 @@ def per_target_figures(
 
     member_counts = np.count_nonzero(member & ~np.isnan(scores), axis=1)
     num_members = int(member_counts.sum())
+    together = rows_a_draw(groups)
+    fewest = max(1, round(min(num_members, int(num_others.sum())) / together))
     auc, auc_spread = _mean(areas)
     advantage, advantage_spread = _mean(advantages)
     reach = critical_value(advantage_spread.degrees_of_freedom) * float(np.sqrt(advantage_spread.variance))
     tprs = {
-        fpr: _tpr_figure(found, windows[fpr], num_members, resolved[fpr], num_others) for fpr, found in rates.items()
+        fpr: _tpr_figure(found, windows[fpr], num_members / together, resolved[fpr], num_others)
+        for fpr, found in rates.items()
     }
     return Figures(
-        auc=Figure(auc, rate_interval(auc, auc_spread, min(num_members, int(num_others.sum())))),
+        auc=Figure(auc, rate_interval(auc, auc_spread, fewest)),
         advantage=Figure(
             advantage,
             (max(0.0, advantage - reach), min(1.0, advantage + reach)),
@@ -202,7 +225,7 @@ def _mean(parts: Sequence[_Part]) -> tuple[float, Spread]:
 def _tpr_figure(
     rates: Sequence[_Rates],
     window: tuple[int, int],
-    num_members: int,
+    trials: float,
     allowed: Int[np.ndarray, " targets"],
     num_others: Int[np.ndarray, " targets"],
 ) -> Figure:
@@ -211,7 +234,7 @@ def _tpr_figure(
         float(np.concatenate(values).mean())
         for values in zip(*((r.tpr.values, r.fpr.values, r.low_tpr, r.high_tpr) for r in rates), strict=True)
     )
-    exponent = elasticity(low, high, window, 0.5 / num_members)
+    exponent = elasticity(low, high, window, 0.5 / trials)
     slope = exponent * tpr / fpr
     joined = [
         _Part(
@@ -221,8 +244,8 @@ def _tpr_figure(
         )
         for r in rates
     ]
-    design = design_effect(tpr, num_members, _mean([r.tpr for r in rates])[1].variance)
+    design = design_effect(tpr, trials, _mean([r.tpr for r in rates])[1].variance)
     wandering = exponent**2 * log_fpr_variance(int(allowed.min())) / len(allowed)
-    hits = Hits(tpr * num_members, design, wandering)
-    interval = few_hits_interval(tpr, _mean(joined)[1], num_members, [hits])
+    hits = Hits(tpr * trials, design, wandering)
+    interval = few_hits_interval(tpr, _mean(joined)[1], trials, [hits])
     return Figure(tpr, interval, chance=float(((allowed + 1) / (num_others + 1)).mean()))

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.special import polygamma
 
 from miajax.metrics import roc as roc_
+from miajax.metrics.clusters import Groups, by_group, rows_a_draw, squares
 from miajax.metrics.figures import Estimate, Figure, Figures, unresolved
 from miajax.metrics.intervals import (
     Hits,
@@ -108,25 +109,39 @@ def chance_advantage(
 
 
 class _Cells:
-    """The scored cells of a campaign, best score first, and counts of them by model and by example."""
+    """The scored cells of a campaign, best score first, and counts of them by model and by example, or by group."""
 
     def __init__(
         self,
         member: Bool[np.ndarray, "models examples"],
         scored: Bool[np.ndarray, "models examples"],
         order: Int[np.ndarray, " scored"],
+        groups: Groups = None,
     ):
         self.shape = member.shape
         self.member = member.ravel()
         self.order = order
-        of_members = scored & member
-        self.members_by_model, self.members_by_example = of_members.sum(axis=1), of_members.sum(axis=0)
-        self.others_by_model = scored.sum(axis=1) - self.members_by_model
-        self.others_by_example = scored.sum(axis=0) - self.members_by_example
+        self.groups, self.together = groups, rows_a_draw(groups)
+        self.num_draws = member.shape[1] if groups is None else int(groups.max()) + 1
+        of_members, of_others = scored & member, scored & ~member
+        self.members_by_model, self.members_by_example = of_members.sum(axis=1), by_group(of_members.sum(0), groups)
+        self.others_by_model, self.others_by_example = of_others.sum(axis=1), by_group(of_others.sum(0), groups)
+        if groups is not None:
+            self.members_by_cell, self.others_by_cell = (by_group(side, groups) for side in (of_members, of_others))
+
+    def _drawn(self, cells: Int[np.ndarray, " cells"]) -> tuple[np.ndarray, np.ndarray]:
+        """Model, and example or group, of each cell."""
+        model, example = np.divmod(cells, self.shape[1])
+        return model, example if self.groups is None else self.groups[example]
 
     def _count(self, cells: Int[np.ndarray, " cells"]) -> tuple[np.ndarray, np.ndarray]:
-        model, example = np.divmod(cells, self.shape[1])
-        return np.bincount(model, minlength=self.shape[0]), np.bincount(example, minlength=self.shape[1])
+        model, draw = self._drawn(cells)
+        return np.bincount(model, minlength=self.shape[0]), np.bincount(draw, minlength=self.num_draws)
+
+    def _count_cells(self, cells: Int[np.ndarray, " cells"]) -> np.ndarray:
+        model, draw = self._drawn(cells)
+        flat = np.bincount(model * self.num_draws + draw, minlength=self.shape[0] * self.num_draws)
+        return flat.reshape(self.shape[0], self.num_draws)
 
     def rate_spread(self, num_members_called: int, called: int, called_others: int, slope: float) -> Spread:
         """Spread of TPR - slope FPR at one threshold.
@@ -140,18 +155,26 @@ class _Cells:
         num_members, num_others = self.members_by_model.sum(), self.others_by_model.sum()
         first = self.order[:called_others]
         positive = self.member[first]
-        hit_model, hit_example = self._count(first[:called][positive[:called]])
-        false_model, false_example = self._count(first[~positive])
+        hits, false = first[:called][positive[:called]], first[~positive]
+        hit_model, hit_example = self._count(hits)
+        false_model, false_example = self._count(false)
         tpr, fpr = num_members_called / num_members, false_model.sum() / num_others
 
-        def influence(hits: np.ndarray, members: np.ndarray, false: np.ndarray, others: np.ndarray) -> np.ndarray:
-            first_order = (hits - tpr * members) / num_members - slope * (false - fpr * others) / num_others
-            return first_order / (1.0 - leverage(hits + false))
+        def first_order(hits: np.ndarray, members: np.ndarray, false: np.ndarray, others: np.ndarray) -> np.ndarray:
+            return (hits - tpr * members) / num_members - slope * (false - fpr * others) / num_others
 
+        def influence(hits: np.ndarray, members: np.ndarray, false: np.ndarray, others: np.ndarray) -> np.ndarray:
+            return first_order(hits, members, false, others) / (1.0 - leverage(hits + false))
+
+        if self.groups is None:
+            cell_squares = float(tpr * (1.0 - tpr) / num_members + slope**2 * fpr * (1.0 - fpr) / num_others)
+        else:
+            counts = self._count_cells(hits), self.members_by_cell, self._count_cells(false), self.others_by_cell
+            cell_squares = squares(first_order(*counts), None)
         return crossed_spread(
             influence(hit_model, self.members_by_model, false_model, self.others_by_model),
             influence(hit_example, self.members_by_example, false_example, self.others_by_example),
-            float(tpr * (1.0 - tpr) / num_members + slope**2 * fpr * (1.0 - fpr) / num_others),
+            cell_squares,
         )
 
     def chance_tpr(self, called: int, called_others: int) -> float:
@@ -175,30 +198,33 @@ class _Cells:
         )
         by_cell = np.zeros(self.member.size)
         by_cell[self.order] = influence
-        by_cell = by_cell.reshape(self.shape)
-        return crossed_spread(by_cell.sum(1), by_cell.sum(0), float(influence @ influence))
+        by_cell = by_group(by_cell.reshape(self.shape), self.groups)
+        alone = float(influence @ influence) if self.groups is None else squares(by_cell, None)
+        return crossed_spread(by_cell.sum(1), by_cell.sum(0), alone)
 
 
 def pooled_figures(
     scores: Float[np.ndarray, "models examples"],
     member: Bool[np.ndarray, "models examples"],
     fprs: Sequence[float],
+    groups: Groups = None,
 ) -> Figures:
     """Figures of the pooled scores with 95 % intervals.
 
-    The intervals let both models and examples vary. With one model they let examples vary.
+    The intervals let both models and examples, or groups of them, vary. With one model they let examples vary.
 
     Args:
       scores: higher = more likely a member; NaN cells are left out.
       member: True where the model trained on the example.
       fprs: false-positive rates at which to give the TPR; below 1 / non-members there is a reason instead.
+      groups: examples that were drawn together, or None.
 
     Raises:
       UserError: no member or no non-member has a score.
     """
     roc, order = roc_.ranked_roc(scores, member)
-    cells = _Cells(member, ~np.isnan(scores), order)
-    fewest = min(roc.num_members, roc.num_non_members)
+    cells = _Cells(member, ~np.isnan(scores), order, groups)
+    fewest = max(1, round(min(roc.num_members, roc.num_non_members) / cells.together))
     auc = roc_.auc(roc)
     best = int(np.argmax(roc.excess))
     called = int(roc.true_positives[best] + roc.false_positives[best])
@@ -244,15 +270,17 @@ def _tpr_with(roc: roc_.Roc, cells: _Cells, allowed: int) -> Figure:
     spread = cells.rate_spread(count, called, called_others, slope=exponent * tpr / fpr)
     variance = spread.variance + (exponent * tpr) ** 2 * threshold_noise(allowed)
     clustered = cells.rate_spread(count_around, called_around, called_around, slope=0.0).variance  # more hits to see it
-    design = design_effect(high, roc.num_members, clustered)
+    # Rows of one group may pass together, whether that was seen or not: independent trials are groups.
+    trials = roc.num_members / cells.together
+    design = design_effect(high, trials, clustered)
     return Figure(
         tpr,
         few_hits_interval(
             tpr,
             Spread(variance, spread.degrees_of_freedom),
-            roc.num_members,
+            trials,
             [
-                Hits(hits, design, exponent**2 * log_fpr_variance(false))
+                Hits(hits / cells.together, design, exponent**2 * log_fpr_variance(false))
                 for hits, false in ((count, allowed), (max(count_around, count), max(window[1], allowed)))
             ],
         ),

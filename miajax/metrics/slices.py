@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from miajax.errors import UserError
+from miajax.metrics.clusters import Groups
 from miajax.metrics.summary import FPRS, AttackSummary, summarise
 
 
@@ -17,6 +18,7 @@ def summarise_slices(
     *,
     fprs: Sequence[float] = FPRS,
     each_target: bool = True,
+    groups: Groups = None,
 ) -> tuple[dict[str, dict[str, AttackSummary | None]], list[str]]:
     """Returns what ``summarise`` makes of every category of every slicing, and notes on the missing ones.
 
@@ -30,7 +32,7 @@ def summarise_slices(
       slices: by name, one category for each example ``[N]`` (labels, groups of a metric, a column of the data) or for
         each cell ``[M, N]`` (whether the model is right about the example): booleans, integers or strings.
       fprs: false-positive rates at which to give the TPR, where the category's non-members resolve them.
-      each_target: as in ``summarise``.
+      each_target, groups: as in ``summarise``.
 
     Raises:
       UserError: a slicing of another shape.
@@ -49,7 +51,7 @@ def summarise_slices(
             scored = where & ~np.isnan(scores) & valid[:, None]
             of_members, of_others = (scored & side for side in (member, ~member))
             if (of_members.any(axis=1) & of_others.any(axis=1)).any():
-                entry = summarise(scores, member, valid, fprs=fprs, where=where, each_target=each_target)
+                entry = summarise(scores, member, valid, fprs=fprs, where=where, each_target=each_target, groups=groups)
             else:
                 entry = None
                 notes.append(f"{name} = {category}: no figures, {_reason(of_members, of_others)}.")

@@ -2,16 +2,21 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from miajax.errors import UserError
+from miajax.metrics.clusters import Groups, renumbered
 from miajax.metrics.figures import Figures, fpr_key
+from miajax.metrics.json_form import from_json
 from miajax.metrics.per_target import per_target_figures
 from miajax.metrics.pooled import pooled_figures
+
+if TYPE_CHECKING:
+    from miajax.metrics.groups import GroupFigures
 
 FPRS = (1e-4, 1e-3, 1e-2)
 POOLED = " pooled over targets"
@@ -28,6 +33,7 @@ class AttackSummary(Figures):
       num_scores_missing: cells to judge that have no score that counts.
       per_target: means over targets of each target's own figures; None where they were not asked for.
       notes: what the figures leave out, a sentence each.
+      per_group: figures of groups of rows, such as people; None where rows have none.
     """
 
     num_targets: int
@@ -36,6 +42,7 @@ class AttackSummary(Figures):
     num_scores_missing: int
     per_target: Figures | None
     notes: tuple[str, ...]
+    per_group: "GroupFigures | None" = None
 
     def to_json(self) -> dict[str, Any]:
         """The attack's entry of ``results.json``; the notes stand elsewhere in it."""
@@ -45,7 +52,25 @@ class AttackSummary(Figures):
             "num_non_members": self.num_non_members,
             "num_scores_missing": self.num_scores_missing,
             "per_target": None if own is None else own.to_json() | {"num_targets": self.num_targets},
+            **({} if self.per_group is None else {"per_group": self.per_group.to_json()}),
         }
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> "AttackSummary":
+        """The summary that ``to_json`` made an entry of; without the notes, and with 0 targets where it counts none."""
+        from miajax.metrics.groups import GroupFigures  # which holds summaries itself
+
+        own, figures, groups = entry["per_target"], from_json(Figures, entry), entry.get("per_group")
+        return cls(
+            **vars(figures),
+            num_targets=0 if own is None else own["num_targets"],
+            num_members=entry["num_members"],
+            num_non_members=entry["num_non_members"],
+            num_scores_missing=entry["num_scores_missing"],
+            per_target=None if own is None else from_json(Figures, own),
+            notes=(),
+            per_group=None if groups is None else GroupFigures.from_json(groups),
+        )
 
 
 def summarise(
@@ -57,14 +82,15 @@ def summarise(
     targets: Sequence[int] | None = None,
     where: Bool[np.ndarray, "models examples"] | None = None,
     each_target: bool = True,
+    groups: Groups = None,
 ) -> AttackSummary:
     """Returns an attack's figures of merit with 95 % intervals.
 
     Top-level figures pool the scores of all targets; ``per_target`` holds means over targets of each target's own
-    figures. Both intervals let models and examples vary. A TPR has a reason instead of a value where its FPR is below
-    1 / (non-members it rests on). The ``chance`` of a TPR is what an attack without power shows on average in a sample
-    of this size: more than the FPR where non-members are few. The advantage has one for a single target's best
-    threshold, and None where targets are pooled.
+    figures. Both intervals let models and examples vary; where rows have groups, whole groups. A TPR has a reason
+    instead of a value where its FPR is below 1 / (non-members it rests on). The ``chance`` of a TPR is what an attack
+    without power shows on average in a sample of this size: more than the FPR where non-members are few. The advantage
+    has one for a single target's best threshold, and None where targets are pooled.
 
     >>> scores, member = np.array([[0.9, 0.8, 0.3, 0.1]]), np.array([[True, True, False, False]])
     >>> figures = summarise(scores, member, fprs=(0.001, 0.5))
@@ -80,6 +106,7 @@ def summarise(
       fprs: false-positive rates (fractions) at which to give the TPR.
       targets: rows to treat as targets; all by default.
       where: cells to judge, all by default; the others are neither counted nor missing.
+      groups: of each example, such as the person it is about; examples of a group are one draw.
       each_target: False leaves ``per_target`` of several targets None, for half of the time.
 
     Raises:
@@ -103,16 +130,18 @@ def summarise(
     if not (usable.all() and judged.all()):
         kept = np.ix_(usable, judged)
         scores, member, scored = scores[kept], member[kept], scored[kept]
+        groups = renumbered(groups, np.asarray(judged))
     if not scored.all():
         scores = np.where(scored, scores, np.nan)
 
-    pooled = pooled_figures(scores, member, fprs)
+    pooled = pooled_figures(scores, member, fprs, groups)
     own = None
     if len(scores) == 1:
-        notes.append("One target only: intervals let the examples vary, not the models.")
+        vary = "the examples" if groups is None else "groups of examples"
+        notes.append(f"One target only: intervals let {vary} vary, not the models.")
         own = pooled
     elif each_target:
-        own = per_target_figures(scores, member, fprs)
+        own = per_target_figures(scores, member, fprs, groups)
     num_members = int(np.count_nonzero(scored & member))
     non_members = np.count_nonzero(scored & ~member, axis=1)
     notes += unresolved_notes(pooled, int(non_members.sum()), POOLED)

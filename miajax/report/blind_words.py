@@ -72,7 +72,7 @@ def blind_section(blind: Mapping[str, Any], copies: Mapping[str, Any]) -> Sectio
         finding = (
             "Members can be told from non-members without the model"
             if blind["leaves_half"]
-            else f"Without the model, {tried[0].lower()}{tried[1:]} did not tell members from non-members"
+            else f"Without the model, {tried[0].lower()}{tried[1:]} did not measurably tell members from non-members"
         )
         blocks.append(Columns([table, _copies_table(copies)]))
     else:

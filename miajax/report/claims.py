@@ -89,14 +89,30 @@ def equals_sentence(lead: Any) -> str:
 
 
 def lead_rule(lead: Any) -> str:
-    """How the leading attack was chosen, for the page."""
-    if lead is None or len(lead["intervals"]) < 2:
+    """How the leading attack was chosen, for the page; empty where there was nothing to choose from."""
+    if lead is None or len(lead["intervals"]) + len(lead.get("unresolved", ())) < 2:
         return ""
     figure = "AUC" if lead["by"] == "auc" else f"TPR at FPR {lead['fpr']}"
+    count = len(lead["intervals"])
+    rule = (
+        f"The strongest attack is the one with the highest lower end of the {figure}, each of the {count} attacks at a "
+        f"confidence of {100 * lead['confidence']:.4g} % (Bonferroni), so that all intervals hold at once with "
+        "probability 95 % and choosing by them costs nothing."
+        if count > 1
+        else f"Only one attack has a {figure}, so that none was chosen."
+    )
+    return " ".join(filter(None, [rule, _not_in_it(lead)]))
+
+
+def _not_in_it(lead: Any) -> str:
+    """Which attacks did not compete, because too few non-members have their score."""
+    unresolved = lead.get("unresolved") or {}
+    if not unresolved:
+        return ""
+    named = [f"{face(name).inline} ({numbers.count(count)})" for name, count in unresolved.items()]
     return (
-        f"The strongest attack is the one with the highest lower end of the {figure}, each of the "
-        f"{len(lead['intervals'])} attacks at a confidence of {100 * lead['confidence']:.4g} % (Bonferroni), so that "
-        "all intervals hold at once with probability 95 % and choosing by them costs nothing."
+        f"Too few non-members have a score of {', '.join(named)} to show a rate at FPR {lead['fpr']}: "
+        f"{'it does' if len(named) == 1 else 'they do'} not compete, and may find more."
     )
 
 

@@ -129,6 +129,16 @@ def difference(value: float, interval: Sequence[float] | None = None) -> str:
     return _signed(value, decimals, True) + _bracketed(interval, decimals, True)
 
 
+def moved(change: figures.Estimate) -> str:
+    """``difference`` of a figure; a dash where there is none."""
+    return DASH if change.value is None else difference(change.value, change.interval)
+
+
+def moved_points(change: figures.Estimate) -> str:
+    """``points`` of a figure, signed; a dash where there is none."""
+    return DASH if change.value is None else points(change.value, change.interval, signed=True)
+
+
 def _decimals(interval: Sequence[float] | None, fewest: int) -> int:
     """Digits after the point that show two digits of the interval's width, at most three beyond the fewest."""
     width = 0.0 if interval is None else abs(interval[1] - interval[0])

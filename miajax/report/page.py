@@ -14,10 +14,12 @@ from typing import ClassVar
 import jinja2
 from markupsafe import Markup
 
-from miajax.report import numbers, palette
+from miajax.report import numbers, palette, vectors
 from miajax.report.numbers import Estimate
 
 Cell = str | int | float | Estimate | None
+_SHORT = 8  # rows of a table that is not cut on paper
+_WIDEST = 11  # columns of a table that fit a sheet
 _FORMATS = {"number": numbers.rate, "count": numbers.count, "seconds": numbers.seconds, "share": numbers.percent}
 
 
@@ -57,6 +59,11 @@ class Column:
     kind: str = "text"
     hint: str = ""
 
+    @property
+    def label(self) -> str:
+        """The whole heading on one line."""
+        return f"{self.title} {self.hint}".strip()
+
 
 @dataclasses.dataclass(frozen=True)
 class Table:
@@ -85,6 +92,27 @@ class Table:
         """Why cells are empty: each reason once, in order of appearance."""
         cells = (cell for row in self.rows for cell in row)
         return tuple(dict.fromkeys(c.reason for c in cells if isinstance(c, Estimate) and c.value is None and c.reason))
+
+    @property
+    def short(self) -> bool:
+        """Whether paper can keep it on one sheet without leaving much of another empty."""
+        text = sum(len(part) for _, cells in self.printed_rows() for _, *parts in cells for part in parts)
+        return len(self.rows) <= _SHORT and text <= 100 * _SHORT
+
+    def parts(self) -> "list[Table]":
+        """Tables of as many columns as fit a sheet of paper: the first column is repeated with each group of others."""
+        if len(self.columns) <= _WIDEST:
+            return [self]
+        groups = -(-(len(self.columns) - 1) // (_WIDEST - 1))
+        size = -(-(len(self.columns) - 1) // groups)
+        found: list[Table] = []
+        for start in range(1, len(self.columns), size):
+            kept = [0, *range(start, min(start + size, len(self.columns)))]
+            rows = [[row[k] for k in kept] for row in self.rows]
+            part = Table([self.columns[k] for k in kept], rows, emphasis=self.emphasis)
+            part.__dict__["reasons"] = self.reasons  # footnotes are those of the whole
+            found.append(part)
+        return found
 
     def printed_rows(self) -> Iterator[tuple[bool, list[tuple[str, str, str, str]]]]:
         """Of each row: whether it is set in bold; of each cell: column kind, text, interval, footnote mark."""
@@ -154,6 +182,14 @@ class Terms:
 
 
 @dataclasses.dataclass(frozen=True)
+class Sign:
+    """Fields to fill in or to sign, each over a line; an empty value leaves the line blank."""
+
+    kind: ClassVar[str] = "sign"
+    fields: Sequence[tuple[str, str]]
+
+
+@dataclasses.dataclass(frozen=True)
 class Code:
     """Text to copy: a command, a citation, JSON."""
 
@@ -214,7 +250,7 @@ class Details:
     blocks: Sequence["Block"]
 
 
-Block = Figure | Table | Cards | Prose | Points | Terms | Code | Gallery | Columns | Stack | Details
+Block = Figure | Table | Cards | Prose | Points | Terms | Sign | Code | Gallery | Columns | Stack | Details
 
 
 @dataclasses.dataclass(frozen=True)
@@ -236,7 +272,7 @@ class Section:
     @property
     def anchor(self) -> str:
         """The topic as a fragment identifier."""
-        return re.sub(r"[^a-z0-9]+", "-", self.topic.lower()).strip("-")
+        return slug(self.topic)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -262,7 +298,39 @@ class Page:
 
     def html(self) -> str:
         """The whole page as one HTML document."""
-        return _environment().get_template("page.html").render(page=self, palette=palette.PAGE, mark=footnote_mark)
+        vectors.place(self._figures)
+        return (
+            _environment()
+            .get_template("page.html")
+            .render(
+                page=self, palette=palette.PAGE, mark=footnote_mark, running=css_text(f"{self.kicker} · {self.title}")
+            )
+        )
+
+    def _figures(self) -> Iterator[tuple[str, str]]:
+        """Of every figure, a name made of its section and its title, and its picture."""
+        for section in self.sections:
+            for figure in _figures_in(section.blocks):
+                yield slug(f"{section.topic} {figure.title}"), figure.uri
+
+
+def _figures_in(blocks: "Sequence[Block]") -> Iterator[Figure]:
+    for block in blocks:
+        if isinstance(block, Figure):
+            yield block
+        elif isinstance(block, Columns | Stack | Details):
+            yield from _figures_in(block.blocks)
+
+
+def css_text(text: str) -> Markup:
+    """Text as a string of CSS, whatever it holds; it can end neither the string nor the style sheet."""
+    escaped = (c if c.isalnum() or c in " .,:;-·()" else f"\\{ord(c):06x}" for c in text[:120])
+    return Markup('"' + "".join(escaped) + '"')
+
+
+def slug(text: str) -> str:
+    """Text as a fragment identifier or a file name: small letters, digits, hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 @functools.cache

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, ParamSpec, TypeVar
 import numpy as np
 from jaxtyping import Float
 
-from miajax.report import palette
+from miajax.report import palette, vectors
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,6 +48,7 @@ _STYLE: dict[Any, Any] = {
     "ytick.labelsize": 8.5,
     "svg.fonttype": "none",
     "svg.hashsalt": "miajax",
+    "pdf.fonttype": 42,  # text stays text
     "axes.formatter.use_mathtext": False,
 }
 _PAGE_FONTS = "font-family: Inter, Segoe UI, Helvetica Neue, Arial, Liberation Sans, sans-serif"
@@ -332,17 +333,33 @@ def save_png(figure: "Figure", file: IO[bytes], *, dpi: int = 160) -> None:
 
 @styled
 def figure_to_data_uri(figure: "Figure", format: str = "svg") -> str:
-    """The figure as a ``data:`` URI: ``svg`` (small, sharp on paper; the default) or ``png`` (many points)."""
-    buffer = io.BytesIO()
+    """The figure as a ``data:`` URI: ``svg`` (small, sharp on paper; the default) or ``png`` (many points).
+
+    It is offered to ``vectors``, which keeps it as SVG and PDF where they were asked for.
+    """
     if format == "png":
+        buffer = io.BytesIO()
         save_png(figure, buffer)
-        return _data_uri("image/png", buffer.getvalue())
-    if format != "svg":
+        uri = _data_uri("image/png", buffer.getvalue())
+    elif format == "svg":
+        uri = _data_uri("image/svg+xml", _vector(figure, "svg"))
+    else:
         raise ValueError(f"format is {format!r}; expected 'svg' or 'png'")
+    vectors.offer(uri, lambda kind: _vector(figure, kind))
+    return uri
+
+
+@styled
+def _vector(figure: "Figure", format: str) -> bytes:
+    """The figure as SVG or PDF, the same bytes whenever it is drawn."""
+    buffer = io.BytesIO()
+    if format == "pdf":
+        figure.savefig(buffer, format="pdf", transparent=True, metadata={"CreationDate": None})
+        return buffer.getvalue()
     figure.savefig(buffer, format="svg", transparent=True)
     svg = buffer.getvalue().decode()
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)  # it holds the date
-    return _data_uri("image/svg+xml", re.sub(r"font-family: [^;]*", _PAGE_FONTS, svg).encode())
+    return re.sub(r"font-family: [^;]*", _PAGE_FONTS, svg).encode()
 
 
 def supported_bins(samples: Sequence[Float[np.ndarray, "..."]]) -> int:

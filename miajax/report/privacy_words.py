@@ -9,7 +9,7 @@ from miajax.report.page import Block, Column, Columns, Points, Section, Table
 
 Json = Mapping[str, Any]
 _SAMPLING = {
-    "poisson": "Poisson: each member by itself with this probability",
+    "poisson": "Poisson: each {member} by itself with this probability",
     "fixed_size": "batches of one size, without replacement",
 }
 _ACCOUNTANT = {
@@ -45,10 +45,37 @@ def mechanism_rows(privacy: Json) -> list[list[Any]]:
         ["Delta", f"{privacy['delta']:g}"],
         ["Data sets compared (adjacency)", privacy["adjacency"]],
         ["Accountant", _accountant(privacy)],
-        ["Sampling", f"{_SAMPLING[privacy['sampling']]} ({privacy['sampling_rate']:.4g})"],
+        ["Unit of the guarantee", _unit_text(privacy)],
+        ["Sampling", f"{_sampling(privacy)} ({privacy['sampling_rate']:.4g})"],
         ["Slots of a sample", numbers.count(privacy["slots"]) if privacy["slots"] else "a sample is never cut"],
+        *_statistics(privacy.get("statistics")),
         ["Source of the noise", privacy["release"]],
     ]
+
+
+def _by_group(privacy: Json) -> bool:
+    return privacy.get("unit") == "group"  # runs before groups have no unit: it was a row
+
+
+def _unit_text(privacy: Json) -> str:
+    if not _by_group(privacy):
+        return "row"
+    return f"group: all rows of one, {privacy['most_rows']} at most, whose mean gradient is clipped as one"
+
+
+def _sampling(privacy: Json) -> str:
+    return _SAMPLING[privacy["sampling"]].format(member="group of rows" if _by_group(privacy) else "member")
+
+
+def _statistics(released: Json | None) -> list[list[Any]]:
+    """What models' inputs are standardised by; nothing where that is public."""
+    if released is None:
+        return []
+    told = (
+        f"means and deviations of each model's own members, released once with noise multiplier "
+        f"{released['noise_multiplier']:.4g}: epsilon {released['epsilon']:g} alone, composed with the steps above"
+    )
+    return [["Scaling of the inputs", told]]
 
 
 def _accountant(privacy: Json) -> str:
@@ -79,6 +106,7 @@ def _blocks(privacy: Json) -> list[Block]:
         "It holds against an attacker who knows all other members, the recipe and every model on the way.",
         "It is a guarantee of each model by itself: who sees several models trained on one record adds them up.",
         _adjacency(privacy),
+        "" if _by_group(privacy) else _rows_only(privacy),
     ]
     return [
         Columns(
@@ -102,13 +130,27 @@ def _rate_bound(privacy: Json, fpr: float = 1e-3) -> str:
         return f"So large an epsilon allows attacks that find nearly every record at {numbers.level(fpr)} FPR."
     digits = 3 if most >= 0.01 else 1 - math.floor(math.log10(most))
     bound = math.ceil(most * 10**digits) / 10**digits  # up, as a bound has to be
-    return f"No attack on one record can find it with more than {numbers.percent(bound)} at {numbers.level(fpr)} FPR."
+    return (
+        f"No attack on {_one(privacy)} can find it with more than {numbers.percent(bound)} at {numbers.level(fpr)} FPR."
+    )
 
 
 def _adjacency(privacy: Json) -> str:
     if privacy["adjacency"].startswith("add"):
         return (
-            "It compares a training with and without one record. Under a split of fixed size another record takes its "
+            f"It compares a training with and without {_one(privacy)}. Under a split of fixed size another takes its "
             "place, which the guarantee covers at twice epsilon; --split bernoulli compares what it is about."
         )
-    return "It compares a training with one record and with another in its place."
+    return f"It compares a training with {_one(privacy)} and with another in its place."
+
+
+def _rows_only(privacy: Json) -> str:
+    if privacy.get("unit") is None:
+        return ""
+    return (
+        "It protects each row by itself: for all k rows of one person epsilon is k times as large, and delta grows too."
+    )
+
+
+def _one(privacy: Json) -> str:
+    return "all rows of one group" if _by_group(privacy) else "one record"

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.text import Text
 
+from miajax.metrics.figures import Estimate
+
 MISSING = "-"
 _GAP = 2
 _HARD = "\u00a0"  # a blank that no line ends at
@@ -30,6 +32,11 @@ def figure(value: float | None, interval: Sequence[float | None] | None = None, 
     if not interval or interval[0] is None or interval[1] is None:
         return text
     return f"{text} [{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]"
+
+
+def cell(estimate: Estimate, digits: int = 3) -> str:
+    """``figure`` of a value."""
+    return figure(estimate.value, estimate.interval, digits)
 
 
 def say(console: Console, line: str, style: str | None = None) -> None:

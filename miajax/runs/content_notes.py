@@ -32,18 +32,29 @@ def note_on_order(
     Chance is the agreement of two independent draws, one from the predictions and one from the labels; three standard
     errors of N independent examples are allowed for.
     """
+    accuracy, chance, spread = chance_agreement(predicted, labels, member, valid)
+    if max(accuracy) >= chance + 3 * spread:
+        return ()
+    return (
+        f"Labels agree with the likeliest class in {accuracy[0]:.1%} of members and {accuracy[1]:.1%} of non-members, "
+        f"where chance is {chance:.1%}: rows and labels may be in different orders.",
+    )
+
+
+def chance_agreement(
+    predicted: Int[np.ndarray, "models examples"],
+    labels: Int[np.ndarray, " examples"],
+    member: Bool[np.ndarray, "models examples"],
+    valid: Bool[np.ndarray, " models"],
+) -> tuple[list[float], float, float]:
+    """How often predictions are the label, of members and of non-members; of independent draws; and its deviation."""
     counts = np.unique(labels, return_counts=True)
     share = dict(zip(counts[0].tolist(), counts[1] / len(labels), strict=True))
     guesses = np.unique(predicted[valid], return_counts=True)
     chance = sum(share.get(c, 0.0) * k for c, k in zip(guesses[0].tolist(), guesses[1], strict=True)) / guesses[1].sum()
     hits, inside = (predicted == labels)[valid], member[valid]
     accuracy = [float(hits[side].mean()) for side in (inside, ~inside)]
-    if max(accuracy) >= chance + 3 * (chance * (1 - chance) / len(labels)) ** 0.5:
-        return ()
-    return (
-        f"Labels agree with the likeliest class in {accuracy[0]:.1%} of members and {accuracy[1]:.1%} of non-members, "
-        f"where chance is {chance:.1%}: rows and labels may be in different orders.",
-    )
+    return accuracy, float(chance), float((chance * (1 - chance) / len(labels)) ** 0.5)
 
 
 def note_on_copies(phi: Float[np.ndarray, "models ..."], valid: Bool[np.ndarray, " models"]) -> tuple[str, ...]:

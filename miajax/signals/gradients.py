@@ -1,16 +1,18 @@
 """How long the gradient of each example's loss is, by the parameters and by the input: two signals of the white box."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
+from miajax.signals.passes import Passes, block_of, go_on
 from miajax.training.dp.clipping import clipped_sum, plan_clipping
 from miajax.training.losses import cross_entropy
-from miajax.training.parallel import OverModels, Placement
+from miajax.training.parallel import Placement
 from miajax.training.trainer import Trainer
 
 
@@ -22,8 +24,8 @@ class GradientNorms(NamedTuple):
       inputs: ``float32[G, N]``, by the network's input, after the data set's scaling.
     """
 
-    parameters: Float[Array, "models examples"]
-    inputs: Float[Array, "models examples"]
+    parameters: Float[np.ndarray, "models examples"]
+    inputs: Float[np.ndarray, "models examples"]
 
 
 class GradientQuerier:
@@ -51,16 +53,16 @@ class GradientQuerier:
         *,
         block: int = 256,
     ):
-        num_examples = len(labels)
+        self.num_examples = num_examples = len(labels)
         block = min(block, num_examples)
         blocks = -(-num_examples // block)
         rows = np.minimum(np.arange(blocks * block), num_examples - 1)
         folded = tuple(array[rows].reshape(blocks, block, *array.shape[1:]) for array in (features, labels))
-        self._shared = placement.share(folded)
         plan = plan_clipping(_evaluating(trainer, model[1]), model[0], features.shape[1:], check=cross_entropy)
 
-        def of_model(_, model, shared):
+        def of_pass(model, shared, number):
             params, state = model
+            rows = block_of(shared, number)
             network = _evaluating(trainer, state)
 
             def of_example(example):
@@ -69,24 +71,24 @@ class GradientQuerier:
                 by_params, by_input = jax.grad(objective, (0, 1))(params, x)
                 return GradientNorms(optax.tree.norm(by_params), optax.tree.norm(by_input))
 
-            def of_block(rows):
-                x, y = trainer.scaling(rows[0]), rows[1]
-                if plan.fallback is not None:  # one at a time: a convolution's weight gradient can't be vmapped twice
-                    return jax.lax.map(of_example, (x, y))
-                by_inputs = jax.grad(lambda x: cross_entropy(network(params, x, None), y).sum())(x)
-                everyone, no_key = jnp.ones(block, bool), jax.random.key(0, impl="threefry2x32")
-                # The clipped sum itself is unused, so the compiler leaves it out.
-                by_params = clipped_sum(plan, network, cross_entropy, params, x[:, None], y, everyone, 1.0, no_key)
-                return GradientNorms(by_params.norms, jnp.sqrt((by_inputs.reshape(block, -1) ** 2).sum(1)))
+            x, y = trainer.scaling(rows[0]), rows[1]
+            if plan.fallback is not None:  # one at a time: a convolution's weight gradient can't be vmapped twice
+                return jax.lax.map(of_example, (x, y))
+            by_inputs = jax.grad(lambda x: cross_entropy(network(params, x, None), y).sum())(x)
+            everyone, no_key = jnp.ones(block, bool), jax.random.key(0, impl="threefry2x32")
+            # The clipped sum itself is unused, so the compiler leaves it out.
+            by_params = clipped_sum(plan, network, cross_entropy, params, x[:, None], y, everyone, 1.0, no_key)
+            return GradientNorms(by_params.norms, jnp.sqrt((by_inputs.reshape(block, -1) ** 2).sum(1)))
 
-            norms = jax.lax.map(of_block, shared)
-            return jax.tree.map(lambda a: a.reshape(-1)[:num_examples], norms)
+        self._passes = Passes(of_pass, blocks, folded, placement)
 
-        self.program = OverModels(of_model, placement)
+    def __call__(self, models: tuple[Any, Any], between: Callable[[], None] = go_on) -> GradientNorms:
+        """The norms of ``models``, leaves ``[G, ...]``; G a multiple of the placement's width.
 
-    def __call__(self, models: tuple[Any, Any]) -> GradientNorms:
-        """The norms of ``models``, leaves ``[G, ...]``; G a multiple of the placement's width."""
-        return self.program((), models, self._shared)
+        ``between`` is called between two calls of the program, each of about a second; what it raises ends it.
+        """
+        parts = [seen for _, seen in self._passes(models, between)]
+        return jax.tree.map(lambda *blocks: np.concatenate(blocks, 1)[:, : self.num_examples], *parts)
 
 
 def gradient_norms(

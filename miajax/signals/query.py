@@ -1,13 +1,15 @@
 """Asking every model of a group about every example: logits and scaled logits, under one or several views."""
 
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Bool, Float
 
 from miajax.errors import UserError
+from miajax.signals.passes import Passes, block_of, go_on
 from miajax.signals.scaled_logit import scaled_logit
 from miajax.training.parallel import OverModels, Placement
 from miajax.training.trainer import Trainer, TrainState
@@ -25,9 +27,17 @@ class Answers(NamedTuple):
       logits: ``float32[G, N, Q, C]``, or None where they were not asked for.
     """
 
-    scaled_logit: Float[Array, "models examples queries"]
-    correct: Bool[Array, "models examples"]
-    logits: Float[Array, "models examples queries classes"] | None
+    scaled_logit: Float[np.ndarray, "models examples queries"]
+    correct: Bool[np.ndarray, "models examples"]
+    logits: Float[np.ndarray, "models examples queries classes"] | None
+
+
+class _Pass(NamedTuple):
+    """What one forward pass says of a block under one view: ``[B]``, ``[B]``, ``[B, C]`` or None."""
+
+    scaled_logit: Any
+    correct: Any
+    logits: Any
 
 
 def views(queries: int) -> np.ndarray:
@@ -117,12 +127,10 @@ class Querier:
         self.block = min(block, self.num_examples)
         blocks = -(-self.num_examples // self.block)
         rows = np.arange(blocks * self.block) % self.num_examples  # a batch's statistics want no copies of one row
-        self._shared = placement.share(
-            (
-                jnp.asarray(features[rows].reshape(blocks, self.block, *features.shape[1:])),
-                jnp.asarray(labels[rows].reshape(blocks, self.block)),
-                jnp.asarray(views(queries)),
-            )
+        shared = (
+            jnp.asarray(features[rows].reshape(blocks, self.block, *features.shape[1:])),
+            jnp.asarray(labels[rows].reshape(blocks, self.block)),
+            jnp.asarray(views(queries)),
         )
         reach = int(np.abs(views(queries)[:, 1:]).max())
 
@@ -133,32 +141,48 @@ class Querier:
 
         self._evaluated = trainer.evaluated
 
-        def of_model(_, model: tuple[Any, Any], shared):
+        def of_pass(model, shared, number):
             features, labels, all_views = shared
+            x, y = block_of((features, labels), number // queries)
+            logits = forward(*model, _view(x, all_views[number % queries], reach) if queries > 1 else x)
+            return _Pass(scaled_logit(logits, y), jnp.argmax(logits, -1) == y, logits if keep_logits else None)
 
-            def of_block(block):
-                x, y = block
+        self._queries = queries
+        self._passes = Passes(of_pass, blocks * queries, shared, placement)
 
-                def of_view(view):
-                    logits = forward(*model, _view(x, view, reach) if queries > 1 else x)
-                    return scaled_logit(logits, y), jnp.argmax(logits, -1) == y, logits if keep_logits else None
-
-                if queries == 1:
-                    answer = jax.tree.map(lambda a: a[None], of_view(all_views[0]))
-                else:
-                    answer = jax.lax.map(of_view, all_views)
-                phi, hits, logits = answer
-                return Answers(phi.T, hits[0], None if logits is None else jnp.swapaxes(logits, 0, 1))
-
-            answers = jax.lax.map(of_block, (features, labels))
-            return jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:])[: self.num_examples], answers)
-
-        self.program = OverModels(of_model, placement)
+    @property
+    def program(self) -> OverModels:
+        """The compiled program, for its memory."""
+        return self._passes.program
 
     def compile(self, state: TrainState) -> None:
         """Compiles for the shapes of ``state`` (leaves ``[G, ...]``) without running."""
-        self.program.compile((), self._evaluated(state), self._shared)
+        self._passes.compile(self._evaluated(state))
 
-    def __call__(self, state: TrainState) -> Answers:
-        """What the models of ``state`` (leaves ``[G, ...]``) answer."""
-        return self.program((), self._evaluated(state), self._shared)
+    def __call__(self, state: TrainState, between: Callable[[], None] = go_on) -> Answers:
+        """What the models of ``state`` (leaves ``[G, ...]``) answer, on the host.
+
+        ``between`` is called between two calls of the program, each of about a second; what it raises ends the
+        query.
+        """
+        answers = None
+        for number, seen in self._passes(self._evaluated(state), between):
+            if answers is None:
+                answers = self._unanswered(seen)
+            block, view = divmod(number, self._queries)
+            rows = slice(block * self.block, min((block + 1) * self.block, self.num_examples))
+            real = slice(rows.stop - rows.start)
+            answers.scaled_logit[:, rows, view] = seen.scaled_logit[:, real]
+            if view == 0:
+                answers.correct[:, rows] = seen.correct[:, real]
+            if answers.logits is not None:
+                answers.logits[:, rows, view] = seen.logits[:, real]
+        assert answers is not None
+        return answers
+
+    def _unanswered(self, seen: "_Pass") -> Answers:
+        cells = (len(seen.correct), self.num_examples)
+        logits = None
+        if seen.logits is not None:
+            logits = np.empty((*cells, self._queries, seen.logits.shape[-1]), np.float32)
+        return Answers(np.empty((*cells, self._queries), np.float32), np.empty(cells, bool), logits)

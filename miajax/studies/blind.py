@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Num
-from scipy.stats import rankdata
 
+from miajax.metrics.clusters import by_group, renumbered, rows_a_draw
 from miajax.metrics.intervals import CONFIDENCE, critical_value
 from miajax.outliers.density import places
 
@@ -39,6 +39,7 @@ def blind_baseline(
     *,
     quick: bool = False,
     seed: int = 0,
+    groups: Int[np.ndarray, " examples"] | None = None,
 ) -> dict[str, Any]:
     """How well features and label alone tell members from non-members: cross-fitted AUC with its interval.
 
@@ -55,6 +56,8 @@ def blind_baseline(
       quick: at most 1,000 examples and the linear one only, for where membership is random by design; else at most
         10,000 examples.
       seed: of folds, sample and trees.
+      groups: of each example, where they are members together: a group's rows are judged by classifiers that saw none
+        of them, and are one draw. Without that, its other rows would give each row away.
 
     Returns:
       ``{classifiers: {name: {auc, auc_ci}}, leaves_half, num_members, num_non_members, num_examples, folds}``: members
@@ -67,27 +70,41 @@ def blind_baseline(
     if total > most:
         rows = rng.permutation(total)[:most]
     member, labels = np.asarray(member)[rows], np.asarray(labels)[rows]
+    groups = renumbered(groups, rows)
     flat = np.asarray(features)[rows].reshape(len(rows), -1).astype(np.float32)
     sides = {"num_members": int(member.sum()), "num_non_members": int((~member).sum())}
-    counts, folds = {**sides, "num_examples": total}, min(_FOLDS, *sides.values())
+    drawn = sides if groups is None else {
+        name: len(np.unique(groups[side])) for name, side in zip(sides, (member, ~member), strict=True)
+    }  # fmt: skip
+    counts, folds = {**sides, "num_examples": total}, min(_FOLDS, *drawn.values())
     if folds < 2:
         reason = f"{counts['num_members']} members and {counts['num_non_members']} non-members are too few to compare."
         return {"classifiers": {}, "leaves_half": None, "reason": reason, **counts, "folds": 0}
     fold = np.empty(len(member), np.int64)
     for side in (member, ~member):
-        fold[side] = rng.permutation(int(side.sum())) % folds
+        if groups is None:
+            fold[side] = rng.permutation(int(side.sum())) % folds
+        else:
+            whose, place = np.unique(groups[side], return_inverse=True)
+            fold[side] = (rng.permutation(len(whose)) % folds)[place]
     one_hot = (labels[:, None] == np.unique(labels)).astype(np.float32)
     inputs = {"linear": np.hstack([_projected(flat, seed), one_hot])}
     if not quick:
         inputs["trees"] = np.hstack([flat, one_hot])
     confidence = 1 - (1 - CONFIDENCE) / len(inputs)
-    figures = {name: _cross_fitted(name, x, member, fold, confidence, seed) for name, x in inputs.items()}
+    figures = {name: _cross_fitted(name, x, member, fold, confidence, seed, groups) for name, x in inputs.items()}
     leaves = any(not low <= 0.5 <= high for low, high in (figure["auc_ci"] for figure in figures.values()))
     return {"classifiers": figures, "leaves_half": leaves, **counts, "folds": folds}
 
 
 def _cross_fitted(
-    name: str, inputs: np.ndarray, member: np.ndarray, fold: np.ndarray, confidence: float, seed: int
+    name: str,
+    inputs: np.ndarray,
+    member: np.ndarray,
+    fold: np.ndarray,
+    confidence: float,
+    seed: int,
+    groups: np.ndarray | None,
 ) -> dict[str, Any]:
     folds = int(fold.max()) + 1
     aucs, variances = np.empty(folds), np.empty(folds)
@@ -96,9 +113,9 @@ def _cross_fitted(
         classifier = _classifier(name, int((~held).sum()), seed).fit(inputs[~held], member[~held])
         linear = hasattr(classifier, "decision_function")
         scores = classifier.decision_function(inputs[held]) if linear else classifier.predict_proba(inputs[held])[:, 1]
-        aucs[k], variances[k] = _delong(scores, member[held])
+        aucs[k], variances[k] = _delong(scores, member[held], renumbered(groups, held))
     variance = float(variances.mean()) * (1 / folds + 1 / (folds - 1))
-    fewest = int(min(member.sum(), (~member).sum()))
+    fewest = int(min(member.sum(), (~member).sum()) / rows_a_draw(groups))
     auc = float(aucs.mean())
     reach = critical_value(fewest - 1, confidence) * variance**0.5  # on the AUC's own scale: .5 is far from its ends
     return {"auc": auc, "auc_ci": [max(auc - reach, 0.0), min(auc + reach, 1.0)]}
@@ -114,15 +131,28 @@ def _classifier(name: str, num_examples: int, seed: int) -> Any:
     return ExtraTreesClassifier(100, min_samples_leaf=3, n_jobs=-1, random_state=seed)
 
 
-def _delong(scores: np.ndarray, member: np.ndarray) -> tuple[float, float]:
-    """AUC and its variance from placement values (DeLong, DeLong and Clarke-Pearson 1988); at least half a pair's."""
+def _delong(scores: np.ndarray, member: np.ndarray, groups: np.ndarray | None = None) -> tuple[float, float]:
+    """AUC and its variance from placement values (DeLong, DeLong and Clarke-Pearson 1988); at least half a pair's.
+
+    With groups, values are summed by group first (Obuchowski 1997).
+    """
+    from scipy.stats import rankdata  # takes a third of a second, which a command's start has not
+
     ranks = rankdata(scores)
     n_in, n_out = int(member.sum()), int((~member).sum())
     of_members = (ranks[member] - rankdata(scores[member])) / n_out
     of_others = (ranks[~member] - rankdata(scores[~member])) / n_in
     auc = float(of_members.mean())
-    variance = sum(float(v.var(ddof=1)) / len(v) if len(v) > 1 else 0.25 for v in (of_members, of_others))
+    sides = ((of_members, member), (of_others, ~member))
+    variance = sum(_variance_of_mean(v - v.mean(), renumbered(groups, side)) for v, side in sides)
     return auc, max(variance, 0.25 / (n_in * n_out))
+
+
+def _variance_of_mean(centred: np.ndarray, groups: np.ndarray | None) -> float:
+    sums = by_group(centred, groups)
+    if len(sums) < 2:
+        return 0.25
+    return float(sums @ sums) * len(sums) / (len(sums) - 1) / len(centred) ** 2
 
 
 def near_duplicates(

@@ -30,6 +30,7 @@ from miajax.runs.atomic import read_sealed, write_npy, write_sealed
 from miajax.runs.content_notes import note_on_polarity
 from miajax.runs.derived import remember
 from miajax.runs.tables import read_table, write_table
+from miajax.studies.attacked.groups import with_groups
 from miajax.training.devices import machine_name
 
 if TYPE_CHECKING:
@@ -49,11 +50,14 @@ def attack_figures(
 ) -> tuple[dict[str, AttackSummary], list[str]]:
     """Every attack's figures, and notes; a note that holds for several attacks names them once."""
 
+    groups = campaign.setup.dataset.groups
+
     def summary(array: np.ndarray):
-        return summarise(array, campaign.member, campaign.valid, targets=targets)
+        return summarise(array, campaign.member, campaign.valid, targets=targets, groups=groups)
 
     with concurrent.futures.ThreadPoolExecutor() as pool:
         figures = dict(zip(scores, pool.map(summary, scores.values()), strict=True))
+    figures = with_groups(figures, scores, campaign.member, campaign.valid, groups, targets)
     about: dict[str, list[str]] = {}
     for name, found in figures.items():
         for remark in found.notes:
@@ -75,7 +79,7 @@ def strongest_attack(campaign: Campaign, scores: Scores, targets: Sequence[int] 
     """``strongest`` of ``results.json``: see ``metrics.claims.strongest``."""
     valid = campaign.valid if targets is None else campaign.valid & np.isin(np.arange(len(campaign.valid)), targets)
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        return strongest(scores, campaign.member, valid, each=pool.map)
+        return strongest(scores, campaign.member, valid, each=pool.map, groups=campaign.setup.dataset.groups)
 
 
 def attack_notes(skipped: Mapping[str, str], reports: Mapping[str, AttackReport]) -> list[str]:
@@ -117,7 +121,7 @@ def blind_checks(campaign: Campaign) -> dict[str, Any]:
         if (known := read_sealed(file, required=lambda _: True)).get("of") == of:
             return known["found"]
     found = {
-        "blind": blind_baseline(dataset.features, dataset.labels, one, quick=True),
+        "blind": blind_baseline(dataset.features, dataset.labels, one, quick=True, groups=dataset.groups),
         "near_duplicates": near_duplicates(dataset.features, one, dataset.test_features),
     }
     write_sealed(file, {"of": of, "found": found})
@@ -140,6 +144,7 @@ def results_head(campaign: Campaign, target: int | None = None) -> dict[str, Any
         "num_shadows": config.num_shadows,
         "num_valid": int(campaign.valid.sum()),
         "num_examples": setup.dataset.num_examples,
+        **unit_of(setup.dataset),
         "member_fraction": config.member_fraction,
         "split": config.split,
         "seed": config.seed,
@@ -159,10 +164,17 @@ def results_head(campaign: Campaign, target: int | None = None) -> dict[str, Any
     }
 
 
+def unit_of(dataset: Dataset) -> dict[str, Any]:
+    """``unit`` and ``num_groups`` of ``results.json``: what members are drawn by."""
+    groups = dataset.groups
+    return {"unit": "row" if groups is None else "group", "num_groups": None if groups is None else len(set(groups))}
+
+
 def accuracies(campaign: Campaign, models: Bool[np.ndarray, " models"]) -> tuple[Influence, Influence]:
     """Mean accuracy of some models on their members and on their non-members, with every cell's influence."""
     sides = (campaign.member, ~campaign.member)
-    inside, outside = (share_by_model(campaign.correct, side, models) for side in sides)
+    groups = campaign.setup.dataset.groups
+    inside, outside = (share_by_model(campaign.correct, side, models, groups) for side in sides)
     return inside, outside
 
 

@@ -37,3 +37,21 @@ def found_results(run: Path) -> dict[Path, Json]:
                             remedy="Read it with the miajax that wrote it")  # fmt: skip
         found[file] = results
     return found
+
+
+def fullest(found: Mapping[Path, Json]) -> Json:
+    """``results.json`` of the study that ran the most attacks.
+
+    Args:
+      found: of ``found_results``.
+
+    Raises:
+      UserError: none of them is a study of attacks that says which is strongest.
+    """
+    able = [results for results in found.values() if "strongest" in results and "attacks" in results]
+    if not able:
+        raise UserError(
+            f"{next(iter(found))} is of a study without a strongest attack",
+            expected="the folder of miajax lira, attacks, audit_target or import_signals",
+        )
+    return max(able, key=lambda each: len(each["attacks"]))

@@ -3,15 +3,42 @@
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from miajax.described import described
+from miajax.metrics.json_form import to_json
 from miajax.studies.written import write_results
 from miajax.warned import told
 
 if TYPE_CHECKING:
     from miajax.campaign.run import Timing
+    from miajax.studies.results import Found
+
+What = TypeVar("What", bound="Found")
+
+
+@described
+@dataclasses.dataclass(frozen=True)
+class PageFiles:
+    """What is written beside the page of a report."""
+
+    pdf: bool = False
+    """print the report as report.pdf, too: by Chromium where it is there, else by WeasyPrint (extra pdf)"""
+    vector: bool = False
+    """write every figure of the report as SVG and PDF, too, into figures/ beside it"""
+
+    def check(self) -> None:
+        """Before anything is done for a report that could not be printed.
+
+        Raises:
+          UserError: nothing here prints.
+        """
+        if self.pdf:
+            from miajax.report.pdf import printer
+
+            printer()
 
 
 @dataclasses.dataclass
@@ -23,12 +50,16 @@ class Invocation:
       import_s: seconds that imports took, for the record.
       begun: ``time.perf_counter()`` when the work began.
       typed: names of the flags that were typed; none from code.
+      files: what is written beside every page.
+      beside: what was, by kind.
     """
 
     command: str = ""
     import_s: float = 0.0
     begun: float = dataclasses.field(default_factory=time.perf_counter)
     typed: frozenset[str] = frozenset()
+    files: PageFiles = PageFiles()
+    beside: dict[str, Path] = dataclasses.field(default_factory=dict)
     _spent: dict[str, float] = dataclasses.field(default_factory=dict)
 
     @contextlib.contextmanager
@@ -53,13 +84,68 @@ class Invocation:
           results: what it will hold; the timing is there when the report is written, and completed after it.
           campaigns: what was trained for it.
           study: its name in ``results.json``.
+
+        Raises:
+          UserError: ``--pdf`` was asked for and the page could not be printed; everything else is written then.
         """
         results["timing"] = self.timing(*campaigns)
         results["notes"] = [*results.get("notes", ()), *told()]
-        with self.timed("report"):
+        with self.timed("report"), self.drawing(folder):
             yield
         results["timing"] = self.timing(*campaigns)
         write_results(study, folder, results)
+        self.print_page(folder)
+
+    @contextlib.contextmanager
+    def drawing(self, folder: Path) -> Iterator[None]:
+        """Around the drawing of a page: with ``--vector`` its figures become files of their own."""
+        if not self.files.vector:
+            yield
+            return
+        from miajax.report.vectors import vector_figures
+
+        with vector_figures(folder / "figures"):
+            yield
+        self.beside["figures"] = folder / "figures"
+
+    def print_page(self, folder: Path) -> None:
+        """With ``--pdf`` prints the page that lies in a folder; last, so that nothing is lost where that fails.
+
+        Raises:
+          UserError: it could not be printed.
+        """
+        if self.files.pdf:
+            from miajax.report.pdf import write_pdf
+
+            write_pdf(folder / "report.html", folder / "report.pdf")
+            self.beside["pdf"] = folder / "report.pdf"
+
+    def finished(
+        self,
+        study: str,
+        folder: Path,
+        found: What,
+        report: Callable[[What], None],
+        campaigns: Sequence["Timing"] = (),
+    ) -> What:
+        """Has the report written, then ``results.json``, and returns what was found with its ``timing`` in full.
+
+        What libraries warned of so far joins the ``notes``.
+
+        Args:
+          study: its name in ``results.json``.
+          folder: where ``results.json`` belongs.
+          found: without ``timing``.
+          report: writes everything else; the timing that it sees lacks its own seconds.
+          campaigns: what was trained for it.
+        """
+        notes = (*found.notes, *told())
+        with self.timed("report"), self.drawing(folder):
+            report(dataclasses.replace(found, timing=self.timing(*campaigns), notes=notes))
+        found = dataclasses.replace(found, timing=self.timing(*campaigns), notes=notes)
+        write_results(study, folder, to_json(found))
+        self.print_page(folder)
+        return found
 
     def timing(self, *campaigns: "Timing") -> dict[str, float]:
         """``timing`` of ``results.json``: seconds by what they were spent on so far, and in all."""

@@ -2,10 +2,12 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from miajax.campaign.config import CampaignConfig, Setup
 from miajax.campaign.presets import PRESETS
+from miajax.metrics.figures import Figure, Figures
+from miajax.metrics.forms import Form
 from miajax.studies.comparable import flat
 from miajax.studies.paper_tables import SOURCE, TABLES
 
@@ -92,16 +94,46 @@ def settings(config: CampaignConfig) -> dict[str, Any]:
     return {name: value for name, value in everything.items() if name not in _HARMLESS}
 
 
-def beside_published(setup: Setup, results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Every published set-up of the run's data set and network, with what differs.
+@dataclasses.dataclass(frozen=True)
+class PublishedAttack:
+    """One attack's figures there; a TPR that is not reported is None."""
 
-    Returns:
-      JSON, one entry a source: ``source, preset, attacks{name: {auc, tpr_at_fpr_0.001}}, advantage, train_accuracy,
-      test_accuracy, differences[], comparable, why_not``. Not comparable: any setting differs but the seed, where the
-      data lie and how training is executed; single examples are treated or the optimiser is one's own; or the accuracy
-      on non-members is off by more than two points, or not known.
+    auc: float
+    tpr: Annotated[float | None, Form(key="tpr_at_fpr_0.001")]
+
+
+@dataclasses.dataclass(frozen=True)
+class Beside:
+    """A published set-up of the run's data set and network, with what differs.
+
+    Attributes:
+      differences: of the set-ups.
+      comparable: False where any setting differs but the seed, where the data lie and how training is executed; where
+        single examples are treated or the optimiser is one's own; or where the accuracy on non-members is off by more
+        than two points, or not known.
+      why_not: reasons.
     """
-    entries = []
+
+    source: str
+    preset: str
+    attacks: Mapping[str, PublishedAttack]
+    advantage: float | None
+    train_accuracy: float | None
+    test_accuracy: float | None
+    seconds: float | None
+    differences: tuple[str, ...]
+    comparable: bool
+    why_not: tuple[str, ...]
+
+
+def beside_published(setup: Setup, test_accuracy: float) -> list[Beside]:
+    """Every published set-up of the run's data set and network.
+
+    Args:
+      setup: of the run.
+      test_accuracy: of its models, on non-members.
+    """
+    entries: list[Beside] = []
     for published in PUBLISHED:
         theirs = PRESETS[published.preset].campaign
         if (theirs.dataset, theirs.model) != (setup.config.dataset, setup.config.model):
@@ -112,56 +144,56 @@ def beside_published(setup: Setup, results: Mapping[str, Any]) -> list[dict[str,
             reasons.append(f"examples are treated: {setup.treatment.name}")
         if setup.trainer.optimizer is not None:
             reasons.append(f"the optimiser is {getattr(setup.trainer.optimizer, '__name__', 'one of its own')}")
-        differences = [*reasons, *PRESETS[published.preset].departures]
+        differences = (*reasons, *PRESETS[published.preset].departures)
         accuracy = published.test_accuracy
         if accuracy is None:
             reasons.append("the accuracy of the source's models is not known")
-        elif not abs(results["test_accuracy"] - accuracy) <= _ACCURACY_MARGIN:
-            reasons.append(f"accuracy on non-members is {results['test_accuracy']:.4f}, theirs {accuracy:.4f}")
-        entries.append(
-            {
-                "source": published.source,
-                "preset": published.preset,
-                "attacks": {name: {"auc": a, "tpr_at_fpr_0.001": t} for name, (a, t) in published.attacks.items()},
-                "advantage": published.advantage,
-                "train_accuracy": published.train_accuracy,
-                "test_accuracy": accuracy,
-                "seconds": published.seconds,
-                "differences": differences,
-                "comparable": not reasons,
-                "why_not": reasons,
-            }
-        )
+        elif not abs(test_accuracy - accuracy) <= _ACCURACY_MARGIN:
+            reasons.append(f"accuracy on non-members is {test_accuracy:.4f}, theirs {accuracy:.4f}")
+        entries.append(Beside(
+            source=published.source,
+            preset=published.preset,
+            attacks={name: PublishedAttack(auc, tpr) for name, (auc, tpr) in published.attacks.items()},
+            advantage=published.advantage,
+            train_accuracy=published.train_accuracy,
+            test_accuracy=accuracy,
+            seconds=published.seconds,
+            differences=differences,
+            comparable=not reasons,
+            why_not=tuple(reasons),
+        ))  # fmt: skip
     return entries
 
 
 def published_notes(
-    entries: Sequence[Mapping[str, Any]], results: Mapping[str, Any], seconds: float | None = None
+    entries: Sequence[Beside], attacks: Mapping[str, Figures], train: Figure, test: Figure, seconds: float | None = None
 ) -> list[str]:
     """Published and measured figures side by side, in a few sentences a source.
 
     Args:
       entries: of ``beside_published``.
-      results: of the run.
+      attacks: figures of those that ran here.
+      train, test: accuracy on members and on non-members here.
       seconds: that training took here, over the number of models; None where their groups kept no record.
     """
-    notes = []
+    notes: list[str] = []
     for entry in entries:
         pairs = [
-            f"{name} AUC {theirs['auc']:.4f} (here {results['attacks'][name]['auc']:.4f})"
-            for name, theirs in entry["attacks"].items()
-            if name in results["attacks"]
+            f"{name} AUC {theirs.auc:.4f} (here {attacks[name].auc.value:.4f})"
+            for name, theirs in entry.attacks.items()
+            if name in attacks
         ]
-        for side, title in (("train_accuracy", "members"), ("test_accuracy", "non-members")):
-            if entry[side] is not None:
-                pairs.append(f"accuracy on {title} {entry[side]:.4f} (here {results[side]:.4f})")
-        if entry["seconds"] is not None:
-            here = "not measured here" if seconds is None else f"here {seconds:.4g} s a model, many at a time"
-            pairs.append(f"{entry['seconds']:g} s of training on its machine ({here})")
-        verdict = "Comparable" if entry["comparable"] else f"Not comparable: {'; '.join(entry['why_not'])}"
-        differences = "; ".join(entry["differences"]) or "none"
+        for theirs, here, title in (
+            (entry.train_accuracy, train, "members"), (entry.test_accuracy, test, "non-members"),
+        ):  # fmt: skip
+            if theirs is not None:
+                pairs.append(f"accuracy on {title} {theirs:.4f} (here {here.value:.4f})")
+        if entry.seconds is not None:
+            took = "not measured here" if seconds is None else f"here {seconds:.4g} s a model, many at a time"
+            pairs.append(f"{entry.seconds:g} s of training on its machine ({took})")
+        verdict = "Comparable" if entry.comparable else f"Not comparable: {'; '.join(entry.why_not)}"
         notes.append(
-            f"Published for this data set and network by {entry['source']}: {', '.join(pairs)}. {verdict}. "
-            f"Differences in set-up: {differences}."
+            f"Published for this data set and network by {entry.source}: {', '.join(pairs)}. {verdict}. "
+            f"Differences in set-up: {'; '.join(entry.differences) or 'none'}."
         )
     return notes

@@ -3,10 +3,30 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from miajax.campaign.run import Campaign
+from miajax.metrics.json_form import to_json
 from miajax.studies.common import Scores
+
+Record = Mapping[str, Any]
+"""Settings, versions and checks by name, as the run folder keeps them: pages print them, whatever they are."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a study found: what its page, its sentences and its table read, and what ``results.json`` is made of.
+
+    Attributes:
+      timing: seconds by what they were spent on.
+      notes: what a reader of the figures should know, a sentence each.
+    """
+
+    timing: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+What = TypeVar("What", covariant=True)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -23,8 +43,34 @@ class StudyResult:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class FoundResult(StudyResult, Generic[What]):
+    """What a study found, as a value.
+
+    Attributes:
+      found: the figures themselves.
+    """
+
+    results: Mapping[str, Any] = dataclasses.field(init=False)
+    found: What
+
+    def __post_init__(self):
+        object.__setattr__(self, "results", to_json(self.found))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class CampaignResult(StudyResult):
     """What a study of one campaign found.
+
+    Attributes:
+      campaign: the shadow models and their signals.
+    """
+
+    campaign: Campaign
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FoundInCampaign(FoundResult[What]):
+    """What a study of one campaign found, as a value.
 
     Attributes:
       campaign: the shadow models and their signals.

@@ -55,17 +55,46 @@ def user_column(file: Path, column: str, num_examples: int) -> np.ndarray:
     if len(np.unique(ids)) < len(ids):
         raise UserError(f"{file}: some ids come twice", expected="one row an example")
     categories = np.full(num_examples, "unknown", object)
-    if values.dtype.kind == "f" or (values.dtype.kind in "iu" and len(np.unique(values)) > _FEW_NUMBERS):
-        categories[ids] = np.array(_QUARTERS)[quantile_groups(values.astype(np.float64))]
-    else:
-        try:
-            categories[ids] = [_name(value) for value in values]
-        except ValueError as error:  # code points beyond Unicode's
-            raise UserError(f"{file}: {column} holds what is no text ({error})", expected="text or numbers") from error
-    found = len(set(categories))
-    if found > _MOST_CATEGORIES:
-        raise UserError(f"{file}: {column} holds {found} categories", expected=f"at most {_MOST_CATEGORIES}")
+    categories[ids] = categories_of(str(file), column, values)
+    _refuse_many(str(file), column, categories)
     return categories.astype(str)
+
+
+def categories_of(where: str, column: str, values: np.ndarray) -> np.ndarray:
+    """Values as categories, ``str[N]``: numbers with many values by quarters, what is missing ``unknown``.
+
+    Args:
+      where: for messages.
+      column: its name.
+      values: numbers, texts or objects, None or NaN where missing.
+
+    Raises:
+      UserError: what is no text, or too many categories.
+    """
+    if values.dtype.kind == "O":
+        missing = np.array([each is None or each != each for each in values], bool)
+        known = values[~missing].tolist()
+        numeric = bool(known) and all(isinstance(each, (int, float)) and not isinstance(each, bool) for each in known)
+        if numeric:
+            values = np.array([np.nan if gap else float(each) for each, gap in zip(values, missing, strict=True)])
+            whole = np.array_equal(np.floor(values[~missing]), values[~missing])
+            if whole and len(np.unique(values[~missing])) <= _FEW_NUMBERS:
+                values = np.array(["unknown" if gap else str(int(v)) for v, gap in zip(values, missing, strict=True)])
+        else:
+            values = np.array(["unknown" if gap else each for each, gap in zip(values, missing, strict=True)], object)
+    if values.dtype.kind == "f" or (values.dtype.kind in "iu" and len(np.unique(values)) > _FEW_NUMBERS):
+        return np.array(_QUARTERS)[quantile_groups(values.astype(np.float64))]
+    try:
+        categories = np.array([_name(value) for value in values], object)
+    except ValueError as error:  # code points beyond Unicode's
+        raise UserError(f"{where}: {column} holds what is no text ({error})", expected="text or numbers") from error
+    _refuse_many(where, column, categories)
+    return categories.astype(str)
+
+
+def _refuse_many(where: str, column: str, categories: np.ndarray) -> None:
+    if (found := len(set(categories))) > _MOST_CATEGORIES:
+        raise UserError(f"{where}: {column} holds {found} categories", expected=f"at most {_MOST_CATEGORIES}")
 
 
 def _name(value: Any) -> str:

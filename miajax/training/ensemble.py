@@ -1,7 +1,8 @@
 """A group of shadow models: started, advanced, queried and brought to the host together."""
 
 import dataclasses
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -9,10 +10,21 @@ import jax.numpy as jnp
 import numpy as np
 
 from miajax.data.dataset import Dataset
+from miajax.data.groups import means_of_groups, rows_of_groups
 from miajax.data.splits import member_ids
+from miajax.training.dp.statistics import Statistics
 from miajax.training.dp.step import PrivateInputs
 from miajax.training.parallel import OverModels, Placement
-from miajax.training.trainer import History, Leaf, Members, Partial, Trainer, TrainingData, TrainState
+from miajax.training.trainer import (
+    History,
+    Leaf,
+    Members,
+    Partial,
+    Trainer,
+    TrainingData,
+    TrainState,
+    validation_blocks,
+)
 
 
 @dataclasses.dataclass
@@ -25,7 +37,7 @@ class Group:
       state, history: ``[G, ...]``, on the devices.
       so_far: what was seen in the epoch that is under way.
       epoch: how many epochs are done.
-      step: how many steps of the next one are.
+      step: how many stages of the next one are: its steps, then the blocks of its validation.
     """
 
     model_ids: np.ndarray
@@ -54,7 +66,7 @@ class WithinEpoch(NamedTuple):
 
     Attributes:
       so_far: ``[G, ...]``.
-      step: how many of its steps are done.
+      step: how many of its stages are done.
     """
 
     so_far: Partial
@@ -86,7 +98,18 @@ class Ensemble:
         validation = (None, None)
         if trainer.recipe.early_stopping:
             validation = (dataset.validation_features, dataset.validation_labels)
-        self.data: TrainingData = placement.share(TrainingData(dataset.features, dataset.labels, *validation, weights))
+        self._whole: np.ndarray | None = None  # first row of each group, where groups are members
+        rows = None
+        if trainer.private is not None and trainer.private.mechanism.unit == "group":
+            assert dataset.groups is not None, "the unit is a group, and rows have none"
+            rows = rows_of_groups(dataset.groups)
+            self._whole = rows[:, 0]
+        self.data: TrainingData = placement.share(
+            TrainingData(dataset.features, dataset.labels, *validation, weights, rows)
+        )
+        self._contributions: np.ndarray | None = None  # of every row or group of the pool to statistics of members
+        self._blocks = validation_blocks(self.data.validation_labels).shape
+        self.stages_per_epoch = trainer.steps_per_epoch + self._blocks[0]
         self._init = OverModels(lambda _, members, __: trainer.init(members), placement, runs_once=True)
         self._advance = OverModels(
             lambda model, members, shared: trainer.advance(
@@ -101,6 +124,7 @@ class Ensemble:
         return {"init": self._init, "advance": self._advance}
 
     def _padded(self, model_ids: np.ndarray, member: np.ndarray, width: int | None) -> Members:
+        member = member if self._whole is None else member[:, self._whole]
         ids, counts = member_ids(member, self.trainer.capacity)
         short = counts < self.trainer.recipe.batch_size
         if short.any():
@@ -131,15 +155,46 @@ class Ensemble:
         """
         members = self._padded(model_ids, member, width)
         state, history = self._init((), members, ())
+        if self.trainer.statistics is not None:
+            state = self._standardised(state, members, self.trainer.statistics, member)
         return Group(np.asarray(model_ids), members, state, history, self._nothing_seen(len(members.model_id)))
 
+    def _standardised(
+        self, state: TrainState, members: Members, statistics: Statistics, member: np.ndarray
+    ) -> TrainState:
+        """Untrained models with the means and deviations of their own members, noise on them."""
+        real = len(member)
+        if self._contributions is None:
+            features, some = self.dataset.features, 1024
+            parts = [features[first : first + some] for first in range(0, len(features), some)]
+            scaled = (np.asarray(self.trainer.scaling(part)) for part in parts)
+            self._contributions = np.concatenate([statistics.contributions(part) for part in scaled])
+            if self._whole is not None:
+                assert self.dataset.groups is not None
+                self._contributions = means_of_groups(self._contributions, self.dataset.groups)
+        member = member if self._whole is None else member[:, self._whole]
+        sums = np.asarray(member, np.float64) @ self._contributions
+        ids, inputs = np.asarray(members.model_id)[:real], members.private
+        assert inputs is not None
+        noise = np.concatenate([statistics.noise(key, [id]) for key, id in zip(inputs.key, ids, strict=False)])
+        mean, deviation = statistics.read(sums + noise, member.sum(1))
+        rows = np.minimum(np.arange(len(members.model_id)), real - 1)
+        model_state = self.placement.split(
+            {"mean": mean[rows].astype(np.float32), "deviation": deviation[rows].astype(np.float32)}
+        )
+        best = None if state.best is None else state.best._replace(model_state=jax.tree.map(jnp.copy, model_state))
+        return state._replace(model_state=model_state, best=best)
+
     def _nothing_seen(self, size: int) -> Partial:
-        nothing = np.zeros((size, self.trainer.steps_per_epoch), np.float32)
-        return self.placement.split(Partial(nothing, nothing))
+        empty = lambda a: np.zeros(a.shape, a.dtype)  # noqa: E731
+        return self.placement.split(jax.tree.map(empty, self._abstract_seen(size)))
 
     def advance(self, group: Group, until: int, steps: int = 0) -> None:
-        """Trains the group up to ``steps`` steps after epoch ``until``; the old state's buffers are given up."""
-        length = self.trainer.steps_per_epoch
+        """Trains the group up to ``steps`` stages after epoch ``until``; the old state's buffers are given up.
+
+        An epoch has ``stages_per_epoch``: its steps and then, under early stopping, the blocks of the validation part.
+        """
+        length = self.stages_per_epoch
         bounds = np.int32(group.epoch * length + group.step), np.int32(until * length + steps)
         shared = (self.data, *self.placement.share(bounds))
         model = (group.state, group.history, group.so_far)
@@ -147,18 +202,32 @@ class Ensemble:
         group.epoch, group.step = divmod(int(bounds[1]), length)
 
     def steps_done(self, group: Group) -> int:
-        """Steps that the group has trained, over all epochs."""
-        return group.epoch * self.trainer.steps_per_epoch + group.step
+        """Stages that the group has been through, over all epochs."""
+        return group.epoch * self.stages_per_epoch + group.step
 
     def next_cut(self, group: Group, steps: int, one_epoch: bool) -> tuple[int, int]:
-        """Where a call of about ``steps`` steps should end, as ``advance`` takes it.
+        """Where a call of about ``steps`` stages should end, as ``advance`` takes it.
 
         At the end of an epoch if it can, where nothing is drawn twice; of the one under way if ``one_epoch``.
         """
-        length, last = self.trainer.steps_per_epoch, self.trainer.recipe.epochs
+        length, last = self.stages_per_epoch, self.trainer.recipe.epochs
         if group.step + steps < length:
             return group.epoch, group.step + steps
         return min(last, group.epoch + (1 if one_epoch else (group.step + steps) // length)), 0
+
+    def calls(self, group: Group, seconds: float, one_epoch: bool = False) -> Iterator[tuple[int, float]]:
+        """Trains the group to its last epoch in calls of about ``seconds``; after each, its stages and its seconds.
+
+        The first call is one stage, and none is shorter. ``one_epoch``: no call goes past the end of an epoch.
+        """
+        stages = 1
+        while group.epoch < self.trainer.recipe.epochs:
+            begin, first = time.perf_counter(), self.steps_done(group)
+            self.advance(group, *self.next_cut(group, stages, one_epoch))
+            jax.block_until_ready(group.state)
+            took, ran = time.perf_counter() - begin, self.steps_done(group) - first
+            yield ran, took
+            stages = max(1, int(ran / took * seconds))
 
     def stopped(self, group: Group) -> bool:
         """Whether early stopping has ended the training of every model of the group."""
@@ -175,7 +244,8 @@ class Ensemble:
 
     def _abstract_seen(self, size: int) -> Partial:
         seen = jax.ShapeDtypeStruct((size, self.trainer.steps_per_epoch), jnp.float32)
-        return Partial(seen, seen)
+        validation = jax.ShapeDtypeStruct((size, *self._blocks), jnp.float32) if self._blocks[0] else None
+        return Partial(seen, seen, validation)
 
     def snapshot(self, group: Group) -> Snapshot:
         """The group's real models on the host."""
@@ -197,6 +267,11 @@ class Ensemble:
         """Shapes and dtypes of ``within_epoch``."""
         return WithinEpoch(self._abstract_seen(size), jax.ShapeDtypeStruct((), np.int32))
 
+    def abstract_within_steps(self, size: int) -> WithinEpoch:
+        """The same of earlier versions, whose epochs were never left amid their validation."""
+        within = self.abstract_within_epoch(size)
+        return within._replace(so_far=within.so_far._replace(validation=None))
+
     def resume(
         self,
         model_ids: np.ndarray,
@@ -209,7 +284,11 @@ class Ensemble:
         members = self._padded(model_ids, member, width)
         rows = np.minimum(np.arange(len(members.model_id)), len(model_ids) - 1)
         pad: Any = lambda tree: self.placement.split(jax.tree.map(lambda a: np.asarray(a)[rows], tree))  # noqa: E731
-        so_far = self._nothing_seen(len(rows)) if within is None else pad(within.so_far)
+        so_far = self._nothing_seen(len(rows))
+        if within is not None:
+            so_far = pad(within.so_far)._replace(
+                validation=so_far.validation if within.so_far.validation is None else pad(within.so_far.validation)
+            )
         step = 0 if within is None else int(within.step)
         state, history = pad(snapshot.state), pad(snapshot.history)
         return Group(np.asarray(model_ids), members, state, history, so_far, int(snapshot.epoch), step)

@@ -20,6 +20,7 @@ from miajax.models.conv_lowerings import lowered_by
 Parallel = Literal["shard_map", "pmap"]
 _MODELS = PartitionSpec("models")  # pyright: ignore[reportCallIssue]
 _EVERYWHERE = PartitionSpec()
+CALL_SECONDS = 0.5  # how long one program call should take, so that progress and Ctrl-C stay lively
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,8 +5,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
+from jaxtyping import Int
 
 from miajax.training.dp.mechanism import Mechanism, Privacy, resolve
+from miajax.training.dp.statistics import Statistics, standardising
 from miajax.training.dp.step import PrivateInputs, PrivateStep
 from miajax.training.losses import cross_entropy
 from miajax.training.trainer import Trainer
@@ -21,16 +23,19 @@ def private_trainer(trainer: Trainer, privacy: Privacy) -> Trainer:
     return trainer_under(trainer, [resolve(privacy, trainer.recipe, trainer.capacity, trainer.ragged)])
 
 
-def trainer_under(trainer: Trainer, mechanisms: Sequence[Mechanism]) -> Trainer:
+def trainer_under(
+    trainer: Trainer, mechanisms: Sequence[Mechanism], columns: Int[np.ndarray, "..."] | None = None
+) -> Trainer:
     """The trainer with every step private, for models that differ in clipping norm and noise multiplier at most.
 
     Args:
       trainer: of the recipe that the mechanisms were resolved for.
       mechanisms: one, or several that models take in turn.
+      columns: of each entry of a row, as `Statistics` has it; of mechanisms that release statistics.
 
     Raises:
       UserError: the network's training cannot be private.
-      ValueError: the mechanisms differ in more than clipping norm and noise multiplier.
+      ValueError: the mechanisms differ in more than clipping norm and noise multiplier, or columns are missing.
     """
     _check_one_program(mechanisms)
     # A step without noise is compiled only where no model has any.
@@ -42,7 +47,13 @@ def trainer_under(trainer: Trainer, mechanisms: Sequence[Mechanism]) -> Trainer:
         partial(cross_entropy, label_smoothing=trainer.recipe.label_smoothing),
         trainer.example_shape,
     )
-    return dataclasses.replace(trainer, private=step)
+    trainer = dataclasses.replace(trainer, private=step)
+    if loudest.step.released is None:
+        return trainer
+    if columns is None:
+        raise ValueError("a mechanism that releases statistics, without the columns that they are of")
+    statistics = Statistics.of(columns, loudest.step.released, loudest.step.adjacency)
+    return dataclasses.replace(trainer, model=standardising(trainer.model, statistics), statistics=statistics)
 
 
 def private_inputs(mechanisms: Sequence[Mechanism], key: np.ndarray) -> Callable[[np.ndarray], PrivateInputs]:
@@ -69,5 +80,5 @@ def private_inputs(mechanisms: Sequence[Mechanism], key: np.ndarray) -> Callable
 
 
 def _check_one_program(mechanisms: Sequence[Mechanism]) -> None:
-    if len({(m.step.sampling, m.step.rate, m.width, m.block, m.views) for m in mechanisms}) != 1:
-        raise ValueError("the models of one ensemble share sampling, slots and views")
+    if len({(m.step.sampling, m.step.rate, m.width, m.block, m.views, m.step.released) for m in mechanisms}) != 1:
+        raise ValueError("the models of one ensemble share sampling, slots, views and the noise of their statistics")

@@ -15,6 +15,7 @@ from miajax.data.dataset import Dataset
 from miajax.errors import UserError
 from miajax.models.model import Model
 from miajax.training import augment
+from miajax.training.dp.statistics import Statistics
 from miajax.training.dp.step import PrivateInputs, PrivateStep
 from miajax.training.losses import batch_loss, cross_entropy
 from miajax.training.recipe import OptimizerBuilder, Recipe, build_optimizer
@@ -34,6 +35,7 @@ class TrainingData(NamedTuple):
       features, labels: the pool, ``[N, ...]`` uint8 or float32, and ``int32[N]``.
       validation_features, validation_labels: what early stopping looks at, or None.
       weights: ``float32[N]``, of each example in the loss, or None for 1.
+      group_rows: ``int32[G, S]``, the rows of each group, -1 past its own; None where members are rows.
     """
 
     features: Leaf
@@ -41,6 +43,7 @@ class TrainingData(NamedTuple):
     validation_features: Leaf | None = None
     validation_labels: Leaf | None = None
     weights: Leaf | None = None
+    group_rows: Leaf | None = None
 
 
 class Members(NamedTuple):
@@ -48,7 +51,8 @@ class Members(NamedTuple):
 
     Attributes:
       model_id: ``int32[]``; every key is folded from it.
-      ids: ``int32[capacity]``, rows of the pool; past ``count`` padding.
+      ids: ``int32[capacity]``, rows of the pool, or groups where a private training protects these; past ``count``
+        padding.
       count: ``int32[]``, how many of them are members.
       private: secret and settings of a private training, else None.
     """
@@ -110,10 +114,24 @@ class Partial(NamedTuple):
 
     Attributes:
       loss, hit: ``float32[S]``, of each step's batch.
+      validation: ``float32[V, B]``, losses of the validation part's blocks under early stopping, else None.
     """
 
     loss: Leaf
     hit: Leaf
+    validation: Leaf | None = None
+
+
+def validation_blocks(labels: AnyArray | None) -> np.ndarray:
+    """Rows of the validation part, ``int[V, B]``, block by block: its activations would be a chunk's largest arrays.
+
+    The last row fills up the last block. Without a validation part there is no block.
+    """
+    if labels is None:
+        return np.zeros((0, 0), int)
+    total = len(labels)
+    blocks = -(-total // _VALIDATION_BLOCK)
+    return np.minimum(np.arange(blocks * -(-total // blocks)), total - 1).reshape(blocks, -1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,13 +181,14 @@ class Trainer:
 
     Attributes:
       model, recipe, scaling: what is trained and how.
-      capacity: width of ``Members.ids``.
+      capacity: width of ``Members.ids``, in its unit.
       ragged: whether models may have fewer members than ``capacity`` (Bernoulli splits); steps past a model's own
         number of full batches then leave its state untouched.
       example_shape: shape of one stored row.
       seed: root seed of all keys.
       optimizer: makes another optax chain than the recipe's from its schedule, or None.
       private: the mechanism that makes each step private, or None.
+      statistics: that each model's inputs are standardised by, released with noise before the first step, or None.
     """
 
     model: Model
@@ -181,6 +200,7 @@ class Trainer:
     seed: int
     optimizer: OptimizerBuilder | None = None
     private: PrivateStep | None = None
+    statistics: Statistics | None = None
 
     def __post_init__(self):
         for name in ("relaxloss", "hamp"):
@@ -239,12 +259,14 @@ class Trainer:
         start: jax.Array | int,
         until: jax.Array | int,
     ) -> tuple[TrainState, History, Partial]:
-        """Trains steps ``start`` to ``until - 1``, counted over all epochs (scalars, the same for all models).
+        """Trains stages ``start`` to ``until - 1``, counted over all epochs (scalars, the same for all models).
 
-        How a training is cut into calls, between epochs or within one, does not change its bits. ``so_far`` is what the
-        call before returned, or anything where ``start`` begins an epoch.
+        The stages of an epoch are its steps and then, under early stopping, the blocks of the validation part. How a
+        training is cut into calls, between epochs or within one, does not change its bits. ``so_far`` is what the call
+        before returned, or anything where ``start`` begins an epoch.
         """
         optimizer, length = self._optimizer(members.count), self.steps_per_epoch
+        stages = length + len(validation_blocks(data.validation_labels))
 
         def epoch(number, carry):
             before, history, so_far = carry
@@ -255,16 +277,19 @@ class Trainer:
                 state, so_far = carry
                 batch = place, None if order is None else order[place]
                 state, (loss, hit) = self._step(optimizer, data, members, number, keys, state, batch)
-                return state, Partial(so_far.loss.at[place].set(loss), so_far.hit.at[place].set(hit))
+                return state, so_far._replace(loss=so_far.loss.at[place].set(loss), hit=so_far.hit.at[place].set(hit))
 
-            first, last = jnp.maximum(start - number * length, 0), jnp.minimum(until - number * length, length)
-            state, so_far = jax.lax.fori_loop(first, last, step, (before, so_far))
+            first, last = jnp.maximum(start - number * stages, 0), jnp.minimum(until - number * stages, stages)
+            state, so_far = jax.lax.fori_loop(first, jnp.minimum(last, length), step, (before, so_far))
             ran = jnp.maximum(members.count // self.recipe.batch_size, 1) if self._cut_short else length
-            seen, done = History(so_far.loss.sum() / ran, so_far.hit.sum() / ran), last == length
+            seen, done = History(so_far.loss.sum() / ran, so_far.hit.sum() / ran), last == stages
             if before.best is not None:
+                validated = self._validation(state, data, (jnp.maximum(first, length), last), so_far.validation)
+                so_far = so_far._replace(validation=validated)
+                of_all = len(data.validation_labels)
                 state, seen = jax.lax.cond(
                     done,
-                    lambda before, after, seen: self._validated(before, after, seen, data),
+                    lambda before, after, seen: self._validated(before, after, seen, validated, of_all),
                     lambda before, after, seen: (self._held(before, after), seen._replace(validation_loss=seen.loss)),
                     before,
                     state,
@@ -273,7 +298,7 @@ class Trainer:
             keep = lambda all_epochs, now: all_epochs.at[number].set(jnp.where(done, now, all_epochs[number]))  # noqa: E731
             return state, jax.tree.map(keep, history, seen), so_far
 
-        return jax.lax.fori_loop(start // length, -(-until // length), epoch, (state, history, so_far))
+        return jax.lax.fori_loop(start // stages, -(-until // stages), epoch, (state, history, so_far))
 
     def _held(self, before: TrainState, after: TrainState) -> TrainState:
         """The state after steps, or before them for a model that early stopping had ended by then."""
@@ -281,11 +306,11 @@ class Trainer:
         stopped = before.best.waited >= self.recipe.early_stopping
         return jax.tree.map(lambda old, new: jnp.where(stopped, old, new), before, after)
 
-    def _validated(self, before: TrainState, after: TrainState, seen: History, data: TrainingData):
+    def _validated(self, before: TrainState, after: TrainState, seen: History, losses: jax.Array, of_all: int):
         """Early stopping after an epoch: remember the best, and undo the epoch of a model that had stopped."""
         assert before.best is not None
         params, model_state = self.evaluated(after._replace(best=None))
-        loss = self._validation_loss(params, model_state, data)
+        loss = losses.reshape(-1)[:of_all].mean()
         stopped = before.best.waited >= self.recipe.early_stopping
         better = ~stopped & (loss < before.best.loss)
         keep = lambda new, old: jax.tree.map(lambda n, o: jnp.where(better, n, o), new, old)  # noqa: E731
@@ -299,19 +324,20 @@ class Trainer:
         seen = seen._replace(validation_loss=loss)
         return after, jax.tree.map(lambda value: jnp.where(stopped, jnp.nan, value), seen)
 
-    def _validation_loss(self, params, model_state, data: TrainingData) -> jax.Array:
-        """Mean loss over the validation part, block by block: its activations would be a chunk's largest arrays."""
+    def _validation(self, state: TrainState, data: TrainingData, stages: tuple[Any, Any], losses) -> jax.Array:
+        """Losses of the validation part, of those blocks that the ``stages`` of an epoch hold, among ``losses``."""
         assert data.validation_features is not None and data.validation_labels is not None
         features, labels = data.validation_features, data.validation_labels
-        total = len(labels)
-        blocks = -(-total // _VALIDATION_BLOCK)
-        rows = np.minimum(np.arange(blocks * -(-total // blocks)), total - 1).reshape(blocks, -1)
+        rows = jnp.asarray(validation_blocks(labels))
+        params, model_state = self.evaluated(state._replace(best=None))
 
-        def losses(of_block):
+        def block(number, losses):
+            of_block = rows[number]
             logits, _ = self.model.apply(params, model_state, self.scaling(features[of_block]), False, None)
-            return cross_entropy(logits, labels[of_block])
+            return losses.at[number].set(cross_entropy(logits, labels[of_block]))
 
-        return jax.lax.map(losses, jnp.asarray(rows)).reshape(-1)[:total].mean()
+        first, last = (stage - self.steps_per_epoch for stage in stages)
+        return jax.lax.fori_loop(first, last, block, losses)
 
     def _shuffle(self, members: Members, epoch: jax.Array) -> jax.Array:
         """This epoch's minibatches, ``int32[steps, B]``: the members in random order, cut into full batches."""
@@ -355,9 +381,16 @@ class Trainer:
         views = self.private.mechanism.views
 
         def batch_of(places, draws):
+            if data.group_rows is not None:
+                rows = data.group_rows[members.ids[places]]
+                present = rows >= 0
+                rows = jnp.where(present, rows, rows[:, :1])  # padding repeats the group's own row, nobody else's
+                x = self._augmented(draws, self.scaling(data.features[rows.reshape(-1)]))
+                weights = present / present.sum(1, keepdims=True, dtype=jnp.float32)
+                return x.reshape(*rows.shape, *x.shape[1:]), data.labels[rows], weights
             rows = members.ids[places]
             x = self._augmented(draws, jnp.repeat(self.scaling(data.features[rows]), views, 0))
-            return x.reshape(len(rows), views, *x.shape[1:]), data.labels[rows]
+            return x.reshape(len(rows), views, *x.shape[1:]), data.labels[rows], None
 
         seen = self.private.gradient(
             lambda params, x, dropout: self.forward(params, state.model_state, x, dropout)[0],

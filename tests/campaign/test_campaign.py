@@ -1,5 +1,6 @@
 """A campaign: resumed, grown, shared, refused; diverged models named."""
 
+import contextlib
 import dataclasses
 import os
 import random
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from miajax.campaign import planning
 from miajax.campaign import run as campaign_module
 from miajax.campaign.config import CampaignConfig, Setup
 from miajax.campaign.interrupt import Stopped
@@ -21,7 +23,9 @@ from miajax.data.dataset import Dataset
 from miajax.errors import UserError
 from miajax.runs.checkpoints import load_tree
 from miajax.runs.folder import RunFolder
+from miajax.signals.passes import Passes
 from miajax.training.ensemble import Ensemble
+from miajax.training.plan import choose_plan
 from tests.studies.helpers import ROOT, bits, small
 
 
@@ -147,6 +151,50 @@ def test_an_epoch_under_way_goes_on_from_its_checkpoint(undisturbed, tmp_path, m
         np.testing.assert_array_equal(resumed.folder.gather(name, 16), undisturbed.folder.gather(name, 16))
     if keep:
         assert np.isfinite(resumed.folder.gather("losses", 16)).all()
+
+
+class StopAmidQuery:
+    """Whether to stop is asked for the ``at``-th time while a query is under way, and answered with yes."""
+
+    def __init__(self, patch, at: int):
+        self.asked, self.calls, real = 0, [], Passes.__call__
+
+        def each(passes, models, between):
+            def asked():
+                self.asked += 1
+                between()
+
+            passes._rate = 0.0  # a pass a call at first
+            for number, answers in real(passes, models, asked):
+                passes._rate = 0.0
+                self.calls.append(number)
+                yield number, answers
+                passes._rate = 0.0
+
+        patch.setattr(Passes, "__call__", each)
+        patch.setattr(campaign_module, "asked_to_stop", lambda: contextlib.nullcontext(lambda: self.asked >= at))
+
+
+@pytest.mark.parametrize("keep", [None, ("losses", "margins", "early")])
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_query_is_given_up_after_one_pass_and_asked_again_later(tmp_path, monkeypatch, keep, at):
+    def plan_of_blocks(*args, **options):
+        return dataclasses.replace(choose_plan(*args, **options), query_block=64)
+
+    monkeypatch.setattr(planning, "choose_plan", plan_of_blocks)
+    whole = run_campaign(small(4, keep=keep), tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        amid = StopAmidQuery(patch, at)
+        with pytest.raises(Stopped):
+            run_campaign(small(4, keep=keep), tmp_path / "r")
+    assert amid.calls == list(range(at)), "no pass follows the request"
+    assert list((tmp_path / "r" / "checkpoints").glob("in-progress-*"))
+    resumed = run_campaign(small(4, keep=keep), tmp_path / "r")
+    recorded = ("losses", "margins", "early_logits", "early_gradient_norm") if keep else ("logits",)
+    for name in ("signals", "correct", "training_loss", *recorded):
+        found, wanted = (run.folder.gather(name, 4) for run in (resumed, whole))
+        assert np.isfinite(found).all(), name
+        np.testing.assert_array_equal(found, wanted, err_msg=name)
 
 
 def test_a_group_whose_step_takes_too_long_is_cut_and_stays_cut(tmp_path, monkeypatch):
@@ -304,6 +352,56 @@ from miajax.campaign.run import run_campaign
 from tests.studies.helpers import small
 run_campaign(small(24, group=4, checkpoint_minutes=0.0), Path(sys.argv[1]))
 """
+
+
+ASKING = """
+import sys, time
+import jax
+jax.config.update("jax_num_cpu_devices", 2)
+from pathlib import Path
+from miajax.campaign import planning
+from miajax.campaign.interrupt import Stopped
+from miajax.campaign.run import run_campaign
+from miajax.signals.passes import Passes
+from miajax.training.parallel import OverModels
+from miajax.training.plan import choose_plan
+from tests.studies.helpers import small
+import dataclasses
+planning.choose_plan = lambda *a, **o: dataclasses.replace(choose_plan(*a, **o), query_block=3)
+run, call = OverModels.__call__, Passes.__call__
+def slow(self, carried, per_model, shared):
+    if len(shared) == 3 and asking:
+        time.sleep(.5)
+    return run(self, carried, per_model, shared)
+asking = False
+def asked(self, *args):
+    global asking
+    asking = True
+    Path(sys.argv[2]).touch()
+    yield from call(self, *args)
+OverModels.__call__, Passes.__call__ = slow, asked
+try:
+    run_campaign(small(4), Path(sys.argv[1]))
+except Stopped:
+    sys.exit(130)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_process_amid_its_query(tmp_path, number):
+    """A hundred blocks of half a second each: 50 seconds that the process would not give up before."""
+    began = tmp_path / "began"
+    process = subprocess.Popen([sys.executable, "-c", ASKING, str(tmp_path / "r"), str(began)], cwd=ROOT)
+    while process.poll() is None and not began.exists():
+        time.sleep(0.05)
+    time.sleep(1.2)  # in one of the first blocks
+    process.send_signal(number)
+    sent = time.perf_counter()
+    assert process.wait(timeout=120) == 130
+    assert time.perf_counter() - sent < 20
+    assert list((tmp_path / "r" / "checkpoints").glob("in-progress-*"))
+    assert not RunFolder.open(tmp_path / "r").done()
 
 
 def written(folder: Path) -> set[Path]:

@@ -11,12 +11,14 @@ from miajax.campaign.privacy import PrivacyFlags
 from miajax.data.registry import DataOptions
 from miajax.defenses.treatment import Treatment
 from miajax.errors import UserError
+from miajax.metrics.figures import Figure, Figures
 from miajax.models.contract import check_model
 from miajax.models.registry import ModelOptions, build_model
 from miajax.studies.comparable import flat
 from miajax.studies.published import PUBLISHED, beside_published, published_notes, settings
 from miajax.training.recipe import Recipe
 from tests.studies.helpers import small
+from tests.studies.made import made
 
 # Every setting that figures may depend on, as most sources have it.
 COMMON = {
@@ -27,6 +29,8 @@ COMMON = {
     "data.pool": "train",
     "data.max_examples": None,
     "data.label_column": None,
+    "data.group_column": None,
+    "data.keep_keys": False,
     "data.drop_columns": (),
     "data.keep_columns": (),
     "data.stray_cells": "error",
@@ -35,6 +39,7 @@ COMMON = {
     "data.header": "line",
     "data.channels": None,
     "data.pixel_scale": None,
+    "data.image_size": None,
     "data.data_seed": 0,
     "data.canaries": 0,
     "data.canary_kind": "mislabelled",
@@ -78,6 +83,7 @@ COMMON = {
     "privacy.dp_augmentation_multiplicity": 1,
     "privacy.dp_accountant": "smaller",
     "privacy.dp_reproducible_noise": False,
+    "privacy.dp_unit": None,
 }
 
 
@@ -156,8 +162,10 @@ def test_every_preset_says_where_it_comes_from_and_what_was_measured():
         preset("digit")
 
 
-def results(accuracy: float):
-    return {"train_accuracy": 0.98, "test_accuracy": accuracy, "attacks": {"global_threshold": {"auc": 0.58}}}
+def told(entry, accuracy, **more):
+    attacks = {"global_threshold": made(Figures, {"auc": 0.58})}
+    train, test = (Figure(value, (value - 0.01, value + 0.01)) for value in (0.98, accuracy))
+    return published_notes([entry], attacks, train, test, **more)
 
 
 @pytest.fixture(scope="module")
@@ -167,9 +175,9 @@ def purchase():
 
 
 def test_an_equal_set_up_compares_and_its_departures_are_named(purchase):
-    (entry,) = beside_published(purchase, results(0.87))
-    assert entry["comparable"] and entry["attacks"]["global_threshold"]["auc"] == 0.5727
-    (note,) = published_notes([entry], results(0.87), seconds=12.5)
+    (entry,) = beside_published(purchase, 0.87)
+    assert entry.comparable and entry.attacks["global_threshold"].auc == 0.5727
+    (note,) = told(entry, 0.87, seconds=12.5)
     assert "0.5727 (here 0.5800)" in note and "Comparable" in note and "never reshuffled" in note
     assert "on members 0.9776 (here 0.9800), accuracy on non-members 0.8754 (here 0.8700)" in note
     assert "1201 s of training on its machine (here 12.5 s a model" in note
@@ -181,12 +189,12 @@ def test_an_equal_set_up_compares_and_its_departures_are_named(purchase):
 )
 def test_seed_execution_and_place_of_the_data_are_harmless(purchase, changes):
     changed = dataclasses.replace(purchase, config=dataclasses.replace(purchase.config, **changes))
-    (entry,) = beside_published(changed, results(0.87))
-    assert entry["comparable"] and not entry["why_not"]
+    (entry,) = beside_published(changed, 0.87)
+    assert entry.comparable and not entry.why_not
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "reason"),
     [
         ({"num_shadows": 4}, "num_shadows is 4, theirs 64"),
         ({"member_fraction": 0.5}, "member_fraction is 0.5, theirs 0.8"),
@@ -201,10 +209,10 @@ def test_seed_execution_and_place_of_the_data_are_harmless(purchase, changes):
         ({"data": DataOptions()}, "data.pool is train, theirs all"),
     ],
 )
-def test_another_set_up_is_not_comparable(purchase, changes, told):
+def test_another_set_up_is_not_comparable(purchase, changes, reason):
     changed = dataclasses.replace(purchase, config=dataclasses.replace(purchase.config, **changes))
-    (entry,) = beside_published(changed, results(0.87))
-    assert not entry["comparable"] and entry["why_not"] == [told] and told in entry["differences"]
+    (entry,) = beside_published(changed, 0.87)
+    assert not entry.comparable and entry.why_not == (reason,) and reason in entry.differences
 
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Recipe)])
@@ -217,29 +225,29 @@ def test_every_difference_in_the_recipe_disqualifies(purchase, field):
     with_it = {"hamp": 0.5} if field == "hamp_penalty" else {}
     recipe = dataclasses.replace(theirs, **{field: other}, **with_it)
     changed = dataclasses.replace(purchase, config=dataclasses.replace(purchase.config, recipe=recipe))
-    (entry,) = beside_published(changed, results(0.87))
-    assert not entry["comparable"] and any(f"recipe.{field} is" in reason for reason in entry["why_not"])
+    (entry,) = beside_published(changed, 0.87)
+    assert not entry.comparable and any(f"recipe.{field} is" in reason for reason in entry.why_not)
 
 
 def test_treated_examples_and_an_optimiser_of_ones_own_are_not_comparable(purchase):
     treated = dataclasses.replace(purchase, treatment=Treatment("drop"))
-    (entry,) = beside_published(treated, results(0.87))
-    assert entry["why_not"] == ["examples are treated: drop"]
+    (entry,) = beside_published(treated, 0.87)
+    assert entry.why_not == ("examples are treated: drop",)
     own = dataclasses.replace(purchase, trainer=dataclasses.replace(purchase.trainer, optimizer=optax.sgd))
-    (entry,) = beside_published(own, results(0.87))
-    assert entry["why_not"] == ["the optimiser is sgd"]
+    (entry,) = beside_published(own, 0.87)
+    assert entry.why_not == ("the optimiser is sgd",)
 
 
 @pytest.mark.parametrize("accuracy", [0.70, float("nan")])
 def test_another_accuracy_is_not_comparable(purchase, accuracy):
-    (entry,) = beside_published(purchase, results(accuracy))
-    assert not entry["comparable"] and any("accuracy on non-members" in reason for reason in entry["why_not"])
+    (entry,) = beside_published(purchase, accuracy)
+    assert not entry.comparable and any("accuracy on non-members" in reason for reason in entry.why_not)
 
 
 def test_a_source_whose_accuracy_is_not_known_is_not_comparable(purchase):
-    (entry,) = beside_published(dataclasses.replace(purchase, config=preset("cifar10_wrn28_2")), results(0.9))
-    assert entry["why_not"] == ["the accuracy of the source's models is not known"]
-    assert "Not comparable" in published_notes([entry], results(0.9))[0]
+    (entry,) = beside_published(dataclasses.replace(purchase, config=preset("cifar10_wrn28_2")), 0.9)
+    assert entry.why_not == ("the accuracy of the source's models is not known",)
+    assert "Not comparable" in told(entry, 0.9)[0]
 
 
 def test_published_figures_belong_to_presets_and_are_rates():

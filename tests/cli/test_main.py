@@ -74,7 +74,7 @@ def test_a_reader_that_has_gone_ends_it_without_a_word(argv):
 def test_version_is_the_packages(capsys):
     assert ended(capsys, "--version")[:2] == (0, f"miajax {miajax.__version__}\n")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert project["version"] == miajax.__version__ and project["scripts"] == {"miajax": "miajax.cli:main"}
+    assert project["scripts"] == {"miajax": "miajax.cli:main"}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,9 @@
 """Columns that tell records apart are named before a model can learn them."""
 
+import dataclasses
+import lzma
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -93,3 +97,64 @@ def test_an_index_is_noticed_in_a_table_of_any_size(tmp_path, first, suffix, nam
 def test_columns_to_keep_are_columns_of_the_table(tmp_path, options, message):
     with pytest.raises(UserError, match=message):
         read(tmp_path, [1, 2, 3, 4], **options)
+
+
+def panel(tmp_path, people=150, years=5, name="nr", **more):
+    """People with a sex and a place of birth, seen in several years."""
+    rng = np.random.default_rng(0)
+    keys = np.repeat(rng.permutation(10_000)[:people], years)
+    sex, born = (np.repeat(rng.integers(0, k, people), years) for k in (2, 5))
+    age = rng.integers(20, 90, len(keys))
+    columns = {
+        name: keys, "sex": sex, "born": born, "age": age, "decade": age // 10, "age_squared": age**2,
+        "hours": rng.integers(0, 3000, len(keys)), "y": rng.integers(0, 2, len(keys)), **more,
+    }  # fmt: skip
+    path = tmp_path / "panel.csv"
+    rows = zip(*columns.values(), strict=True)
+    path.write_text("\n".join([",".join(columns), *(",".join(map(str, row)) for row in rows)]))
+    return DataOptions(data_path=str(path), label_column="y")
+
+
+def test_a_persons_key_is_refused_by_name_unless_kept_dropped_or_used(tmp_path):
+    options = panel(tmp_path)
+    with pytest.raises(UserError, match=r"column nr looks like a person's key: 150 values in 750 rows") as caught:
+        load_dataset("table", options)
+    assert "sex, born never differ" in str(caught.value)
+    for way in ("--group_column 'nr'", "--drop_columns 'nr'", "--keep_columns 'nr'"):
+        assert way in str(caught.value)
+    for field, value in (("group_column", "nr"), ("drop_columns", ("nr",)), ("keep_columns", ("nr",))):
+        read = load_dataset("table", dataclasses.replace(options, **{field: value}))
+        assert ("nr" in read.provenance["features"]) == (field == "keep_columns")
+
+
+def test_other_names_of_the_groups_are_refused_beside_them(tmp_path):
+    options = panel(tmp_path, ward=np.repeat(np.arange(150), 5))
+    with pytest.raises(UserError, match="column ward is another name of the groups"):
+        load_dataset("table", dataclasses.replace(options, group_column="nr"))
+
+
+def test_a_column_named_after_people_needs_fewer_signs(tmp_path):
+    with pytest.raises(UserError, match="column patient_id looks like a person's key"):
+        load_dataset("table", panel(tmp_path, people=25, years=30, name="patient_id"))
+    assert load_dataset("table", panel(tmp_path, people=25, years=30, name="shop")).num_examples == 750
+
+
+def test_ages_their_classes_cities_and_hours_are_no_keys(tmp_path):
+    """Functions of a number's order, and values that are common, are what features are like."""
+    options = panel(tmp_path)
+    rng = np.random.default_rng(1)
+    city = np.minimum(rng.zipf(1.5, 750), 300)
+    more = panel(tmp_path, city=city, region=city % 7, climate=city % 3)
+    assert load_dataset("table", dataclasses.replace(more, drop_columns=("nr",))).num_examples == 750
+    assert load_dataset("table", dataclasses.replace(options, drop_columns=("nr",))).num_examples == 750
+
+
+@pytest.mark.parametrize("rows", [None, 2000])
+def test_nothing_of_adult_is_taken_for_a_persons_key(tmp_path, rows):
+    file = Path(__file__).parents[2] / "../shared/data/adult.csv.xz"
+    if not file.is_file():
+        pytest.skip(f"{file} is not there")
+    path = tmp_path / "adult.csv"
+    path.write_bytes(lzma.decompress(file.read_bytes()))
+    options = DataOptions(data_path=str(path), label_column="Salary", max_examples=rows)
+    assert load_dataset("table", options).num_examples == (rows or 32561)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from miajax.data.pairs import complementary_partners, equal_counts
+from miajax.data.pairs import complementary_partners, equal_counts, halved
 from miajax.data.splits import membership
 
 
@@ -52,3 +52,22 @@ def test_equal_counts_without_pairs_are_recognised():
     assert equal_counts(np.argsort(rng.random((8, 500)), 0) < 2) == 2
     for split in ("fixed_size", "balanced", "bernoulli"):
         assert equal_counts(membership(0, 500, 8, split)) is None
+
+
+@pytest.mark.parametrize("models", [4, 6, 10, 14])
+def test_halves_keep_pairs_together_and_share_no_model(models):
+    order = np.random.default_rng(models).permutation(models)
+    partners = complementary_partners(membership(0, 200, models, "balanced")[order])
+    valid = np.arange(models) != 1
+    first, second = halved(valid, partners)
+    assert not (first & second).any() and ((first | second) == valid).all()
+    for half in (first, second):
+        kept = np.flatnonzero(half)
+        assert all(half[partners[model]] or not valid[partners[model]] for model in kept)
+    assert abs(int(first.sum()) - int(second.sum())) <= 2
+
+
+def test_halves_of_models_without_partners_are_the_first_and_the_last():
+    valid = np.array([True, False, True, True, True, True])
+    first, second = halved(valid, None)
+    assert np.flatnonzero(first).tolist() == [0, 2, 3] and np.flatnonzero(second).tolist() == [4, 5]

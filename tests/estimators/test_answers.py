@@ -29,6 +29,11 @@ def test_boosted_trees_are_no_voters_though_their_settings_count_them():
     assert found.clip == pytest.approx(min(inside.min(), 1 - inside.max()) / 2)
 
 
+def test_a_tiny_probability_is_no_0_of_a_grid():
+    found = clip_of("probabilities", two([0.0, 1e-9, 0.7, 1.0]), ())
+    assert found == Clip(pytest.approx(5e-10), "smallest")
+
+
 def test_one_tree_keeps_0_and_1_apart():
     assert clip_of("probabilities", two([0.0, 1.0, 1.0]), (1,)) == Clip(0.25, "grid", 1)
 

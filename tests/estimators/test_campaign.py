@@ -223,3 +223,9 @@ def test_arguments_for_a_network_are_refused():
 def test_states_of_models_are_their_own():
     states = {random_state(seed, model) for seed in range(3) for model in range(50)}
     assert len(states) == 150 and all(0 <= state < 2**31 for state in states)
+
+
+def test_joblib_of_the_caller_works_after_a_campaign(forest):
+    import joblib
+
+    assert joblib.Parallel(n_jobs=2)(joblib.delayed(abs)(x) for x in (-1, -2)) == [1, 2]

@@ -14,6 +14,7 @@ from miajax.campaign.recorded import recorded_signals
 from miajax.data.registry import DataOptions
 from miajax.errors import UserError
 from miajax.models.registry import ModelOptions
+from miajax.runs.exports import export_run
 from miajax.studies.attacks.study import AttacksOptions, run_attacks_study
 from miajax.studies.lira.study import run_lira
 
@@ -27,6 +28,12 @@ def studied(tmp_path_factory):
         model_options=ModelOptions(model_args='{"n_estimators": 10}'),
     )  # fmt: skip
     return run_lira(Setup.of(config), tmp_path_factory.mktemp("runs") / "run")
+
+
+def test_a_run_of_estimators_is_exported_as_any_other(studied, tmp_path):
+    export_run(studied.folder, "lira2021", tmp_path / "out")
+    keep = np.load(tmp_path / "out" / "experiment-5_6" / "keep.npy")
+    np.testing.assert_array_equal(keep, studied.campaign.member[5])
 
 
 def labels_probability(campaign) -> np.ndarray:

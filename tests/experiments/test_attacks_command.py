@@ -146,4 +146,4 @@ def test_the_blind_baseline_and_the_search_for_copies_run_with_it(finished):
     assert low < 0.5 < high
     assert results["near_duplicates"]["non_members"]["count"] == 150
     report = (folder / "attacks" / "report.html").read_text()
-    assert "Without the model, ridge regression did not tell members from non-members" in report
+    assert "Without the model, ridge regression did not measurably tell members from non-members" in report

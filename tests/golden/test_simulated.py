@@ -17,12 +17,13 @@ COMMANDS = {
     "outliers": ["--run", "RUN", "--resamples", "50"],
     "audit_target": ["--run", "RUN", "--target", "TARGET"],
     "import_signals": ["--source", "ARRAYS", "--format", "arrays", "--out", "OUT"],
+    "audit_report": ["--run", "RUN"],
     "export": ["--run", "RUN", "--format", "privacy_meter", "--out", "OUT"],
     "epsilon": ["--members", "898", "--batch_size", "128", "--epochs", "30", "--epsilon", "8"],
 }
 RESULTS = {"attacks": "RUN/attacks", "low_budget": "RUN/low_budget", "outliers": "RUN/outliers",
            "overfitting": "RUN/overfitting", "audit_target": "RUN/targets/target", "lira": "RUN",
-           "import_signals": "OUT"}  # fmt: skip
+           "import_signals": "OUT", "audit_report": "RUN/audit_report"}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -47,7 +48,7 @@ def test_command_does_what_it_did(
         fixed_target(tmp_path / "target.npz", tmp_path / "run")
     if "ARRAYS" in COMMANDS[name]:
         fixed_arrays(tmp_path / "arrays.npz")
-    if name == "export":
+    if name in ("export", "audit_report"):
         importlib.import_module("experiments.lira").run(["--run", places["RUN"]])
     before = set(files_of(tmp_path))
     capsys.readouterr()

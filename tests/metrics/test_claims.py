@@ -67,6 +67,51 @@ def test_a_run_too_small_for_rates_is_ranked_by_auc_and_one_without_scores_by_no
     assert strongest(scores, member, np.zeros(4, bool)) is None
 
 
+def test_an_attack_with_few_scores_hides_no_rate_that_most_others_resolve():
+    scores, member = _campaign({"strong": 2.0, "weak": 0.2})
+    few = np.full(member.shape, np.nan)
+    few[0, :60] = member[0, :60]
+    lead = strongest({**scores, "few": few}, member, np.ones(len(member), bool))
+    assert (lead["attack"], lead["fpr"], lead["confidence"]) == ("strong", "0.001", 0.975)
+    assert lead["unresolved"] == {"few": int((~member[0, :60]).sum())}
+    assert "few" not in {**lead["intervals"], **lead["differences"]}
+    half = strongest({"strong": scores["strong"], "few": few}, member, np.ones(len(member), bool))
+    assert (half["by"], half["unresolved"]) == ("auc", {})  # most is more than half
+
+
+def test_a_rate_that_all_resolve_comes_before_one_that_most_do():
+    scores, member = _campaign({"one": 1.0, "other": 0.5})
+    some = np.full(member.shape, np.nan)
+    some[:2] = scores["one"][:2]  # some 300 non-members resolve FPR .01 and not .001
+    lead = strongest({**scores, "some": some}, member, np.ones(len(member), bool))
+    assert (lead["fpr"], lead["unresolved"]) == ("0.01", {})
+
+
+def test_one_model_and_two_records_are_ranked_and_show_nothing():
+    member = np.array([[True, False]])
+    lead = strongest({"one": np.array([[1.0, 0.0]])}, member, np.ones(1, bool))
+    assert (lead["value"], lead["standing"], lead["by"]) == (1.0, "not shown", "auc")
+
+
+def test_infinite_huge_and_negative_scores_are_ordinary_extremes():
+    scores, member = _campaign({"one": 1.0})
+    called = member & (scores["one"] > 2)
+    ways = {"infinite": np.where(called, np.inf, scores["one"]), "below": np.where(called, scores["one"], -np.inf),
+            "huge": scores["one"] * 1e300, "negative": scores["one"] - 1e6}  # fmt: skip
+    lead = strongest(ways, member, np.ones(len(member), bool))
+    assert lead["fpr"] == "0.001" and len(lead["intervals"]) == 4 and lead["unresolved"] == {}
+    assert lead["intervals"]["infinite"]["value"] == pytest.approx(called.sum() / member.sum())
+    plain = strongest(scores, member, np.ones(len(member), bool))
+    assert lead["intervals"]["huge"]["value"] == lead["intervals"]["negative"]["value"] == plain["value"]
+
+
+def test_of_exact_equals_the_name_decides_and_no_order():
+    scores, member = _campaign({"b": 1.0})
+    for names in (("b", "a"), ("a", "b")):
+        lead = strongest(dict.fromkeys(names, scores["b"]), member, np.ones(len(member), bool))
+        assert (lead["attack"], lead["not_told_apart"]) == ("a", ["b"])
+
+
 def test_among_many_attacks_without_power_few_runs_name_one_as_above_chance():
     false = 0
     for seed in range(60):
@@ -86,3 +131,14 @@ def test_the_truly_strongest_attack_leads_or_is_among_its_equals():
         lead = strongest(scores, member, np.ones(12, bool))
         missed += "best" not in (lead["attack"], *lead["not_told_apart"])
     assert missed <= 7  # 3 of 60 are expected at most; 8 or more has probability .01
+
+
+def test_who_leads_among_some_has_the_interval_that_holds_for_all():
+    rng = np.random.default_rng(0)
+    member = np.arange(4000)[None] % 2 == 0
+    scores = {name: rng.normal(size=member.shape) + gain * member for name, gain in (("a", 2), ("b", 1), ("c", 0))}
+    whole, some = (strongest(scores, member, np.ones(1, bool), among=among) for among in (None, ("b", "c")))
+    assert whole is not None and some is not None and (whole["attack"], some["attack"]) == ("a", "b")
+    assert some["ci"] == whole["intervals"]["b"]["ci"] and some["confidence"] == whole["confidence"]
+    assert some["differences"]["a"]["ci"][1] < 0
+    assert strongest(scores, member, np.ones(1, bool), among=()) is None

@@ -227,7 +227,7 @@ def _likelihood_ratios(signals, member, valid, offline, a, **kind):
 
 
 def rmia(signals, member, valid, offline=False, a=0.3, gamma=2.0, population=None, **kind):
-    """The dense form: every pair (x, z), a vote over the views of x, then the share of the z."""
+    """The dense form: every pair (x, z), a vote over the views of x, then the share of the z that have a p(z)."""
     ratios = _likelihood_ratios(signals, member, valid, offline, a, **kind)
     queries = ratios.shape[-1]
     pool = range(member.shape[1]) if population is None else population
@@ -235,7 +235,7 @@ def rmia(signals, member, valid, offline=False, a=0.3, gamma=2.0, population=Non
     def score(t, x):
         wins = []
         for z in pool:
-            if not member[t, z]:
+            if not member[t, z] and np.isfinite(ratios[t, z, 0]):
                 votes = [ratios[t, z, 0] < ratios[t, x, q] / gamma for q in range(queries)]
                 wins.append(z != x and sum(votes) > queries / 2)
         return np.mean(wins)

@@ -59,6 +59,11 @@ def test_the_headline_is_the_strongest_attack_or_what_would_go_unseen(lead, find
 def test_the_rule_and_the_equals_are_said_for_several_attacks_only():
     assert claims.lead_rule(_lead(0.1, (0.05, 0.2), others=())) == claims.equals_sentence(None) == ""
     assert "97.5 % (Bonferroni)" in claims.lead_rule(_lead(0.1, (0.05, 0.2)))
+    alone = _lead(0.1, (0.05, 0.2), others=()) | {"unresolved": {"gap": 40}}
+    assert claims.lead_rule(alone) == (
+        "Only one attack has a TPR at FPR 0.001, so that none was chosen. Too few non-members have a score of gap "
+        "(right or wrong) (40) to show a rate at FPR 0.001: it does not compete, and may find more."
+    )
     assert "none of the other 1 is as strong" in claims.equals_sentence(_lead(0.1, (0.05, 0.2)))
     many = [f"attack_{k}" for k in range(9)]
     assert claims.equals_sentence(_lead(0.1, (0.05, 0.2), others=many, equal=many)).endswith("attack_5 and 3 more.")

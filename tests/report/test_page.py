@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from miajax.report import page
@@ -20,6 +22,7 @@ def _every_block(text: str) -> list[page.Block]:
         page.Prose([text]),
         page.Points([text], text),
         page.Terms([(text, text)]),
+        page.Sign([(text, text)]),
         page.Code(text),
         page.Gallery([exhibit], text, text, [(text, "#000000")]),
         page.Columns([figure, page.Stack([page.Prose([text])])]),
@@ -79,3 +82,35 @@ def test_a_table_with_a_row_of_another_length_is_refused():
 def test_a_figure_that_is_not_inline_is_refused():
     with pytest.raises(ValueError, match="must be inline"):
         page.Figure("https://example.org/roc.png", "a", "b")
+
+
+def test_a_table_too_wide_for_a_sheet_is_split_and_repeats_its_first_column():
+    columns = [page.Column(f"c{k}", "number" if k else "text") for k in range(30)]
+    missing = Estimate(None, reason="too few")
+    table = page.Table(columns, [["row", *(k / 100 for k in range(28)), missing]], "caption", [0])
+    parts = table.parts()
+    assert [len(part.columns) for part in parts] == [11, 11, 10]
+    assert [part.columns[0].title for part in parts] == ["c0"] * 3
+    assert [cell for part in parts for cell in part.rows[0][1:]] == list(table.rows[0][1:])
+    html = _page([table])
+    assert html.count("<table>") == 2 * 3 and html.count("too few</li>") == 2  # two sections; one footnote each
+    assert page.Table(columns[:11], []).parts()[0].columns == columns[:11]
+
+
+def test_every_cell_carries_its_heading_for_narrow_screens():
+    html = _page([page.Table([page.Column("Attack"), page.Column("TPR", "number", 'at "FPR"')], [["a", 0.5]])])
+    assert 'data-label="Attack"' in html and 'data-label="TPR at &#34;FPR&#34;"' in html
+
+
+@pytest.mark.parametrize(
+    "text", ['"; } body { display: none } /*', "</style><script>alert(1)</script>", "a\\\nb", "é 李"]
+)
+def test_the_running_title_ends_neither_its_string_nor_the_style_sheet(text):
+    written = str(page.css_text(text))
+    assert written[0] == written[-1] == '"' and not set(written[1:-1]) & set('"<>{}\n*/')
+    decoded = re.sub(r"\\([0-9a-f]{6})", lambda match: chr(int(match[1], 16)), written[1:-1])
+    assert decoded == text
+
+
+def test_what_is_to_be_signed_is_blank_where_nothing_is_known():
+    assert "<dt>Auditor</dt><dd></dd>" in _page([page.Sign([("Auditor", "")])])

@@ -63,8 +63,8 @@ def finished(tmp_path_factory) -> Path:
 def half_finished(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("flips") / "half"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(campaign_module, "asked_to_stop", StopWhenAsked(2))
-        patch.setattr(campaign_module, "_CALL_SECONDS", 1e-9)  # a call a step: it stops in the second group's first
+        patch.setattr(campaign_module, "asked_to_stop", StopWhenAsked(1))
+        patch.setattr(campaign_module, "CALL_SECONDS", 1e-9)  # a call a step: it stops in the second group's first
         with pytest.raises(Stopped):
             run_campaign(tiny(), path)
     assert len(RunFolder(path).done()) == 1

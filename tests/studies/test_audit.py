@@ -12,12 +12,14 @@ from miajax.campaign.privacy import PrivacyFlags
 from miajax.data.canaries import canary_ids
 from miajax.data.registry import DataOptions
 from miajax.errors import UserError
-from miajax.studies.audit.study import AuditOptions, add_jax_privacy, audit, run_audit, verdict
+from miajax.studies.audit.figures import Audit
+from miajax.studies.audit.study import AuditOptions, audit, run_audit, verdict, with_jax_privacy
 from miajax.studies.audit.terminal import print_audit_table
 from miajax.training.recipe import Recipe
 from tests.report.folded import folded_numbers
 from tests.report.html import Document
 from tests.studies.helpers import small
+from tests.studies.made import made
 
 pytestmark = pytest.mark.slow  # campaigns
 
@@ -31,12 +33,12 @@ def coins_and_signals(models, canaries, gap, seed=0):
 
 def test_models_that_give_nothing_away_refute_nothing_and_those_that_do_refute_a_promise():
     quiet = audit(*coins_and_signals(32, 100, 0.0), 16, 1e-5, 1.0, 0.05)
-    assert not quiet["violated"] and quiet["epsilon_lower"] == 0.0
+    assert not quiet.violated and quiet.epsilon_lower == 0.0
     loud = audit(*coins_and_signals(32, 100, 4.0), 16, 1e-5, 1.0, 0.05)
-    assert loud["violated"] and loud["epsilon_lower"] > 2.0
-    assert {bound["in_verdict"] for bound in loud["bounds"].values()} == {True, False}
-    assert loud["epsilon_lower"] == max(loud["bounds"][name]["epsilon_lower"] for name in ("one_run", "many_models"))
-    assert "refuted" in loud["verdict"] and "95 %" in loud["verdict"]
+    assert loud.violated and loud.epsilon_lower > 2.0
+    assert {bound.in_verdict for bound in loud.bounds.named().values()} == {True, False}
+    assert loud.epsilon_lower == max(loud.bounds.named()[name].epsilon_lower for name in ("one_run", "many_models"))
+    assert "refuted" in loud.verdict and "95 %" in loud.verdict
 
 
 def test_no_bound_of_the_verdict_exceeds_the_truth_more_often_than_promised():
@@ -47,20 +49,20 @@ def test_no_bound_of_the_verdict_exceeds_the_truth_more_often_than_promised():
         member = rng.random((24, 60)) < 0.5
         said = np.where(rng.random(member.shape) < np.e / (1 + np.e), member, ~member)
         signal = said + 0.01 * rng.normal(size=member.shape)
-        wrong += audit(signal, member, 12, 1e-6, 1.0, 0.2)["violated"]
+        wrong += audit(signal, member, 12, 1e-6, 1.0, 0.2).violated
     assert wrong <= 14  # of 40 at 80 % confidence: 8 expected at most
 
 
 def test_many_thresholds_refute_what_one_does_and_stay_below_the_truth():
-    loud = audit(*coins_and_signals(64, 40, 6.0), 32, 1e-5, 1.0, 0.05, "bonferroni")["bounds"]["many_models"]
-    assert loud["thresholds"] == "bonferroni" and loud["epsilon_lower"] > 0.3
+    loud = audit(*coins_and_signals(64, 40, 6.0), 32, 1e-5, 1.0, 0.05, "bonferroni").bounds.many_models
+    assert loud.thresholds == "bonferroni" and loud.epsilon_lower > 0.3
     rng, wrong = np.random.default_rng(0), 0
     for _ in range(40):
         member = rng.random((48, 40)) < 0.5
         said = np.where(rng.random(member.shape) < np.e / (1 + np.e), member, ~member)
         signal = said + 0.01 * rng.normal(size=member.shape)
-        bounds = audit(signal, member, 24, 1e-6, 1.0, 0.2, "bonferroni")["bounds"]
-        wrong += bounds["many_models"]["epsilon_lower"] > 1.0
+        bounds = audit(signal, member, 24, 1e-6, 1.0, 0.2, "bonferroni").bounds
+        wrong += bounds.many_models.epsilon_lower > 1.0
     assert wrong <= 8  # of 40 at 90 % confidence: 4 expected at most
 
 
@@ -70,19 +72,19 @@ def test_jax_privacys_estimators_stand_beside_the_bounds_and_see_the_same_leak(t
     for gap in (0.0, 6.0):
         shown = coins_and_signals(160, 20, gap)
         found = audit(*shown, 80, 1e-5, 1.0, 0.05, thresholds)
-        add_jax_privacy(found, *shown, 80, thresholds)
-        theirs = {name: bound["jax_privacy"] for name, bound in found["bounds"].items()}
+        found = with_jax_privacy(found, *shown, 80, thresholds)
+        theirs = {name: bound.jax_privacy.value for name, bound in found.bounds.named().items()}
         assert theirs.pop("many_models_gdp") is None
         assert {name: value > 0.3 for name, value in theirs.items()} == dict.fromkeys(theirs, gap > 0), theirs
         written = io.StringIO()
-        print_audit_table({**found, "notes": []}, Console(file=written))
+        print_audit_table(dataclasses.replace(made(Audit, {}), audit=found), Console(file=written))
         assert "jax-privacy" in written.getvalue()
 
 
 def test_one_model_alone_is_audited_without_references():
     found = audit(*coins_and_signals(1, 400, 5.0), 1, 1e-5, None, 0.05)
-    assert found["references"] == 0 and set(found["bounds"]) == {"one_run", "one_run_gdp"}
-    assert found["violated"] is None and found["epsilon_lower"] > 0.5
+    assert found.references == 0 and set(found.bounds.named()) == {"one_run", "one_run_gdp"}
+    assert found.violated is None and found.epsilon_lower > 0.5
 
 
 def test_the_verdict_names_promise_bound_and_confidence():
@@ -100,10 +102,10 @@ def test_the_verdict_names_promise_bound_and_confidence():
 def test_no_bound_exceeds_its_ceiling_and_an_attack_that_is_always_right_reaches_it():
     for models, canaries in ((4, 20), (32, 100)):
         signal, member = coins_and_signals(models, canaries, 60.0)
-        bounds = audit(signal, member, models // 2, 1e-9, 1.0, 0.05)["bounds"]
-        for bound in bounds.values():
-            assert bound["epsilon_lower"] <= bound["largest_possible"] + 1e-9
-        assert bounds["many_models"]["epsilon_lower"] == pytest.approx(bounds["many_models"]["largest_possible"])
+        bounds = audit(signal, member, models // 2, 1e-9, 1.0, 0.05).bounds
+        for bound in bounds.named().values():
+            assert bound.epsilon_lower <= bound.largest_possible + 1e-9
+        assert bounds.many_models.epsilon_lower == pytest.approx(bounds.many_models.largest_possible)
 
 
 @pytest.mark.parametrize("kind", ["mislabelled", "out_of_distribution"])

@@ -12,6 +12,7 @@ from miajax.attacks.registry import ATTACKS, run_attack
 from miajax.campaign.run import run_campaign
 from miajax.errors import UserError
 from miajax.metrics.roc import auc, roc_curve
+from miajax.report.claims import lead_sentence
 from miajax.signals.bundle import Signals
 from miajax.studies.invocation import Invocation
 from miajax.studies.target.study import run_audit_target
@@ -118,7 +119,10 @@ def test_classes_alone_leave_the_gap_and_the_label_ratio(elsewhere, of_logits):
     found = audit(folder, "classes", membership=member, labels=logits.argmax(1)).results
     assert set(found["attacks"]) == {"gap", "label_ratio"}
     assert found["attacks"]["gap"]["auc"] == of_logits.results["attacks"]["gap"]["auc"]
-    assert [check["name"] for check in found["comparison"]] == ["accuracy"]
+    assert [(check["side"], check["name"]) for check in found["comparison"]] == [
+        ("non-members", "accuracy"),
+        ("members", "accuracy"),
+    ]
     one_hot = np.eye(10)[logits.argmax(1)]
     assert audit(folder, "onehot", membership=member, probabilities=one_hot).results["attacks"] == found["attacks"]
 
@@ -132,7 +136,40 @@ def test_another_accuracy_makes_every_figure_not_comparable_and_says_why(elsewhe
     assert all(entry["comparable"] is False for entry in found["attacks"].values())
     document = Document((folder / "run" / "targets" / "worse" / "report.html").read_text())
     assert "Not comparable with the shadow models: " in document.text
-    assert document.text.count("Not comparable: ") >= 6
+    assert "Not comparable: the target beside the shadow models" in document.text
+
+
+def test_a_target_unlike_its_shadow_models_leads_with_the_strongest_attack_that_needs_none(elsewhere):
+    folder, member, logits = elsewhere
+    sure = logits + 40.0 * (np.arange(10) == logits.argmax(1)[:, None]) * member[:, None]
+    found = audit(folder, "sure", membership=member, logits=sure).results
+    assert not found["comparable"] and any("On members" in reason for reason in found["not_comparable"])
+    needs = {name: entry["needs_shadows"] for name, entry in found["attacks"].items()}
+    assert needs == {name: name not in ("global_threshold", "gap") for name in QUICK}
+    lead = found["without_shadows"]
+    assert set(lead["intervals"]) == set(QUICK) and lead["attack"] == "global_threshold"
+    assert lead["confidence"] == pytest.approx(1 - 0.05 / len(QUICK)) and lead["ci"][0] > 0.8
+    assert lead["intervals"] == found["strongest"]["intervals"]
+    text = Document((folder / "run" / "targets" / "sure" / "report.html").read_text()).text
+    assert " ".join(f"Lower bound: {lead_sentence(lead)}".split()) in " ".join(text.split())
+    assert "leads with the strongest attack that needs none" in text and "Bonferroni" in text
+
+
+def test_answers_alone_beside_a_list_of_members_are_a_target_too(elsewhere, of_logits, tmp_path):
+    folder, member, logits = elsewhere
+    np.save(tmp_path / "answers.npy", logits)
+    (tmp_path / "members.txt").write_text("".join(f"{row}\n" for row in np.flatnonzero(member)))
+    np.save(tmp_path / "numbers.npy", np.flatnonzero(member))
+    np.save(tmp_path / "flags.npy", member)
+    for name in ("members.txt", "numbers.npy", "flags.npy"):
+        found = run_audit_target(
+            folder / "run", tmp_path / "answers.npy", out=tmp_path / name[:5], attacks=QUICK, members=tmp_path / name
+        )
+        for attack, own in of_logits.scores.items():
+            np.testing.assert_array_equal(found.scores[attack], own)
+    (tmp_path / "members.txt").write_text("1\ntwo\n")
+    with pytest.raises(UserError, match="expected row numbers from 0, one a line"):
+        run_audit_target(folder / "run", tmp_path / "answers.npy", members=tmp_path / "members.txt")
 
 
 def test_a_declared_recipe_is_compared_and_differences_are_named(elsewhere, tmp_path):

@@ -30,7 +30,8 @@ def test_few_shadow_models_are_no_reason_to_refuse():
 
 def test_another_accuracy_is_named_with_its_range():
     told = reasons(behaviour(*simulated(accuracy=0.6)))
-    assert len(told) == 1 and "the target's accuracy is 0.5" in told[0] and "shadow models lie in 0.8" in told[0]
+    assert len(told) == 2 and all("shadow models lie in 0." in reason for reason in told)
+    assert told[0].startswith("On non-members the target's accuracy is 0.5") and told[1].startswith("On members the")
 
 
 def test_another_loss_is_named_by_its_quantiles():
@@ -38,11 +39,17 @@ def test_another_loss_is_named_by_its_quantiles():
     assert len(told) >= 3 and all("loss" in reason for reason in told)
 
 
-def test_shadow_models_are_measured_on_the_targets_non_members_only():
+def test_shadow_models_are_measured_on_members_and_non_members_that_they_share_with_the_target():
     correct, losses, member, valid = simulated(n=300)
-    easy = member[-1]
-    correct[:-1, easy] = False  # what the target trained on must not count
+    correct[:-1][member[:-1] != member[-1]] = False  # what is a member of one alone must not count
     assert reasons(behaviour(correct, losses, member, valid)) == []
+
+
+def test_a_target_that_fits_its_members_better_than_shadow_models_do_is_not_comparable():
+    correct, losses, member, valid = simulated()
+    losses[-1, member[-1]] *= 0.1
+    told = reasons(behaviour(correct, losses, member, valid))
+    assert len(told) >= 3 and all(reason.startswith("On members the target's loss") for reason in told)
 
 
 def test_failed_shadow_models_do_not_widen_the_range():
@@ -54,7 +61,8 @@ def test_failed_shadow_models_do_not_widen_the_range():
 
 def test_without_confidence_only_the_accuracy_is_compared():
     correct, _, member, valid = simulated()
-    assert [check.name for check in behaviour(correct, None, member, valid)] == ["accuracy"]
+    checks = behaviour(correct, None, member, valid)
+    assert [(check.side, check.name) for check in checks] == [("non-members", "accuracy"), ("members", "accuracy")]
 
 
 @pytest.mark.parametrize("num_shadows", [0, 1])

@@ -3,6 +3,8 @@
 import pytest
 
 from miajax.studies.defenses import words
+from miajax.studies.defenses.results import Row
+from tests.studies.made import made
 
 
 def _row(name, cost=0.0, named=0.1, change=(-0.3, -0.2), *, seconds=1.0, gain=(0.0, (-0.01, 0.01)), **more):
@@ -27,13 +29,17 @@ def _original(named=0.6, interval=(0.5, 0.7), seconds=1.0):
     return row
 
 
+def _of(say, rows):
+    return say([made(Row, row) for row in rows])
+
+
 def _plain(text):
     return text.replace("\u00a0", " ")
 
 
 def test_a_defence_that_costs_73_points_is_a_trade_off_and_never_the_best():
     rows = [_original(), _row("cheap", 0.004, 0.3), _row("private", 0.73, 0.0, (-0.7, -0.5))]
-    said = _plain(words.defenses_finding(rows))
+    said = _plain(_of(words.defenses_finding, rows))
     assert said == (
         "Of 1 defence that costs at most 1.0 points of accuracy cheap protects best: an attacker who knows it names "
         "30.0 % of the most vulnerable members at 1 % false alarms, 60.0 % without defence. Accuracy changes by −0.40 "
@@ -43,16 +49,18 @@ def test_a_defence_that_costs_73_points_is_a_trade_off_and_never_the_best():
 
 def test_where_only_dear_defences_protect_none_is_crowned():
     rows = [_original(), _row("weak", 0.0, 0.6, (-0.1, 0.1)), _row("dear", 0.2), _row("dearer", 0.4)]
-    said = _plain(words.defenses_finding(rows))
+    said = _plain(_of(words.defenses_finding, rows))
     assert said.startswith("None of 1 defence that costs at most 1.0 points of accuracy is shown to protect")
     assert said.endswith("2 others trade more accuracy for protection: dear costs 20.0 points, dearer 40.0 points.")
-    assert words.ranking(rows).best is None
-    assert _plain(words.defenses_finding([_original(), _row("dear", 0.2)])).startswith("No defence costs 1.0 points")
+    assert _of(words.ranking, rows).best is None
+    assert _plain(_of(words.defenses_finding, [_original(), _row("dear", 0.2)])).startswith(
+        "No defence costs 1.0 points"
+    )
 
 
 @pytest.mark.parametrize(("named", "interval"), [(0.0, (0.0, 0.05)), (0.02, (0.004, 0.09))])
 def test_where_nothing_is_named_without_a_defence_none_is_ranked(named, interval):
-    said = _plain(words.defenses_finding([_original(named, interval), _row("some", 0.0, 0.0)]))
+    said = _plain(_of(words.defenses_finding, [_original(named, interval), _row("some", 0.0, 0.0)]))
     assert said.startswith(f"Without a defence an attacker names {words.numbers.percent(named)}".replace("\u00a0", " "))
     assert "not measurably more than chance" in said and "nothing here ranks defences" in said
     assert "protects best" not in said
@@ -61,23 +69,25 @@ def test_where_nothing_is_named_without_a_defence_none_is_ranked(named, interval
 def test_too_few_models_rank_nothing():
     row = _row("some")
     row["lira_adaptive"]["top_1pct_change"] = None
-    assert words.defenses_finding([_original(), row]) == (
+    assert _of(words.defenses_finding, [_original(), row]) == (
         "Too few models to tell what protects the most vulnerable examples."
     )
-    assert words.defenses_finding([_original()]).startswith("Too few models")
+    assert _of(words.defenses_finding, [_original()]).startswith("Too few models")
 
 
 def test_the_count_of_protecting_defences_is_those_within_the_loss():
-    assert words.lowering_finding([_original(), _row("a"), _row("b", 0.3)]).startswith("1 of 2 defences lowers")
-    assert words.lowering_finding([_original(), _row("b", 0.3)]).startswith("None of 1 defence is shown to lower")
-    assert words.lowering_finding([_original(), _row("a", -0.02), _row("b", 0.01)]).startswith("2 of 2 defences lower")
+    assert _of(words.lowering_finding, [_original(), _row("a"), _row("b", 0.3)]).startswith("1 of 2 defences lowers")
+    assert _of(words.lowering_finding, [_original(), _row("b", 0.3)]).startswith("None of 1 defence is shown to lower")
+    assert _of(words.lowering_finding, [_original(), _row("a", -0.02), _row("b", 0.01)]).startswith(
+        "2 of 2 defences lower"
+    )
 
 
 def test_knowing_a_defence_is_judged_by_the_paired_difference():
-    assert words.knowledge_finding([_original(), _row("a")]) == (
+    assert _of(words.knowledge_finding, [_original(), _row("a")]) == (
         "Knowing a defence is not shown to gain the attacker anything; up to 0.010 of AUC would go unseen"
     )
-    said = words.knowledge_finding([_original(), _row("a", gain=(0.05, (0.04, 0.06)))])
+    said = _of(words.knowledge_finding, [_original(), _row("a", gain=(0.05, (0.04, 0.06)))])
     assert said.endswith("one who does gets 0.600 (paired difference +0.050 [+0.040, +0.060])")
 
 
@@ -91,9 +101,9 @@ def test_knowing_a_defence_is_judged_by_the_paired_difference():
     ],
 )
 def test_the_price_is_never_one_time_the_undefended(seconds, said):
-    assert _plain(words.price_finding([_original(), _row("slow", seconds=seconds)])) == said
+    assert _plain(_of(words.price_finding, [_original(), _row("slow", seconds=seconds)])) == said
 
 
 def test_without_times_there_is_no_price():
     rows = [_original(seconds=None), _row("a", seconds=None)]
-    assert words.price_finding(rows) == "No training was timed: all models were there"
+    assert _of(words.price_finding, rows) == "No training was timed: all models were there"

@@ -125,7 +125,7 @@ def bounds_of(models: Models):
 
 
 def detail_of(models: Models):
-    return measured(models, None, None, 1e-5, 0.05)[0]["epsilon_lower_detail"]
+    return measured(models, None, None, 1e-5, 0.05)[0].epsilon_lower_detail
 
 
 def test_bounds_are_nothing_without_a_leak_and_grow_with_it():
@@ -134,6 +134,32 @@ def test_bounds_are_nothing_without_a_leak_and_grow_with_it():
     assert all(much[name] > 2.0 for name in BOUNDS)
     assert much["clopper_pearson"] <= detail["largest_possible"]
     assert detail["members"] + detail["non_members"] == 64
+
+
+def above_chance(models: Models, budgets: int = 1):
+    return measured(models, None, None, 1e-5, 0.05, budgets)[0].attacked.above_chance
+
+
+def test_only_a_leak_is_above_chance():
+    assert above_chance(synthetic(0.0)) is False
+    assert above_chance(synthetic(-1.0)) is True, "shadow models tell that members' signals are the lower ones"
+    assert above_chance(synthetic(6.0)) is True
+
+
+def test_a_small_leak_is_above_chance_alone_and_not_among_a_million_budgets():
+    point, _ = measured(synthetic(0.25), None, None, 1e-5, 0.05)
+    attacked = point.attacked
+    assert attacked.auc.value is not None and attacked.auc.interval is not None
+    low, high = attacked.auc.interval
+    assert 0.5 < low < attacked.auc.value < high
+    assert attacked.above_chance is True
+    assert above_chance(synthetic(0.25), 10**6) is False
+
+
+def test_models_too_few_to_attack_are_neither_above_chance_nor_at_it():
+    one = synthetic(6.0, models=1)
+    point, notes = measured(one, None, None, 1e-5, 0.05)
+    assert point.attacked.above_chance is None and any("was not run" in note for note in notes)
 
 
 def test_diverged_models_take_no_part_in_bounds():
@@ -155,7 +181,7 @@ def test_without_a_coin_for_every_record_there_is_no_one_run_bound():
 def test_models_too_few_to_choose_and_measure_bound_nothing(count):
     models = synthetic(6.0, models=count)
     assert bounds_of(models) == dict.fromkeys(BOUNDS, 0.0) and detail_of(models) == {}
-    assert refuting(gathered(models, 1e-5, 0.05), 0.0, 1e-5, 0.05) == []
+    assert refuting(gathered(models, 1e-5, 0.05), 0.0, 1e-5, 0.05) == ()
 
 
 def mechanism_of(sampling="poisson"):
@@ -168,7 +194,7 @@ def test_only_bounds_that_assume_nothing_refute_a_guarantee():
     assert set(refuting(evidence, 1.0, 1e-5, 0.05)) == set(IN_VERDICT)
     highest = max(lower_bounds(evidence, 1e-5, 0.05)[name] for name in IN_VERDICT)
     assert lower_bounds(evidence, 1e-5, 0.05)["gdp"] > highest, "a reading that lies higher"
-    assert refuting(evidence, highest, 1e-5, 0.05) == []
+    assert refuting(evidence, highest, 1e-5, 0.05) == ()
 
 
 def test_a_study_of_many_guarantees_refutes_none_by_chance_more_often_than_one():
@@ -186,13 +212,13 @@ def test_without_a_coin_for_every_record_a_guarantee_answers_for_two_records_unl
     assert accounting.replacing(2.0, 1e-5) == (4.0, pytest.approx(1e-5 * (1 + math.e**2)))
 
     def refuted(mechanism, models):
-        return measured(models, mechanism, None, 1e-5, 0.05)[0]["refuted_by"]
+        return measured(models, mechanism, None, 1e-5, 0.05)[0].refuted_by
 
     bound = lower_bounds(gathered(models, 1e-5, 0.05), 1e-5, 0.025)["clopper_pearson"]
     assert spent < bound < 2 * spent, "what follows tells the two apart"
-    assert refuted(added, dataclasses.replace(models, apart=True)) == ["clopper_pearson"]
-    assert refuted(added, models) == []
-    assert replaced.epsilon(replaced.steps) < bound and refuted(replaced, models) == ["clopper_pearson"]
+    assert refuted(added, dataclasses.replace(models, apart=True)) == ("clopper_pearson",)
+    assert refuted(added, models) == ()
+    assert replaced.epsilon(replaced.steps) < bound and refuted(replaced, models) == ("clopper_pearson",)
 
 
 @pytest.mark.parametrize(

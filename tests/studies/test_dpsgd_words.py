@@ -3,6 +3,8 @@
 import pytest
 
 from miajax.studies.dpsgd import page
+from miajax.studies.dpsgd.figures import Dpsgd
+from tests.studies.made import made
 
 
 def _point(
@@ -10,7 +12,7 @@ def _point(
 ):
     return {
         "epsilon_target": epsilon, "epsilon": epsilon, "test_accuracy": accuracy, "above_chance": above,
-        "auc_ci": [0.49, auc_high], "lira_tpr_at_fpr": {"0.001": rate}, "refuted_by": [],
+        "auc": 0.5, "auc_ci": [0.49, auc_high], "lira_tpr_at_fpr": {"0.001": rate}, "refuted_by": [],
         "lira_tpr_at_fpr_ci": {"0.001": rate_ci},
         "largest_possible": {"clopper_pearson": 2.1, "one_run": 4.6},
         "accuracy_lost": {
@@ -22,7 +24,7 @@ def _point(
 
 def _results(points, same):
     plain = {"test_accuracy": 0.965, "same_recipe": same, "lira_tpr_at_fpr": {"0.001": 0.02}, "largest_possible": {}}
-    return {"points": points, "non_private": plain}
+    return made(Dpsgd, {"points": points, "non_private": plain})
 
 
 def _plain(text):

@@ -84,3 +84,11 @@ def test_an_attack_is_measured_against_what_chance_reaches_in_so_few_non_members
     assert attainable.ratio == pytest.approx(0.0024 / 0.0019)
     chance = lira_words.precision_sentence(Standing("Attack-P", 1e-3, Estimate(0.0019), attainable=0.0019), prior=0.5)
     assert "50" in chance.replace("\u00a0", " ").split("members,")[1]
+
+
+def test_an_attack_that_was_chosen_shows_the_interval_of_all_attacks():
+    own = _standing("LiRA online", 0.027, 0.024, 0.030)
+    lead = {"by": "tpr_at_fpr", "fpr": "0.001", "intervals": {"lira_online": {"value": 0.027, "ci": [0.02, 0.035]}}}
+    assert lira_words.among_all(own, "lira_online", lead).tpr.interval == (0.02, 0.035)
+    for other in (None, lead | {"by": "auc", "fpr": None}, lead | {"fpr": "0.01"}, lead | {"intervals": {}}):
+        assert lira_words.among_all(own, "lira_online", other) == own

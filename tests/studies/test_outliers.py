@@ -108,7 +108,7 @@ def test_noise_that_metric_and_vulnerability_share_helps_nobody():
     pair = halves(np.ones(64, bool), "fixed_size")
     fit = lambda valid: phi.mean(0)  # noqa: E731
     table = OutlierTable([estimator], {"separation": separation}, fit, pair, number=100)
-    assert table.same_models("itself")["spearman"] == pytest.approx(1.0)
+    assert table.same_models("itself").spearman == pytest.approx(1.0)
     apart = table.measured()["itself"]["all"].figure("spearman")
     assert apart.ci[0] < 0.0 < apart.ci[1] and abs(apart.value) < 0.2
 

@@ -3,7 +3,9 @@
 import pytest
 
 from miajax.studies.outliers import words
+from miajax.studies.outliers.figures import Outliers
 from miajax.studies.outliers.words import best_finding
+from tests.studies.made import made
 
 
 def results(by_rank, by_top):
@@ -32,18 +34,20 @@ MANY = ["el2n", "grand", "forgetting", "memorisation", "inconsistency", "influen
     ],
 )  # fmt: skip
 def test_the_finding_names_all_that_cannot_be_told_from_the_best(by_rank, by_top, finding):
-    assert finding in best_finding(results(by_rank, by_top)).replace("\u00a0", " ")
+    assert finding in best_finding(made(Outliers, results(by_rank, by_top))).replace("\u00a0", " ")
 
 
 def test_where_all_metrics_are_alike_none_is_called_best():
     alike = results(MANY, MANY)
     alike["metrics"] = {name: {} for name in MANY}
-    assert best_finding(alike).replace("\u00a0", " ") == (
+    assert best_finding(made(Outliers, alike)).replace("\u00a0", " ") == (
         "No metric is shown to rank vulnerability better than another, and which of 8 metrics finds the most of the "
         "top 1 % is not shown"
     )
     alike["best"]["all"]["spearman"]["not_told_apart"] = []
-    assert best_finding(alike).startswith("Vulnerability is ranked best by EL2N alone; which of 8 metrics")
+    assert best_finding(made(Outliers, alike)).startswith(
+        "Vulnerability is ranked best by EL2N alone; which of 8 metrics"
+    )
 
 
 def _by_fit(easy, hard):
@@ -63,7 +67,7 @@ def _by_fit(easy, hard):
     ],
 )
 def test_easy_and_hard_are_told_apart_by_the_interval_of_their_difference(easy, hard, said):
-    assert words.fit_finding(_by_fit(easy, hard)).startswith(said)
+    assert words.fit_finding(made(Outliers, _by_fit(easy, hard))).startswith(said)
 
 
 @pytest.mark.parametrize(
@@ -77,4 +81,4 @@ def test_easy_and_hard_are_told_apart_by_the_interval_of_their_difference(easy, 
 )
 def test_what_the_same_models_add_is_said_with_its_size(apart, same, said):
     metrics = {"knn_distance": {"spearman": apart, "same_models": {"spearman": same}}}
-    assert words.circular_finding({"metrics": metrics}).startswith(said)
+    assert words.circular_finding(made(Outliers, {"metrics": metrics})).startswith(said)

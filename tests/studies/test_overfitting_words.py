@@ -3,6 +3,8 @@
 import pytest
 
 from miajax.studies.overfitting import words
+from miajax.studies.overfitting.figures import Overfitting
+from tests.studies.made import made
 
 
 def _figure(value, low, high):
@@ -21,14 +23,14 @@ def _figure(value, low, high):
 def test_a_change_of_auc_stands_in_the_unit_of_the_auc_beside_it(auc, said):
     change = {"attacks": {"lira_online": {"auc": auc}}}
     results = {"main_attack": "lira_online", "growth": {"from_epoch": 3, "to_epoch": 9, "change": change}}
-    finding = words.growth_finding(results)
+    finding = words.growth_finding(made(Overfitting, results))
     assert finding.startswith(said) and "points" not in finding
     stopping = {"main_attack": "lira_online", "early_stopping": {"rules": {"validation_loss": {"change": change}}}}
-    assert "points" not in words.stopping_finding(stopping)
+    assert "points" not in words.stopping_finding(made(Overfitting, stopping))
 
 
 def test_without_growth_or_validation_nothing_is_claimed():
-    nothing = {"main_attack": "gap", "growth": None, "early_stopping": None}
+    nothing = made(Overfitting, {"main_attack": "gap", "growth": None, "early_stopping": None})
     assert "not separated from learning" in words.growth_finding(nothing)
     assert words.stopping_finding(nothing) == "Without a validation part early stopping is not judged"
 
@@ -42,4 +44,4 @@ def test_without_growth_or_validation_nothing_is_claimed():
     ],
 )
 def test_a_loss_rises_only_where_its_interval_says_so(rise, said):
-    assert said in words.loss_sentence({"loss": {"rise": rise}, "epochs": list(range(9))})
+    assert said in words.loss_sentence(made(Overfitting, {"loss": {"rise": rise}, "epochs": list(range(9))}))

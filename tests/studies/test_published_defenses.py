@@ -9,6 +9,8 @@ from miajax.models.registry import build_model
 from miajax.studies.defenses.catalogue import Strengths, catalogue
 from miajax.studies.defenses.published import published_row
 from miajax.studies.paper_tables import TABLES
+from miajax.studies.published import Beside
+from tests.studies.made import made
 
 # As printed, in per cent: accuracy on members and on others, AUC, advantage; then seconds.
 PURCHASE = """
@@ -35,7 +37,7 @@ dp_sgd                    59.51 59.55 50.00 0.53 7738
 reweighting_0.1           - - 55.94 11.89 -
 l2_dropout_25_reweighting - - 53.76 7.73 0.46
 """
-COMPARABLE = {"why_not": []}
+COMPARABLE = made(Beside, {"why_not": []})
 
 
 @pytest.mark.parametrize(
@@ -56,7 +58,7 @@ def test_a_row_is_comparable_where_the_campaign_and_the_defence_are_the_same():
     theirs = catalogue(Strengths(smoothing=0.03, private_epsilon=2.38))
     for name in ("original", "l2_5e-4", "label_smoothing", "dp_sgd"):
         row = published_row("purchase100", "purchase_mlp", theirs[name], COMPARABLE)
-        assert row is not None and row["comparable"] and not row["why_not"], name
+        assert row is not None and row.comparable and not row.why_not, name
     assert published_row("purchase100", "purchase_mlp", theirs["dp_sgd_1"], COMPARABLE) is None
     assert published_row("digits", "mlp", theirs["original"], None) is None
 
@@ -64,18 +66,20 @@ def test_a_row_is_comparable_where_the_campaign_and_the_defence_are_the_same():
 def test_another_strength_or_campaign_is_not_comparable_and_the_reason_is_named():
     ours = catalogue(Strengths())
     smoothed = published_row("purchase100", "purchase_mlp", ours["label_smoothing"], COMPARABLE)
-    assert smoothed is not None and smoothed["why_not"] == ["label_smoothing is 0.1, theirs 0.03"]
+    assert smoothed is not None and smoothed.why_not == ("label_smoothing is 0.1, theirs 0.03",)
     private = published_row("cifar10", "densenet_bc_100_12", ours["dp_sgd"], COMPARABLE)
-    assert private is not None and private["why_not"] == ["dp_epsilon is 8, theirs 4.95"]
+    assert private is not None and private.why_not == ("dp_epsilon is 8, theirs 4.95",)
     grouped = catalogue(Strengths(private_epsilon=4.95, private_norm="group"))["dp_sgd"]
     assert grouped.config(preset("cifar10_densenet")).model_options.norm == "group"
     private = published_row("cifar10", "densenet_bc_100_12", grouped, COMPARABLE)
-    assert private is not None and not private["comparable"]
-    assert private["why_not"][0].startswith("the network is normalised by group, theirs by the batch")
-    short = published_row("purchase100", "purchase_mlp", ours["original"], {"why_not": ["recipe.epochs is 3"]})
-    assert short is not None and not short["comparable"] and short["why_not"] == ["recipe.epochs is 3"]
+    assert private is not None and not private.comparable
+    assert private.why_not[0].startswith("the network is normalised by group, theirs by the batch")
+    short = published_row(
+        "purchase100", "purchase_mlp", ours["original"], made(Beside, {"why_not": ["recipe.epochs is 3"]})
+    )
+    assert short is not None and not short.comparable and short.why_not == ("recipe.epochs is 3",)
     unknown = published_row("purchase100", "purchase_mlp", ours["original"], None)
-    assert unknown is not None and not unknown["comparable"]
+    assert unknown is not None and not unknown.comparable
 
 
 def test_the_densenet_of_the_private_row_passes_nothing_between_examples():

@@ -10,13 +10,16 @@ from experiments import reproduce
 from miajax.campaign.config import Setup
 from miajax.campaign.interrupt import Stopped
 from miajax.errors import UserError
+from miajax.studies.defenses.results import Defenses
 from miajax.studies.paper_tables import SOURCE, TABLES
 from miajax.studies.published import beside_published
 from miajax.studies.reproduce import study
 from miajax.studies.reproduce.study import ReproduceOptions, reproductions, run_reproduce
+from miajax.studies.results import FoundResult
 from tests.experiments.test_attacks_command import main
 from tests.report.browser import opened
 from tests.report.html import Document
+from tests.studies.made import made
 
 SLOW = pytest.mark.slow  # mostly compiling; continuous integration runs them
 PARTS = ("lira", "saliency")
@@ -88,13 +91,13 @@ def ran(monkeypatch):
             folder = path / name
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "report.html").write_text("found")
-            return SimpleNamespace(folder=folder, results={"not_run": {"dp_sgd": "batch norm"}})
+            return FoundResult(folder, made(Defenses, {"not_run": {"dp_sgd": "batch norm"}}))
 
         return run
 
     for name in study.PARTS:
         monkeypatch.setitem(study.PARTS, name, part(name))
-    monkeypatch.setattr(study, "finding_of", lambda part, results: f"{part} found")
+    monkeypatch.setattr(study, "finding_of", lambda result: f"{result.folder.name} found")
     return done
 
 
@@ -163,12 +166,12 @@ def test_the_papers_campaigns_can_be_compared_with_its_tables():
         trainer = SimpleNamespace(optimizer=None)
         setup = Mock(spec=Setup, config=of.campaign, treatment=None, trainer=trainer)
         known = {"purchase100": 0.8754, "cifar10_densenet": 0.8791}[name]
-        (entry,) = [e for e in beside_published(setup, {"test_accuracy": known}) if e["source"] == SOURCE]
-        assert entry["comparable"], entry["why_not"]
+        (entry,) = [e for e in beside_published(setup, known) if e.source == SOURCE]
+        assert entry.comparable, entry.why_not
         carved = ReproduceOptions(preset="paper", data_path=paths, validation_fraction=0.1).chosen()[name]
         setup.config = carved.campaign
-        (entry,) = [e for e in beside_published(setup, {"test_accuracy": known}) if e["source"] == SOURCE]
-        assert entry["why_not"] == ["validation_fraction is 0.1, theirs 0.0"]
+        (entry,) = [e for e in beside_published(setup, known) if e.source == SOURCE]
+        assert entry.why_not == ("validation_fraction is 0.1, theirs 0.0",)
     assert chosen["cifar10_densenet"].options("defenses").strengths.private_norm == "group"
     assert all(of.campaign.validation_fraction == 0.1 for of in ReproduceOptions().chosen().values())
 

@@ -173,7 +173,7 @@ def test_a_counterfactual_of_few_examples_has_no_figure():
     known = np.where(np.arange(30) < 5, np.arange(30) / 10, np.nan)
     few = SimpleNamespace(spread=SimpleNamespace(ids=np.arange(30)), drawn=20, vulnerability=known)
     found = related(few, SimpleNamespace(shift=np.arange(30.0)), 10)
-    assert (found["num_examples"], found["spearman"], found["difference"]) == (5, None, None)
+    assert (found.num_examples, found.spearman.value, found.difference.value) == (5, None, None)
 
 
 def test_examples_that_were_not_drawn_have_no_part_in_the_figures():
@@ -181,8 +181,8 @@ def test_examples_that_were_not_drawn_have_no_part_in_the_figures():
     vulnerability, shift = rng.random(60), rng.random(60)
     evidence = SimpleNamespace(spread=SimpleNamespace(ids=np.arange(60)), drawn=50, vulnerability=vulnerability)
     before = related(evidence, SimpleNamespace(shift=shift), 10)
-    assert before["num_examples"] == 50
-    assert before["spearman"] == pytest.approx(spearmanr(vulnerability[:50], shift[:50]).statistic, abs=1e-5)
+    assert before.num_examples == 50
+    assert before.spearman.value == pytest.approx(spearmanr(vulnerability[:50], shift[:50]).statistic, abs=1e-5)
     shift[50:] = 1e3 * vulnerability[50:]
     assert related(evidence, SimpleNamespace(shift=shift), 10) == before
 
@@ -192,7 +192,7 @@ def test_groups_are_compared_by_welchs_interval():
     one, other = rng.normal(1, 1, 40), rng.normal(0, 3, 60)
     want = ttest_ind(one, other, equal_var=False).confidence_interval()
     found = two_groups(np.append(one, np.nan), other)
-    np.testing.assert_allclose(found["difference_ci"], [want.low, want.high], rtol=1e-6)
+    np.testing.assert_allclose(found.difference.interval, [want.low, want.high], rtol=1e-6)
 
 
 def test_a_flat_deletion_curve_leaves_everything():

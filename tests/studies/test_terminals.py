@@ -1,12 +1,23 @@
 """Every study's table at every width: each of its numbers is there, whole."""
 
+import dataclasses
 import importlib
 import re
 from collections import Counter
 
 import pytest
 
+from miajax.metrics.figures import Estimate, Figure
+from miajax.studies.audit.figures import Audit
+from miajax.studies.defenses.results import Defenses
+from miajax.studies.dpsgd.figures import Dpsgd
+from miajax.studies.low_budget.figures import AtBudget, Compared, LowBudget, Recommended
+from miajax.studies.outliers.figures import Outliers
+from miajax.studies.overfitting.figures import Overfitting
+from miajax.studies.reproduce.record import Reproduced
+from miajax.studies.saliency.results import Saliency
 from tests.report.test_terminal import rendered
+from tests.studies.made import made
 
 ATTACKS = ("global_threshold", "lira_online", "lira_offline_fixed", "input_gradient_norm")
 
@@ -57,15 +68,15 @@ def attacks(f: Figures) -> dict:
     return results
 
 
-def low_budget(f: Figures) -> dict:
+def low_budget(f: Figures) -> LowBudget:
     budgets = [2, 4, 8, 16, 32]
-    return {
-        "budgets": budgets, "fpr": 0.001, "notes": [],
-        "attacks": {
-            name: {"budgets": {str(b): {"tpr_at_fpr": {"0.001": f.one()}} for b in budgets}} for name in ATTACKS
-        },
-        "recommended": {"2": {"attack": "lira_online", "standing": "above", "not_told_apart": ["gap"]}},
-    }  # fmt: skip
+    best = Recommended("lira_online", "tpr_at_fpr", ["gap"], (0.0, 0.0), "above")
+    attacks = {
+        name: {budget: AtBudget(1, 40, Figure(0.5, (0.0, 1.0)), Estimate(f.one())) for budget in budgets}
+        for name in ATTACKS
+    }
+    compared = Compared(0.001, budgets, attacks, {}, {2: best}, [])
+    return dataclasses.replace(made(LowBudget, {}), compared=compared)
 
 
 def overfitting(f: Figures) -> dict:
@@ -98,14 +109,15 @@ def overfitting(f: Figures) -> dict:
 def outliers(f: Figures) -> dict:
     kinds = ("spearman", "precision_at_1pct", "auc_top_1pct")
 
+    def ranking():
+        return {kind: f.one() for kind in kinds} | {f"{kind}_ci": f.pair() for kind in kinds}
+
     def entry():
-        return {kind: f.one() for kind in kinds} | {f"{kind}_ci": f.pair() for kind in kinds} | {
-            part: {"spearman": f.one()} for part in ("easy", "hard", "same_models")
-        }  # fmt: skip
+        return ranking() | {part: {"spearman": f.one()} for part in ("easy", "hard", "same_models")}
 
     return {
-        "metrics": {name: entry() for name in ("input_local_outlier_factor", "el2n")}, "ceiling": entry(), "notes": [],
-        "best": {"all": {"spearman": {"metric": "el2n", "not_told_apart": []}}},
+        "metrics": {name: entry() for name in ("input_local_outlier_factor", "el2n")}, "ceiling": ranking(),
+        "best": {"all": {"spearman": {"metric": "el2n", "not_told_apart": []}}}, "notes": [],
     }  # fmt: skip
 
 
@@ -121,8 +133,8 @@ def dpsgd(f: Figures) -> dict:
         }  # fmt: skip
 
     return {
-        "epsilons": ["inf", "8"], "points": [point(), point()], "non_private": point(), "bounds": bounds, "delta": 1e-5,
-        "significance": 0.05, "notes": [],
+        "epsilons": ["inf", "8"], "points": [point(), point()], "non_private": point(), "delta": 1e-5,
+        "bounds": {bound: {} for bound in bounds}, "significance": 0.05, "notes": [],
     }  # fmt: skip
 
 
@@ -219,6 +231,10 @@ STUDIES = {
     target: "print_target_table", imported: "print_imported_table", reproduce: "print_parts",
     compare: "print_compare_table",
 }  # fmt: skip
+FOUND = {
+    overfitting: Overfitting, outliers: Outliers, saliency: Saliency, dpsgd: Dpsgd, defenses: Defenses,
+    reproduce: Reproduced, audit: Audit,
+}  # fmt: skip
 
 
 def numbers(text: str) -> Counter:
@@ -231,6 +247,7 @@ def test_every_number_of_every_study_is_there_whole(study, width):
     show = getattr(importlib.import_module(f"miajax.studies.{study.__name__}.terminal"), STUDIES[study])
     figures = Figures()
     results = study(figures)
+    results = made(FOUND[study], results) if study in FOUND else results
     piped = rendered(lambda console: show(results, console), None)
     for value in figures.given:
         assert any(numbers(piped)[f"{value:.{digits}f}"] for digits in (2, 3, 4)), f"{value} is not shown"

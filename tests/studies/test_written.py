@@ -37,8 +37,8 @@ def test_the_schema_is_one_and_of_this_version():
 
 def test_every_study_that_writes_results_has_a_definition():
     sources = [path.read_text() for path in (Path(miajax.__file__).parent / "studies").rglob("*.py")]
-    written_by = {name for text in sources for name in re.findall(r'study="(\w+)"|write_results\("(\w+)"', text)}
-    assert {one or other for one, other in written_by} == set(STUDIES)
+    calls = r'(?:study=|write_results\(|finished\()\s*"(\w+)"'
+    assert {name for text in sources for name in re.findall(calls, text)} == set(STUDIES)
 
 
 def test_version_and_study_stand_first_in_the_file_and_in_what_the_study_returns(tmp_path, monkeypatch):

@@ -1,10 +1,13 @@
 """A model's bits are a function of its keys, the configuration and the plan; never of its company."""
 
+import types
+
 import jax
 import numpy as np
 import pytest
 
 from miajax.data.validation import carve_validation
+from miajax.training import ensemble as ensemble_module
 from miajax.training.recipe import Recipe
 from tests.training.helpers import digits, ensemble, train
 
@@ -65,6 +68,72 @@ def test_cutting_a_training_within_epochs_does_not_change_it_nor_its_history(dev
     if recipe.early_stopping:
         assert (np.asarray(found[0][0].best.waited) > 1).any(), "some model had stopped before the last epoch"
     same(*(jax.tree.leaves(one) for one in found))
+
+
+@pytest.fixture(scope="module")
+def stopping(devices):
+    """Models under early stopping by four blocks of validation examples, the last one filled up."""
+    recipe = Recipe(epochs=6, batch_size=64, early_stopping=1, learning_rate=0.5)
+    dataset = carve_validation(digits(1797), 0.5, 0)
+    group, member = ensemble(8, devices[:2], recipe=recipe, dataset=dataset)
+    whole = group.start(np.arange(8), member)
+    group.advance(whole, 6)
+    assert (np.asarray(whole.state.best.waited) > 1).any() and len(dataset.validation_labels) == 898
+    assert group.stages_per_epoch == group.trainer.steps_per_epoch + 4
+    return group, member, whole
+
+
+def test_cutting_the_validation_of_an_epoch_changes_no_bit(stopping):
+    group, member, whole = stopping
+    steps, cut = group.trainer.steps_per_epoch, group.start(np.arange(8), member)
+    for epoch in range(6):
+        for stage in range(steps - 1, group.stages_per_epoch):
+            group.advance(cut, epoch, stage)
+    group.advance(cut, 6)
+    same(*(jax.tree.leaves((run.state, run.history)) for run in (cut, whole)))
+
+
+def test_validation_losses_are_means_over_all_validation_examples(stopping):
+    group, member, _ = stopping
+    run, data = group.start(np.arange(8), member), group.dataset
+    group.advance(run, 1)
+    params, state = group.trainer.evaluated(run.state._replace(best=None))
+    for model in range(8):
+        one = jax.tree.map(lambda leaf, model=model: np.asarray(leaf)[model], (params, state))
+        logits = np.float64(group.trainer.model.apply(*one, data.validation_features, False, None)[0])
+        losses = np.log(np.exp(logits).sum(1)) - logits[np.arange(898), data.validation_labels]
+        np.testing.assert_allclose(np.asarray(run.history.validation_loss)[model, 0], losses.mean(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("amid", ["validation", "steps", "steps of an earlier version"])
+def test_a_group_under_early_stopping_goes_on_from_within_its_epoch(stopping, amid):
+    group, member, whole = stopping
+    begun = group.start(np.arange(8), member)
+    group.advance(begun, 1, group.trainer.steps_per_epoch + 2 if amid == "validation" else 2)
+    within = group.within_epoch(begun)
+    if amid.endswith("version"):
+        within = within._replace(so_far=within.so_far._replace(validation=None))
+        shapes = group.abstract_within_steps(8)
+        assert jax.tree.map(np.shape, within) == jax.tree.map(lambda leaf: leaf.shape, shapes)
+    resumed = group.resume(np.arange(8), member, group.snapshot(begun), within=within)
+    group.advance(resumed, 6)
+    same(*(jax.tree.leaves((run.state, run.history)) for run in (resumed, whole)))
+
+
+def test_calls_are_a_stage_at_first_and_then_as_long_as_asked(monkeypatch, devices):
+    group, member = ensemble(8, devices[:2])  # 4 steps an epoch, 3 epochs
+    run, now = group.start(np.arange(8), member), [0.0]
+    advance = group.advance
+
+    def slow(run, until, steps=0):
+        before = group.steps_done(run)
+        advance(run, until, steps)
+        now[0] += group.steps_done(run) - before  # a second a step
+
+    monkeypatch.setattr(group, "advance", slow)
+    monkeypatch.setattr(ensemble_module, "time", types.SimpleNamespace(perf_counter=lambda: now[0]))
+    assert [ran for ran, _ in group.calls(run, 2.0)] == [1, 2, 1, 2, 2, 2, 2]
+    assert run.epoch == 3
 
 
 def test_a_group_goes_on_within_an_epoch_from_its_snapshot(devices):

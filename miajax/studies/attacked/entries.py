@@ -11,6 +11,7 @@ from scipy.stats import rankdata
 from miajax.attacks.options import AttackOptions
 from miajax.attacks.registry import ATTACKS, AttackReport, run_attacks, why_not
 from miajax.campaign.run import Campaign
+from miajax.data.pairs import complementary_partners, halved
 from miajax.errors import UserError
 from miajax.metrics.calibration import PRIORS, Reached, shadow_calibrated
 from miajax.metrics.figures import Estimate, fpr_key
@@ -70,10 +71,10 @@ def rank_stability(
 ) -> dict[str, float | None]:
     """Spearman correlation of the examples' vulnerability in one half of the models with that in the other.
 
-    Halves have no model in common, neither as target nor as shadow. Attacks that train networks are left out.
+    Halves have no model in common, neither as target nor as shadow, and no complementary pair: what one of a pair says
+    of its members, the other says of its non-members. Attacks that train networks are left out.
     """
-    valid = np.flatnonzero(campaign.valid)
-    halves = [np.isin(np.arange(len(campaign.valid)), half) for half in np.array_split(valid, 2)]
+    halves = halved(campaign.valid, complementary_partners(campaign.member))
     stability: dict[str, float | None] = dict.fromkeys(names)
     able = [
         name
@@ -104,16 +105,19 @@ def attack_entries(
     groups: Mapping[str, np.ndarray],
 ) -> tuple[dict[str, Entry], list[str]]:
     """Every attack's whole entry, and notes on what is null in them."""
+    together = campaign.setup.dataset.groups
 
     def calibrated(name: str):
-        reached = (shadow_calibrated(ran.scores[name], campaign.member, campaign.valid, fpr) for fpr in FPRS)
+        of = (ran.scores[name], campaign.member, campaign.valid)
+        reached = (shadow_calibrated(*of, fpr, groups=together) for fpr in FPRS)
         return dict(zip(FPRS, reached, strict=True))
 
     def sliced(job: tuple[str, str]):
         name, slicing = job
         by_category, notes = summarise_slices(
-            ran.scores[name], campaign.member, campaign.valid, {slicing: groups[slicing]}, each_target=False
-        )
+            ran.scores[name], campaign.member, campaign.valid, {slicing: groups[slicing]},
+            each_target=False, groups=together,
+        )  # fmt: skip
         return by_category[slicing], notes
 
     jobs = [(name, slicing) for name in ran.scores for slicing in groups]

@@ -29,9 +29,23 @@ def print_attack_figures(results: Mapping[str, Any], console: Console) -> None:
         ])  # fmt: skip
     columns = {"AUC": [""], "balanced accuracy": [""], "TPR at FPR": ["0.1 %", "1 %"]}
     print_table(console, "attack", columns, rows)
+    _print_groups(results, console)
     if results.get("strongest") is not None:
         told = f"{claims.lead_sentence(results['strongest'])} {claims.equals_sentence(results['strongest'])}"
         say(console, told.replace("\u00a0", " ").strip())
+
+
+def _print_groups(results: Mapping[str, Any], console: Console) -> None:
+    """The same figures by group, where rows have groups."""
+    if not results.get("groups"):
+        return
+    say(console, f"by {results['groups']['name']} ({results['num_groups']} groups, scores of their rows joined):")
+    rows = []
+    for name, entry in results["attacks"].items():
+        of = entry["per_group"]
+        rates = (figure(of["tpr_at_fpr"][fpr], of["tpr_at_fpr_ci"][fpr], 4) for fpr in ("0.001", "0.01"))
+        rows.append([name, of["headline"], figure(of["auc"], of["auc_ci"]), *rates])
+    print_table(console, "attack", {"joined by": [""], "AUC": [""], "TPR at FPR": ["0.1 %", "1 %"]}, rows)
 
 
 def _accuracy(results: Mapping[str, Any], name: str) -> str:

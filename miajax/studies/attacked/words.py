@@ -1,7 +1,8 @@
 """What LiRA's numbers say, as sentences. Every claim is computed, and so is its opposite."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -56,6 +57,20 @@ def standing(figures: AttackFigures, fpr: float | None) -> Standing | None:
     if fpr is None or estimate.value is None:
         return None
     return Standing(face(figures.attack).inline, fpr, estimate, figures.chance(fpr))
+
+
+def among_all(one: Standing, attack: str, lead: Mapping[str, Any] | None) -> Standing:
+    """The standing with the interval that holds for all attacks at once, where the attack was chosen among them.
+
+    Args:
+      one: of the attack, with its own interval.
+      attack: its name.
+      lead: of ``metrics.claims.strongest``.
+    """
+    if lead is None or lead["by"] == "auc" or float(lead["fpr"]) != one.fpr or attack not in lead["intervals"]:
+        return one
+    low, high = lead["intervals"][attack]["ci"]
+    return dataclasses.replace(one, tpr=dataclasses.replace(one.tpr, interval=(low, high)))
 
 
 def speaking_fpr(main: AttackFigures) -> float | None:

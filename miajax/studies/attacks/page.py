@@ -13,6 +13,7 @@ from miajax.report import claims, numbers, plots, privacy_words, provenance
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import attack_table, chance_remark, reported_fprs
 from miajax.report.blind_words import blind_banners, blind_sections
+from miajax.report.group_words import group_sections, spread_sections
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Column, Columns, Details, Figure, Page, Prose, Section, Table
 from miajax.studies.attacked import examples as lira_examples
@@ -57,6 +58,8 @@ def render_attacks_report(inputs: LiraReportInputs, entries: Mapping[str, Entry]
         sections=[
             _summary(evidence),
             _attacks(evidence),
+            *group_sections(results),
+            *spread_sections(results),
             _calls(evidence, entries),
             _groups(evidence, entries),
             _single_examples(entries),
@@ -115,6 +118,7 @@ def _summary(evidence: Evidence) -> Section:
     for name, label in shown:
         standing = lira_words.standing(evidence.figures(name), evidence.fpr) if name is not None else None
         if standing is not None:
+            standing = lira_words.among_all(standing, name, evidence.lead)
             cards.append(
                 Card(
                     f"{label}: {standing.label}",
@@ -126,7 +130,14 @@ def _summary(evidence: Evidence) -> Section:
     highest = max(evidence.attacks, key=lambda each: each.auc.value or 0.0, default=None)
     if highest is not None and (auc := highest.auc).value is not None:
         label = face(highest.attack).inline
-        cards.append(Card(f"Highest AUC: {label}", auc.number, auc.interval_text, "chance: 0.5"))
+        cards.append(
+            Card(
+                f"Highest AUC of {len(evidence.attacks)}: {label}",
+                auc.number,
+                auc.interval_text,
+                "chance: 0.5; the interval is this attack's own",
+            )
+        )
     sentences.append(lira_words.precision_sentence(evidence.main_standing))
     sentences.append(claims.LOWER_BOUND)
     text = Prose([" ".join(each for each in sentences if each)])

@@ -32,10 +32,13 @@ from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.attacked.entries import attack_entries, rank_stability, run_families
 from miajax.studies.attacked.entry import Entry
+from miajax.studies.attacked.groups import group_study
 from miajax.studies.attacked.saturation import saturation
+from miajax.studies.attacked.spread import leak_over
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import AttackedResult
 from miajax.studies.slices import slicings, user_column
+from miajax.studies.table_slices import table_slices
 from miajax.warned import collected_warnings
 
 _PLOTTED = 6  # attacks whose ROC is drawn: more can't be told apart
@@ -55,7 +58,7 @@ class AttacksOptions:
     slice_file: Path | None = None
     """.parquet or .npz with a column id (0..N-1) and --slice_column, for figures by groups of one's own"""
     slice_column: str | None = None
-    """column of --slice_file"""
+    """column of --slice_file, or of the table itself"""
     show_records: bool = False
     """show examples of a data set of one's own in the report, not only their numbers"""
 
@@ -66,18 +69,20 @@ class AttacksOptions:
             raise UserError("--attacks names no attack", expected="some of " + ", ".join(ATTACKS))
         if self.outlier_metric is not None:
             object.__setattr__(self, "outlier_metric", METRICS.name_of(self.outlier_metric))
-        if (self.slice_file is None) != (self.slice_column is None):
-            raise UserError("--slice_file and --slice_column come together", expected="both or neither")
+        if self.slice_file is not None and self.slice_column is None:
+            raise UserError("--slice_file without --slice_column", expected="the column of it to go by")
 
-    def of_the_user(self, num_examples: int) -> dict[str, np.ndarray]:
+    def of_the_user(self, setup: Setup) -> dict[str, np.ndarray]:
         """The user's own slicing.
 
         Raises:
-          UserError: see ``user_column``.
+          UserError: see ``user_column`` and ``table_slices``.
         """
-        if self.slice_file is None or self.slice_column is None:
+        if self.slice_column is None:
             return {}
-        return {self.slice_column: user_column(self.slice_file, self.slice_column, num_examples)}
+        if self.slice_file is None:
+            return table_slices(setup, self.slice_column)
+        return {self.slice_column: user_column(self.slice_file, self.slice_column, setup.dataset.num_examples)}
 
 
 @collected_warnings()
@@ -102,7 +107,7 @@ def run_attacks_study(
     """
     options, reporter = options or AttacksOptions(), reporter or Silent()
     called = invocation or Invocation()
-    columns = options.of_the_user(setup.dataset.num_examples)
+    columns = options.of_the_user(setup)
     campaign = run_campaign(setup, path, reporter)
 
     wanted = tuple(ATTACKS) if options.attacks is None else options.attacks
@@ -120,6 +125,8 @@ def run_attacks_study(
         skipped |= ran.failed
         figures, notes = common.attack_figures(campaign, ran.scores)
         strongest = common.strongest_attack(campaign, ran.scores)
+        people = group_study(campaign, ran.scores)
+        spread, spread_remarks = leak_over(campaign, ran.scores, strongest, columns)
         saturated, about_clip = saturation(campaign, signals, ran.scores, settings)
         groups, slice_notes = slicings(campaign, signals, options.outlier_metric, columns)
         exposed = common.exposures(campaign, ran.scores)
@@ -133,21 +140,27 @@ def run_attacks_study(
         "attacks": {name: entry.to_json() for name, entry in entries.items()},
         "attacks_not_run": skipped,
         "strongest": strongest,
+        "groups": people and people.entry,
+        "spread": spread,
         **saturated,
         **blind,
         "notes": [
             *common.campaign_notes(campaign),
+            *(people.notes if people else ()),
             *about_clip,
             *common.attack_notes(skipped, ran.reports),
             *slice_notes,
             *notes,
             *entry_notes,
+            *spread_remarks,
         ],
     }
     with called.reporting(path / "attacks", results, [campaign.timing], study="attacks"):
         common.store_scores(path, ran.scores)
         table, results["new_data"] = common.example_columns(campaign, exposed)
         common.join_examples(path / "per_example.parquet", table)
+        if people is not None:
+            people.store(path)
         _write_report(campaign, options, entries, ran.scores, table["auc"], results, called.command)
     return AttackedResult(path / "attacks", results, campaign, ran.scores)
 

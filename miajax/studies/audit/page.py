@@ -1,7 +1,6 @@
 """The report on an audit: which epsilon was promised, which was refuted, and what that rests on."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
@@ -10,11 +9,12 @@ from miajax.report import numbers, palette, plots, provenance
 from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.page import Card, Cards, Column, Details, Figure, Page, Points, Prose, Section, Table
 from miajax.report.privacy_words import epsilon_text, privacy_sections
+from miajax.studies.audit.figures import Audit, Audited
+from miajax.studies.results import Record
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
-Json = Mapping[str, Any]
 _SHORT = 12
 _NAMES = {
     "one_run": "One-run guesses",
@@ -31,9 +31,9 @@ _SOURCES = {
 
 
 def render_audit_report(
-    results: Json,
-    config: Json,
-    manifest: Json,
+    found: Audit,
+    config: Record,
+    manifest: Record,
     command: str,
     in_scores: Float[np.ndarray, " cells"],
     out_scores: Float[np.ndarray, " cells"],
@@ -41,56 +41,56 @@ def render_audit_report(
     """Returns the report as one self-contained HTML document.
 
     Args:
-      results: ``audit/results.json``.
+      found: by the study.
       config: the resolved configuration.
       manifest: fingerprint, hashes, plan, seeds.
       command: what was typed.
       in_scores, out_scores: of canaries that audited models did and did not train on.
     """
     fingerprint = str(manifest.get("fingerprint") or "")
-    canaries = results["canaries"]
-    kind = canaries["kind"].replace("_", " ")
+    canaries, audit = found.canaries, found.audit
+    kind = canaries.kind.replace("_", " ")
     facts = [
-        ("Data set", str(results["dataset"])),
-        ("Model", str(results["model"])),
-        ("Models audited", numbers.count(results["audited"])),
-        ("Reference models", numbers.count(results["references"])),
-        ("Canaries", f"{numbers.count(canaries['count'])} {kind}"),
+        ("Data set", found.head.dataset),
+        ("Model", found.head.model),
+        ("Models audited", numbers.count(audit.audited)),
+        ("Reference models", numbers.count(audit.references)),
+        ("Canaries", f"{numbers.count(canaries.count)} {kind}"),
         ("Fingerprint", fingerprint[:_SHORT]),
     ]
     return Page(
         kicker="Empirical privacy audit",
-        title=f"What {results['dataset']} models give away, against what was promised",
-        subtitle=results["verdict"],
+        title=f"What {found.head.dataset} models give away, against what was promised",
+        subtitle=audit.verdict,
         facts=[(name, value) for name, value in facts if value],
-        banners=blind_banners(results),
+        banners=blind_banners(found.checks),
         sections=[
-            Section("Summary", results["verdict"].rstrip("."), [_cards(results), _bounds(results)]),
-            _scores(results, in_scores, out_scores),
-            _models(results),
-            *privacy_sections(results),
-            *blind_sections(results),
-            _limits(results),
-            provenance.run_section(results, config, manifest, command),
+            Section("Summary", audit.verdict.rstrip("."), [_cards(audit), _bounds(audit)]),
+            _scores(audit, in_scores, out_scores),
+            _models(audit),
+            *privacy_sections(found.record()),
+            *blind_sections(found.checks),
+            _limits(found),
+            provenance.run_section(found.record(), config, manifest, command),
         ],
         footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
     ).html()
 
 
 @plots.styled
-def bounds_figure(results: Json) -> "MatplotlibFigure":
+def bounds_figure(found: Audited) -> "MatplotlibFigure":
     """Returns the bounds beside the promise as a figure."""
-    bounds = results["bounds"]
+    bounds = found.bounds.named()
     figure, axes = plots.blank_axes((6.4, 0.9 + 0.42 * len(bounds)), left=2.2)
     heights = np.arange(len(bounds))[::-1]
     for height, bound in zip(heights, bounds.values(), strict=True):
-        lower, colour = bound["epsilon_lower"], palette.BLUE if bound["in_verdict"] else palette.FAINT
+        lower, colour = bound.epsilon_lower, palette.BLUE if bound.in_verdict else palette.FAINT
         axes.plot([0, lower], [height, height], color=colour, linewidth=2.2)
         axes.plot([lower], [height], "o", color=colour, markersize=6)
-        axes.plot([bound["largest_possible"]], [height], "|", color=colour, markersize=9)
+        axes.plot([bound.largest_possible], [height], "|", color=colour, markersize=9)
         axes.annotate(numbers.lower(lower), (lower, height), xytext=(7, -3), textcoords="offset points", fontsize=8)
-    promised = results["promised_epsilon"]
-    highest = max([*(bound["largest_possible"] for bound in bounds.values()), promised or 0.0, 0.5])
+    promised = found.promised_epsilon
+    highest = max([*(bound.largest_possible for bound in bounds.values()), promised or 0.0, 0.5])
     axes.set_xlim(0, 1.18 * highest)
     axes.set_ylim(-0.7, len(bounds) - 0.3)
     axes.set_yticks(heights, [_NAMES[name] for name in bounds])
@@ -100,25 +100,26 @@ def bounds_figure(results: Json) -> "MatplotlibFigure":
     return figure
 
 
-def _cards(results: Json) -> Cards:
-    promised = results["promised_epsilon"]
-    outcome = {None: "no promise", True: "refuted", False: "not refuted"}[results["violated"]]
-    confidence = f"at confidence {100 * results['confidence']:g} %, delta {results['delta']:g}"
+def _cards(found: Audited) -> Cards:
+    promised = found.promised_epsilon
+    outcome = {None: "no promise", True: "refuted", False: "not refuted"}[found.violated]
+    confidence = f"at confidence {100 * found.confidence:g} %, delta {found.delta:g}"
     return Cards(
         [
             Card("Epsilon promised", numbers.DASH if promised is None else epsilon_text(promised), "", "upper bound"),
-            Card("Lower bound found", numbers.lower(results["epsilon_lower"]), "", confidence),
-            Card("Could be shown", numbers.lower(results["largest_possible"]), "", "at most, if every call were right"),
+            Card("Lower bound found", numbers.lower(found.epsilon_lower), "", confidence),
+            Card("Could be shown", numbers.lower(found.largest_possible), "", "at most, if every call were right"),
             Card("The promise is", outcome, "", "by bounds that assume nothing of the mechanism"),
         ]
     )
 
 
-def _bounds(results: Json) -> Figure:
-    best = max(results["bounds"], key=lambda name: results["bounds"][name]["epsilon_lower"])
-    told = f"The largest bound, {numbers.lower(results['bounds'][best]['epsilon_lower'])}, is that of: {_NAMES[best]}."
+def _bounds(found: Audited) -> Figure:
+    bounds = found.bounds.named()
+    best = max(bounds, key=lambda name: bounds[name].epsilon_lower)
+    told = f"The largest bound, {numbers.lower(bounds[best].epsilon_lower)}, is that of: {_NAMES[best]}."
     return Figure(
-        plots.figure_to_data_uri(bounds_figure(results)),
+        plots.figure_to_data_uri(bounds_figure(found)),
         f"Lower bounds on epsilon by method. {told}",
         f"{told} Strokes stand where the bound would be if every call were right. The verdict rests on the blue ones, "
         "which hold together at the stated confidence; grey ones assume that the mechanism's trade-off curve is "
@@ -126,8 +127,8 @@ def _bounds(results: Json) -> Figure:
     )
 
 
-def _scores(results: Json, in_scores: np.ndarray, out_scores: np.ndarray) -> Section:
-    pooled, named = results["bounds"]["one_run"], results["shares"]["all_models"]
+def _scores(found: Audited, in_scores: np.ndarray, out_scores: np.ndarray) -> Section:
+    pooled, named = found.bounds.one_run, found.shares["all_models"]
     samples = [
         plots.Sample("not trained on", out_scores, palette.NON_MEMBER),
         plots.Sample("trained on", in_scores, palette.MEMBER),
@@ -138,68 +139,70 @@ def _scores(results: Json, in_scores: np.ndarray, out_scores: np.ndarray) -> Sec
         "Scores are likelihood ratios under the reference models. The further apart the two, the more is given away.",
     )
     guessed = [
-        ["Canaries, over all audited models", pooled["canaries"]],
-        ["Guesses", pooled["made"]],
-        ["Right guesses", pooled["correct"]],
+        ["Canaries, over all audited models", pooled.canaries],
+        ["Guesses", pooled.made],
+        ["Right guesses", pooled.correct],
     ]
     table = Table(
         [Column("One-run guesses"), Column("Number", "count")],
         guessed,
-        f"Of each model's canaries, the highest {100 * named['named_in']:g} % are called members and the lowest "
-        f"{100 * named['named_out']:g} % non-members: shares that were fixed on the reference models.",
+        f"Of each model's canaries, the highest {100 * named.named_in:g} % are called members and the lowest "
+        f"{100 * named.named_out:g} % non-members: shares that were fixed on the reference models.",
     )
     finding = "No guess about canaries was made"
-    if pooled["made"]:
-        made = numbers.counted(pooled["made"], "guess", "guesses")
-        finding = f"{numbers.percent(pooled['correct'] / pooled['made'])} of {made} about canaries are right"
+    if pooled.made:
+        made = numbers.counted(pooled.made, "guess", "guesses")
+        finding = f"{numbers.percent(pooled.correct / pooled.made)} of {made} about canaries are right"
     return Section("Guesses", finding, [figure, table])
 
 
-def _models(results: Json) -> Section:
-    promised = results["promised_epsilon"]
-    bounds = [entry["epsilon_lower"] for entry in results["per_model"]]
+def _models(found: Audited) -> Section:
+    promised = found.promised_epsilon
+    bounds = [entry.epsilon_lower for entry in found.per_model]
     over = sum(bound > promised for bound in bounds) if promised is not None else 0
     alone = f"A single model refutes at most epsilon {numbers.lower(max(bounds))}"
     if promised is not None:
         alone += f"; {over} of {numbers.counted(len(bounds), 'model')} refute the promise alone"
-    rows = [[str(e["model"]), e["correct"], e["made"], numbers.lower(e["epsilon_lower"])] for e in results["per_model"]]
+    rows = [[str(e.model), e.correct, e.made, numbers.lower(e.epsilon_lower)] for e in found.per_model]
     columns = [Column("Model"), Column("Right", "count"), Column("Guesses", "count"), Column("Lower bound")]
     table = Table(columns, rows, "Each bound holds at the stated confidence by itself, not all at the same time.")
     methods = [
         [
             _NAMES[name],
-            *(numbers.lower(bound[key], 3) for key in ("epsilon_lower", "largest_possible")),
-            f"{100 * bound['confidence']:g} %",
-            bound["assumes"],
+            *(numbers.lower(each, 3) for each in (bound.epsilon_lower, bound.largest_possible)),
+            f"{100 * bound.confidence:g} %",
+            bound.assumes,
             _SOURCES[name],
         ]
-        for name, bound in results["bounds"].items()
+        for name, bound in found.bounds.named().items()
     ]
     heads = [
         Column("Method"), Column("Lower bound"), Column("Could show", hint="at most"), Column("Confidence"),
         Column("Assumes"), Column("Source"),
     ]  # fmt: skip
-    valid = [bound for bound in results["bounds"].values() if bound["in_verdict"]]
+    valid = [bound for bound in found.bounds.named().values() if bound.in_verdict]
     finding = (
         f"Of {numbers.counted(len(valid), 'bound')} in the verdict the larger is "
-        f"{numbers.lower(max(bound['epsilon_lower'] for bound in valid), 3)}; with every call right it could be "
-        f"{numbers.lower(max(bound['largest_possible'] for bound in valid), 3)}"
+        f"{numbers.lower(max(bound.epsilon_lower for bound in valid), 3)}; with every call right it could be "
+        f"{numbers.lower(max(bound.largest_possible for bound in valid), 3)}"
     )
     every = Details("Every audited model", [Prose([f"{alone}."]), table])
     return Section("Methods", finding, [Table(heads, methods), every])
 
 
-def _limits(results: Json) -> Section:
+def _limits(found: Audit) -> Section:
     points = [
         "A bound below the promise proves nothing: a better attack, more models or other canaries may find more. "
-        f"These models and canaries can show at most {numbers.lower(results['largest_possible'])}, whatever leaks.",
+        f"These models and canaries can show at most {numbers.lower(found.audit.largest_possible)}, whatever leaks.",
         "A bound above the promise refutes it, for this training with these canaries, at the stated confidence.",
         "Bounds are for adding or removing one example. A promise about that implies one of twice epsilon for "
         "replacing an example; one about replacing implies none about adding or removing, and is not tested here.",
         "The attacker sees what models say of canaries, not their parameters nor the steps of training.",
         "Which models are references, the kind of canaries and the confidence must be chosen before looking at bounds.",
     ]
-    notes = [str(note) for note in results["notes"]]
-    blocks = [Points(points, "What to bear in mind"), *([Details("Notes", [Points(notes)])] if notes else [])]
+    blocks = [
+        Points(points, "What to bear in mind"),
+        *([Details("Notes", [Points(found.notes)])] if found.notes else []),
+    ]
     words = Prose(["docs/audit.md states the conditions under which each bound holds."])
     return Section("Limits", "An audit can refute a promise; it cannot confirm one", [*blocks, words])

@@ -11,7 +11,6 @@ import dataclasses
 import functools
 import importlib.util
 import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -19,22 +18,40 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from miajax.campaign.config import Setup
+from miajax.campaign.privacy import refuse_rows_of_groups
 from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Campaign, run_campaign
 from miajax.data.canaries import canary_ids
 from miajax.described import described
 from miajax.errors import UserError
 from miajax.metrics import one_run, privacy_bounds
+from miajax.metrics.clusters import renumbered
+from miajax.metrics.figures import Estimate
+from miajax.metrics.groups import joined, of_groups
 from miajax.report import numbers
 from miajax.runs.atomic import write_text
 from miajax.studies import common
+from miajax.studies.audit.figures import (
+    Alone,
+    Audit,
+    Audited,
+    Bound,
+    Bounds,
+    Canaries,
+    CountBound,
+    GuessBound,
+    GuessedShares,
+)
+from miajax.studies.head import head_of
 from miajax.studies.invocation import Invocation
-from miajax.studies.results import CampaignResult
+from miajax.studies.results import FoundInCampaign
 from miajax.warned import collected_warnings
 
 Thresholds = Literal["split", "bonferroni"]
+Scored = tuple[np.ndarray, Bool[np.ndarray, "audited canaries"], Float[np.ndarray, "audited canaries"]]
 IN_VERDICT = ("one_run", "many_models")
 """Bounds that assume nothing of the mechanism; the verdict rests on them."""
+_NOTHING, _GAUSSIAN = "nothing of the mechanism", "Gaussian differential privacy"
 _NO_REFERENCES = (0.25, 0.25)  # shares to guess where no other model says which are best
 
 
@@ -79,7 +96,7 @@ def run_audit(
     options: AuditOptions | None = None,
     reporter: Reporter | None = None,
     invocation: Invocation | None = None,
-) -> CampaignResult:
+) -> FoundInCampaign[Audit]:
     """Trains what is missing and audits it.
 
     Args:
@@ -107,12 +124,17 @@ def run_audit(
             f"--validation_fraction {config.validation_fraction} with --canaries",
             expected="0, since validation examples are carved from the pool that holds the canaries",
         )
+    refuse_rows_of_groups(setup)
     if options.audited is not None and options.audited > config.num_shadows:
         raise UserError(f"--audited {options.audited}", expected=f"at most --num_shadows {config.num_shadows}")
     campaign = run_campaign(setup, path, reporter)
     with called.timed("attack"):
         canaries = _canaries(campaign)
         signal, member = campaign.signals.mean(-1)[:, canaries], campaign.member[:, canaries]
+        if (groups := renumbered(setup.dataset.groups, canaries)) is not None:
+            # A group's rows share one coin: the canary is the group, and what models say of it the mean of its rows.
+            signal, member = joined(signal, groups, "mean"), of_groups(member, groups)
+            canaries = canaries[np.unique(groups, return_index=True)[1]]
         models = np.flatnonzero(campaign.valid)
         privacy = common.campaign_privacy(campaign)
         delta = options.delta if privacy is None else float(privacy["delta"])
@@ -123,28 +145,41 @@ def run_audit(
         error = 1 - options.confidence
         found = audit(signal[models], member[models], audited, delta, promised, error, options.thresholds)
         if options.jax_privacy:
-            add_jax_privacy(found, signal[models], member[models], audited, options.thresholds)
-    for entry in found["per_model"]:
-        entry["model"] = int(models[entry["model"]])
-    for bound in found["bounds"].values():
-        if "canary" in bound:
-            bound["canary"] = int(canaries[bound["canary"]])
+            found = with_jax_privacy(found, signal[models], member[models], audited, options.thresholds)
     with called.timed("blind"):
-        blind = common.blind_checks(campaign)
-    results: dict[str, Any] = {
-        **common.results_head(campaign),
-        "canaries": {
-            "kind": config.data.canary_kind if config.data.canaries else "natural",
-            "count": len(canaries),
-            "seed": config.data.canary_seed,
-        },
-        **found,
-        **blind,
-        "notes": [*common.campaign_notes(campaign), *_notes(found, config.data.canaries)],
-    }
-    with called.reporting(path / "audit", results, [campaign.timing], study="audit"):
-        _write_report(campaign, results, _scores(signal[models], member[models], audited), called.command)
-    return CampaignResult(path / "audit", results, campaign)
+        checks = common.blind_checks(campaign)
+    result = Audit(
+        head=head_of(campaign),
+        checks=checks,
+        canaries=Canaries(
+            kind=config.data.canary_kind if config.data.canaries else "natural",
+            count=len(canaries),
+            seed=config.data.canary_seed,
+        ),
+        audit=_by_id(found, models, canaries),
+        notes=(*common.campaign_notes(campaign), *_notes(found, config.data.canaries)),
+    )
+    scored = _scores(signal[models], member[models], audited)
+    result = called.finished(
+        "audit", path / "audit", result, lambda so_far: _write_report(campaign, so_far, scored, called.command),
+        [campaign.timing],
+    )  # fmt: skip
+    return FoundInCampaign(path / "audit", result, campaign)
+
+
+def _by_id(found: Audited, models: np.ndarray, canaries: np.ndarray) -> Audited:
+    """Models and canaries by their ids instead of their places."""
+
+    def named(bound: CountBound | None) -> CountBound | None:
+        return bound and dataclasses.replace(bound, canary=int(canaries[bound.canary]))
+
+    bounds = dataclasses.replace(
+        found.bounds,
+        many_models=named(found.bounds.many_models),
+        many_models_gdp=named(found.bounds.many_models_gdp),
+    )
+    each = tuple(dataclasses.replace(alone, model=int(models[alone.model])) for alone in found.per_model)
+    return dataclasses.replace(found, bounds=bounds, per_model=each)
 
 
 def audit(
@@ -155,8 +190,8 @@ def audit(
     promised: float | None,
     significance: float,
     thresholds: Thresholds = "split",
-) -> dict[str, Any]:
-    """The part of ``results.json`` that is this study's own.
+) -> Audited:
+    """What so many models give away of canaries, and whether it is more than was promised.
 
     Args:
       signal: what models say of the canaries, higher = member.
@@ -177,77 +212,76 @@ def audit(
         for name, runs, error in (("all_models", audited, each), ("one_model", 1, significance)):
             shares[name] = one_run.shares_to_name(rehearsal, member[half:references], runs, delta, error)
     pooled = one_run.together(one_run.guess(scores, coins, *shares["all_models"]))
-    bounds = {
-        "one_run": {
-            "epsilon_lower": one_run.one_run_epsilon(pooled, delta, each), "confidence": 1 - each, **pooled._asdict(),
-            "largest_possible": one_run.ceiling(pooled.canaries, delta, each),
-        },
-        "one_run_gdp": {
-            "epsilon_lower": one_run.gdp_one_run_epsilon(pooled, delta, significance),
-            "confidence": 1 - significance, **pooled._asdict(),
-            "largest_possible": one_run.ceiling(pooled.canaries, delta, significance, one_run.gdp_one_run_epsilon),
-        },
-    }  # fmt: skip
+    gaussian, both = 1 - significance, 1 - each
+    bounds = Bounds(
+        one_run=GuessBound(
+            epsilon_lower=one_run.one_run_epsilon(pooled, delta, each), confidence=both, **pooled._asdict(),
+            largest_possible=one_run.ceiling(pooled.canaries, delta, each), assumes=_NOTHING, in_verdict=True,
+        ),
+        one_run_gdp=GuessBound(
+            epsilon_lower=one_run.gdp_one_run_epsilon(pooled, delta, significance), confidence=gaussian,
+            **pooled._asdict(),
+            largest_possible=one_run.ceiling(pooled.canaries, delta, significance, one_run.gdp_one_run_epsilon),
+            assumes=_GAUSSIAN, in_verdict=False,
+        ),
+    )  # fmt: skip
     if references >= 2:
         is_reference = np.arange(len(signal)) < references
         tested = privacy_bounds.many_models(signal, member, is_reference, ~is_reference, delta, each)
-        trials, threshold = tested.counts, {"threshold": tested.threshold}
+        trials, threshold = tested.counts, tested.threshold
         if thresholds == "bonferroni":
             trials = privacy_bounds.counts_at_many_thresholds(tested, signal, member, is_reference, ~is_reference)
-            threshold = {}
+            threshold = None
         perfect = privacy_bounds.perfect(trials)
-        counts = {k: np.squeeze(v).tolist() for k, v in trials._asdict().items()}
-        bounds["many_models"] = {
-            "epsilon_lower": privacy_bounds.epsilon_from_counts(trials, delta, each), "confidence": 1 - each,
-            "canary": tested.example, "thresholds": thresholds, **threshold, **counts,
-            "largest_possible": privacy_bounds.epsilon_from_counts(perfect, delta, each),
+        named, wrongly = (np.squeeze(of).tolist() for of in (trials.true_positives, trials.false_positives))
+        counts: dict[str, Any] = {
+            "canary": tested.example, "true_positives": named, "members": trials.members, "false_positives": wrongly,
+            "non_members": trials.non_members,
         }  # fmt: skip
-        bounds["many_models_gdp"] = {
-            "epsilon_lower": privacy_bounds.gdp_epsilon_from_counts(trials, delta, significance),
-            "confidence": 1 - significance, "canary": tested.example, **counts,
-            "largest_possible": privacy_bounds.gdp_epsilon_from_counts(perfect, delta, significance),
-        }  # fmt: skip
-    for name, bound in bounds.items():
-        bound["assumes"] = "nothing of the mechanism" if name in IN_VERDICT else "Gaussian differential privacy"
-        bound["in_verdict"] = name in IN_VERDICT
-    per_model = [
-        {
-            "model": references + row,
-            "epsilon_lower": one_run.one_run_epsilon(found, delta, significance),
-            "correct": found.correct,
-            "made": found.made,
-        }
+        bounds = dataclasses.replace(
+            bounds,
+            many_models=CountBound(
+                epsilon_lower=privacy_bounds.epsilon_from_counts(trials, delta, each), confidence=both,
+                largest_possible=privacy_bounds.epsilon_from_counts(perfect, delta, each),
+                thresholds=thresholds, threshold=threshold, assumes=_NOTHING, in_verdict=True, **counts,
+            ),
+            many_models_gdp=CountBound(
+                epsilon_lower=privacy_bounds.gdp_epsilon_from_counts(trials, delta, significance), confidence=gaussian,
+                largest_possible=privacy_bounds.gdp_epsilon_from_counts(perfect, delta, significance),
+                assumes=_GAUSSIAN, in_verdict=False, **counts,
+            ),
+        )  # fmt: skip
+    per_model = tuple(
+        Alone(references + row, one_run.one_run_epsilon(found, delta, significance), found.correct, found.made)
         for row, found in enumerate(one_run.guess(scores, coins, *shares["one_model"]))
-    ]
-    lower, ceiling = (
-        max(bound[name] for bound in bounds.values() if bound["in_verdict"])
-        for name in ("epsilon_lower", "largest_possible")
     )
-    return {
-        "delta": delta,
-        "confidence": 1 - significance,
-        "references": references,
-        "audited": audited,
-        "shares": {name: {"named_in": high, "named_out": low} for name, (high, low) in shares.items()},
-        "bounds": bounds,
-        "per_model": per_model,
-        "promised_epsilon": promised,
-        "epsilon_lower": lower,
-        "largest_possible": ceiling,
-        "violated": None if promised is None else lower > promised,
-        "verdict": verdict(promised, lower, 1 - significance, ceiling),
-    }
+    counted = [bound for bound in bounds.named().values() if bound.in_verdict]
+    lower, ceiling = max(each.epsilon_lower for each in counted), max(each.largest_possible for each in counted)
+    return Audited(
+        delta=delta,
+        confidence=1 - significance,
+        references=references,
+        audited=audited,
+        shares={name: GuessedShares(high, low) for name, (high, low) in shares.items()},
+        bounds=bounds,
+        per_model=per_model,
+        promised_epsilon=promised,
+        epsilon_lower=lower,
+        largest_possible=ceiling,
+        violated=None if promised is None else lower > promised,
+        verdict=verdict(promised, lower, 1 - significance, ceiling),
+    )
 
 
-def add_jax_privacy(
-    found: dict[str, Any], signal: np.ndarray, member: np.ndarray, audited: int, thresholds: Thresholds
-) -> None:
-    """Adds to each bound ``jax_privacy``, its counterpart in jax-privacy's ``auditing`` at the same confidence.
+def with_jax_privacy(
+    found: Audited, signal: np.ndarray, member: np.ndarray, audited: int, thresholds: Thresholds
+) -> Audited:
+    """Adds to each bound its counterpart in jax-privacy's ``auditing`` at the same confidence.
 
     Both see the same scores of the same audited models. jax-privacy chooses thresholds on the scores it measures: on
-    half of them (split), or all with a correction for their number. None where one side has fewer than two scores, and
-    for the Gaussian bound over many models: ``epsilon_from_gdp`` of jax-privacy 2.0 takes the modulus of a mu from
-    upper bounds on both error rates, which is large where there is no leak at all.
+    half of them (split), or all with a correction for their number. There is none where one side has fewer than two
+    scores, and for the Gaussian bound over many models: ``epsilon_from_gdp`` of jax-privacy 2.0 takes the modulus of a
+    mu from upper bounds on both error rates, which is large where there is no leak at all.
     """
     from jax_privacy import auditing
 
@@ -258,14 +292,19 @@ def add_jax_privacy(
     }
     strategy = auditing.Split(seed=0) if thresholds == "split" else auditing.Bonferroni()
     signal, coins, scores = _scores(signal, member, audited)
-    for name, bound in found["bounds"].items():
-        record = bound.get("canary")
-        shown, inside = (scores, coins) if record is None else (signal[:, record], coins[:, record])
-        bound["jax_privacy"] = None
-        if name in own and min(inside.sum(), (~inside).sum()) >= 2:
-            auditor = auditing.CanaryScoreAuditor(shown[inside], shown[~inside])
-            error = 1 - bound["confidence"]
-            bound["jax_privacy"] = float(own[name](auditor, error, found["delta"], threshold_strategy=strategy))
+
+    def beside(name: str, bound: Bound) -> Estimate:
+        shown, inside = scores, coins
+        if isinstance(bound, CountBound):
+            shown, inside = signal[:, bound.canary], coins[:, bound.canary]
+        if name not in own or min(inside.sum(), (~inside).sum()) < 2:
+            return Estimate(None, reason="jax-privacy has no bound of this kind for so few scores.")
+        auditor = auditing.CanaryScoreAuditor(shown[inside], shown[~inside])
+        return Estimate(float(own[name](auditor, 1 - bound.confidence, found.delta, threshold_strategy=strategy)))
+
+    named = found.bounds.named().items()
+    bounds = {name: dataclasses.replace(bound, jax_privacy=beside(name, bound)) for name, bound in named}
+    return dataclasses.replace(found, bounds=dataclasses.replace(found.bounds, **bounds))
 
 
 def verdict(promised: float | None, lower: float, confidence: float, ceiling: float) -> str:
@@ -290,9 +329,7 @@ def verdict(promised: float | None, lower: float, confidence: float, ceiling: fl
     return f"Epsilon promised {math.ceil(promised * 100) / 100:.2f}, {found}: {outcome}."
 
 
-def _scores(
-    signal: np.ndarray, member: np.ndarray, audited: int
-) -> tuple[np.ndarray, Bool[np.ndarray, "audited canaries"], Float[np.ndarray, "audited canaries"]]:
+def _scores(signal: np.ndarray, member: np.ndarray, audited: int) -> Scored:
     """Signals, coins and scores of the audited models; the references make the scores."""
     known = len(signal) - audited
     scores = one_run.likelihood_ratio(signal[known:], signal[:known], member[:known])
@@ -304,23 +341,23 @@ def _canaries(campaign: Campaign) -> np.ndarray:
     return canary_ids(size, data.canaries, data.canary_seed) if data.canaries else np.arange(size)
 
 
-def _notes(found: Mapping[str, Any], planted: int) -> list[str]:
-    notes = []
+def _notes(found: Audited, planted: int) -> list[str]:
+    notes: list[str] = []
     if not planted:
         notes.append("No canaries were planted: every example of the pool is one, most of them easy to predict.")
-    if found["references"] < 8:
+    if found.references < 8:
         notes.append(
-            f"{found['references']} reference models fix the scores: with 8 or more, attacks and bounds are stronger."
+            f"{found.references} reference models fix the scores: with 8 or more, attacks and bounds are stronger."
         )
-    if found["promised_epsilon"] is not None and found["bounds"]["one_run"]["canaries"] * found["delta"] > 0.1:
+    if found.promised_epsilon is not None and found.bounds.one_run.canaries * found.delta > 0.1:
         notes.append("Canaries times delta exceeds 0.1, which weakens the one-run bound: audit fewer canaries.")
     return notes
 
 
-def _write_report(campaign: Campaign, results, scored, command: str) -> None:
+def _write_report(campaign: Campaign, found: Audit, scored: Scored, command: str) -> None:
     from miajax.studies.audit.page import render_audit_report
 
     _, coins, scores = scored
     config, manifest = dataclasses.asdict(campaign.setup.config), campaign.folder.manifest
-    html = render_audit_report(results, config, manifest, command, scores[coins], scores[~coins])
+    html = render_audit_report(found, config, manifest, command, scores[coins], scores[~coins])
     write_text(campaign.folder.path / "audit" / "report.html", html)

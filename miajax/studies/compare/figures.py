@@ -7,11 +7,15 @@ import numpy as np
 from miajax.metrics.accuracy import share_by_model
 from miajax.metrics.changes import Changes, exposure_changes, models_to_see_one
 from miajax.metrics.claims import against
+from miajax.metrics.groups import joined, of_groups
 from miajax.metrics.intervals import CONFIDENCE
 from miajax.metrics.paired import Influence, difference_over_models, influences_at, mean_difference, mean_rate
 from miajax.metrics.summary import FPRS, fpr_key
 from miajax.studies import common
+from miajax.studies.attacked.groups import join_of
 from miajax.studies.compare.side import Side
+
+_Figures = tuple[Influence, dict[float, Influence | None]]
 
 
 def attack_changes(before: Side, after: Side, attack: str, paired: bool, comparisons: int) -> dict[str, Any]:
@@ -24,11 +28,28 @@ def attack_changes(before: Side, after: Side, attack: str, paired: bool, compari
       comparisons: how many attacks are compared; ``change_ci_of_all`` holds for all of them at once (Bonferroni).
 
     Returns:
-      ``{auc, tpr_at_fpr{fpr: ...}}``, each as ``changed`` gives it, or None where a run cannot resolve it.
+      ``{auc, tpr_at_fpr{fpr: ...}}``, and the same ``per_group`` where members were drawn by group; each as ``changed``
+      gives it, or None where a run cannot resolve it.
     """
     one, other = _both_valid(before, after, paired)
-    auc, tprs = influences_at(before.score(attack), before.member, one, FPRS)
-    auc_after, tprs_after = influences_at(after.score(attack), after.member, other, FPRS)
+
+    def figures(side: Side, valid: np.ndarray):
+        by_row = influences_at(side.score(attack), side.member, valid, FPRS, side.groups)
+        if side.groups is None:
+            return by_row, None
+        whole = joined(side.score(attack), side.groups, join_of(attack)), of_groups(side.member, side.groups)
+        return by_row, influences_at(*whole, valid, FPRS)
+
+    (by_row, by_group), (by_row_after, by_group_after) = figures(before, one), figures(after, other)
+    entry = _changes(by_row, by_row_after, paired, comparisons)
+    if by_group is None or by_group_after is None:
+        return entry
+    return {**entry, "per_group": _changes(by_group, by_group_after, paired, comparisons)}
+
+
+def _changes(before: _Figures, after: _Figures, paired: bool, comparisons: int) -> dict[str, Any]:
+    """AUC and TPRs of one kind, by row or by group."""
+    (auc, tprs), (auc_after, tprs_after) = before, after
     return {
         "auc": changed(auc, auc_after, paired, comparisons),
         "tpr_at_fpr": {
@@ -70,7 +91,7 @@ def accuracy_changes(before: Side, after: Side, paired: bool) -> dict[str, Any] 
         return None
     found = []
     for side, models in zip((before, after), _both_valid(before, after, paired), strict=True):
-        parts = [share_by_model(side.correct, of, models) for of in (side.member, ~side.member)]  # type: ignore[arg-type]
+        parts = [share_by_model(side.correct, of, models, side.groups) for of in (side.member, ~side.member)]  # type: ignore[arg-type]
         found.append((*parts, parts[0].minus(parts[1])))
     names = ("train_accuracy", "test_accuracy", "generalization_gap")
     entries = {}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from miajax.metrics.changes import Changes
-from miajax.report import clouds, numbers, palette, pictures, plots, provenance
+from miajax.report import claims, clouds, numbers, palette, pictures, plots, provenance
 from miajax.report.attack_faces import face
 from miajax.report.page import (
     Block,
@@ -108,7 +108,8 @@ def _summary(results: Json) -> Section:
         f"{numbers.count(counts['lost_protection'])} lost, of {numbers.counted(counts['tested'], 'example')}",
     ))  # fmt: skip
     said = [words.headline_sentence(results), words.strongest_after(results)]
-    return Section("Summary", words.headline(results), [Cards(cards), Prose(said)])
+    rule = claims.lead_rule(results["before"]["strongest"])
+    return Section("Summary", words.headline(results), [Cards(cards), Prose(said)], [rule] if rule else [])
 
 
 def _attacks(results: Json) -> Section:

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Int
 from miajax.errors import UserError
 from miajax.runs.atomic import read_json
 from miajax.runs.folder import RunFolder, differences
+from miajax.runs.group_names import GROUPS_FILE
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -28,6 +29,7 @@ class Side:
       results: its ``results.json``.
       manifest: of a run folder; empty for an import.
       notes: what was left out.
+      groups: ``int32[N]``, whose row each is, where members were drawn by group; else None.
     """
 
     path: Path
@@ -40,6 +42,7 @@ class Side:
     results: Mapping[str, Any]
     manifest: Mapping[str, Any]
     notes: tuple[str, ...]
+    groups: Int[np.ndarray, " examples"] | None = None
 
     def score(self, attack: str) -> np.ndarray:
         """``float32[M, N]``, higher = more likely a member."""
@@ -77,7 +80,8 @@ def read_side(path: Path) -> Side:
         raise UserError(
             f"{path} holds no attack's scores of its {len(member)} models", remedy=f"Run miajax attacks --run {path}"
         )
-    return Side(path, member, valid, correct, labels, identity, scores, results, manifest, notes)
+    groups = _array(path / GROUPS_FILE) if (path / GROUPS_FILE).is_file() else None
+    return Side(path, member, valid, correct, labels, identity, scores, results, manifest, notes, groups)
 
 
 def _results(path: Path) -> dict[str, Any]:
@@ -120,6 +124,13 @@ def check_comparable(before: Side, after: Side, encoded_otherwise: bool = False)
     known = before.labels is not None and after.labels is not None
     if known and (other := int((before.labels != after.labels).sum())):
         raise UserError(f"{pair}: {other} of {pools[0]} labels differ", expected="the same data in the same order")
+    drawn = ["by row" if side.groups is None else "by group" for side in (before, after)]
+    if drawn[0] != drawn[1]:
+        raise UserError(
+            f"{pair}: members were drawn {drawn[0]} before and {drawn[1]} after",
+            expected="the same unit in both",
+            remedy="Their figures answer different questions; run one of them again, with or without --group_column",
+        )
     hashes = [str(side.identity.get("content_hash") or "") for side in (before, after)]
     if all(hashes) and hashes[0] != hashes[1]:
         if not encoded_otherwise:

@@ -82,7 +82,10 @@ def run_compare(
         raise UserError(f"{before} and {after} have no models to compare", expected="models that trained well in both")
     record = _records(sides[0]) if options.show_records else None
     with called.timed("attack"):
-        leads = [strongest({name: side.score(name) for name in names}, side.member, side.valid) for side in sides]
+        leads = [
+            strongest({name: side.score(name) for name in names}, side.member, side.valid, groups=side.groups)
+            for side in sides
+        ]
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             changes = list(pool.map(lambda name: attack_changes(*sides, name, paired, len(names)), names))
             exposures = list(pool.map(lambda name: example_changes(*sides, name, paired), names))
@@ -94,6 +97,8 @@ def run_compare(
     results: dict[str, Any] = {
         "dataset": sides[0].results["dataset"],
         "num_examples": sides[0].member.shape[1],
+        "unit": "row" if sides[0].groups is None else "group",
+        "num_groups": None if sides[0].groups is None else int(sides[0].groups.max()) + 1,
         "paired": paired,
         "before": _about(sides[0], leads[0]),
         "after": _about(sides[1], leads[1]),

@@ -40,7 +40,9 @@ def logits_of_models(campaign: Campaign) -> Iterator[tuple[int, Float[np.ndarray
 
 def plain_answers(campaign: Campaign) -> Answered:
     """What the models said."""
-    return Answered(campaign.member, campaign.valid, campaign.signals, campaign.correct)
+    return Answered(
+        campaign.member, campaign.valid, campaign.signals, campaign.correct, groups=campaign.setup.dataset.groups
+    )
 
 
 def asked_about(
@@ -148,7 +150,9 @@ def _after(campaign: Campaign, defence: Callable[[int, jax.Array], Callable[[], 
             seconds = _median_seconds(defended)
     signals[~campaign.valid] = np.nan
     correct[~campaign.valid] = False
-    return Answered(campaign.member, campaign.valid, signals, correct), seconds or 0.0
+    return Answered(
+        campaign.member, campaign.valid, signals, correct, groups=campaign.setup.dataset.groups
+    ), seconds or 0.0
 
 
 def _median_seconds(work: Callable[[], jax.Array]) -> float:
@@ -163,6 +167,7 @@ def _median_seconds(work: Callable[[], jax.Array]) -> float:
 def accuracies(answered: Answered, others: Bool[np.ndarray, "models examples"]) -> tuple[Figure, Figure]:
     """Mean accuracy over models on members, and on ``others``, who were no members before the defence either."""
     inside, outside = (
-        mean_rate([share_by_model(answered.correct, side, answered.valid)]) for side in (answered.member, others)
+        mean_rate([share_by_model(answered.correct, side, answered.valid, answered.groups)])
+        for side in (answered.member, others)
     )
     return inside, outside

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -11,12 +10,26 @@ from miajax.attacks.lira import lira_scores, online_variant
 from miajax.attacks.options import AttackOptions
 from miajax.attacks.registry import ATTACKS, run_attacks
 from miajax.metrics.accuracy import share_by_model, share_correct
-from miajax.metrics.figures import fpr_key
+from miajax.metrics.clusters import Groups, by_group, renumbered, rows_a_draw
+from miajax.metrics.figures import Figure
 from miajax.metrics.intervals import CONFIDENCE, Spread, critical_value, crossed_spread, rate_interval
 from miajax.metrics.paired import Influence, influences, mean_difference, mean_rate
 from miajax.metrics.summary import summarise
 from miajax.metrics.vulnerability import exposure_at_pooled_fpr, gaussian_vulnerability
 from miajax.signals.bundle import Signals
+from miajax.studies.defenses.results import (
+    AccuracyChange,
+    AdaptiveLira,
+    AttackFigures,
+    AucChange,
+    Flagged,
+    Lira,
+    NamedChange,
+    Onion,
+    RowAttacks,
+    TopFigures,
+    Unflagged,
+)
 
 TOP_SHARE = 0.01
 FPRS = (1e-3, 1e-2)
@@ -33,6 +46,7 @@ class Answered:
       correct: ``bool[M, N]``.
       known: ``float32[M, N, Q]``, what somebody who knows the defence reads instead, where he can do better: scaled
         logits of the labels that examples were trained as, or of logits whose reweighting he has undone.
+      groups: ``int32[N]``, whose row each is, or None.
     """
 
     member: Bool[np.ndarray, "models examples"]
@@ -40,6 +54,7 @@ class Answered:
     signals: Float[np.ndarray, "models examples queries"]
     correct: Bool[np.ndarray, "models examples"]
     known: Float[np.ndarray, "models examples queries"] | None = None
+    groups: Groups = None
 
 
 def most_vulnerable(answered: Answered, among: Bool[np.ndarray, " examples"]) -> Bool[np.ndarray, " examples"]:
@@ -69,6 +84,7 @@ class Attacks:
 
     def __init__(self, original: Answered, defended: Answered, survivors: Bool[np.ndarray, " examples"]):
         self.original, self.defended, self.survivors = original, defended, survivors
+        self.groups = original.groups
         self.valid = original.valid & defended.valid
         self.lira = online_variant(int(original.valid.sum()))
         settings = AttackOptions()
@@ -85,30 +101,25 @@ class Attacks:
         scorable = ATTACKS[self.lira].scorable(original.member, self.valid)
         self.naive = np.where(np.asarray(scorable), np.asarray(naive), np.nan)
 
-    def figures(self, scores: np.ndarray, among: np.ndarray) -> dict[str, Any] | None:
+    def figures(self, scores: np.ndarray, among: np.ndarray) -> AttackFigures | None:
         """An attack's figures on some examples; None where nobody is left to judge."""
         return _summary(scores, self, among & self.survivors, self.valid)
 
-    def top_figures(self, scores: np.ndarray, among: np.ndarray) -> dict[str, Any] | None:
-        """Figures on a few examples that even models chose, on odd targets.
-
-        ``named`` is the share of their members that an attacker names whose threshold has that false-positive rate over
-        all examples and targets; ``named_wrongly`` the share of their non-members.
-        """
+    def top_figures(self, scores: np.ndarray, among: np.ndarray) -> TopFigures | None:
+        """Figures on a few examples that even models chose, on odd targets."""
         odd = self.valid & (np.arange(len(self.valid)) % 2 == 1)
-        entry = _summary(scores, self, among & self.survivors, odd)
-        if entry is None:
+        figures = _summary(scores, self, among & self.survivors, odd)
+        if figures is None:
             return None
-        for key in ("named", "named_ci", "named_wrongly"):
-            entry[key] = {}
-        member = self.defended.member[np.ix_(odd, among & self.survivors)]
+        cells = np.ix_(odd, among & self.survivors)
+        member, named, wrongly = self.defended.member[cells], {}, {}
         for fpr in FPRS:
-            hits = self.hits(scores, fpr)[np.ix_(odd, among & self.survivors)]
-            rate, spread = _mean_over(hits, member)
-            entry["named"][fpr_key(fpr)] = rate
-            entry["named_ci"][fpr_key(fpr)] = list(rate_interval(rate, spread, int(member.sum())))
-            entry["named_wrongly"][fpr_key(fpr)] = float(hits[~member].mean())
-        return entry
+            hits = self.hits(scores, fpr)[cells]
+            together = renumbered(self.groups, among & self.survivors)
+            rate, spread = _mean_over(hits, member, together)
+            low, high = rate_interval(rate, spread, int(member.sum()) / rows_a_draw(together))
+            named[fpr], wrongly[fpr] = Figure(rate, (low, high)), float(hits[~member].mean())
+        return TopFigures(**vars(figures), named=named, named_wrongly=wrongly)
 
     def hits(self, scores: np.ndarray, fpr: float) -> np.ndarray:
         """``bool[M, N]``, who passes the threshold with that false-positive rate over all surviving examples."""
@@ -119,25 +130,26 @@ class Attacks:
 
 def _summary(
     scores: np.ndarray, attacks: Attacks, among: Bool[np.ndarray, " examples"], targets: Bool[np.ndarray, " models"]
-) -> dict[str, Any] | None:
+) -> AttackFigures | None:
     member = attacks.defended.member
     scored = np.broadcast_to(among, scores.shape) & ~np.isnan(scores) & targets[:, None]
     if not ((scored & member).any(1) & (scored & ~member).any(1)).any():
         return None
     where = np.broadcast_to(among, scores.shape)
-    entry = summarise(
+    found = summarise(
         scores, member, attacks.valid, fprs=FPRS, targets=np.flatnonzero(targets).tolist(), where=where,
-        each_target=False,
-    ).to_json()  # fmt: skip
-    kept = ("auc", "auc_ci", "advantage", "advantage_ci", "tpr_at_fpr", "tpr_at_fpr_ci", "chance_tpr_at_fpr")
-    return {name: entry[name] for name in kept} | {"num_examples": int(among.sum())}
+        each_target=False, groups=attacks.groups,
+    )  # fmt: skip
+    return AttackFigures(
+        auc=found.auc, advantage=found.advantage, tpr_at_fpr=found.tpr_at_fpr, num_examples=int(among.sum())
+    )
 
 
-def _mean_over(values: np.ndarray, cells: Bool[np.ndarray, "models examples"]) -> tuple[float, Spread]:
+def _mean_over(values: np.ndarray, cells: Bool[np.ndarray, "models examples"], groups: Groups) -> tuple[float, Spread]:
     """Mean of the chosen cells' values, and its spread where models and examples both are samples."""
     count = max(int(cells.sum()), 1)
     mean = float(np.where(cells, values, 0.0).sum() / count)
-    influence = np.where(cells, values - mean, 0.0) / count
+    influence = by_group(np.where(cells, values - mean, 0.0) / count, groups)
     return mean, crossed_spread(influence.sum(1), influence.sum(0), float(np.vdot(influence, influence)))
 
 
@@ -148,8 +160,8 @@ def paired_aucs(
     models: Bool[np.ndarray, " models"],
     among: Bool[np.ndarray, " examples"],
     confidence: float,
-) -> dict[str, Any] | None:
-    """``{auc, auc_ci, auc_ci_of_all}``: the AUC of some scores minus that of others, paired by model and example.
+) -> AucChange | None:
+    """The AUC of some scores minus that of others, paired by model and example.
 
     Args:
       one, other: scores ``[M, N]`` of the same cells, higher = member.
@@ -161,16 +173,15 @@ def paired_aucs(
       None where nobody is left to judge.
     """
     rows, columns = np.flatnonzero(models), np.flatnonzero(among & attacks.survivors)
-    pair = _aucs(one, other, attacks.defended.member, rows, columns)
+    pair = _aucs(one, other, attacks, rows, columns)
     if pair is None:
         return None
-    auc = mean_difference([pair])
-    return {"auc": auc.value, "auc_ci": auc.ci, "auc_ci_of_all": mean_difference([pair], confidence).ci}
+    return AucChange(mean_difference([pair]), mean_difference([pair], confidence).interval)
 
 
 def change(
     attacks: Attacks, before: Attacks, among: Bool[np.ndarray, " examples"], confidence: float = CONFIDENCE
-) -> dict[str, Any] | None:
+) -> AucChange | None:
     """Adaptive LiRA's AUC after minus before, on the same models and examples, so that the interval is a paired one.
 
     Args:
@@ -191,32 +202,34 @@ def _auc_change(
 ) -> tuple[Influence, Influence] | None:
     """Adaptive LiRA's AUC after and before on some examples, by its influences on the cells of ``rows x columns``."""
     inside = among & attacks.survivors
-    return _aucs(attacks.adaptive, before.adaptive, attacks.defended.member, rows, columns, inside)
+    return _aucs(attacks.adaptive, before.adaptive, attacks, rows, columns, inside)
 
 
 def _aucs(
     one: np.ndarray,
     other: np.ndarray,
-    membership: np.ndarray,
+    attacks: Attacks,
     rows: np.ndarray,
     columns: np.ndarray,
     inside: np.ndarray | None = None,
 ) -> tuple[Influence, Influence] | None:
     """Both scores' AUC on those cells of ``rows x columns`` that both score, examples outside ``inside`` left out."""
     cells = np.ix_(rows, columns)
-    member, both = membership[cells], [scores[cells] for scores in (one, other)]
+    member, both = attacks.defended.member[cells], [scores[cells] for scores in (one, other)]
+    groups = renumbered(attacks.groups, columns)
     known = ~np.isnan(both[0]) & ~np.isnan(both[1])
     if inside is not None:
         known &= inside[columns]
     if not ((known & member).any() and (known & ~member).any()):
         return None
     first, second = (
-        influences(np.where(known, scores, np.nan), member, np.ones(len(rows), bool), FPRS[-1]).auc for scores in both
+        influences(np.where(known, scores, np.nan), member, np.ones(len(rows), bool), FPRS[-1], groups=groups).auc
+        for scores in both
     )
     return first, second
 
 
-def exposed(dropped: Attacks, control: Attacks, before: Attacks) -> dict[str, Any] | None:
+def exposed(dropped: Attacks, control: Attacks, before: Attacks) -> Onion | None:
     """The onion: how much more exposed the then most vulnerable survivors are, against a control.
 
     The survivors are chosen for their exposure after the drop, so that some of their rise is the choice, and some comes
@@ -229,8 +242,7 @@ def exposed(dropped: Attacks, control: Attacks, before: Attacks) -> dict[str, An
       before: the undefended models.
 
     Returns:
-      ``{rise, rise_ci, control, control_ci, difference, difference_ci}`` of adaptive LiRA's AUC on odd targets, each
-      paired by model and example; None where nobody is left to judge.
+      Of adaptive LiRA's AUC on odd targets, paired by model and example; None where nobody is left to judge.
     """
     odd = np.arange(len(before.valid)) % 2 == 1
     rows = np.flatnonzero(odd & before.valid & dropped.valid & control.valid)
@@ -241,51 +253,43 @@ def exposed(dropped: Attacks, control: Attacks, before: Attacks) -> dict[str, An
     ]
     if moved[0] is None or moved[1] is None:
         return None
-    found: dict[str, Any] = {}
     rises = [after.minus(ago) for after, ago in (moved[0], moved[1])]
-    for name, pair in (("rise", moved[0]), ("control", moved[1]), ("difference", (rises[0], rises[1]))):
-        figure = mean_difference([pair])
-        found[name], found[f"{name}_ci"] = figure.value, figure.ci
-    return found
+    return Onion(*(mean_difference([pair]) for pair in (moved[0], moved[1], (rises[0], rises[1]))))
 
 
 def top_change(
     attacks: Attacks, before: Attacks, top: Bool[np.ndarray, " examples"], confidence: float = CONFIDENCE
-) -> dict[str, Any] | None:
-    """``{named, named_ci, named_ci_of_all}`` of adaptive LiRA after minus before, on odd targets.
-
-    ``named_ci_of_all`` has the confidence that all rows of the comparison need to hold at once. None where nobody is
-    left to judge.
-    """
+) -> NamedChange | None:
+    """What adaptive LiRA names after minus before, on odd targets; None where nobody is left to judge."""
     odd = attacks.valid & before.valid & (np.arange(len(attacks.valid)) % 2 == 1)
     cells = np.ix_(odd, top & attacks.survivors)
     member = attacks.defended.member[cells]
     if not member.any():
         return None
-    found: dict[str, Any] = {"named": {}, "named_ci": {}, "named_ci_of_all": {}}
+    named, of_all = {}, {}
     for fpr in FPRS:
         after, ago = (each.hits(each.adaptive, fpr)[cells].astype(np.float64) for each in (attacks, before))
-        mean, spread = _mean_over(after - ago, member)
-        found["named"][fpr_key(fpr)] = mean
-        for name, level in (("named_ci", CONFIDENCE), ("named_ci_of_all", confidence)):
-            reach = critical_value(spread.degrees_of_freedom, level) * spread.variance**0.5
-            found[name][fpr_key(fpr)] = [mean - reach, mean + reach]
-    return found
+        mean, spread = _mean_over(after - ago, member, renumbered(attacks.groups, top & attacks.survivors))
+        reach, wide = (
+            critical_value(spread.degrees_of_freedom, level) * spread.variance**0.5
+            for level in (CONFIDENCE, confidence)
+        )
+        named[fpr], of_all[fpr] = Figure(mean, (mean - reach, mean + reach)), (mean - wide, mean + wide)
+    return NamedChange(named, of_all)
 
 
-def accuracy_change(attacks: Attacks, before: Attacks, others: Bool[np.ndarray, "models examples"]) -> dict[str, Any]:
-    """``{train, train_ci, test, test_ci}``: accuracy after minus before, paired by model and example.
+def accuracy_change(attacks: Attacks, before: Attacks, others: Bool[np.ndarray, "models examples"]) -> AccuracyChange:
+    """Accuracy after minus before, paired by model and example.
 
     Args:
       attacks, before: on the defended and the undefended models.
       others: cells that count as non-members, the undefended models' own on both sides.
     """
-    models, found = attacks.valid & before.valid, {}
-    for name, side in (("train", attacks.defended.member), ("test", others)):
-        after, ago = (share_by_model(each.defended.correct, side, models) for each in (attacks, before))
-        figure = mean_difference([(after, ago)])
-        found[name], found[f"{name}_ci"] = figure.value, figure.ci
-    return found
+    models, found = attacks.valid & before.valid, []
+    for side in (attacks.defended.member, others):
+        after, ago = (share_by_model(each.defended.correct, side, models, each.groups) for each in (attacks, before))
+        found.append(mean_difference([(after, ago)]))
+    return AccuracyChange(*found)
 
 
 def row_figures(
@@ -294,8 +298,8 @@ def row_figures(
     top: Bool[np.ndarray, " examples"],
     flagged: Bool[np.ndarray, " examples"] | None,
     comparisons: int = 1,
-) -> dict[str, Any]:
-    """The attacks' part of a row of ``results.json``.
+) -> RowAttacks:
+    """The attacks' part of a row.
 
     Args:
       attacks: on the defended models.
@@ -306,51 +310,50 @@ def row_figures(
     """
     everybody, wide = np.ones(len(top), bool), 1 - (1 - CONFIDENCE) / max(1, comparisons)
 
-    def minus(one: np.ndarray, other: np.ndarray, models: np.ndarray = attacks.valid) -> dict[str, Any] | None:
+    def minus(one: np.ndarray, other: np.ndarray, models: np.ndarray = attacks.valid) -> AucChange | None:
         return paired_aucs(one, other, attacks, models, everybody, wide)
 
-    threshold = attacks.figures(attacks.threshold, everybody)
-    gap = attacks.figures(attacks.gap, everybody)
+    threshold, gap = (
+        _summary(of, attacks, attacks.survivors, attacks.valid) for of in (attacks.threshold, attacks.gap)
+    )
     assert threshold is not None and gap is not None, "some example survives every defence"
+    low, high = gap.advantage.interval
     own = most_vulnerable(attacks.defended, attacks.survivors)
-    row: dict[str, Any] = {
-        "threshold_auc": threshold["auc"],
-        "threshold_auc_ci": threshold["auc_ci"],
-        "threshold_advantage": threshold["advantage"],
-        "threshold_advantage_ci": threshold["advantage_ci"],
-        "gap_accuracy": (1.0 + gap["advantage"]) / 2.0,
-        "gap_accuracy_ci": [(1.0 + end) / 2.0 for end in gap["advantage_ci"]],
-        "threshold_change": minus(attacks.threshold, before.threshold, attacks.valid & before.valid),
-        "accuracy_change": accuracy_change(attacks, before, ~before.defended.member),
-    }
-    for name, scores in (("lira_naive", attacks.naive), ("lira_adaptive", attacks.adaptive)):
-        row[name] = {
-            **(attacks.figures(scores, everybody) or {}),
-            "top_1pct": attacks.top_figures(scores, top),
-        }
-    row["lira_carried"] = attacks.figures(attacks.carried, everybody) or {}
-    row["lira_adaptive"] |= {
-        "change": change(attacks, before, everybody, wide),
-        "top_1pct_change": top_change(attacks, before, top, wide),
-        "over_naive": minus(attacks.adaptive, attacks.naive),
-        "over_threshold": minus(attacks.adaptive, attacks.threshold),
-        "now_most_vulnerable": attacks.top_figures(attacks.adaptive, own),
-        "now_most_vulnerable_before": before.top_figures(before.adaptive, own),
-    }
-    if flagged is not None:
-        row["unflagged"] = {
-            "num_flagged": int(flagged.sum()),
-            "lira_adaptive": attacks.figures(attacks.adaptive, ~flagged),
-            "change": change(attacks, before, ~flagged),
-            **_accuracy(attacks, attacks.defended, ~flagged, "test_accuracy"),
-            **_accuracy(attacks, attacks.original, ~flagged, "test_accuracy_before"),
-        }
-        row["flagged"] = {"change": change(attacks, before, flagged)}
-    return row
+    return RowAttacks(
+        threshold_auc=threshold.auc,
+        threshold_advantage=threshold.advantage,
+        gap_accuracy=Figure((1.0 + gap.advantage.value) / 2.0, ((1.0 + low) / 2.0, (1.0 + high) / 2.0)),
+        threshold_change=minus(attacks.threshold, before.threshold, attacks.valid & before.valid),
+        accuracy_change=accuracy_change(attacks, before, ~before.defended.member),
+        lira_naive=Lira(
+            everybody=attacks.figures(attacks.naive, everybody), top_1pct=attacks.top_figures(attacks.naive, top)
+        ),
+        lira_carried=attacks.figures(attacks.carried, everybody),
+        lira_adaptive=AdaptiveLira(
+            everybody=attacks.figures(attacks.adaptive, everybody),
+            top_1pct=attacks.top_figures(attacks.adaptive, top),
+            change=change(attacks, before, everybody, wide),
+            top_1pct_change=top_change(attacks, before, top, wide),
+            over_naive=minus(attacks.adaptive, attacks.naive),
+            over_threshold=minus(attacks.adaptive, attacks.threshold),
+            now_most_vulnerable=attacks.top_figures(attacks.adaptive, own),
+            now_most_vulnerable_before=before.top_figures(before.adaptive, own),
+        ),
+        unflagged=None if flagged is None else _unflagged(attacks, before, flagged),
+        flagged=None if flagged is None else Flagged(change(attacks, before, flagged)),
+    )
 
 
-def _accuracy(attacks: Attacks, answered: Answered, among: np.ndarray, name: str) -> dict[str, Any]:
-    """Accuracy on those of some examples that were no members before the defence, all models together."""
-    counted = ~attacks.original.member & attacks.valid[:, None] & among
-    figure = mean_rate([share_correct(answered.correct, counted)])
-    return {name: figure.value, f"{name}_ci": figure.ci}
+def _unflagged(attacks: Attacks, before: Attacks, flagged: Bool[np.ndarray, " examples"]) -> Unflagged:
+    """Accuracy is on those that were no members before the defence, all models together."""
+    counted = ~attacks.original.member & attacks.valid[:, None] & ~flagged
+    after, ago = (
+        mean_rate([share_correct(of.correct, counted, attacks.groups)]) for of in (attacks.defended, attacks.original)
+    )
+    return Unflagged(
+        num_flagged=int(flagged.sum()),
+        lira_adaptive=attacks.figures(attacks.adaptive, ~flagged),
+        change=change(attacks, before, ~flagged),
+        test_accuracy=after,
+        test_accuracy_before=ago,
+    )

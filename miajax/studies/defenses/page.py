@@ -1,15 +1,17 @@
 """The report on defences: what each protects, from whom, and at what price."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
+from miajax.metrics import figures
 from miajax.metrics.claims import against
 from miajax.report import numbers, plots, provenance
 from miajax.report.attack_faces import face
 from miajax.report.blind_words import blind_banners, blind_sections
-from miajax.report.numbers import Estimate, estimate
+from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Column, Details, Figure, Page, Points, Prose, Section, Table
-from miajax.studies.defenses.pictures import FPR, knowledge_figure, rate, trade_off_figure
+from miajax.studies.defenses.pictures import knowledge_figure, trade_off_figure
+from miajax.studies.defenses.results import FPR, AttackFigures, Defenses, Row, named
 from miajax.studies.defenses.words import (
     MOST_LOSS,
     defences,
@@ -22,10 +24,10 @@ from miajax.studies.defenses.words import (
     specific_finding,
     thresholds_finding,
 )
+from miajax.studies.results import Record
 
 __all__ = ["defenses_finding", "render_defenses_report", "trade_off_figure"]
 
-Json = Mapping[str, Any]
 _SHORT = 12
 _MARKS = (
     ("undefended", "Black"), ("while training", "blue"), ("single examples, before training", "red squares"),
@@ -48,54 +50,49 @@ _SOURCES = (
 )
 
 
-def render_defenses_report(results: Json, config: Json, manifest: Json, command: str) -> str:
+def render_defenses_report(found: Defenses, config: Record, manifest: Record, command: str) -> str:
     """Returns the report as one self-contained HTML document.
 
     Args:
-      results: ``results.json`` of the study.
+      found: by the study.
       config: the undefended campaign's resolved configuration.
       manifest: its manifest.
       command: what was typed.
     """
-    rows = results["rows"]
+    rows = found.rows
     fingerprint = str(manifest.get("fingerprint") or "")
-    sections = [_summary(results), _knowledge(rows), _thresholds(results)]
-    sections += [each for each in (_reweighting(rows), _specific(results), _price(rows)) if each is not None]
+    sections = [_summary(found), _knowledge(rows), _thresholds(found)]
+    sections += [each for each in (_reweighting(rows), _specific(found), _price(rows)) if each is not None]
     return Page(
         kicker="Defences against membership inference",
-        title=f"What protects, on {results['dataset']}",
+        title=f"What protects, on {found.head.dataset}",
         subtitle=defenses_finding(rows),
         facts=[
-            ("Data set", str(results["dataset"])),
-            ("Model", str(results["model"])),
+            ("Data set", found.head.dataset),
+            ("Model", found.head.model),
             ("Defences", numbers.count(len(defences(rows)))),
-            ("Models of each", numbers.count(results["num_shadows"])),
-            ("Examples", numbers.count(results["num_examples"])),
+            ("Models of each", numbers.count(found.head.num_shadows)),
+            ("Examples", numbers.count(found.head.num_examples)),
             ("Fingerprint", fingerprint[:_SHORT]),
         ],
-        banners=blind_banners(results),
+        banners=blind_banners(found.checks),
         sections=[
             *sections,
-            *blind_sections(results),
-            _limits(results),
-            provenance.run_section(results, config, manifest, command),
-            _sources(results),
+            *blind_sections(found.checks),
+            _limits(found),
+            provenance.run_section(found.record(), config, manifest, command),
+            _sources(found),
         ],
         footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
     ).html()
 
 
-def _tpr(figures: Json | None, reason: str = "None of these examples is left.") -> Estimate:
-    value, interval = rate(figures)
-    return estimate(value, interval, reason, decimals=3)
+def _shown(figure: figures.Estimate) -> Estimate:
+    return numbers.shown(figure, 3)
 
 
-def _auc(figures: Json | None, reason: str = "None of these examples is left.") -> Estimate:
-    return (
-        Estimate(None, None, reason)
-        if figures is None
-        else estimate(figures.get("auc"), figures.get("auc_ci"), decimals=3)
-    )
+def _auc(of: AttackFigures | None) -> Estimate:
+    return Estimate(None, None, "None of these examples is left.") if of is None else _shown(of.auc)
 
 
 def _brief(seconds: float) -> str:
@@ -103,16 +100,15 @@ def _brief(seconds: float) -> str:
     return "none" if seconds == 0 else numbers.seconds(seconds) if seconds >= 0.1 else f"{1000 * seconds:.2g} ms"
 
 
-def _summary(results: Json) -> Section:
-    rows, attack = results["rows"], face(results["lira"]).label
-    original = rows[0]
+def _summary(found: Defenses) -> Section:
+    rows, attack = found.rows, face(found.lira).label
+    original, auc = rows[0], _shown(rows[0].lira_adaptive.auc)
     cards = [
-        Card("Undefended: all examples", f"{original['lira_adaptive']['auc']:.3f}",
-             str(_auc(original["lira_adaptive"]).interval_text), "AUC of LiRA"),
+        Card("Undefended: all examples", auc.number, auc.interval_text, "AUC of LiRA"),
         Card("Most vulnerable 1 %", _share(named_share(original)),
-             numbers.percent_interval(rate(original["lira_adaptive"]["top_1pct"])[1]), "of members named at 1 % FPR"),
-        Card("Undefended: accuracy", numbers.percent(original["test_accuracy"]),
-             numbers.percent_interval(original["test_accuracy_ci"]), "on non-members"),
+             numbers.percent_interval(named(original.lira_adaptive.top_1pct).interval), "of members named at 1 % FPR"),
+        Card("Undefended: accuracy", numbers.percent(original.test_accuracy.value),
+             numbers.percent_interval(original.test_accuracy.interval), "on non-members"),
     ]  # fmt: skip
     columns = [
         Column("Defence"), Column("Accuracy", "number", "members"), Column("Accuracy", "number", "non-members"),
@@ -123,8 +119,9 @@ def _summary(results: Json) -> Section:
     ]  # fmt: skip
     body = [
         [
-            row["title"], *_accuracies(row), _accuracy_change(row), _auc(row["lira_naive"]), _auc(row["lira_adaptive"]),
-            _tpr(row["lira_adaptive"]["top_1pct"]), _change(row),
+            row.title, _shown(row.train_accuracy), _shown(row.test_accuracy), _accuracy_change(row),
+            _shown(row.lira_naive.auc), _shown(row.lira_adaptive.auc), _shown(named(row.lira_adaptive.top_1pct)),
+            _change(row),
         ]
         for row in rows
     ]  # fmt: skip
@@ -134,7 +131,7 @@ def _summary(results: Json) -> Section:
         [
             Cards(cards),
             Figure(
-                plots.figure_to_data_uri(trade_off_figure(results)), alt,
+                plots.figure_to_data_uri(trade_off_figure(rows)), alt,
                 "Down and to the right is better. " + "; ".join(f"{mark}: {stage}" for stage, mark in _MARKS)
                 + ". Bars are 95 % intervals, both ways. A hollow point stands for examples that are most vulnerable "
                 "under the defence, since it removed those that were.",
@@ -155,35 +152,28 @@ def _share(named: float | None) -> str:
     return numbers.DASH if named is None else numbers.percent(named)
 
 
-def _accuracies(row: Json) -> list[Estimate]:
-    """Of members and of non-members."""
-    return [estimate(row[f"{side}_accuracy"], row[f"{side}_accuracy_ci"], decimals=3) for side in ("train", "test")]
-
-
-def _accuracy_change(row: Json) -> Estimate:
-    if row["stage"] == "none":
+def _accuracy_change(row: Row) -> Estimate:
+    if row.stage == "none":
         return Estimate(None, None, "What the others are compared with.")
-    return estimate(row["accuracy_change"]["test"], row["accuracy_change"]["test_ci"], decimals=3)
+    return _shown(row.accuracy_change.test)
 
 
-def _change(row: Json) -> Estimate:
-    change = row["lira_adaptive"]["top_1pct_change"]
-    if row["stage"] == "none":
+def _change(row: Row) -> Estimate:
+    change = row.lira_adaptive.top_1pct_change
+    if row.stage == "none":
         return Estimate(None, None, "What the others are compared with.")
     if change is None:
         return Estimate(None, None, "None of these examples is left.")
-    return estimate(change["named"][FPR], change["named_ci"][FPR], decimals=3)
+    return _shown(change.named[FPR])
 
 
-def _knowledge(rows: list[Json]) -> Section:
-    changes = [(each, each["lira_adaptive"]["change"]) for each in rows[1:]]
-    higher = [
-        each for each, change in changes if change is not None and against(change["auc_ci_of_all"], 0.0) == "above"
-    ]
+def _knowledge(rows: Sequence[Row]) -> Section:
+    changes = [(row, row.lira_adaptive.change) for row in rows[1:]]
+    higher = [row for row, change in changes if change and against(change.auc_ci_of_all, 0.0) == "above"]
     finding = knowledge_finding(rows)
     blocks: list[Block] = [
         Figure(
-            plots.figure_to_data_uri(knowledge_figure(rows_of(rows))),
+            plots.figure_to_data_uri(knowledge_figure(rows)),
             "LiRA's AUC by defence with and without knowledge of it. " + finding,
             "Shadow models without the defence, and with it. Bars are 95 % intervals, the dotted line is chance.",
         )
@@ -196,29 +186,23 @@ def _knowledge(rows: list[Json]) -> Section:
     return Section("Knowledge", finding, blocks, ["An attacker who tunes more than the shadow models may get more."])
 
 
-def rows_of(rows: list[Json]) -> Json:
-    """Rows as figures take them."""
-    return {"rows": rows}
-
-
-def _thresholds(results: Json) -> Section:
-    rows = results["rows"]
+def _thresholds(found: Defenses) -> Section:
+    rows = found.rows
     columns = [
         Column("Defence"), Column("AUC", "number", "threshold on the loss"), Column("Advantage", "number", "threshold"),
         Column("Balanced accuracy", "number", "gap attack"), Column("AUC", "number", "LiRA, defence known"),
     ]  # fmt: skip
     body = [
         [
-            row["title"], estimate(row["threshold_auc"], row["threshold_auc_ci"], decimals=3),
-            estimate(row["threshold_advantage"], row["threshold_advantage_ci"], decimals=3),
-            estimate(row["gap_accuracy"], row["gap_accuracy_ci"], decimals=3), _auc(row["lira_adaptive"]),
+            row.title,
+            *map(_shown, (row.threshold_auc, row.threshold_advantage, row.gap_accuracy, row.lira_adaptive.auc)),
         ]
         for row in rows
     ]  # fmt: skip
     caption = "Attacks without shadow models, as in the paper, beside LiRA."
     blocks: list[Block] = [Table(columns, body, caption, emphasis=[0])]
-    if results["published_source"]:
-        blocks += _beside_published(rows, results["published_source"])
+    if found.published_source:
+        blocks += _beside_published(rows, found.published_source)
     return Section(
         "Thresholds", thresholds_finding(rows), blocks,
         [
@@ -229,40 +213,37 @@ def _thresholds(results: Json) -> Section:
     )  # fmt: skip
 
 
-def _beside_published(rows: list[Json], source: str) -> list[Block]:
+def _beside_published(rows: Sequence[Row], source: str) -> list[Block]:
     """Measured beside published, with what speaks against comparing them."""
     columns = [
         Column("Defence"), Column("Accuracy", "number", "here"), Column("Accuracy", "number", "published"),
         Column("AUC", "number", "here"), Column("AUC", "number", "published"),
         Column("Advantage", "number", "here"), Column("Advantage", "number", "published"), Column("Comparable"),
     ]  # fmt: skip
-    compared = [(row, row["published"]) for row in rows if row["published"]]
+    compared = [(row, row.published) for row in rows if row.published]
     body = [
         [
-            row["title"], _accuracies(row)[1], theirs["test_accuracy"],
-            estimate(row["threshold_auc"], row["threshold_auc_ci"], decimals=3), theirs["threshold_auc"],
-            estimate(row["threshold_advantage"], row["threshold_advantage_ci"], decimals=3),
-            theirs["threshold_advantage"],
-            "yes" if theirs["comparable"] else "no",
+            row.title, _shown(row.test_accuracy), theirs.test_accuracy, _shown(row.threshold_auc), theirs.threshold_auc,
+            _shown(row.threshold_advantage), theirs.threshold_advantage, "yes" if theirs.comparable else "no",
         ]
         for row, theirs in compared
     ]  # fmt: skip
     titles: dict[str, list[str]] = {}
     for row, theirs in compared:
-        for reason in theirs["why_not"]:
-            titles.setdefault(reason, []).append(row["title"])
+        for reason in theirs.why_not:
+            titles.setdefault(reason, []).append(row.title)
     whom = {reason: "all" if len(of) == len(compared) else ", ".join(of) for reason, of in titles.items()}
     against = [f"{whom[reason]}: {reason}" for reason in titles]
     blocks: list[Block] = [Table(columns, body, f"Measured beside published: {source}.")]
     return [*blocks, Points(against, "Not comparable, because")] if against else blocks
 
 
-def _reweighting(rows: list[Json]) -> Section | None:
-    found = [row for row in rows if "reweighting" in row["defense"]]
-    whole = [row for row in found if not row["specific"]]
+def _reweighting(rows: Sequence[Row]) -> Section | None:
+    those = [row for row in rows if "reweighting" in row.defense]
+    whole = [row for row in those if not row.specific]
     if not whole:
         return None
-    original, first = rows[0], next((row for row in whole if row["defense"] == "reweighting_0.1"), whole[0])
+    original, first = rows[0], next((row for row in whole if row.defense == "reweighting_0.1"), whole[0])
     columns = [
         Column("Defence"), Column("AUC", "number", "threshold"), Column("Advantage", "number", "threshold"),
         Column("Balanced accuracy", "number", "gap"), Column("AUC", "number", "LiRA, carried"),
@@ -272,27 +253,25 @@ def _reweighting(rows: list[Json]) -> Section | None:
     none = Estimate(None, None, "Nothing to undo: untouched, or answers that say nothing but their class.")
     body = [
         [
-            row["title"], estimate(row["threshold_auc"], row["threshold_auc_ci"], decimals=3),
-            estimate(row["threshold_advantage"], row["threshold_advantage_ci"], decimals=3),
-            estimate(row["gap_accuracy"], row["gap_accuracy_ci"], decimals=3), _auc(row["lira_carried"]),
-            _auc(row["lira_adaptive"]), none if row["recovered"] is None else row["recovered"],
-            _tpr(row["lira_adaptive"]["top_1pct"]), _brief(row["overhead_s"]),
+            row.title, *map(_shown, (row.threshold_auc, row.threshold_advantage, row.gap_accuracy)),
+            _auc(row.lira_carried), _shown(row.lira_adaptive.auc), none if row.recovered is None else row.recovered,
+            _shown(named(row.lira_adaptive.top_1pct)), _brief(row.overhead_s),
         ]
-        for row in [original, *found]
+        for row in [original, *those]
     ]  # fmt: skip
-    change = first["threshold_change"]
-    down = change is not None and against(change["auc_ci_of_all"], 0.0) == "below"
+    change = first.threshold_change
+    down = change is not None and against(change.auc_ci_of_all, 0.0) == "below"
     verb = "lowers" if down else "is not shown to lower"
     finding = (
-        f"{first['title']} {verb} the threshold attack's AUC ({original['threshold_auc']:.3f} to "
-        f"{first['threshold_auc']:.3f}; advantage {original['threshold_advantage']:.3f} to "
-        f"{first['threshold_advantage']:.3f}); the gap attack keeps {first['gap_accuracy']:.3f}, and LiRA with "
-        f"reweighted shadow models {_auc(first['lira_carried']).number}"
+        f"{first.title} {verb} the threshold attack's AUC ({original.threshold_auc.value:.3f} to "
+        f"{first.threshold_auc.value:.3f}; advantage {original.threshold_advantage.value:.3f} to "
+        f"{first.threshold_advantage.value:.3f}); the gap attack keeps {first.gap_accuracy.value:.3f}, and LiRA with "
+        f"reweighted shadow models {_auc(first.lira_carried).number}"
     )
-    if first["recovered"] is not None:
+    if first.recovered is not None:
         finding += (
-            f"; who knows the centroids undoes it and gets {_auc(first['lira_adaptive']).number}, "
-            f"{_auc(original['lira_adaptive']).number} without defence"
+            f"; who knows the centroids undoes it and gets {_shown(first.lira_adaptive.auc).number}, "
+            f"{_shown(original.lira_adaptive.auc).number} without defence"
         )
     return Section(
         "Reweighting", finding, [Table(columns, body, "Answers pulled towards their class's centroid.", emphasis=[0])],
@@ -304,47 +283,40 @@ def _reweighting(rows: list[Json]) -> Section | None:
     )  # fmt: skip
 
 
-def _specific(results: Json) -> Section | None:
-    rows = [row for row in results["rows"] if row["specific"]]
+def _specific(found: Defenses) -> Section | None:
+    rows = [row for row in found.rows if row.specific]
     if not rows:
         return None
-    flagged = results["flagged"]
+    flagged = found.flagged
     columns = [
         Column("Defence"), Column("AUC change", "number", "flagged"), Column("AUC change", "number", "unflagged"),
         Column("Accuracy", "number", "unflagged, before"), Column("Accuracy", "number", "unflagged, after"),
         Column("AUC", "number", "now most vulnerable, before"), Column("AUC", "number", "the same, after"),
     ]  # fmt: skip
-    body = []
+    gone = Estimate(None, None, "Dropped examples have nothing left to give away.")
+    body: list[list[Any]] = []
     for row in rows:
-        figures, spared = row["lira_adaptive"], row["unflagged"]
-        changes = [
-            Estimate(None, None, "Dropped examples have nothing left to give away.") if each is None
-            else estimate(each["auc"], each["auc_ci"], decimals=3)
-            for each in (row["flagged"]["change"], spared["change"])
-        ]  # fmt: skip
-        body.append(
-            [
-                row["title"],
-                *changes,
-                *(
-                    estimate(spared[name], spared[f"{name}_ci"], decimals=3)
-                    for name in ("test_accuracy_before", "test_accuracy")
-                ),
-                _auc(figures["now_most_vulnerable_before"]),
-                _auc(figures["now_most_vulnerable"]),
-            ]
-        )
-    share = numbers.level(flagged["share"])
+        spared, adaptive = row.unflagged, row.lira_adaptive
+        assert spared is not None and row.flagged is not None, "a row of single examples has both"
+        body.append([
+            row.title,
+            *(gone if each is None else _shown(each.auc) for each in (row.flagged.change, spared.change)),
+            _shown(spared.test_accuracy_before),
+            _shown(spared.test_accuracy),
+            _auc(adaptive.now_most_vulnerable_before),
+            _auc(adaptive.now_most_vulnerable),
+        ])  # fmt: skip
+    share = numbers.level(flagged.share)
     text = (
-        f"Flagged are the {share} of the pool with the highest {flagged['metric'].replace('_', ' ')} under the "
-        f"undefended models, members or not. Down-weighted examples count {flagged['weight']:g} in the loss; "
+        f"Flagged are the {share} of the pool with the highest {flagged.metric.replace('_', ' ')} under the "
+        f"undefended models, members or not. Down-weighted examples count {flagged.weight:g} in the loss; "
         "relabelled ones are trained as what models that never saw them say, and an informed attacker asks about those "
         "labels. As many dropped at random are a control: by how much the most vulnerable of the unflagged rise "
         "there is due to their choice after the drop, and to smaller training sets."
     )
     return Section(
-        "Single examples", specific_finding(results, rows),
-        [Prose([text]), *_onion(results), Table(columns, body, "Adaptive LiRA; brackets are 95 % intervals.")],
+        "Single examples", specific_finding(found, rows),
+        [Prose([text]), *_onion(found), Table(columns, body, "Adaptive LiRA; brackets are 95 % intervals.")],
         [
             "The metric looks at all undefended models, targets included: a defender with one model has less to go by.",
             "“Now most vulnerable”: the 1 % that even models find most exposed under the defence, judged on odd ones.",
@@ -352,32 +324,35 @@ def _specific(results: Json) -> Section | None:
     )  # fmt: skip
 
 
-def _onion(results: Json) -> list[Block]:
-    onion = results["onion"]
+def _onion(found: Defenses) -> list[Block]:
+    onion = found.onion
     if onion is None:
         return []
-    named = (("rise", "Those flagged dropped"), ("control", "As many at random"), ("difference", "Difference"))
-    rows = [[title, estimate(onion[name], onion[f"{name}_ci"], decimals=3)] for name, title in named]
+    rows = [
+        ["Those flagged dropped", _shown(onion.rise)],
+        ["As many at random", _shown(onion.control)],
+        ["Difference", _shown(onion.difference)],
+    ]
     return [Table([Column("AUC of those then most vulnerable"), Column("change", "number")], rows)]
 
 
-def _price(rows: list[Json]) -> Section:
+def _price(rows: Sequence[Row]) -> Section:
     columns = [
         Column("Defence"), Column("Training", "text", "a model, trained among others"),
         Column("Overhead", "text", "all answers about the pool"), Column("ε"),
     ]  # fmt: skip
     body = [
         [
-            row["title"], "not measured" if row["runtime_s"] is None else numbers.seconds(row["runtime_s"]),
-            _brief(row["overhead_s"]),
-            "" if not row["privacy"] or row["privacy"]["epsilon"] is None else f"{row['privacy']['epsilon']:.3g}",
+            row.title, "not measured" if row.runtime_s is None else numbers.seconds(row.runtime_s),
+            _brief(row.overhead_s),
+            "" if not row.privacy or row.privacy["epsilon"] is None else f"{row.privacy['epsilon']:.3g}",
         ]
         for row in rows
     ]  # fmt: skip
     return Section("Price", price_finding(rows), [Table(columns, body)])
 
 
-def _limits(results: Json) -> Section:
+def _limits(found: Defenses) -> Section:
     points = [
         "Every defence was tried at one strength, chosen beforehand; a tuned one may protect better, or cost less.",
         "All models share pool and recipe; shadow models train on the same pool, which favours the attacker.",
@@ -387,14 +362,14 @@ def _limits(results: Json) -> Section:
         "They hold for this data, recipe and set of attacks: a lower bound on leakage, not a proof of safety.",
     ]
     blocks: list[Block] = [Points(points, "What to bear in mind")]
-    if results["not_run"]:
-        left_out = [f"{name}: {reason}" for name, reason in results["not_run"].items()]
+    if found.not_run:
+        left_out = [f"{name}: {reason}" for name, reason in found.not_run.items()]
         blocks.append(Points(left_out, "Defences that did not run"))
-    if results["notes"]:
-        blocks.append(Details("Notes", [Points([str(note) for note in results["notes"]])]))
+    if found.notes:
+        blocks.append(Details("Notes", [Points(found.notes)]))
     return Section("Limits", "These figures compare defences; they do not certify one", blocks)
 
 
-def _sources(results: Json) -> Section:
-    version = (results.get("versions") or {}).get("miajax") or ""
+def _sources(found: Defenses) -> Section:
+    version = str(found.head.versions.get("miajax") or "")
     return Section("Sources", "Whose defences and protocol these are", provenance.citation_blocks(version, _SOURCES))

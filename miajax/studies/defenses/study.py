@@ -18,9 +18,7 @@ the examples that were most vulnerable before.
 """
 
 import dataclasses
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -33,7 +31,7 @@ from miajax.defenses import treatment as treatments
 from miajax.defenses.selection import most_outlying, relabelled
 from miajax.described import described
 from miajax.errors import UserError
-from miajax.metrics.accuracy import interval_over_models
+from miajax.metrics.figures import Estimate
 from miajax.models.model import Model
 from miajax.models.registry import MODELS, build_model
 from miajax.runs.atomic import atomic_file, write_text
@@ -50,10 +48,12 @@ from miajax.studies.defenses.answers import (
 from miajax.studies.defenses.catalogue import Defense, Strengths, catalogue
 from miajax.studies.defenses.figures import Answered, Attacks, exposed, most_vulnerable, row_figures
 from miajax.studies.defenses.published import published_row
+from miajax.studies.defenses.results import Defenses, FlaggedBy, Row
+from miajax.studies.head import head_of, mean_over_models
 from miajax.studies.invocation import Invocation
 from miajax.studies.paper_tables import CAVEATS, SOURCE, TABLES
 from miajax.studies.published import beside_published
-from miajax.studies.results import StudyResult
+from miajax.studies.results import FoundResult
 from miajax.studies.slices import outlier_names, outlierness
 from miajax.warned import collected_warnings
 
@@ -98,7 +98,7 @@ def run_defenses(
     options: DefensesOptions | None = None,
     reporter: Reporter | None = None,
     invocation: Invocation | None = None,
-) -> StudyResult:
+) -> FoundResult[Defenses]:
     """Trains what is missing of every defence's campaign and attacks them all.
 
     Args:
@@ -126,14 +126,15 @@ class _Study:
         self._flags: np.ndarray | None = None
         self._dropped: dict[bool, Attacks] = {}  # after dropping, by whether the dropped were drawn at random
 
-    def run(self) -> StudyResult:
+    def run(self) -> FoundResult[Defenses]:
         original = self._campaign("original", self.setup)
         self._before = self._attacked(plain_answers(original), catalogue(self.options.strengths)["original"])
         self._top = most_vulnerable(self._before.defended, np.ones(original.member.shape[1], bool))
-        head = common.results_head(original)
-        entries = beside_published(self.setup, head)
-        self._published = next((entry for entry in entries if entry["source"] == SOURCE), None)
-        rows, not_run, notes = [], {}, []
+        head = head_of(original)
+        beside = beside_published(self.setup, head.test_accuracy.value)
+        self._published = next((each for each in beside if each.source == SOURCE), None)
+        rows: list[Row] = []
+        not_run: dict[str, str] = {}
         for defense in self.options.wanted():
             try:
                 row = self._row(defense)
@@ -144,39 +145,31 @@ class _Study:
                 self.reporter.say(f"{defense.title} is left out: {error}")
                 continue
             rows.append(row)
-            figures = row["lira_adaptive"]
             self.reporter.say(
-                f"{defense.title}: accuracy on non-members {row['test_accuracy']:.4f}, adaptive LiRA AUC "
-                f"{figures['auc']:.3f}"
+                f"{defense.title}: accuracy on non-members {row.test_accuracy.value:.4f}, adaptive LiRA AUC "
+                f"{row.lira_adaptive.auc.value:.3f}"
             )
-        model, dataset = self.setup.trainer.model.name, self.setup.dataset.name
-        published = (dataset, model) in TABLES
-        if published:
-            notes += [f"Published figures are from {SOURCE}.", *CAVEATS]
+        published = (self.setup.dataset.name, self.setup.trainer.model.name) in TABLES
+        about = [f"Published figures are from {SOURCE}.", *CAVEATS] if published else []
         with self.called.timed("blind"):
-            blind = common.blind_checks(original)
-        results: dict[str, Any] = {
-            **head,
-            **blind,
-            "made": common.made_by(list(self.campaigns.values())),
-            "rows": rows,
-            "not_run": not_run,
-            "lira": self._before.lira,
-            "flagged": {
-                "metric": self.options.flag_by,
-                "share": self.options.flag_share,
-                "weight": self.options.flag_weight,
-            },
-            "onion": exposed(self._dropped[False], self._dropped[True], self._before)
-            if len(self._dropped) == 2
-            else None,
-            "most_vulnerable": [int(i) for i in np.flatnonzero(self._top)],
-            "published_source": SOURCE if published else None,
-            "notes": [*common.campaign_notes(original), *notes],
-        }
-        with self.called.reporting(self.folder, results, study="defenses"):
-            self._write_report(original, results)
-        return StudyResult(self.folder, results)
+            checks = common.blind_checks(original)
+        options = self.options
+        found = Defenses(
+            head=dataclasses.replace(head, made=common.made_by(list(self.campaigns.values()))),
+            checks=checks,
+            rows=tuple(rows),
+            not_run=not_run,
+            lira=self._before.lira,
+            flagged=FlaggedBy(options.flag_by, options.flag_share, options.flag_weight),
+            onion=exposed(self._dropped[False], self._dropped[True], self._before) if len(self._dropped) == 2 else None,
+            most_vulnerable=tuple(int(i) for i in np.flatnonzero(self._top)),
+            published_source=SOURCE if published else None,
+            notes=(*common.campaign_notes(original), *about),
+        )
+        found = self.called.finished(
+            "defenses", self.folder, found, lambda so_far: self._write_report(original, so_far)
+        )
+        return FoundResult(self.folder, found)
 
     def _campaign(self, name: str, setup: Setup) -> Campaign:
         """Trains a campaign, or finds it."""
@@ -217,7 +210,7 @@ class _Study:
     def _bases(self) -> set[str]:
         return {row.base for row in self.options.wanted()}
 
-    def _row(self, defense: Defense) -> dict[str, Any]:
+    def _row(self, defense: Defense) -> Row:
         flagged = self._flagged(defense) if defense.specific else None
         overhead, undone = 0.0, None
         if defense.stage == "answers":
@@ -242,28 +235,25 @@ class _Study:
             figures = row_figures(attacks, self._before, self._top, flagged, len(self.options.wanted()) - 1)
         if defense.treatment == "drop":
             self._dropped[defense.control] = attacks
-        return {
-            "defense": defense.name,
-            "title": defense.title,
-            "stage": defense.stage,
-            "specific": defense.specific,
-            "control": defense.control,
-            "num_valid": int(answered.valid.sum()),
-            "train_accuracy": train.value,
-            "train_accuracy_ci": train.ci,
-            "test_accuracy": test.value,
-            "test_accuracy_ci": test.ci,
-            "official_test_accuracy": None if official is None else float(np.nanmean(official[base.valid])),
-            "official_test_accuracy_ci": None if official is None else interval_over_models(official[base.valid]),
-            "runtime_s": training_seconds(base.folder, len(base.valid)),
-            "overhead_s": overhead,
-            "recovered": undone,
-            **figures,
-            "privacy": common.campaign_privacy(base),
-            "published": published_row(
-                self.setup.dataset.name, self.setup.trainer.model.name, defense, self._published
-            ),
-        }
+        return Row(
+            **vars(figures),
+            defense=defense.name,
+            title=defense.title,
+            stage=defense.stage,
+            specific=defense.specific,
+            control=defense.control,
+            num_valid=int(answered.valid.sum()),
+            train_accuracy=train,
+            test_accuracy=test,
+            official_test_accuracy=Estimate(None, reason="Not measured on the data set's own test split.")
+            if official is None
+            else mean_over_models(official[base.valid]),
+            runtime_s=training_seconds(base.folder, len(base.valid)),
+            overhead_s=overhead,
+            recovered=undone,
+            privacy=common.campaign_privacy(base),
+            published=published_row(self.setup.dataset.name, self.setup.trainer.model.name, defense, self._published),
+        )
 
     def _base(self, name: str) -> Campaign:
         if name in self.campaigns:
@@ -301,12 +291,12 @@ class _Study:
         labels[few] = relabelled(*map(jnp.asarray, seen))
         return treatments.relabel(labels)
 
-    def _write_report(self, original: Campaign, results: Mapping[str, Any]) -> None:
+    def _write_report(self, original: Campaign, found: Defenses) -> None:
         from miajax.report.plots import save_png
         from miajax.studies.defenses.page import render_defenses_report, trade_off_figure
 
         config, manifest = dataclasses.asdict(self.setup.config), original.folder.manifest
-        html = render_defenses_report(results, config, manifest, self.called.command)
+        html = render_defenses_report(found, config, manifest, self.called.command)
         write_text(self.folder / "report.html", html)
         with atomic_file(self.folder / "trade_off.png") as file:
-            save_png(trade_off_figure(results), file)
+            save_png(trade_off_figure(found.rows), file)

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -14,15 +14,18 @@ from miajax.campaign.run import Campaign
 from miajax.metrics import one_run, privacy_bounds
 from miajax.metrics.accuracy import share_correct
 from miajax.metrics.claims import against, chance_of_tpr
+from miajax.metrics.figures import Estimate, Figure
+from miajax.metrics.groups import joined, of_groups
 from miajax.metrics.intervals import CONFIDENCE
 from miajax.metrics.paired import difference_over_models, influences, mean_rate
 from miajax.metrics.summary import summarise
 from miajax.signals.bundle import Signals
+from miajax.studies.attacked.groups import with_groups
+from miajax.studies.dpsgd.figures import FPR, Attacked, Guarantee, Point
 from miajax.training.dp import accounting
 from miajax.training.dp.mechanism import Mechanism, finite_or_none
 
 ATTACK = "lira_online"
-FPR = 1e-3  # at which LiRA is held against chance
 _POOLED_FPRS = (1e-3, 1e-2, 1e-1)  # where thresholds are placed, on models that are not measured
 _CANARIES = 100  # records guessed in every model by the one-run bounds: the more, the more delta costs
 
@@ -52,6 +55,7 @@ class Models:
       steps: ``int32[M]``, private steps that each ran, or None.
       apart: whether each record was drawn into each model by itself: models with and without it differ in nothing else.
       fair: whether that was by a fair coin.
+      groups: ``int32[N]``, whose row each is, where whole groups were drawn: then bounds are about groups.
     """
 
     signals: Float[np.ndarray, "models examples queries"]
@@ -62,6 +66,7 @@ class Models:
     steps: Int[np.ndarray, " models"] | None
     apart: bool
     fair: bool
+    groups: Int[np.ndarray, " examples"] | None = None
 
     @classmethod
     def of(cls, campaign: Campaign, place: int = 0, turns: int = 1) -> "Models":
@@ -77,6 +82,7 @@ class Models:
             None if steps is None else steps[every],
             config.split == "bernoulli",
             config.split == "bernoulli" and config.member_fraction == 0.5,
+            campaign.setup.dataset.groups,
         )
 
 
@@ -101,8 +107,8 @@ def measured(
     delta: float,
     significance: float,
     budgets: int = 1,
-) -> tuple[dict[str, Any], list[str]]:
-    """A point of ``results.json``, and notes on what it lacks.
+) -> tuple[Point, list[str]]:
+    """A point of the study, and notes on what it lacks.
 
     Args:
       models: trained alike.
@@ -114,77 +120,70 @@ def measured(
     """
     known = models.valid[:, None]
     inside, outside = models.member & known, ~models.member & known
-    test = mean_rate([share_correct(models.correct, outside)])
-    train = mean_rate([share_correct(models.correct, inside)])
-    found, notes = _attacked(models, max(1, budgets))
-    evidence = gathered(models, delta, significance)
-    point = {
-        "epsilon_target": None if target is None else finite_or_none(target),
-        **_guarantee(mechanism, models, delta),
-        "num_models": int(models.valid.sum()),
-        "train_accuracy": train.value,
-        "train_accuracy_ci": train.ci,
-        "test_accuracy": test.value,
-        "test_accuracy_ci": test.ci,
-        **found,
-        "epsilon_lower": lower_bounds(evidence, delta, significance),
-        "epsilon_lower_detail": _detail(evidence, delta, significance),
-        "largest_possible": largest_possible(evidence, delta, significance),
-        "refuted_by": [],
-    }
-    if mechanism is not None and point["epsilon"] is not None:
-        promise = (point["epsilon"], delta)
+    attacked, notes = _attacked(models, max(1, budgets))
+    evidence, guarantee = gathered(models, delta, significance), _guarantee(mechanism, models, delta)
+    refuted: tuple[str, ...] = ()
+    if mechanism is not None and guarantee.epsilon is not None:
+        promise = (guarantee.epsilon, delta)
         if not models.apart and mechanism.step.adjacency == accounting.ADD_OR_REMOVE_ONE:
             promise = accounting.replacing(*promise)  # models with and without a record differ in another one too
-        point["refuted_by"] = refuting(evidence, *promise, significance / budgets)
+        refuted = refuting(evidence, *promise, significance / budgets)
+    point = Point(
+        epsilon_target=None if target is None else finite_or_none(target),
+        guarantee=guarantee,
+        num_models=int(models.valid.sum()),
+        train_accuracy=mean_rate([share_correct(models.correct, inside, models.groups)]),
+        test_accuracy=mean_rate([share_correct(models.correct, outside, models.groups)]),
+        attacked=attacked,
+        epsilon_lower=lower_bounds(evidence, delta, significance),
+        epsilon_lower_detail=_detail(evidence, delta, significance),
+        largest_possible=largest_possible(evidence, delta, significance),
+        refuted_by=refuted,
+    )
     return point, notes
 
 
-def accuracy_lost(models: Models, others: Models) -> dict[str, Any]:
-    """``{value, ci}``: accuracy on non-members of other models minus that of these, whose splits are others' own."""
-    theirs, ours = (share_correct(each.correct, ~each.member & each.valid[:, None]) for each in (others, models))
-    figure = difference_over_models(theirs, ours)
-    return {"value": figure.value, "ci": figure.ci}
+def accuracy_lost(models: Models, others: Models) -> Figure:
+    """Accuracy on non-members of other models minus that of these, whose splits are others' own."""
+    theirs, ours = (
+        share_correct(each.correct, ~each.member & each.valid[:, None], each.groups) for each in (others, models)
+    )
+    return difference_over_models(theirs, ours)
 
 
-def _guarantee(mechanism: Mechanism | None, models: Models, delta: float) -> dict[str, Any]:
-    """What the accountants say of the training; None where there is no guarantee."""
+def _guarantee(mechanism: Mechanism | None, models: Models, delta: float) -> Guarantee:
     if mechanism is None or models.steps is None:
-        nothing = dict.fromkeys(("epsilon", "clip_norm", "noise_multiplier", "private_steps"))
-        return {**nothing, "delta": delta, "epsilon_by_accountant": {"pld": None, "rdp": None}}
+        return Guarantee(delta=delta)
     ran = int(models.steps.max())
     steps = mechanism.steps_to_answer_for(ran)
-    return {
-        "epsilon": finite_or_none(mechanism.epsilon(steps)),
-        "delta": delta,
-        "epsilon_by_accountant": mechanism.by_accountant(steps),
-        "clip_norm": mechanism.clip_norm,
-        "noise_multiplier": mechanism.step.noise_multiplier,
-        "private_steps": ran,
-    }
+    return Guarantee(
+        epsilon=finite_or_none(mechanism.epsilon(steps)),
+        delta=delta,
+        epsilon_by_accountant=mechanism.by_accountant(steps),
+        clip_norm=mechanism.clip_norm,
+        noise_multiplier=mechanism.step.noise_multiplier,
+        private_steps=ran,
+    )
 
 
-def _attacked(models: Models, budgets: int) -> tuple[dict[str, Any], list[str]]:
-    """What LiRA finds, every model a target; ``above_chance`` by intervals that count both figures of all budgets."""
+def _attacked(models: Models, budgets: int) -> tuple[Attacked, list[str]]:
+    """What LiRA finds, every model a target."""
     signals = Signals(scaled_logit=models.signals, correct=models.correct, labels=models.labels)
     if reason := why_not(ATTACK, signals, models.member, models.valid):
-        nothing = dict.fromkeys(("auc", "auc_ci", "above_chance"))
-        rates = {key: {} for key in ("lira_tpr_at_fpr", "lira_tpr_at_fpr_ci", "lira_chance_tpr_at_fpr")}
-        return {**nothing, **rates}, [f"{ATTACK} was not run: it {reason}."]
+        nothing = Estimate(None, reason="LiRA did not run.")
+        return Attacked(above_chance=None, auc=nothing, lira_tpr_at_fpr={}), [f"{ATTACK} was not run: it {reason}."]
     scores = run_attacks((ATTACK,), signals, models.member, models.valid, AttackOptions())[ATTACK][0]
-    summary = summarise(scores, models.member, models.valid, each_target=False)
-    entry = summary.to_json()
-    found = influences(np.asarray(scores), models.member, models.valid, FPR)
+    summary = summarise(scores, models.member, models.valid, each_target=False, groups=models.groups)
+    beside = with_groups(
+        {ATTACK: summary}, {ATTACK: np.asarray(scores)}, models.member, models.valid, models.groups, each_target=False
+    )[ATTACK].per_group
+    found = influences(np.asarray(scores), models.member, models.valid, FPR, groups=models.groups)
     level = 1 - (1 - CONFIDENCE) / (2 * budgets)
     held = [(found.auc, 0.5), *([] if found.tpr is None else [(found.tpr, chance_of_tpr(FPR, found.tpr.chance))])]
-    return {
-        "above_chance": any(against(mean_rate([one], level).ci, chance) == "above" for one, chance in held),
-        "auc": entry["auc"],
-        "auc_ci": entry["auc_ci"],
-        "lira_tpr_at_fpr": entry["tpr_at_fpr"],
-        "lira_tpr_at_fpr_ci": entry["tpr_at_fpr_ci"],
-        "lira_chance_tpr_at_fpr": entry["chance_tpr_at_fpr"],
-    }, list(summary.notes)
+    above = any(against(mean_rate([one], level).ci, chance) == "above" for one, chance in held)
+    by_group = beside and beside.to_json()
+    attacked = Attacked(above_chance=above, auc=summary.auc, lira_tpr_at_fpr=summary.tpr_at_fpr, per_group=by_group)
+    return attacked, list(summary.notes)
 
 
 def gathered(models: Models, delta: float, significance: float) -> Evidence | None:
@@ -204,6 +203,9 @@ def gathered(models: Models, delta: float, significance: float) -> Evidence | No
     # Models that shadow nobody are scored all the same: against the choosing models alone.
     scores = np.array(lira_scores(models.signals, models.member, choosing)[ATTACK])
     scores[~np.isfinite(scores)] = np.nan
+    if models.groups is not None:  # a group's rows share one coin: what can be guessed is the group
+        signal, scores = joined(signal, models.groups, "mean"), joined(scores, models.groups, "sum")
+        models = dataclasses.replace(models, member=of_groups(models.member, models.groups))
     return Evidence(
         privacy_bounds.many_models(signal, models.member, choosing, measuring, delta, significance),
         _guesses(scores, models, choosing, measuring, delta, significance) if models.fair else None,
@@ -237,7 +239,7 @@ def largest_possible(evidence: Evidence | None, delta: float, significance: floa
     return found
 
 
-def refuting(evidence: Evidence | None, epsilon: float, delta: float, significance: float) -> list[str]:
+def refuting(evidence: Evidence | None, epsilon: float, delta: float, significance: float) -> tuple[str, ...]:
     """The bounds that refute (epsilon, delta).
 
     Only ``IN_VERDICT`` can; each gets its share of the significance (Bonferroni).
@@ -248,12 +250,12 @@ def refuting(evidence: Evidence | None, epsilon: float, delta: float, significan
       significance: probability that a guarantee which holds is refuted.
     """
     if evidence is None or delta >= 1:
-        return []
+        return ()
     bounds = lower_bounds(evidence, delta, significance / len(IN_VERDICT))
-    return [name for name in IN_VERDICT if (bounds[name] or 0.0) > epsilon]
+    return tuple(name for name in IN_VERDICT if (bounds[name] or 0.0) > epsilon)
 
 
-def _detail(evidence: Evidence | None, delta: float, significance: float) -> dict[str, Any]:
+def _detail(evidence: Evidence | None, delta: float, significance: float) -> dict[str, float]:
     """What the bounds on one record rest on."""
     if evidence is None:
         return {}

@@ -2,14 +2,13 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from miajax.campaign.config import CampaignConfig, Setup, plain
 from miajax.campaign.made import versions
 from miajax.campaign.presets import preset
-from miajax.campaign.privacy import PrivacyFlags
+from miajax.campaign.privacy import PrivacyFlags, privacy_identity, refuse_rows_of_groups
 from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Campaign, run_campaign
 from miajax.campaign.stored import stored_study
@@ -17,9 +16,10 @@ from miajax.described import described
 from miajax.errors import UserError
 from miajax.runs.atomic import atomic_file, write_sealed, write_text
 from miajax.studies import common
+from miajax.studies.dpsgd.figures import AccuracyLost, BoundFacts, Budget, Dpsgd, Plain
 from miajax.studies.dpsgd.points import BOUNDS, HEURISTICS, IN_VERDICT, Models, accuracy_lost, measured
 from miajax.studies.invocation import Invocation
-from miajax.studies.results import StudyResult
+from miajax.studies.results import FoundResult, Record
 from miajax.training.dp import accounting
 from miajax.training.dp.mechanism import NOT_COVERED, Privacy
 from miajax.training.recipe import Recipe
@@ -58,7 +58,7 @@ class DpsgdOptions:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class DpsgdResult(StudyResult):
+class DpsgdResult(FoundResult[Dpsgd]):
     """What the study found, besides the files it left.
 
     Attributes:
@@ -96,6 +96,7 @@ def run_dpsgd(
     if path.exists() and not path.is_dir():
         raise UserError(f"--out {path} is a file", expected="a new folder, or one that this study began")
     private_setup, plain_setup = setups(setup, options)
+    refuse_rows_of_groups(private_setup)
     asked = {
         name: plain(dataclasses.asdict(settings)) for name, settings in (("campaign", config), ("options", options))
     }
@@ -107,23 +108,14 @@ def run_dpsgd(
     with called.timed("attack"):
         points, without, notes = _points(private, non_private, options)
     with called.timed("blind"):
-        blind = common.blind_checks(private)
-    results: dict[str, Any] = {
-        **_head(private, non_private),
-        "epsilons": [label(epsilon) for epsilon in options.epsilons],
-        "significance": options.significance,
-        "points": points,
-        "non_private": without,
-        "bounds": {
-            name: {"rests_on": text, "heuristic": name in HEURISTICS, "in_verdict": name in IN_VERDICT}
-            for name, text in BOUNDS.items()
-        },
-        **blind,
-        "notes": [*notes, *_notes(private, points, options.significance)],
-    }
-    with called.reporting(path, results, [private.timing, non_private.timing], study="dpsgd"):
-        _write_report(path, results, private, called.command)
-    return DpsgdResult(path, results, private, non_private)
+        checks = common.blind_checks(private)
+    found = _found(private, non_private, options, points, without, checks)
+    found = dataclasses.replace(found, notes=(*notes, *_notes(private, found)))
+    found = called.finished(
+        "dpsgd", path, found, lambda so_far: _write_report(path, so_far, private, called.command),
+        [private.timing, non_private.timing],
+    )  # fmt: skip
+    return DpsgdResult(path, found, private, non_private)
 
 
 def setups(setup: Setup, options: DpsgdOptions) -> tuple[Setup, Setup]:
@@ -138,7 +130,7 @@ def setups(setup: Setup, options: DpsgdOptions) -> tuple[Setup, Setup]:
 
 def identity(setup: Setup, options: DpsgdOptions) -> dict[str, Any]:
     """JSON of all that the study's models depend on, but their number: it names the study's folder."""
-    budgets = [plain(dataclasses.asdict(privacy)) for privacy in _privacies(setup, options)]
+    budgets = [plain(privacy_identity(privacy)) for privacy in _privacies(setup, options)]
     return {**setup.identity(), "privacy": budgets, "non_private_recipe": _plain_recipe(setup, options).identity()}
 
 
@@ -169,60 +161,84 @@ def label(epsilon: float) -> str:
 
 def _points(
     private: Campaign, non_private: Campaign, options: DpsgdOptions
-) -> tuple[list[dict[str, Any]], dict[str, Any], list[str]]:
+) -> tuple[tuple[Budget, ...], Plain, list[str]]:
     mechanisms = private.setup.mechanisms
     delta, turns = mechanisms[0].delta, len(mechanisms)
     budgets = sum(math.isfinite(mechanism.epsilon(mechanism.steps)) for mechanism in mechanisms)
-    points, about = [], {}
+    points: list[Budget] = []
+    about: dict[str, list[str]] = {}
     plain_models, clipped = Models.of(non_private), None
     if math.inf in options.epsilons:
         clipped = Models.of(private, options.epsilons.index(math.inf), turns)
     for place, (epsilon, mechanism) in enumerate(zip(options.epsilons, mechanisms, strict=True)):
         models = Models.of(private, place, turns)
         point, notes = measured(models, mechanism, epsilon, delta, options.significance, budgets)
-        point["accuracy_lost"] = {
-            "to_non_private": accuracy_lost(models, plain_models),
-            "to_clipped": None if clipped is None or math.isinf(epsilon) else accuracy_lost(models, clipped),
-        }
-        points.append(point)
+        beside = None if clipped is None or math.isinf(epsilon) else accuracy_lost(models, clipped)
+        lost = AccuracyLost(accuracy_lost(models, plain_models), beside)
+        points.append(Budget(**vars(point), accuracy_lost=lost))
         for note in notes:
             about.setdefault(note, []).append(f"epsilon {label(epsilon)}")
     without, notes = measured(plain_models, None, None, delta, options.significance)
-    without["same_recipe"] = non_private.setup.config.recipe == private.setup.config.recipe
+    same_recipe = non_private.setup.config.recipe == private.setup.config.recipe
     for note in notes:
         about.setdefault(note, []).append("no privacy")
-    return points, without, [f"{', '.join(where)}: {note}" for note, where in about.items()]
+    told = [f"{', '.join(where)}: {note}" for note, where in about.items()]
+    return tuple(points), Plain(**vars(without), same_recipe=same_recipe), told
 
 
-def _head(private: Campaign, non_private: Campaign) -> dict[str, Any]:
-    """What ``results.json`` says of the models before it comes to points."""
+def _found(
+    private: Campaign,
+    non_private: Campaign,
+    options: DpsgdOptions,
+    points: tuple[Budget, ...],
+    without: Plain,
+    checks: Record,
+) -> Dpsgd:
     setup, mechanism = private.setup, private.setup.mechanisms[0]
-    shared = ("adjacency", "accountant", "sampling", "sampling_rate", "slots", "batch_size", "num_members", "release")
+    shared = (
+        "unit",
+        "adjacency",
+        "accountant",
+        "sampling",
+        "sampling_rate",
+        "slots",
+        "batch_size",
+        "num_members",
+        "release",
+    )
     record = mechanism.record()
     bounds = [each.spent(each.steps) for each in setup.mechanisms]
     names = {bound.accountant for bound in bounds if math.isfinite(bound.epsilon)}
     record["accountant"] = names.pop() if len(names) == 1 else mechanism.accountant
-    return {
-        "dataset": setup.dataset.name,
-        "model": setup.trainer.model.name,
-        "num_shadows": setup.config.num_shadows + non_private.setup.config.num_shadows,
-        "num_valid": int(private.valid.sum() + non_private.valid.sum()),
-        "num_examples": setup.dataset.num_examples,
-        "member_fraction": setup.config.member_fraction,
-        "split": setup.config.split,
-        "seed": setup.config.seed,
-        "delta": mechanism.delta,
-        "mechanism": {name: record[name] for name in (*shared, "augmentation_multiplicity", "planned_steps")},
-        "not_covered": [*setup.told_by_preparation(), *NOT_COVERED],
-        "timing": {},
-        "plan": dataclasses.asdict(private.plan),
-        "device": private.folder.manifest["device"],
-        "versions": versions(),
-        "made": common.made_by([private, non_private]),
-    }
+    return Dpsgd(
+        dataset=setup.dataset.name,
+        model=setup.trainer.model.name,
+        num_shadows=setup.config.num_shadows + non_private.setup.config.num_shadows,
+        num_valid=int(private.valid.sum() + non_private.valid.sum()),
+        num_examples=setup.dataset.num_examples,
+        **common.unit_of(setup.dataset),
+        member_fraction=setup.config.member_fraction,
+        split=setup.config.split,
+        seed=setup.config.seed,
+        delta=mechanism.delta,
+        mechanism={
+            name: record[name] for name in (*shared, "augmentation_multiplicity", "statistics", "planned_steps")
+        },
+        not_covered=(*setup.told_by_preparation(), *NOT_COVERED),
+        plan=dataclasses.asdict(private.plan),
+        device=private.folder.manifest["device"],
+        versions=versions(),
+        made=common.made_by([private, non_private]),
+        epsilons=tuple(label(epsilon) for epsilon in options.epsilons),
+        significance=options.significance,
+        points=points,
+        non_private=without,
+        bounds={name: BoundFacts(text, name in HEURISTICS, name in IN_VERDICT) for name, text in BOUNDS.items()},
+        checks=checks,
+    )
 
 
-def _notes(private: Campaign, points: Sequence[Mapping[str, Any]], significance: float) -> list[str]:
+def _notes(private: Campaign, found: Dpsgd) -> list[str]:
     notes, adjacency = list(private.notes), private.setup.mechanisms[0].step.adjacency
     if private.setup.config.split != "bernoulli" and adjacency == accounting.ADD_OR_REMOVE_ONE:
         notes.append(
@@ -230,22 +246,23 @@ def _notes(private: Campaign, points: Sequence[Mapping[str, Any]], significance:
             "are for replacing a record, the accountant's epsilon for adding one, which is refuted only where a bound "
             "exceeds twice epsilon at (1 + e^epsilon) delta. Use --split bernoulli."
         )
-    for point in points:
-        if point["refuted_by"]:
+    for point in found.points:
+        if point.refuted_by:
             notes.append(
-                f"Epsilon {point['epsilon']:.4g} is refuted by {', '.join(point['refuted_by'])}: a bug in the "
-                f"mechanism, or chance, which refutes any of the guarantees with probability {significance:g} at most."
+                f"Epsilon {point.guarantee.epsilon:.4g} is refuted by {', '.join(point.refuted_by)}: a bug in the "
+                "mechanism, or chance, which refutes any of the guarantees with probability "
+                f"{found.significance:g} at most."
             )
     if private.setup.dataset.synthetic:
         notes.append(f"{private.setup.dataset.name} is synthetic: its figures say nothing about real people.")
     return notes
 
 
-def _write_report(path: Path, results: dict[str, Any], private: Campaign, command: str) -> None:
+def _write_report(path: Path, found: Dpsgd, private: Campaign, command: str) -> None:
     from miajax.report.plots import save_png
     from miajax.studies.dpsgd.page import privacy_figure, render_dpsgd_report
 
     config = dataclasses.asdict(private.setup.config)
-    write_text(path / "report.html", render_dpsgd_report(results, config, private.folder.manifest, command))
+    write_text(path / "report.html", render_dpsgd_report(found, config, private.folder.manifest, command))
     with atomic_file(path / "dpsgd.png") as file:
-        save_png(privacy_figure(results), file)
+        save_png(privacy_figure(found), file)

@@ -9,6 +9,7 @@ from miajax.report import claims, numbers, palette, plots, privacy_words, proven
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import attack_table, chance_remark
 from miajax.report.blind_words import blind_banners, blind_sections
+from miajax.report.group_words import group_sections, spread_sections
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Column, Columns, Figure, Page, Prose, Section, Stack, Table
 from miajax.studies.attacked import examples as lira_examples
@@ -47,6 +48,8 @@ def render_lira_report(inputs: LiraReportInputs) -> str:
             lira_threat.threat_section(evidence),
             *privacy_words.privacy_sections(inputs.results),
             _attacks(evidence),
+            *group_sections(inputs.results),
+            *spread_sections(inputs.results),
             _scores(evidence),
             _overfitting(evidence),
             _targets(evidence),
@@ -122,7 +125,8 @@ def _cards(evidence: Evidence) -> Cards:
     auc = evidence.main.auc
     label = face(evidence.inputs.main_attack).inline
     cards = [Card(f"AUC of {label}", auc.number, auc.interval_text, "chance: 0.5")]
-    for standing in (main, baseline):
+    chosen = None if main is None else lira_words.among_all(main, evidence.inputs.main_attack, evidence.lead)
+    for standing in (chosen, baseline):
         if standing is not None:
             cards.append(
                 Card(

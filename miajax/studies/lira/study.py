@@ -17,15 +17,20 @@ from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Campaign, run_campaign, training_seconds
 from miajax.described import described
 from miajax.errors import UserError
+from miajax.metrics.json_form import to_json
 from miajax.metrics.summary import AttackSummary
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.runs.derived import remember
 from miajax.runs.tables import write_table
 from miajax.signals.bundle import Signals
 from miajax.studies import common
+from miajax.studies.attacked.groups import group_study
+from miajax.studies.attacked.spread import leak_over
+from miajax.studies.head import head_of
 from miajax.studies.invocation import Invocation
 from miajax.studies.published import beside_published, published_notes
 from miajax.studies.results import AttackedResult
+from miajax.studies.table_slices import table_slices
 from miajax.warned import collected_warnings
 
 ATTACKS = tuple(name for name, attack in registry.ATTACKS.items() if attack.family in ("threshold", "lira"))
@@ -40,6 +45,8 @@ class LiraOptions:
     """attack this model only; every model in turn when not given"""
     lira_mode: LiraMode = "default"
     """default, or official: the published script's numbers, its peculiarities included"""
+    slice_column: str | None = None
+    """column of the table by which the largest leak is broken down"""
     show_records: bool = False
     """show examples of a data set of one's own in the report, not only their numbers"""
 
@@ -68,6 +75,7 @@ def run_lira(
     called = invocation or Invocation()
     if options.target is not None and not 0 <= options.target < setup.config.num_shadows:
         raise UserError(f"--target {options.target}", expected=f"a model id in 0..{setup.config.num_shadows - 1}")
+    slices = None if options.slice_column is None else table_slices(setup, options.slice_column)
     with concurrent.futures.ThreadPoolExecutor(1) as early:
         drawing = early.submit(_load_drawing)  # costs half a second, while models train
         campaign = run_campaign(setup, path, reporter)
@@ -77,27 +85,36 @@ def run_lira(
 
     with called.timed("attack"):
         scores, figures, skipped, saturated, notes = _attack(campaign, options)
-        strongest = common.strongest_attack(campaign, scores, None if options.target is None else [options.target])
+        targets = None if options.target is None else [options.target]
+        strongest = common.strongest_attack(campaign, scores, targets)
+        people = group_study(campaign, scores, targets)
+        spread, spread_remarks = leak_over(campaign, scores, strongest, slices)
     with called.timed("blind"):
         blind = common.blind_checks(campaign)
+    head = head_of(campaign, options.target)
     results = {
-        **common.results_head(campaign, options.target),
+        **to_json(head),
         "lira_mode": options.lira_mode,
         "attacks": {name: found.to_json() for name, found in figures.items()},
         "attacks_not_run": skipped,
         "strongest": strongest,
+        "groups": people and people.entry,
+        "spread": spread,
         **saturated,
         **blind,
-        "notes": [*common.campaign_notes(campaign), *notes],
+        "notes": [*common.campaign_notes(campaign), *(people.notes if people else ()), *notes, *spread_remarks],
     }
-    results["published"] = beside_published(setup, results)
+    published = beside_published(setup, head.test_accuracy.value)
     seconds = training_seconds(campaign.folder, len(campaign.valid))
-    results["notes"] += published_notes(results["published"], results, seconds)
+    results["published"] = [to_json(each) for each in published]
+    results["notes"] += published_notes(published, figures, head.train_accuracy, head.test_accuracy, seconds)
     with called.reporting(path, results, [campaign.timing], study="lira"):
         common.store_scores(path, scores)
         columns, results["new_data"] = common.example_columns(campaign, common.exposures(campaign, scores))
         write_table(path / "per_example.parquet", columns)
         remember(path, path / "per_example.parquet")
+        if people is not None:
+            people.store(path)
         rocs = common.pooled_rocs(campaign, scores, options.target)
         _write_report(campaign, options, figures, scores, columns["auc"], results, rocs, called.command)
     return AttackedResult(path, results, campaign, scores)

@@ -2,10 +2,12 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from miajax.metrics.claims import Standing
 from miajax.metrics.figures import Estimate, Figure, fpr_key
+from miajax.metrics.forms import SPREAD
+from miajax.studies.head import CampaignFound
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,3 +121,10 @@ def _difference(each: Difference) -> dict[str, Any]:
         "attack": each.attack, "minus": each.minus, "auc": each.auc.value, "auc_ci": each.auc.ci,
         "tpr_at_fpr": each.tpr.value, "tpr_at_fpr_ci": each.tpr.ci,
     }  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LowBudget(CampaignFound):
+    """What the study found."""
+
+    compared: Annotated[Compared, SPREAD]

@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from miajax.attacks.registry import ATTACKS
 from miajax.metrics.claims import against
@@ -11,48 +11,48 @@ from miajax.report.attack_faces import face
 from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Column, Details, Figure, Page, Points, Prose, Section, Table
-from miajax.studies.low_budget.figures import AtBudget, Compared, Recommended
+from miajax.studies.low_budget.figures import AtBudget, Compared, LowBudget, Recommended
+from miajax.studies.results import Record
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
 _SHORT = 12
-Json = Mapping[str, Any]
 _NOT_RUN = Estimate(None, reason="Too few models to run.")
 
 
-def render_low_budget_report(compared: Compared, results: Json, config: Json, manifest: Json, command: str) -> str:
+def render_low_budget_report(found: LowBudget, config: Record, manifest: Record, command: str) -> str:
     """Returns the report as one self-contained HTML document.
 
     Args:
-      compared: what the study found.
-      results: ``low_budget/results.json``.
+      found: by the study.
       config: the resolved configuration.
       manifest: fingerprint, hashes, plan, seeds.
       command: what was typed.
     """
+    compared, head = found.compared, found.head
     fingerprint = str(manifest.get("fingerprint") or "")
     facts = [
-        ("Data set", str(results["dataset"])),
-        ("Model", str(results["model"])),
-        ("Models of the run", numbers.count(results["num_valid"])),
-        ("Examples", numbers.count(results["num_examples"])),
+        ("Data set", head.dataset),
+        ("Model", head.model),
+        ("Models of the run", numbers.count(head.num_valid)),
+        ("Examples", numbers.count(head.num_examples)),
         ("Fingerprint", fingerprint[:_SHORT]),
     ]
     return Page(
         kicker="Membership-inference attacks on a budget",
-        title=f"Which attack for how many shadow models, on {results['dataset']}",
+        title=f"Which attack for how many shadow models, on {head.dataset}",
         subtitle=_sentence(compared),
         facts=[(name, value) for name, value in facts if value],
-        banners=blind_banners(results),
+        banners=blind_banners(found.checks),
         sections=[
             Section("Summary", _sentence(compared).rstrip("."), [_cards(compared), _recommendations(compared)]),
             _power(compared),
             _differences(compared),
-            *blind_sections(results),
-            _limits(results),
-            provenance.run_section(results, config, manifest, command),
-            _sources(compared, results),
+            *blind_sections(found.checks),
+            _limits(found),
+            provenance.run_section(found.record(), config, manifest, command),
+            _sources(found),
         ],
         footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
     ).html()
@@ -137,7 +137,11 @@ def _recommendations(compared: Compared) -> Table:
         label = face(each.attack).label if each else None
         rows.append([str(budget), max(sets, default=0), label, equal or numbers.DASH])
     columns = [Column("Models"), Column("Sets", "count"), Column("Finds the most"), Column("Not told from it")]
-    return Table(columns, rows, "By the 95 % interval of the paired difference in TPR (in AUC where no TPR resolves).")
+    return Table(
+        columns,
+        rows,
+        "By paired differences in TPR (in AUC where no TPR resolves) whose intervals hold for all attacks at once.",
+    )
 
 
 def _power(compared: Compared) -> Section:
@@ -215,7 +219,7 @@ def _differences(compared: Compared) -> Section:
     return Section("Differences", finding, [Prose([text]), table, *blocks])
 
 
-def _limits(results: Json) -> Section:
+def _limits(found: LowBudget) -> Section:
     points = [
         "The best of several attacks is chosen on the figures that it is shown with, which flatters it a little.",
         "Intervals are for one pair at a time; among dozens of pairs a few differ by luck.",
@@ -225,15 +229,14 @@ def _limits(results: Json) -> Section:
         "where models come in complementary pairs.",
         "They hold for this data, recipe and set of attacks: a lower bound on leakage, not a proof of safety.",
     ]
-    notes = [str(note) for note in results["notes"]]
     blocks: list[Block] = [Points(points, "What to bear in mind")]
-    if notes:
-        blocks.append(Details("Notes", [Points(notes)]))
+    if found.notes:
+        blocks.append(Details("Notes", [Points(found.notes)]))
     return Section("Limits", "These figures compare attacks; they do not measure safety", blocks)
 
 
-def _sources(compared: Compared, results: Json) -> Section:
-    rows = [[face(name).label, face(name).needs, ATTACKS[name].source] for name in compared.attacks]
-    version = (results.get("versions") or {}).get("miajax") or ""
+def _sources(found: LowBudget) -> Section:
+    rows = [[face(name).label, face(name).needs, ATTACKS[name].source] for name in found.compared.attacks]
+    version = str(found.head.versions.get("miajax") or "")
     table = Table([Column("Attack"), Column("Needs"), Column("Source")], rows)
     return Section("Sources", "Whose attacks these are", [table, *provenance.citation_blocks(version, [])])

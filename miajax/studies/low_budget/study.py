@@ -17,7 +17,6 @@ import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -37,9 +36,10 @@ from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.attacked.entries import run_families
+from miajax.studies.head import head_of
 from miajax.studies.invocation import Invocation
-from miajax.studies.low_budget.figures import AtBudget, Compared, Difference, Recommended
-from miajax.studies.results import CampaignResult
+from miajax.studies.low_budget.figures import AtBudget, Compared, Difference, LowBudget, Recommended
+from miajax.studies.results import FoundInCampaign
 from miajax.warned import collected_warnings
 
 
@@ -110,7 +110,7 @@ def run_low_budget(
     options: LowBudgetOptions | None = None,
     reporter: Reporter | None = None,
     invocation: Invocation | None = None,
-) -> CampaignResult:
+) -> FoundInCampaign[LowBudget]:
     """Trains what is missing and compares attacks on disjoint subsets of the run's models.
 
     Args:
@@ -134,16 +134,16 @@ def run_low_budget(
         settings = AttackOptions(rmia=RMIA_PRESETS.get(setup.dataset.name, RmiaOptions()))
         compared = _compared(campaign, signals, options, budgets, settings)
     with called.timed("blind"):
-        blind = common.blind_checks(campaign)
-    results: dict[str, Any] = {
-        **common.results_head(campaign),
-        **blind,
-        **compared.to_json(),
-        "notes": [*common.campaign_notes(campaign), *compared.notes],
-    }
-    with called.reporting(path / "low_budget", results, [campaign.timing], study="low_budget"):
-        _write_report(campaign, compared, results, called.command)
-    return CampaignResult(path / "low_budget", results, campaign)
+        checks = common.blind_checks(campaign)
+    notes = (*common.campaign_notes(campaign), *compared.notes)
+    found = called.finished(
+        "low_budget",
+        path / "low_budget",
+        LowBudget(head=head_of(campaign), checks=checks, compared=compared, notes=notes),
+        lambda so_far: _write_report(campaign, so_far, called.command),
+        [campaign.timing],
+    )
+    return FoundInCampaign(path / "low_budget", found, campaign)
 
 
 def disjoint_sets(valid: np.ndarray, size: int, most: int) -> list[np.ndarray]:
@@ -173,7 +173,7 @@ def _compared(
             )
         differences[budget] = [_difference(one, other, measured) for one, other in itertools.combinations(measured, 2)]
         there = {name: attacks[name][budget] for name in measured}
-        recommended[budget] = _recommended(there, differences[budget], measured, options.fpr) if there else None
+        recommended[budget] = _recommended(there, measured, options.fpr) if there else None
     if not any(differences.values()):
         raise UserError(
             "no two of the attacks can run at any of the budgets",
@@ -220,6 +220,7 @@ def _measured(
             np.ones(len(rows), bool),
             fpr,
             keep_cells=len(sets) < FEWEST_SETS,
+            groups=campaign.setup.dataset.groups,
         )
 
     with concurrent.futures.ThreadPoolExecutor() as pool:
@@ -246,34 +247,36 @@ def _at_budget(found: Sequence[Influences], fpr: float, campaign: Campaign, sets
     return AtBudget(len(sets), num_non_members, mean_rate([each.auc for each in found]), tpr)
 
 
-def _difference(one: str, other: str, measured: Mapping[str, Sequence[Influences]]) -> Difference:
+def _difference(
+    one: str, other: str, measured: Mapping[str, Sequence[Influences]], confidence: float = CONFIDENCE
+) -> Difference:
     both = list(zip(measured[one], measured[other], strict=True))
     pairs = [(a.tpr, b.tpr) for a, b in both if a.tpr is not None and b.tpr is not None]
     none = Estimate(None, reason="Not resolvable at this budget.")
-    tpr = mean_difference(pairs) if len(pairs) == len(both) else none
-    return Difference(one, other, mean_difference([(a.auc, b.auc) for a, b in both]), tpr)
+    tpr = mean_difference(pairs, confidence) if len(pairs) == len(both) else none
+    return Difference(one, other, mean_difference([(a.auc, b.auc) for a, b in both], confidence), tpr)
 
 
 def _recommended(
     there: Mapping[str, AtBudget],
-    differences: Sequence[Difference],
     measured: Mapping[str, Sequence[Influences]],
     fpr: float,
 ) -> Recommended:
-    """The attack with the highest TPR (AUC where that is null), and those whose difference from it may be 0."""
+    """The attack with the highest TPR (AUC where that is null), and those whose difference from it may be 0.
+
+    Every attack was in the choice: intervals of the k - 1 paired differences from the best hold at once (Hsu 1984).
+    """
     tprs = {name: found.tpr.value for name, found in there.items() if found.tpr.value is not None}
     by_tpr = len(tprs) == len(there)
     values = tprs if by_tpr else {name: found.auc.value for name, found in there.items()}
     best = max(values, key=values.__getitem__)
-    equal = [
-        ({each.attack, each.minus} - {best}).pop()
-        for each in differences
-        if best in (each.attack, each.minus) and _may_be_0(each.tpr if by_tpr else each.auc)
-    ]
+    level = 1 - (1 - CONFIDENCE) / max(1, len(measured) - 1)
+    behind = {name: _difference(best, name, measured, level) for name in measured if name != best}
+    equal = [name for name, each in behind.items() if _may_be_0(each.tpr if by_tpr else each.auc)]
     found = measured[best]
     one = [each.tpr for each in found if each.tpr is not None] if by_tpr else [each.auc for each in found]
     interval = mean_rate(one, 1 - (1 - CONFIDENCE) / len(measured)).interval
-    standing = against(interval, chance_of_tpr(fpr) if by_tpr else 0.5)
+    standing = against(interval, chance_of_tpr(fpr, there[best].tpr.chance) if by_tpr else 0.5)
     return Recommended(best, "tpr_at_fpr" if by_tpr else "auc", equal, interval, standing)
 
 
@@ -281,12 +284,12 @@ def _may_be_0(difference: Estimate) -> bool:
     return difference.interval is not None and difference.interval[0] <= 0.0 <= difference.interval[1]
 
 
-def _write_report(campaign: Campaign, compared: Compared, results: Mapping[str, Any], command: str) -> None:
+def _write_report(campaign: Campaign, found: LowBudget, command: str) -> None:
     from miajax.report.plots import save_png
     from miajax.studies.low_budget.page import power_figure, render_low_budget_report
 
     folder = campaign.folder.path / "low_budget"
     config, manifest = dataclasses.asdict(campaign.setup.config), campaign.folder.manifest
-    write_text(folder / "report.html", render_low_budget_report(compared, results, config, manifest, command))
+    write_text(folder / "report.html", render_low_budget_report(found, config, manifest, command))
     with atomic_file(folder / "power.png") as file:
-        save_png(power_figure(compared), file)
+        save_png(power_figure(found.compared), file)

@@ -8,12 +8,12 @@ from typing import Any
 
 from miajax.attacks.registry import ATTACKS
 from miajax.campaign.privacy import privacy_note
-from miajax.errors import UserError
 from miajax.metrics.claims import LEAD_FPRS
 from miajax.report import claims, numbers
 from miajax.report.attack_faces import face
 from miajax.report.blind_words import blind_banners
 from miajax.report.terminal import grouped
+from miajax.studies.found import fullest
 
 Json = Mapping[str, Any]
 
@@ -27,13 +27,7 @@ def model_card(found: Mapping[Path, Json]) -> str:
     Raises:
       UserError: none of them is a study of attacks that says which is strongest.
     """
-    able = {file: results for file, results in found.items() if "strongest" in results and "attacks" in results}
-    if not able:
-        raise UserError(
-            f"{next(iter(found))} is of a study without a strongest attack",
-            expected="the folder of miajax lira, attacks, audit_target or import_signals",
-        )
-    results = max(able.values(), key=lambda each: len(each["attacks"]))
+    results = fullest(found)
     parts = [
         "## Privacy: membership inference",
         "Attacks ask the model whether a record was in its training data. What they find is a lower bound on what the "

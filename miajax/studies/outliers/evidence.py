@@ -2,14 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, Num
 
+from miajax.studies.outliers.figures import Outliers
 from miajax.studies.outliers.views import Panel
-
-Json = Mapping[str, Any]
+from miajax.studies.results import Record
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +16,7 @@ class OutliersReportInputs:
     """What the report is made from.
 
     Attributes:
-      results: ``outliers/results.json``.
+      found: by the study.
       config, manifest: the resolved configuration; fingerprint, hashes, plan, seeds.
       command: what was typed.
       panels: classes of one model's training set; empty where nothing was kept to show them.
@@ -28,9 +27,9 @@ class OutliersReportInputs:
       redacted: whether examples may appear by number only.
     """
 
-    results: Json
-    config: Json
-    manifest: Json
+    found: Outliers
+    config: Record
+    manifest: Record
     command: str
     panels: Sequence[Panel]
     metrics: Mapping[str, Float[np.ndarray, " examples"]]

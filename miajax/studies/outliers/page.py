@@ -1,7 +1,6 @@
 """The report on why examples leak: which outlier metric foretells vulnerability, and what such examples look like."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from miajax.report.page import (
 )
 from miajax.studies.outliers import words as outliers_words
 from miajax.studies.outliers.evidence import OutliersReportInputs
+from miajax.studies.outliers.figures import MetricFound, Name, Outliers
 from miajax.studies.outliers.words import FIGURES, label
 
 if TYPE_CHECKING:
@@ -42,85 +42,85 @@ _SOURCES = (
     ("Khalil et al. 2025: Membership Inference Attacks Beyond Overfitting", "https://arxiv.org/abs/2511.16792"),
     ("Carlini et al. 2022: Membership Inference Attacks From First Principles", "https://arxiv.org/abs/2112.03570"),
 )
-Json = Mapping[str, Any]
 
 
 def render_outliers_report(inputs: OutliersReportInputs) -> str:
     """Returns the report as one self-contained HTML document."""
-    results = inputs.results
+    found = inputs.found
     fingerprint = str(inputs.manifest.get("fingerprint") or "")
     facts = [
-        ("Data set", str(results["dataset"])),
-        ("Model", str(results["model"])),
-        ("Models", numbers.count(results["num_valid"])),
-        ("Examples", numbers.count(results["num_examples"])),
-        ("Metrics", numbers.count(len(results["metrics"]))),
+        ("Data set", found.head.dataset),
+        ("Model", found.head.model),
+        ("Models", numbers.count(found.head.num_valid)),
+        ("Examples", numbers.count(found.head.num_examples)),
+        ("Metrics", numbers.count(len(found.metrics))),
         ("Fingerprint", fingerprint[:_SHORT]),
     ]
     sections = [
-        Section("Summary", outliers_words.best_finding(results), [_cards(results), Prose(_summary(results))]),
-        _metrics(results),
+        Section("Summary", outliers_words.best_finding(found), [_cards(found), Prose(_summary(found))]),
+        _metrics(found),
         _best_metric(inputs),
-        _by_fit(results),
-        _circularity(results),
+        _by_fit(found),
+        _circularity(found),
         *_embeddings(inputs),
         *_pictures(inputs),
         _ensemble(inputs),
-        *blind_sections(results),
-        _limits(results),
-        provenance.run_section(results, inputs.config, inputs.manifest, inputs.command),
-        _sources(results),
+        *blind_sections(found.checks),
+        _limits(found),
+        provenance.run_section(found.record(), inputs.config, inputs.manifest, inputs.command),
+        _sources(found),
     ]
     return Page(
         kicker="Outliers and membership inference",
-        title=f"Which examples leak, on {results['dataset']}",
-        subtitle=outliers_words.best_finding(results) + ".",
+        title=f"Which examples leak, on {found.head.dataset}",
+        subtitle=outliers_words.best_finding(found) + ".",
         facts=[(name, value) for name, value in facts if value],
-        banners=blind_banners(results),
+        banners=blind_banners(found.checks),
         sections=sections,
         footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
     ).html()
 
 
-def metrics_figure(results: Json) -> "MatplotlibFigure":
+def metrics_figure(found: Outliers) -> "MatplotlibFigure":
     """Returns all metrics' figures with intervals, for ``plots.save_png``."""
-    names, ceiling = _in_order(results), results["ceiling"]
+    names, ceiling = _in_order(found), found.ceiling
     columns = []
     for figure, title in FIGURES.items():
         rows = []
         for name in names:
-            entry = results["metrics"][name]
-            low, high = entry[f"{figure}_ci"] or (np.nan, np.nan)
-            value = np.nan if entry[figure] is None else entry[figure]
-            rows.append(clouds.Row(label(name), value, low, high, _colour(entry)))
+            metric = found.metrics[name]
+            low, high = metric.all[figure].interval or (np.nan, np.nan)
+            value = metric.all[figure].value
+            rows.append(clouds.Row(label(name), np.nan if value is None else value, low, high, _colour(metric)))
         columns.append((title, rows))
     named = {"spearman": "other half's vulnerability"}  # once is enough
     marks = [
-        None if ceiling[figure] is None else plots.Mark(ceiling[figure], named.get(figure, "")) for figure in FIGURES
+        None if (value := ceiling[figure].value) is None else plots.Mark(value, named.get(figure, ""))
+        for figure in FIGURES
     ]
     return clouds.forest_figure(columns, marks=marks, key=_FAMILIES)
 
 
-def _summary(results: Json) -> list[str]:
+def _summary(found: Outliers) -> list[str]:
     return [
-        *outliers_words.best_sentences(results), outliers_words.paper_sentence(results),
-        outliers_words.ceiling_sentence(results),
+        *outliers_words.best_sentences(found), outliers_words.paper_sentence(found),
+        outliers_words.ceiling_sentence(found),
     ]  # fmt: skip
 
 
-def _metrics(results: Json) -> Section:
+def _metrics(found: Outliers) -> Section:
     rows = []
-    for name in _in_order(results):
-        entry = results["metrics"][name]
-        rows.append([label(name), entry["meaning"], *(_estimate(entry, figure) for figure in FIGURES)])
+    for name in _in_order(found):
+        metric = found.metrics[name]
+        rows.append([label(name), metric.meaning, *(numbers.shown(metric.all[figure], 3) for figure in FIGURES)])
     rows.append(["(vulnerability of the other half)", "what noise alone leaves", *(
-        _estimate(results["ceiling"], figure) for figure in FIGURES)])  # fmt: skip
+        numbers.shown(found.ceiling[figure], 3) for figure in FIGURES)])  # fmt: skip
     columns = [Column("Metric"), Column("High means"), *(Column(title, "number") for title in FIGURES.values())]
-    skipped = [f"{label(name)}: {reason}." for name, reason in results["metrics_not_run"].items()]
+    skipped = [f"{label(name)}: {reason}." for name, reason in found.metrics_not_run.items()]
     blocks: list[Block] = [
         Figure(
-            plots.figure_to_data_uri(metrics_figure(results)),
-            f"Every metric's rank correlation, precision and AUC. {outliers_words.best_finding(results)}.",
+            plots.figure_to_data_uri(metrics_figure(found)),
+            f"Every metric's rank correlation, precision and AUC. {outliers_words.best_finding(found)}.",
             "Metric from one half of the models, vulnerability from the other, both ways round. Bars are 95 % "
             "intervals that let examples and models vary.",
         ),
@@ -134,13 +134,13 @@ def _metrics(results: Json) -> Section:
         "Bootstrap and jackknife hold a metric's own pool fixed: centroids and neighbours are those of this data set.",
         "Intervals are for one metric at a time, and the best is chosen on the figures that it is shown with.",
     ]
-    return Section("Metrics", outliers_words.ranking_finding(results), blocks, limits)
+    return Section("Metrics", outliers_words.ranking_finding(found), blocks, limits)
 
 
 def _best_metric(inputs: OutliersReportInputs) -> Section:
-    results = inputs.results
-    best = results["best"]["all"]
-    names = list(dict.fromkeys([best["spearman"]["metric"], best["precision_at_1pct"]["metric"], *_of_paper(results)]))
+    found = inputs.found
+    best = found.best["all"]
+    names = list(dict.fromkeys([best["spearman"].metric, best["precision_at_1pct"].metric, *_of_paper(found)]))
     level = float(np.nanquantile(inputs.separation, 0.99))
     hard = inputs.fit < np.nanmedian(inputs.fit)
     shown: list[Block] = []
@@ -155,48 +155,48 @@ def _best_metric(inputs: OutliersReportInputs) -> Section:
             "One point an example, both numbers from all models; hard to fit is the half with the lower scaled logit "
             "in models trained on it.", label(name),
         ))  # fmt: skip
-    finding = outliers_words.paper_sentence(results).split(";")[0].rstrip(".")
+    finding = outliers_words.paper_sentence(found).split(";")[0].rstrip(".")
     limits = ["Here both numbers come from the same models: the picture flatters metrics of the ensemble."]
-    return Section("Outliers", finding, [Columns(shown), Prose([outliers_words.paper_sentence(results)])], limits)
+    return Section("Outliers", finding, [Columns(shown), Prose([outliers_words.paper_sentence(found)])], limits)
 
 
-def _by_fit(results: Json) -> Section:
-    rows = []
-    for name in _in_order(results):
-        entry = results["metrics"][name]
-        rows.append([
-            label(name), *(_estimate(entry[part], figure) for part in ("easy", "hard")
-                           for figure in ("spearman", "precision_at_1pct")),
-        ])  # fmt: skip
+def _by_fit(found: Outliers) -> Section:
+    figures: tuple[Name, ...] = ("spearman", "precision_at_1pct")
+    rows = [
+        [label(name), *(numbers.shown(of[figure], 3) for of in (metric.easy, metric.hard) for figure in figures)]
+        for name, metric in ((name, found.metrics[name]) for name in _in_order(found))
+    ]
     columns = [Column("Metric"), *(
-        Column(f"{part.capitalize()} to fit", "number", FIGURES[figure]) for part in ("easy", "hard")
-        for figure in ("spearman", "precision_at_1pct"))]  # fmt: skip
-    said = [outliers_words.fit_sentence(results)]
-    for part in ("easy", "hard"):
-        of = results["best"][part].get("spearman")
-        if of is None:
-            continue
-        entry = results["metrics"][of["metric"]][part]
-        said.append(
-            f"Among examples that are {part} to fit, {label(of['metric'])} ranks best (Spearman "
-            f"{outliers_words.with_interval(entry, 'spearman')})."
-        )
+        Column(f"{part} to fit", "number", FIGURES[figure]) for part in ("Easy", "Hard") for figure in figures)
+    ]  # fmt: skip
+    said = [outliers_words.fit_sentence(found)]
+    parts: tuple[Literal["easy", "hard"], ...] = ("easy", "hard")
+    for part in parts:
+        best = found.best[part].get("spearman")
+        if best is not None:
+            metric = found.metrics[best.metric]
+            ranking = metric.easy if part == "easy" else metric.hard
+            said.append(
+                f"Among examples that are {part} to fit, {label(best.metric)} ranks best (Spearman "
+                f"{outliers_words.with_interval(ranking.spearman)})."
+            )
     blocks: list[Block] = [Prose(said), Details("Every metric on either half", [Table(columns, rows)])]
     limits = [
         "Easy and hard are the halves of the examples by their mean scaled logit in models trained on them; the top "
         "1 % is taken within each half.",
         "The shares' intervals let examples vary, not models (Clopper-Pearson).",
     ]
-    return Section("Easy and hard", outliers_words.fit_finding(results), blocks, limits)
+    return Section("Easy and hard", outliers_words.fit_finding(found), blocks, limits)
 
 
-def _circularity(results: Json) -> Section:
+def _circularity(found: Outliers) -> Section:
     rows = []
-    for name in sorted(results["metrics"], key=lambda each: -(outliers_words.gain(results["metrics"][each]) or 0.0)):
-        entry = results["metrics"][name]
+    for name in sorted(found.metrics, key=lambda each: -(outliers_words.gain(found.metrics[each]) or 0.0)):
+        metric = found.metrics[name]
         rows.append([
             label(name),
-            *(numbers.estimate(of[figure], decimals=3) for figure in FIGURES for of in (entry, entry["same_models"])),
+            *(numbers.estimate(value, decimals=3) for figure in FIGURES
+              for value in (metric.all[figure].value, getattr(metric.same_models, figure))),
         ])  # fmt: skip
     columns = [Column("Metric")]
     columns += [Column(title, "number", which) for title in FIGURES.values() for which in ("apart", "same models")]
@@ -207,13 +207,13 @@ def _circularity(results: Json) -> Section:
     )
     first, rest = Table(columns, rows[:_MOST_GAINING]), Table(columns, rows[_MOST_GAINING:])
     blocks: list[Block] = [Prose([text]), first, *([Details("The other metrics", [rest])] if rest.rows else [])]
-    return Section("Circularity", outliers_words.circular_finding(results), blocks)
+    return Section("Circularity", outliers_words.circular_finding(found), blocks)
 
 
 def _embeddings(inputs: OutliersReportInputs) -> list[Section]:
     if not inputs.panels:
         return []
-    results, names = inputs.results, {"feature": "penultimate features", "logit": "logits"}
+    found, names = inputs.found, {"feature": "penultimate features", "logit": "logits"}
     blocks: list[Block] = []
     for space in inputs.panels[0].points:
         shown = [panel for panel in inputs.panels if len(panel.points[space])]
@@ -227,7 +227,7 @@ def _embeddings(inputs: OutliersReportInputs) -> list[Section]:
         blocks.append(Figure(
             plots.figure_to_data_uri(figure, "png"),
             f"t-SNE of the {names[space]} of each class, with the examples that LiRA names circled.",
-            f"Members of model {results['models_shown']}, each class embedded alone by t-SNE of its {names[space]}.",
+            f"Members of model {found.models_shown}, each class embedded alone by t-SNE of its {names[space]}.",
             names[space].capitalize(),
         ))  # fmt: skip
     widest = max(inputs.panels[0].named)
@@ -267,37 +267,37 @@ def _pictures(inputs: OutliersReportInputs) -> list[Section]:
     figure = clouds.picture_rows_figure(rows, titles=("nearest to the centroid", "farthest, the outermost first"))
     picture = Figure(
         plots.figure_to_data_uri(figure, "png"), f"Pictures by class. {finding}.",
-        f"By class, members of model {inputs.results['models_shown']} by their distance from the class's centroid; "
+        f"By class, members of model {inputs.found.models_shown} by their distance from the class's centroid; "
         f"framed: named by LiRA at {numbers.level(max(inputs.panels[0].named))} FPR.",
     )  # fmt: skip
     return [Section("Pictures", finding, [picture], ["One model's training set: an impression, not a measurement."])]
 
 
 def _ensemble(inputs: OutliersReportInputs) -> Section:
-    found = inputs.results["memorisation"]
+    found = inputs.found.memorisation
     finding = (
-        f"{numbers.percent(found['share_above_quarter'])} of the examples are memorised by a quarter or more: right in "
+        f"{numbers.percent(found.share_above_quarter)} of the examples are memorised by a quarter or more: right in "
         "models trained on them, wrong in others"
     )
     text = (
-        f"Mean memorisation is {found['mean']:.3f}; a single example's is uncertain by about "
-        f"{found['median_standard_error']:.2f} (one standard error). Models that did not train on an example are right "
-        f"about {numbers.percent(found['mean_consistency'])} of them, the consistency score's mean."
+        f"Mean memorisation is {found.mean:.3f}; a single example's is uncertain by about "
+        f"{found.median_standard_error:.2f} (one standard error). Models that did not train on an example are right "
+        f"about {numbers.percent(found.mean_consistency)} of them, the consistency score's mean."
     )
     exhibits = []
-    for pair in inputs.results["influence_pairs"]:
+    for pair in inputs.found.influence_pairs:
         uris = []
         if inputs.pictures is not None and not inputs.redacted:
-            both = np.array([pair["example"], pair["on"]])
+            both = np.array([pair.example, pair.on])
             low, high = float(inputs.pictures.min()), float(inputs.pictures.max())
             uris = [
                 (pictures.png_data_uri(picture), f"Picture of example {example}")
                 for picture, example in zip(pictures.as_bytes(inputs.pictures[both], low, high), both, strict=True)
             ]
-        lines = [f"+{pair['influence']:.2f} ± {pair['standard_error']:.2f}"]
+        lines = [f"+{pair.influence:.2f} ± {pair.standard_error:.2f}"]
         if not inputs.redacted:
-            lines.append(" → ".join(_class_name(inputs, int(inputs.labels[pair[side]])) for side in ("example", "on")))
-        exhibits.append(Exhibit(f"{pair['example']} → {pair['on']}", lines, uris))
+            lines.append(" → ".join(_class_name(inputs, int(inputs.labels[i])) for i in (pair.example, pair.on)))
+        exhibits.append(Exhibit(f"{pair.example} → {pair.on}", lines, uris))
     gallery = Gallery(
         exhibits, "Strongest influences",
         "Training on the first raises the probability of the second's label by so much (± one standard error). They "
@@ -306,57 +306,50 @@ def _ensemble(inputs: OutliersReportInputs) -> Section:
     return Section("Memorisation and influence", finding, [Prose([text]), gallery])
 
 
-def _limits(results: Json) -> Section:
+def _limits(found: Outliers) -> Section:
     items = [
-        f"All figures rest on {numbers.counted(results['vulnerability']['num_examples'], 'example')} that every metric "
+        f"All figures rest on {numbers.counted(found.vulnerability.num_examples, 'example')} that every metric "
         "measures in both halves of the models.",
         "Half of the models stand behind each number; with all of them both metrics and vulnerability are less noisy, "
         "so that rank correlations here lean towards 0.",
         "Geometry of features and logits is that of single models' training sets, averaged over few models.",
         "They hold for this data, recipe and attack: a lower bound on leakage, not a proof of safety.",
     ]
-    notes = [str(note) for note in results["notes"]]
-    blocks: list[Block] = [Points(items), *([Details("Notes", [Points(notes)])] if notes else [])]
+    blocks: list[Block] = [Points(items), *([Details("Notes", [Points(found.notes)])] if found.notes else [])]
     return Section("Limits", "Correlation is not protection: a metric that ranks well still misses examples", blocks)
 
 
-def _sources(results: Json) -> Section:
-    rows = [[label(name), entry["source"]] for name, entry in results["metrics"].items()]
-    version = str((results.get("versions") or {}).get("miajax") or "")
+def _sources(found: Outliers) -> Section:
+    rows = [[label(name), metric.source] for name, metric in found.metrics.items()]
+    version = str(found.head.versions.get("miajax") or "")
     blocks = [Table([Column("Metric"), Column("Source")], rows), *provenance.citation_blocks(version, _SOURCES)]
     return Section("Sources", "Whose metrics these are", blocks)
 
 
-def _cards(results: Json) -> Cards:
+def _cards(found: Outliers) -> Cards:
     cards = []
-    for figure, of in results["best"]["all"].items():
-        entry = results["metrics"][of["metric"]]
-        low, high = entry[f"{figure}_ci"]
-        cards.append(
-            Card(f"{FIGURES[figure]}, best", f"{of['value']:.2f}", f"{low:.2f} to {high:.2f}", label(of["metric"]))
-        )
-    noise = f"{results['ceiling']['spearman']:.2f}"
-    cards.append(Card("Other half's vulnerability", noise, "", "Spearman, for comparison"))
+    for figure, of in found.best["all"].items():
+        low, high = found.metrics[of.metric].all[figure].interval or (np.nan, np.nan)
+        cards.append(Card(f"{FIGURES[figure]}, best", f"{of.value:.2f}", f"{low:.2f} to {high:.2f}", label(of.metric)))
+    noise = found.ceiling.spearman.value
+    told = numbers.DASH if noise is None else f"{noise:.2f}"
+    cards.append(Card("Other half's vulnerability", told, "", "Spearman, for comparison"))
     return Cards(cards)
 
 
-def _in_order(results: Json) -> list[str]:
+def _in_order(found: Outliers) -> list[str]:
     """Metrics by rank correlation, the highest first."""
-    found = {name: entry["spearman"] for name, entry in results["metrics"].items()}
-    return sorted(found, key=lambda name: 2.0 if found[name] is None else -found[name])
+    values = {name: metric.all.spearman.value for name, metric in found.metrics.items()}
+    return sorted(values, key=lambda name: 2.0 if (value := values[name]) is None else -value)
 
 
-def _of_paper(results: Json) -> list[str]:
+def _of_paper(found: Outliers) -> list[str]:
     wanted = ("feature_centroid_distance", "logit_centroid_distance", "input_centroid_distance")
-    return [name for name in wanted if name in results["metrics"]]
+    return [name for name in wanted if name in found.metrics]
 
 
-def _colour(entry: Json) -> str:
-    return _FAMILIES[_OF_SPACE[entry["space"]] if entry["space"] else _OF_FAMILY[entry["family"]]]
-
-
-def _estimate(entry: Json, figure: str) -> numbers.Estimate:
-    return numbers.estimate(entry[figure], entry[f"{figure}_ci"], decimals=3)
+def _colour(metric: MetricFound) -> str:
+    return _FAMILIES[_OF_SPACE[metric.space] if metric.space else _OF_FAMILY[metric.family]]
 
 
 def _class_name(inputs: OutliersReportInputs, label: int) -> str:

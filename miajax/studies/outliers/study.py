@@ -21,7 +21,6 @@ study and
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -35,6 +34,7 @@ from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Campaign, kept, run_campaign
 from miajax.described import described
 from miajax.errors import UserError
+from miajax.metrics.figures import Estimate, Figure
 from miajax.metrics.intervals import clopper_pearson
 from miajax.metrics.vulnerability import exposure_at_pooled_fpr, gaussian_vulnerability
 from miajax.outliers.memorisation import memorisation, strongest_influence
@@ -42,17 +42,30 @@ from miajax.outliers.registry import METRICS
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
 from miajax.studies import common
+from miajax.studies.head import head_of
 from miajax.studies.invocation import Invocation
-from miajax.studies.outlier_metrics import Spaces, estimators, mean_over_trained, spaces_of
-from miajax.studies.outliers.table import TOP, Half, OutlierTable, best, entry, halves
+from miajax.studies.outlier_metrics import Estimator, Spaces, estimators, mean_over_trained, spaces_of
+from miajax.studies.outliers.figures import (
+    InfluencePair,
+    Measure,
+    Memorisation,
+    MetricFound,
+    Outliers,
+    OutliersByFit,
+    Part,
+    Share,
+)
+from miajax.studies.outliers.table import TOP, Half, Measured, OutlierTable, best, halves, ranking
 from miajax.studies.outliers.views import Panel, panels
-from miajax.studies.results import CampaignResult
+from miajax.studies.results import FoundInCampaign
 from miajax.warned import collected_warnings
 
 CIRCLED = (0.01, 0.005, 0.001)
 _KEEP = ("logits", "losses", "margins", "early", "parameters")
 _OUTLIERS = 0.1  # share of the examples that count as outliers where outliers are split by fit
+_VULNERABLE_AT = 0.5  # share of the models trained on an example in which it is named
 _PAIRS = 8
+PARTS: tuple[Part, ...] = ("all", "easy", "hard", "named_share")
 
 
 @described
@@ -78,7 +91,7 @@ class OutliersOptions:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class OutliersResult(CampaignResult):
+class OutliersResult(FoundInCampaign[Outliers]):
     """What the study found, besides the files it left.
 
     Attributes:
@@ -117,50 +130,70 @@ def run_outliers(
     vulnerability = Vulnerability(campaign, pair)
     with called.timed("record"):
         spaces = spaces_of(campaign, _chosen(pair, options.geometry_models))
-        found, skipped = estimators(campaign, spaces)
-    reporter.say(f"{len(found)} metrics of {setup.dataset.num_examples} examples")
+        metrics, skipped = estimators(campaign, spaces)
+    reporter.say(f"{len(metrics)} metrics of {setup.dataset.num_examples} examples")
     with called.timed("table"):
         outcomes = {"separation": vulnerability.separation, "named_share": vulnerability.named_share}
-        table = OutlierTable(found, outcomes, vulnerability.fit, pair, number=options.resamples)
+        table = OutlierTable(
+            metrics, outcomes, vulnerability.fit, pair, number=options.resamples, groups=setup.dataset.groups
+        )
         measured = table.measured()
         skipped |= table.skipped
-    described = {each.name: each for each in found}
-    metrics = {}
-    for name, of in measured.items():
-        each = described[name]
-        space = name.removesuffix(f"_{each.metric.name}") if each.metric.family == "geometry" else None
-        about = {"family": each.metric.family, "space": space, "meaning": each.metric.meaning}
-        metrics[name] = {**about, "source": each.metric.source, "models": each.models, **entry(of),
-                         "same_models": table.same_models(name)}  # fmt: skip
+    described = {each.name: each for each in metrics}
     with called.timed("blind"):
-        blind = common.blind_checks(campaign)
-    results: dict[str, Any] = {
-        **common.results_head(campaign),
-        "vulnerability": {
-            "primary": "separation", "other": "named_share", "attack": vulnerability.attack,
-            "fpr": common.EXPOSURE_FPR, "top": TOP, "num_examples": int(table.known.sum()),
-        },
-        "metrics": metrics,
-        "ceiling": entry({"all": table.ceiling()}),
-        "best": {part: best(measured, part) for part in ("all", "easy", "hard", "named_share")},
-        "metrics_not_run": skipped,
-        **_ensemble_facts(campaign),
-        "outliers_by_fit": _outliers_by_fit(table),
-        "models_shown": int(spaces.models[0]),
-        **blind,
-        "notes": [
-            *common.campaign_notes(campaign), *(f"{name} was not measured: it {why}." for name, why in skipped.items()),
+        checks = common.blind_checks(campaign)
+    found = Outliers(
+        head=head_of(campaign),
+        checks=checks,
+        vulnerability=Measure(
+            primary="separation",
+            other="named_share",
+            attack=vulnerability.attack,
+            fpr=common.EXPOSURE_FPR,
+            top=TOP,
+            num_examples=int(table.known.sum()),
+        ),
+        metrics={name: _of_metric(described[name], of, table) for name, of in measured.items()},
+        ceiling=ranking(table.ceiling()),
+        best={part: best(measured, part) for part in PARTS},
+        metrics_not_run=skipped,
+        memorisation=_memorisation(campaign),
+        influence_pairs=_influence_pairs(campaign),
+        outliers_by_fit=_outliers_by_fit(table),
+        models_shown=int(spaces.models[0]),
+        notes=(
+            *common.campaign_notes(campaign),
+            *(f"{name} was not measured: it {why}." for name, why in skipped.items()),
             *small_class_notes(setup.dataset.labels),
-        ],
-    }  # fmt: skip
+        ),
+    )
     with called.timed("embed"):
         shown = _panels(campaign, spaces, vulnerability)
-    with called.reporting(path / "outliers", results, [campaign.timing], study="outliers"):
+
+    def report(so_far: Outliers) -> None:
         ids = {"id": np.arange(setup.dataset.num_examples, dtype=np.int32)}
         columns = {f"metric_{name}": table.whole.metrics[name].astype(np.float32) for name in measured}
         common.join_examples(path / "per_example.parquet", ids | columns)
-        _write_report(campaign, options, results, table, shown, called.command)
-    return OutliersResult(path / "outliers", results, campaign, {name: table.whole.metrics[name] for name in measured})
+        _write_report(campaign, options, so_far, table, shown, called.command)
+
+    found = called.finished("outliers", path / "outliers", found, report, [campaign.timing])
+    return OutliersResult(path / "outliers", found, campaign, {name: table.whole.metrics[name] for name in measured})
+
+
+def _of_metric(metric: Estimator, measured: Mapping[str, Measured], table: OutlierTable) -> MetricFound:
+    of, name = metric.metric, metric.name
+    return MetricFound(
+        family=of.family,
+        space=name.removesuffix(f"_{of.name}") if of.family == "geometry" else None,
+        meaning=of.meaning,
+        source=of.source,
+        models=metric.models,
+        all=ranking(measured["all"]),
+        easy=ranking(measured["easy"]),
+        hard=ranking(measured["hard"]),
+        named_share=ranking(measured["named_share"]),
+        same_models=table.same_models(name),
+    )
 
 
 def small_class_notes(labels: Int[np.ndarray, " examples"]) -> list[str]:
@@ -215,57 +248,58 @@ def _chosen(pair: tuple[Half, Half], number: int) -> np.ndarray:
     return np.concatenate([np.flatnonzero(half.models)[:number] for half in pair])
 
 
-def _ensemble_facts(campaign: Campaign) -> dict[str, Any]:
-    """Memorisation and consistency over all examples, and the strongest influences of one example on another."""
-    correct, member, valid = map(jnp.asarray, (campaign.correct, campaign.member, campaign.valid))
-    found = memorisation(correct, member, valid)
+def _memorisation(campaign: Campaign) -> Memorisation:
+    found = memorisation(*map(jnp.asarray, (campaign.correct, campaign.member, campaign.valid)))
     memorised = np.asarray(found.memorised)
+    return Memorisation(
+        mean=float(np.nanmean(memorised)),
+        share_above_quarter=float(np.nanmean(memorised > 0.25)),
+        median_standard_error=float(np.nanmedian(found.standard_error)),
+        mean_consistency=float(np.nanmean(found.unseen)),
+    )
+
+
+def _influence_pairs(campaign: Campaign) -> tuple[InfluencePair, ...]:
+    """The strongest influences of one example on another."""
+    member, valid = map(jnp.asarray, (campaign.member, campaign.valid))
     probability = expit(np.asarray(campaign.signals[:, :, 0]))
     strongest, on = map(np.asarray, strongest_influence(jnp.asarray(probability), member, valid))
-    pairs = []
+    pairs: list[InfluencePair] = []
     for example in np.argsort(-np.nan_to_num(strongest, nan=-np.inf))[:_PAIRS]:
         sides = [
             probability[campaign.valid & side, on[example]].astype(np.float64)
             for side in (campaign.member[:, example], ~campaign.member[:, example])
         ]
         error = np.sqrt(sum(side.var(ddof=1) / len(side) for side in sides if len(side) > 1))
-        pairs.append({
-            "example": int(example), "on": int(on[example]), "influence": float(strongest[example]),
-            "standard_error": float(error),
-        })  # fmt: skip
-    return {
-        "memorisation": {
-            "mean": float(np.nanmean(memorised)),
-            "share_above_quarter": float(np.nanmean(memorised > 0.25)),
-            "median_standard_error": float(np.nanmedian(found.standard_error)),
-            "mean_consistency": float(np.nanmean(found.unseen)),
-        },
-        "influence_pairs": pairs,
-    }
+        pairs.append(InfluencePair(int(example), int(on[example]), float(strongest[example]), float(error)))
+    return tuple(pairs)
 
 
-def _outliers_by_fit(table: OutlierTable) -> dict[str, Any]:
+def _outliers_by_fit(table: OutlierTable) -> OutliersByFit:
     """How many outliers LiRA names, easy and hard ones apart: outliers and fit from one half, names from the other."""
     first, second = table.sides
     name = next(each for each in ("feature_centroid_distance", "input_centroid_distance") if each in table.names)
     known = table.known
     metric, fit = first.metrics[name], first.fit
-    vulnerable = second.outcomes["named_share"] >= 0.5
+    vulnerable = second.outcomes["named_share"] >= _VULNERABLE_AT
     outlier = known & (metric >= np.quantile(metric[known], 1.0 - _OUTLIERS))
     easy = fit >= np.median(fit[known])
 
-    def share(where: np.ndarray) -> dict[str, Any]:
+    def share(where: np.ndarray) -> Share:
         hits, number = int((vulnerable & where).sum()), int(where.sum())
         if not number:
-            return {"vulnerable": None, "vulnerable_ci": None, "num_examples": 0}
-        return {
-            "vulnerable": hits / number, "vulnerable_ci": clopper_pearson(hits, number), "num_examples": number,
-        }  # fmt: skip
+            return Share(Estimate(None, reason="There is no such outlier."), 0)
+        low, high = clopper_pearson(hits, number)
+        return Share(Figure(hits / number, (low, high)), number)
 
-    return {
-        "metric": name, "share": _OUTLIERS, "vulnerable_at": 0.5,
-        "easy": share(outlier & easy), "hard": share(outlier & ~easy), "all": share(known),
-    }  # fmt: skip
+    return OutliersByFit(
+        metric=name,
+        share=_OUTLIERS,
+        vulnerable_at=_VULNERABLE_AT,
+        easy=share(outlier & easy),
+        hard=share(outlier & ~easy),
+        all=share(known),
+    )
 
 
 def _panels(campaign: Campaign, spaces: Spaces, vulnerability: Vulnerability) -> list[Panel]:
@@ -286,7 +320,7 @@ def _panels(campaign: Campaign, spaces: Spaces, vulnerability: Vulnerability) ->
 def _write_report(
     campaign: Campaign,
     options: OutliersOptions,
-    results: Mapping[str, Any],
+    found: Outliers,
     table: OutlierTable,
     shown: list[Panel],
     command: str,
@@ -298,7 +332,7 @@ def _write_report(
     data, folder = campaign.setup.dataset, campaign.folder.path / "outliers"
     may_show = data.shippable or options.show_records
     inputs = OutliersReportInputs(
-        results=results,
+        found=found,
         config=dataclasses.asdict(campaign.setup.config),
         manifest=campaign.folder.manifest,
         command=command,
@@ -313,4 +347,4 @@ def _write_report(
     )
     write_text(folder / "report.html", render_outliers_report(inputs))
     with atomic_file(folder / "metrics.png") as file:
-        save_png(metrics_figure(results), file)
+        save_png(metrics_figure(found), file)

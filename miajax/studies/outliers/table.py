@@ -24,13 +24,15 @@ from miajax.metrics.association import (
     resamples,
     share_figure,
 )
-from miajax.metrics.figures import Figure
+from miajax.metrics.clusters import Groups
+from miajax.metrics.figures import Estimate, Figure
 from miajax.studies.outlier_metrics import Estimator
+from miajax.studies.outliers.figures import Best, Name, Part, Ranking, SameModels
 
 TOP = 0.01  # share of the examples that count as the most vulnerable
 GROUPS = 8  # of models in each half, for the jackknife
 FEWEST = 16  # models: two of each side in each half
-FIGURES = {"spearman": "spearman", "precision": "precision_at_1pct", "auc": "auc_top_1pct"}
+FIGURES: dict[str, Name] = {"spearman": "spearman", "precision": "precision_at_1pct", "auc": "auc_top_1pct"}
 SUBSETS = ("all", "easy", "hard")
 
 Mask = Bool[np.ndarray, " models"]
@@ -98,11 +100,11 @@ class Measured:
     without: Mapping[str, np.ndarray]
     num_examples: int
 
-    def figure(self, name: str) -> Figure | None:
-        """A figure with its interval; None where a side does not vary."""
+    def figure(self, name: str) -> Estimate:
+        """A figure with its interval, where both sides vary."""
         value = float(self.of_resamples[name][0])
         if not np.isfinite([value, *self.of_resamples[name], *self.without[name]]).all():
-            return None
+            return Estimate(None, reason="Not measured: one side does not vary in every resample.")
         spread = crossed(self.of_resamples[name][1:], self.without[name])
         if name == "spearman":
             return correlation_figure(value, spread)
@@ -141,6 +143,7 @@ class OutlierTable:
         *,
         number: int = 200,
         seed: int = 0,
+        groups: Groups = None,
     ):
         def said(models: Mask) -> Said:
             return Said(
@@ -169,7 +172,7 @@ class OutlierTable:
                 remedy="Train more models, or raise --geometry_models",
             )
         self.plain = np.ones((1, len(self.known)), np.float32)
-        self.weights = np.concatenate([self.plain, resamples(len(self.known), number, seed)])
+        self.weights = np.concatenate([self.plain, resamples(len(self.known), number, seed, groups)])
         self._ranked: dict[Any, Ranked] = {}
 
     def measured(self) -> dict[str, dict[str, Measured]]:
@@ -181,12 +184,12 @@ class OutlierTable:
         """The vulnerability of one half against that of the other: how far any metric can be expected to come."""
         return self._both_ways(lambda said: said.outcomes[self.outcomes[0]], self.outcomes[0], "all")
 
-    def same_models(self, name: str) -> dict[str, float]:
+    def same_models(self, name: str) -> SameModels:
         """Figures where metric and vulnerability rest on the same models, all of them."""
         metric, outcome = self.whole.metrics[name], self.whole.outcomes[self.outcomes[0]]
         known = self.known & np.isfinite(metric) & np.isfinite(outcome)
         found = association(*(Ranked(values[known], self.plain[:, known], TOP) for values in (metric, outcome)))
-        return {FIGURES[figure]: float(values[0]) for figure, values in found._asdict().items()}
+        return SameModels(**{FIGURES[figure]: float(values[0]) for figure, values in found._asdict().items()})
 
     def _of_metric(self, name: str) -> dict[str, Measured]:
         first, *others = self.outcomes
@@ -225,29 +228,22 @@ class OutlierTable:
         return np.all([np.isfinite(side.metrics[name]) for side in self.sides], axis=0)
 
 
-def entry(measured: Mapping[str, Measured]) -> dict[str, Any]:
-    """A metric's figures as ``results.json`` holds them; those of all examples at the top, parts below."""
-
-    def figures(of: Measured) -> dict[str, Any]:
-        named: dict[str, Any] = {}
-        for figure, key in FIGURES.items():
-            found = of.figure(figure)
-            named |= {key: found and found.value, f"{key}_ci": found and found.ci}
-        return {**named, "num_examples": of.num_examples}
-
-    return figures(measured["all"]) | {part: figures(of) for part, of in measured.items() if part != "all"}
+def ranking(measured: Measured) -> Ranking:
+    """All figures of a metric."""
+    figures = {key: measured.figure(figure) for figure, key in FIGURES.items()}
+    return Ranking(**figures, num_examples=measured.num_examples)
 
 
-def best(measured: Mapping[str, Mapping[str, Measured]], part: str = "all") -> dict[str, dict[str, Any]]:
+def best(measured: Mapping[str, Mapping[str, Measured]], part: Part = "all") -> dict[Name, Best]:
     """By figure, the metric with the highest value, and those whose paired difference from it may be 0."""
-    found = {}
+    found: dict[Name, Best] = {}
     for figure, key in FIGURES.items():
         figures = {name: of[part].figure(figure) for name, of in measured.items()}
-        known = {name: made.value for name, made in figures.items() if made is not None}
+        known = {name: made.value for name, made in figures.items() if made.value is not None}
         if not known:
             continue
         first = max(known, key=known.__getitem__)
         lead = {name: measured[first][part].minus(measured[name][part], figure) for name in known if name != first}
-        equal = [name for name, difference in lead.items() if difference.ci[0] <= 0.0]
-        found[key] = {"metric": first, "value": known[first], "not_told_apart": equal}
+        equal = tuple(name for name, difference in lead.items() if difference.interval[0] <= 0.0)
+        found[key] = Best(first, known[first], equal)
     return found

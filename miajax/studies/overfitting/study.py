@@ -25,9 +25,9 @@ In ``growth`` and ``early_stopping`` a figure with its interval is ``{value, ci}
 
 import concurrent.futures
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,17 +40,34 @@ from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Campaign, kept, run_campaign
 from miajax.described import described
 from miajax.errors import UserError
-from miajax.metrics.accuracy import interval_over_models, mean_of_cells, share_correct
-from miajax.metrics.figures import Figure, fpr_key
+from miajax.metrics.accuracy import mean_of_cells, share_correct
+from miajax.metrics.figures import Estimate, Figure, unresolved
 from miajax.metrics.intervals import CONFIDENCE
 from miajax.metrics.paired import Influence, influences, mean_difference, mean_rate, mean_value
-from miajax.metrics.summary import POOLED, summarise, unresolved_notes
+from miajax.metrics.summary import POOLED, AttackSummary, summarise, unresolved_notes
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.attacked.entries import run_families
+from miajax.studies.head import Head, head_of, mean_over_models
 from miajax.studies.invocation import Invocation
-from miajax.studies.results import CampaignResult
+from miajax.studies.overfitting.figures import (
+    SIDES,
+    AttackChange,
+    AttackCurve,
+    Growth,
+    GrowthChange,
+    Histograms,
+    Losses,
+    Overfitting,
+    Rise,
+    Side,
+    Sides,
+    Stopped,
+    StoppedChange,
+    Stopping,
+)
+from miajax.studies.results import FoundInCampaign, Record
 from miajax.warned import collected_warnings
 
 ATTACKS = ("global_threshold", "gap", "lira_online", "lira_online_fixed")
@@ -100,6 +117,22 @@ class _Moment(NamedTuple):
     scores: common.Scores
 
 
+class _AtMoment(NamedTuple):
+    """What is said of one moment.
+
+    Attributes:
+      right: accuracy on members and on non-members, with every cell's influence.
+      accuracy, gap, loss: with their intervals.
+      attacks: by name.
+    """
+
+    right: tuple[Influence, Influence]
+    accuracy: Mapping[Side, Figure]
+    gap: Figure
+    loss: Mapping[Side, Figure]
+    attacks: Mapping[str, AttackSummary]
+
+
 @collected_warnings()
 def run_overfitting(
     setup: Setup,
@@ -107,7 +140,7 @@ def run_overfitting(
     options: OverfittingOptions | None = None,
     reporter: Reporter | None = None,
     invocation: Invocation | None = None,
-) -> CampaignResult:
+) -> FoundInCampaign[Overfitting]:
     """Trains what is missing, and attacks every model after every epoch.
 
     Args:
@@ -135,22 +168,27 @@ def run_overfitting(
     setup = dataclasses.replace(setup, config=dataclasses.replace(setup.config, keep=keep))
     campaign = run_campaign(setup, path, reporter)
     with called.timed("attack"):
-        found = _Study(campaign).found(shown, options.margin)
+        study = _Study(campaign)
     with called.timed("blind"):
-        blind = common.blind_checks(campaign)
-    results: dict[str, Any] = {
-        **common.results_head(campaign), **found, **blind,
-        "notes": [*common.campaign_notes(campaign), *found["notes"]],
-    }  # fmt: skip
-    with called.reporting(path / "overfitting", results, [campaign.timing], study="overfitting"):
-        _write_report(campaign, results, called.command)
-    return CampaignResult(path / "overfitting", results, campaign)
+        checks = common.blind_checks(campaign)
+    with called.timed("attack"):
+        found = study.found(shown, options.margin, head_of(campaign), checks)
+    found = dataclasses.replace(found, notes=(*common.campaign_notes(campaign), *found.notes))
+    found = called.finished(
+        "overfitting",
+        path / "overfitting",
+        found,
+        lambda each: _write_report(campaign, each, called.command),
+        [campaign.timing],
+    )
+    return FoundInCampaign(path / "overfitting", found, campaign)
 
 
 class _Study:
     def __init__(self, campaign: Campaign):
         self.campaign, self.member, self.valid = campaign, campaign.member, campaign.valid
         self.traces = EpochTraces(campaign.folder, len(campaign.valid))
+        self.groups = campaign.setup.dataset.groups
         self.inside, self.outside = (side & self.valid[:, None] for side in (self.member, ~self.member))
         self.notes: list[str] = []
         last = self._moment(self.traces.num_epochs, ATTACKS)
@@ -165,52 +203,30 @@ class _Study:
         self.main = lira if lira in self.names else "global_threshold"
         self.last = last._replace(scores=ran.scores)
 
-    def found(self, shown: Sequence[int], margin: float) -> dict[str, Any]:
-        """The part of ``results.json`` that is this study's own."""
+    def found(self, shown: Sequence[int], margin: float, head: Head, checks: Record) -> Overfitting:
+        """All that the study finds; the notes on the campaign are not among its notes."""
         epochs = range(1, self.traces.num_epochs + 1)
         with concurrent.futures.ThreadPoolExecutor(2) as pool:  # an epoch's figures take one core, its attacks all
             by_epoch = list(pool.map(self._of_epoch, epochs))
-        accuracy = {
-            f"{side}{suffix}": [getattr(each["accuracy"][side], field) for each in by_epoch]
-            for side in ("member", "non_member")
-            for suffix, field in (("", "value"), ("_ci", "ci"))
-        }
-        validation = {rule: self._validation(rule) for rule in _RULES}
-        mean = {rule: None if of is None else of[self.valid].mean(0).tolist() for rule, of in validation.items()}
-        around = {
-            rule: None if of is None else [interval_over_models(column) for column in of[self.valid].T]
-            for rule, of in validation.items()
-        }
-        losses = {
-            f"{side}{suffix}": [getattr(each["loss"][side], field) for each in by_epoch]
-            for side in ("member", "non_member")
-            for suffix, field in (("", "value"), ("_ci", "ci"))
-        }
+        loss, accuracy = (self._validation(rule) for rule in _RULES)
         if self.campaign.setup.config.queries > 1:
             self.notes.append("Epochs are judged by the unmodified view of each example alone.")
-        return {
-            "epochs": list(epochs),
-            "accuracy": {
-                **accuracy,
-                "validation": mean["validation_accuracy"],
-                "validation_ci": around["validation_accuracy"],
-            },
-            "gap": [each["gap"].value for each in by_epoch],
-            "gap_ci": [each["gap"].ci for each in by_epoch],
-            "loss": {
-                **losses,
-                "validation": mean["validation_loss"],
-                "validation_ci": around["validation_loss"],
-                "rise": self._rise(losses["non_member"]),
-            },
-            "attacks": {name: _by_epoch([each["attacks"][name] for each in by_epoch]) for name in self.names},
-            "histograms": self._histograms(shown),
-            "main_attack": self.main,
-            "fpr": self._speaking_fpr(),
-            "growth": self._growth(by_epoch, margin),
-            "early_stopping": self._early_stopping(validation, mean["validation_loss"]),
-            "notes": list(dict.fromkeys(self.notes)),
-        }
+        losses = tuple(each.loss["non_member"] for each in by_epoch)
+        return Overfitting(
+            head=head,
+            checks=checks,
+            epochs=tuple(epochs),
+            accuracy=Sides(*(tuple(each.accuracy[side] for each in by_epoch) for side in SIDES), self._means(accuracy)),
+            gap=tuple(each.gap for each in by_epoch),
+            loss=Losses(tuple(each.loss["member"] for each in by_epoch), losses, self._means(loss), self._rise(losses)),
+            attacks={name: _curve([each.attacks[name] for each in by_epoch]) for name in self.names},
+            histograms=self._histograms(shown),
+            main_attack=self.main,
+            fpr=self._speaking_fpr(),
+            growth=self._growth(by_epoch, margin),
+            early_stopping=self._early_stopping(loss, accuracy),
+            notes=tuple(dict.fromkeys(self.notes)),
+        )
 
     def _signals(self, moment: _Moment) -> Signals:
         return Signals(moment.phi[:, :, None], moment.correct, self.campaign.setup.dataset.labels)
@@ -225,68 +241,69 @@ class _Study:
         runs = run_attacks(self.names, self._signals(moment), self.member, self.valid)
         return moment._replace(scores={name: scores for name, (scores, _) in runs.items()})
 
-    def _of_epoch(self, epoch: int) -> dict[str, Any]:
+    def _of_epoch(self, epoch: int) -> _AtMoment:
         return self._figures(self.last if epoch == self.traces.num_epochs else self._moment(epoch))
 
-    def _figures(self, moment: _Moment) -> dict[str, Any]:
-        """Accuracy, gap, losses and every attack's entry at one moment."""
-        inside, outside = (share_correct(moment.correct, side) for side in (self.inside, self.outside))
-        losses = [self._loss(moment, side) for side in (self.inside, self.outside)]
-        entries = {}
-        for name, scores in moment.scores.items():
-            found = summarise(scores, self.member, self.valid, fprs=FPRS, each_target=False)
-            entries[name] = found.to_json()
-            self.notes += [f"{name}: {note}" for note in unresolved_notes(found, found.num_non_members, POOLED)]
-        return {
-            "accuracy": {"member": mean_rate([inside]), "non_member": mean_rate([outside])},
-            "gap": mean_difference([(inside, outside)]),
-            "influence": (inside, outside),
-            "loss": {side: mean_value([of]) for side, of in zip(("member", "non_member"), losses, strict=True)},
-            "attacks": entries,
+    def _figures(self, moment: _Moment) -> _AtMoment:
+        inside, outside = (share_correct(moment.correct, side, self.groups) for side in (self.inside, self.outside))
+        attacks = {
+            name: summarise(scores, self.member, self.valid, fprs=FPRS, each_target=False, groups=self.groups)
+            for name, scores in moment.scores.items()
         }
+        for name, found in attacks.items():
+            self.notes += [f"{name}: {note}" for note in unresolved_notes(found, found.num_non_members, POOLED)]
+        return _AtMoment(
+            right=(inside, outside),
+            accuracy={"member": mean_rate([inside]), "non_member": mean_rate([outside])},
+            gap=mean_difference([(inside, outside)]),
+            loss={
+                "member": mean_value([self._loss(moment, self.inside)]),
+                "non_member": mean_value([self._loss(moment, self.outside)]),
+            },
+            attacks=attacks,
+        )
 
-    @staticmethod
-    def _loss(moment: _Moment, cells: np.ndarray) -> Influence:
+    def _loss(self, moment: _Moment, cells: np.ndarray) -> Influence:
         """Mean cross-entropy over some cells, in nats."""
-        return mean_of_cells(np.logaddexp(0.0, -moment.phi.astype(np.float64)), cells)
+        return mean_of_cells(np.logaddexp(0.0, -moment.phi.astype(np.float64)), cells, self.groups)
 
-    def _rise(self, by_epoch: Sequence[float]) -> dict[str, Any] | None:
-        """What the loss on non-members rises from its lowest epoch to the last; None where the last is the lowest."""
-        lowest = int(np.argmin(by_epoch))
+    def _rise(self, by_epoch: Sequence[Figure]) -> Rise | None:
+        lowest = int(np.argmin([each.value for each in by_epoch]))
         if lowest == len(by_epoch) - 1:
             return None
         pair = (self._loss(self.last, self.outside), self._loss(self._moment(lowest + 1, ATTACKS), self.outside))
-        figure = mean_difference([pair], 1 - (1 - CONFIDENCE) / (len(by_epoch) - 1))
-        return {"epoch": lowest + 1, **_figure(figure)}
+        return Rise(lowest + 1, mean_difference([pair], 1 - (1 - CONFIDENCE) / (len(by_epoch) - 1)))
 
     def _validation(self, rule: str) -> np.ndarray | None:
+        """``float64[M, E]``; None where no part of the pool was set aside."""
         if self.campaign.setup.dataset.validation_labels is None:
             return None
         return self.campaign.folder.gather(rule, len(self.valid)).astype(np.float64)
 
+    def _means(self, validation: np.ndarray | None) -> tuple[Estimate, ...] | None:
+        return None if validation is None else tuple(mean_over_models(each) for each in validation[self.valid].T)
+
     def _speaking_fpr(self) -> float:
         return next((fpr for fpr in FPRS if self.outside.sum() * fpr >= 1), FPRS[-1])
 
-    def _histograms(self, shown: Sequence[int]) -> dict[str, Any]:
+    def _histograms(self, shown: Sequence[int]) -> Histograms:
         phi = {epoch: self.traces.scaled_logit(epoch) for epoch in shown}
         pooled = np.concatenate([array[self.valid].ravel() for array in phi.values()])
         low, high = np.quantile(pooled, [0.001, 0.999])
         edges = np.linspace(low, high, _BINS + 1)
 
-        def density(values: np.ndarray) -> list[float]:
-            counts, _ = np.histogram(np.clip(values, low, high), edges)
-            return (counts / values.size / np.diff(edges)).tolist()
+        def densities(side: np.ndarray) -> tuple[tuple[float, ...], ...]:
+            values = [array[side] for array in phi.values()]
+            counts = [np.histogram(np.clip(each, low, high), edges)[0] for each in values]
+            return tuple(
+                tuple((count / each.size / np.diff(edges)).tolist()) for count, each in zip(counts, values, strict=True)
+            )
 
-        return {
-            "epochs": list(shown),
-            "edges": edges.tolist(),
-            "member": [density(array[self.inside]) for array in phi.values()],
-            "non_member": [density(array[self.outside]) for array in phi.values()],
-        }
+        return Histograms(tuple(shown), tuple(edges.tolist()), densities(self.inside), densities(self.outside))
 
-    def _growth(self, by_epoch: Sequence[Mapping[str, Any]], margin: float) -> dict[str, Any] | None:
+    def _growth(self, by_epoch: Sequence[_AtMoment], margin: float) -> Growth | None:
         """What changes from the epoch where accuracy on non-members stands to the last."""
-        outside = [each["influence"][1] for each in by_epoch]
+        outside = [each.right[1] for each in by_epoch]
         rises = [mean_difference([(outside[-1], each)]) for each in outside[:-1]]
         first = standing_from(rises, margin)
         if first is None:
@@ -295,59 +312,56 @@ class _Study:
                 "last."
             )
             return None
-        change = {"non_member_accuracy": _figure(rises[first]), **self._change(self.last, self._moment(first + 1))}
-        return {"from_epoch": first + 1, "to_epoch": len(by_epoch), "margin": margin, "change": change}
+        return Growth(
+            from_epoch=first + 1,
+            to_epoch=len(by_epoch),
+            margin=margin,
+            change=GrowthChange(rises[first], self._change(self.last, self._moment(first + 1))),
+        )
 
-    def _change(self, one: _Moment, other: _Moment) -> dict[str, Any]:
+    def _change(self, one: _Moment, other: _Moment) -> dict[str, AttackChange]:
         """Attack by attack what ``one`` has more than ``other``, paired."""
         fpr = self._speaking_fpr()
-
-        def of(moment: _Moment, name: str):
-            return influences(moment.scores[name], self.member, self.valid, fpr)
-
-        changes = {}
+        changes: dict[str, AttackChange] = {}
         for name in self.names:
-            here, there = of(one, name), of(other, name)
-            tpr = None if here.tpr is None or there.tpr is None else mean_difference([(here.tpr, there.tpr)])
-            changes[name] = {
-                "auc": _figure(mean_difference([(here.auc, there.auc)])),
-                "tpr_at_fpr": {fpr_key(fpr): None if tpr is None else _figure(tpr)},
-            }
-        return {"attacks": changes}
+            here, there = (
+                influences(at.scores[name], self.member, self.valid, fpr, groups=self.groups) for at in (one, other)
+            )
+            tpr: Estimate = unresolved(fpr, int(self.outside.sum()))
+            if here.tpr is not None and there.tpr is not None:
+                tpr = mean_difference([(here.tpr, there.tpr)])
+            changes[name] = AttackChange(mean_difference([(here.auc, there.auc)]), {fpr: tpr})
+        return changes
 
-    def _early_stopping(
-        self, validation: Mapping[str, np.ndarray | None], mean_loss: Sequence[float] | None
-    ) -> dict[str, Any] | None:
-        loss, accuracy = (validation[rule] for rule in _RULES)
-        if loss is None or accuracy is None or mean_loss is None:
+    def _early_stopping(self, loss: np.ndarray | None, accuracy: np.ndarray | None) -> Stopping | None:
+        if loss is None or accuracy is None:
             self.notes.append("No part of the pool was set aside for validation: early stopping is not judged.")
             return None
         best = {"validation_loss": loss.argmin(1), "validation_accuracy": accuracy.argmax(1)}
         rules = {rule: self._stopped(np.where(self.valid, epochs, 0) + 1) for rule, epochs in best.items()}
-        return {"best_epoch": int(np.argmin(mean_loss)) + 1, "rules": rules}
+        return Stopping(int(np.argmin(loss[self.valid].mean(0))) + 1, rules)
 
-    def _stopped(self, epochs: np.ndarray) -> dict[str, Any]:
+    def _stopped(self, epochs: np.ndarray) -> Stopped:
         """All models, each after an epoch of its own, and how that differs from the last epoch."""
         moment = self._attacked(*self.traces.each_at(epochs))
         figures = self._figures(moment)
-        inside, outside = figures["influence"]
-        last = [share_correct(self.last.correct, side) for side in (self.inside, self.outside)]
-        change: Callable[[Influence, Influence], dict[str, Any]] = lambda a, b: _figure(mean_difference([(a, b)]))  # noqa: E731
+        inside, outside = figures.right
+        last = [share_correct(self.last.correct, side, self.groups) for side in (self.inside, self.outside)]
         chosen = epochs[self.valid]
-        return {
-            "epoch_mean": float(chosen.mean()),
-            "epoch_min": int(chosen.min()),
-            "epoch_max": int(chosen.max()),
-            "accuracy": {side: _figure(figure) for side, figure in figures["accuracy"].items()},
-            "gap": _figure(figures["gap"]),
-            "attacks": figures["attacks"],
-            "change": {
-                "member_accuracy": change(inside, last[0]),
-                "non_member_accuracy": change(outside, last[1]),
-                "gap": change(inside.minus(outside), last[0].minus(last[1])),
-                **self._change(moment, self.last),
-            },
-        }
+        return Stopped(
+            epoch_mean=float(chosen.mean()),
+            epoch_min=int(chosen.min()),
+            epoch_max=int(chosen.max()),
+            accuracy=figures.accuracy,
+            gap=figures.gap,
+            attacks=figures.attacks,
+            change=StoppedChange(
+                member_accuracy=mean_difference([(inside, last[0])]),
+                non_member_accuracy=mean_difference([(outside, last[1])]),
+                gap=mean_difference([(inside.minus(outside), last[0].minus(last[1]))]),
+                attacks=self._change(moment, self.last),
+            ),
+        )
 
 
 def standing_from(rises: Sequence[Figure], margin: float) -> int | None:
@@ -364,26 +378,21 @@ def standing_from(rises: Sequence[Figure], margin: float) -> int | None:
     return first if first < len(rises) else None
 
 
-def _figure(figure: Figure) -> dict[str, Any]:
-    return {"value": figure.value, "ci": list(figure.ci)}
+def _curve(found: Sequence[AttackSummary]) -> AttackCurve:
+    """One attack's figures of all epochs."""
+    return AttackCurve(
+        auc=tuple(each.auc for each in found),
+        advantage=tuple(each.advantage for each in found),
+        tpr_at_fpr={fpr: tuple(each.tpr_at_fpr[fpr] for each in found) for fpr in FPRS},
+    )
 
 
-def _by_epoch(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One attack's entries of all epochs, as arrays."""
-    plain = ("auc", "auc_ci", "advantage", "advantage_ci")
-    keyed = ("tpr_at_fpr", "tpr_at_fpr_ci", "chance_tpr_at_fpr")
-    return {
-        **{field: [entry[field] for entry in entries] for field in plain},
-        **{field: {key: [entry[field][key] for entry in entries] for key in entries[0][field]} for field in keyed},
-    }
-
-
-def _write_report(campaign: Campaign, results: Mapping[str, Any], command: str) -> None:
+def _write_report(campaign: Campaign, found: Overfitting, command: str) -> None:
     from miajax.report.plots import save_png
     from miajax.studies.overfitting.page import curves_figure, render_overfitting_report
 
     folder = campaign.folder.path / "overfitting"
     config, manifest = dataclasses.asdict(campaign.setup.config), campaign.folder.manifest
-    write_text(folder / "report.html", render_overfitting_report(results, config, manifest, command))
+    write_text(folder / "report.html", render_overfitting_report(found, config, manifest, command))
     with atomic_file(folder / "curves.png") as file:
-        save_png(curves_figure(results), file)
+        save_png(curves_figure(found), file)

@@ -13,7 +13,6 @@ record of campaigns and parts that are not asked for.
 """
 
 import dataclasses
-import json
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,18 +26,21 @@ from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Incomplete, file_sizes
 from miajax.described import described
 from miajax.errors import UserError
+from miajax.metrics.json_form import from_json, to_json
 from miajax.models.registry import ModelOptions
 from miajax.runs.atomic import read_sealed, write_sealed, write_text
 from miajax.runs.folder import fingerprint
 from miajax.studies.attacks.study import run_attacks_study
 from miajax.studies.defenses.catalogue import Strengths
+from miajax.studies.defenses.results import Defenses
 from miajax.studies.defenses.study import DefensesOptions, run_defenses
 from miajax.studies.invocation import Invocation
 from miajax.studies.lira.study import run_lira
 from miajax.studies.outliers.study import run_outliers
 from miajax.studies.overfitting.study import run_overfitting
 from miajax.studies.reproduce.page import finding_of, render_reproduce_report
-from miajax.studies.results import StudyResult
+from miajax.studies.reproduce.record import CampaignParts, Part, Reproduced
+from miajax.studies.results import FoundResult, StudyResult
 from miajax.studies.saliency.study import run_saliency
 from miajax.studies.written import write_results
 from miajax.training.recipe import Recipe
@@ -171,7 +173,7 @@ def run_reproduce(
     options: ReproduceOptions | None = None,
     reporter: Reporter | None = None,
     invocation: Invocation | None = None,
-) -> StudyResult:
+) -> FoundResult[Reproduced]:
     """Runs what is missing, part by part, and writes the page that leads to the reports.
 
     Args:
@@ -186,25 +188,29 @@ def run_reproduce(
     """
     options, reporter = options or ReproduceOptions(), reporter or Silent()
     called = invocation or Invocation()
-    results, chosen = _begun(path, options), options.chosen()
+    done, chosen = _begun(path, options), options.chosen()
     setups = {name: _setup(name, of.campaign) for name, of in chosen.items()}
     for name, setup in setups.items():
-        facts = {"dataset": setup.config.dataset, "model": setup.config.model}
-        parts = dict(results["campaigns"].get(name, {"parts": {}})["parts"])
-        results["campaigns"][name] = {**facts, "parts": parts}
+        config, there = setup.config, done.campaigns.get(name)
+        of = CampaignParts(config.dataset, config.model, {} if there is None else there.parts)
+        done = dataclasses.replace(done, campaigns={**done.campaigns, name: of})
         for part in [p for p in PARTS if options.parts is None or p in options.parts]:
             asked = chosen[name].options(part)
-            if _is_done(path, parts.get(part), _fingerprint(setup, asked)):
+            if _is_done(path, of.parts.get(part), _fingerprint(setup, asked)):
                 continue
             reporter.say(f"{name}: {part}")
-            parts[part] = _ran(path, name, setup, part, asked, reporter, called.command)
-            _write(path, results, called)
-    _write(path, results, called)
-    return StudyResult(path, results)
+            own = Invocation(called.command, files=called.files)
+            ran = _ran(path, name, setup, part, asked, reporter, own)
+            of = dataclasses.replace(of, parts={**of.parts, part: ran})
+            done = _written(path, dataclasses.replace(done, campaigns={**done.campaigns, name: of}), called)
+    with called.drawing(path):
+        done = _written(path, done, called)
+    called.print_page(path)
+    return FoundResult(path, done)
 
 
-def _begun(path: Path, options: ReproduceOptions) -> dict[str, Any]:
-    """What an earlier call left, or the results of nothing yet.
+def _begun(path: Path, options: ReproduceOptions) -> Reproduced:
+    """What an earlier call left, or nothing yet.
 
     Raises:
       UserError: the folder holds another preset, a miniature beside the whole, or another study.
@@ -218,7 +224,8 @@ def _begun(path: Path, options: ReproduceOptions) -> dict[str, Any]:
                 raise UserError(
                     f"{file} has {flag} {before.get(flag)}", expected=f"{flag} {value}", remedy="Choose another --out"
                 )
-    return {**asked, "campaigns": before.get("campaigns", {}), "versions": versions()}
+    empty = {**asked, "campaigns": {}, "timing": {}}
+    return from_json(Reproduced, {**empty, **before, "versions": versions()})
 
 
 def _setup(name: str, config: CampaignConfig) -> Setup:
@@ -238,25 +245,20 @@ def _fingerprint(setup: Setup, options: Any) -> str:
     return fingerprint({**setup.identity(), "num_shadows": setup.config.num_shadows, "options": asked})
 
 
-def _is_done(path: Path, there: Mapping[str, Any] | None, asked: str) -> bool:
-    return (
-        there is not None and there["status"] == "done" and there["asked"] == asked
-        and (path / there["report"]).is_file()
-    )  # fmt: skip
+def _is_done(path: Path, there: Part | None, asked: str) -> bool:
+    return there is not None and there.asked == asked and there.report is not None and (path / there.report).is_file()
 
 
-def _ran(
-    path: Path, name: str, setup: Setup, part: str, options: Any, reporter: Reporter, command: str
-) -> dict[str, Any]:
+def _ran(path: Path, name: str, setup: Setup, part: str, options: Any, reporter: Reporter, own: Invocation) -> Part:
     """The record of a part: what it found, or why it failed."""
     begin = time.perf_counter()
-    asked = {"num_shadows": setup.config.num_shadows, "asked": _fingerprint(setup, options)}
+    num_shadows, asked = setup.config.num_shadows, _fingerprint(setup, options)
     try:
         sizes = file_sizes(setup)
         keep: Any = tuple(kind for kind in _KINDS if sizes[kind] <= _LARGEST)
         setup = dataclasses.replace(setup, config=dataclasses.replace(setup.config, keep=keep))
-        found = PARTS[part](setup, path / name, options, reporter, Invocation(command))
-        finding = finding_of(part, json.loads(json.dumps(found.results)))
+        result = PARTS[part](setup, path / name, options, reporter, own)
+        finding = finding_of(result)
     except (Stopped, Incomplete):
         raise
     except Exception as error:  # whatever goes wrong in one part is its result; the others go on
@@ -264,18 +266,23 @@ def _ran(
         if not isinstance(error, UserError):
             reason = f"{type(error).__name__}: {reason}"
         reporter.say(f"{name}: {part} failed: {reason}")
-        return {"status": "failed", "reason": reason, **asked, "seconds": time.perf_counter() - begin}
-    return {
-        "status": "done",
-        "finding": finding,
-        "report": str((found.folder / "report.html").relative_to(path)),
-        "not_run": found.results["not_run"] if part == "defenses" else {},
-        **asked,
-        "seconds": time.perf_counter() - begin,
-    }
+        spent = time.perf_counter() - begin
+        return Part(status="failed", reason=reason, num_shadows=num_shadows, asked=asked, seconds=spent)
+    found = result.found if isinstance(result, FoundResult) else None
+    return Part(
+        status="done",
+        finding=finding,
+        report=str((result.folder / "report.html").relative_to(path)),
+        not_run=found.not_run if isinstance(found, Defenses) else {},
+        num_shadows=num_shadows,
+        asked=asked,
+        seconds=time.perf_counter() - begin,
+    )
 
 
-def _write(path: Path, results: dict[str, Any], called: Invocation) -> None:
-    results["timing"] = called.timing()
-    write_results("reproduce", path, results, write_sealed)  # read again by the next call
-    write_text(path / "report.html", render_reproduce_report(results, called.command))
+def _written(path: Path, done: Reproduced, called: Invocation) -> Reproduced:
+    """Writes the record and its page."""
+    done = dataclasses.replace(done, timing=called.timing())
+    write_results("reproduce", path, to_json(done), write_sealed)  # read again by the next call
+    write_text(path / "report.html", render_reproduce_report(done, called.command))
+    return done

@@ -2,13 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from miajax.campaign.run import Campaign
 from miajax.metrics.association import Ranked, association, correlation_figure, crossed, resamples
+from miajax.metrics.figures import Estimate, Figure
 from miajax.metrics.intervals import critical_value
 from miajax.saliency.counterfactual import Counterfactual
 from miajax.studies.saliency.maps import (
@@ -21,10 +21,23 @@ from miajax.studies.saliency.maps import (
     Relevance,
     deletion_share,
 )
+from miajax.studies.saliency.results import (
+    Background,
+    Centroid,
+    Compared,
+    Completeness,
+    Curves,
+    Deletion,
+    FeatureShare,
+    MapFound,
+    PixelShares,
+    Related,
+)
 
 _RESAMPLES = 400
 _FEWEST = 10  # examples behind a rank correlation: with fewer, resamples are too often all alike
 _BARS = 15
+_TOO_FEW = "Too few examples."
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -34,7 +47,7 @@ class SaliencyEvidence:
     Attributes:
       mapper: of the models.
       vulnerability: ``float64[N]``, of the scaled logit among even models.
-      centroid: ``space`` and ``model`` of ``distance``.
+      centroid: where ``distance`` is measured.
       distance: ``float64[N]``, from the own class's centroid in that model's training set; NaN outside it.
       groups: ids by group.
       compared: vulnerable, then safe examples.
@@ -48,7 +61,7 @@ class SaliencyEvidence:
 
     mapper: Mapper
     vulnerability: Float[np.ndarray, " examples"]
-    centroid: Mapping[str, Any]
+    centroid: Centroid
     distance: Float[np.ndarray, " examples"]
     groups: Mapping[str, Int[np.ndarray, " group"]]
     compared: Examples
@@ -86,31 +99,29 @@ def no_background(mapper: Mapper, method: str) -> str | None:
     return "the map is 0 on empty pixels by its definition" if method in FROM_NOTHING else None
 
 
-def vulnerable_against_safe(evidence: SaliencyEvidence, method: str) -> dict[str, Any]:
+def vulnerable_against_safe(evidence: SaliencyEvidence, method: str) -> MapFound:
     """Vulnerable against safe: mass on the background beyond the background's share, and deletion curves."""
     found, half = evidence.relevance[method], len(evidence.compared.ids) // 2
-    entry: dict[str, Any] = {"background": None}
+    background = None
     if no_background(evidence.mapper, method) is None:
         assert found.background is not None and found.background_mass is not None
         mass, share = _over_members(evidence, found.background_mass), found.background.mean(1)
-        entry["background"] = {
-            **two_groups(mass[:half], mass[half:]),
-            "excess": two_groups((mass - share)[:half], (mass - share)[half:]),
-            "share": {"vulnerable": float(share[:half].mean()), "safe": float(share[half:].mean())},
-        }
+        background = Background(
+            **vars(two_groups(mass[:half], mass[half:])),
+            excess=two_groups((mass - share)[:half], (mass - share)[half:]),
+            share=PixelShares(float(share[:half].mean()), float(share[half:].mean())),
+        )
     left = _over_members(evidence, deletion_share(found.deletion))
     curves = np.stack([_over_members(evidence, found.deletion[..., k]) for k in range(len(FRACTIONS))], -1)
-    entry["deletion"] = {
-        **two_groups(left[:half], left[half:]),
-        "fractions": FRACTIONS.tolist(),
-        "curves": {
-            "vulnerable": np.nanmean(curves[:half], 0).tolist(), "safe": np.nanmean(curves[half:], 0).tolist()
-        },
-    }  # fmt: skip
-    return entry
+    deletion = Deletion(
+        **vars(two_groups(left[:half], left[half:])),
+        fractions=tuple(FRACTIONS.tolist()),
+        curves=Curves(*(tuple(np.nanmean(of, 0).tolist()) for of in (curves[:half], curves[half:]))),
+    )
+    return MapFound(background, deletion)
 
 
-def completeness(evidence: SaliencyEvidence) -> dict[str, Any] | None:
+def completeness(evidence: SaliencyEvidence) -> Completeness | None:
     """How far integrated gradients of the compared examples are from adding up; None where none were taken."""
     found = evidence.relevance.get("integrated_gradients")
     if found is None or found.gap is None:
@@ -118,37 +129,42 @@ def completeness(evidence: SaliencyEvidence) -> dict[str, Any] | None:
     known = found.gap[np.isfinite(found.gap)]  # a logit of exactly 0 has no share
     if not known.size:
         return None
-    return {
-        "tolerance": TOLERANCE,
-        "most_steps": evidence.mapper.most_steps,
-        "share_within": float((known <= TOLERANCE).mean()),
-        "median": float(np.median(known)),
-        "largest": float(known.max()),
-    }
+    return Completeness(
+        tolerance=TOLERANCE,
+        most_steps=evidence.mapper.most_steps,
+        share_within=float((known <= TOLERANCE).mean()),
+        median=float(np.median(known)),
+        largest=float(known.max()),
+    )
 
 
-def two_groups(vulnerable: np.ndarray, safe: np.ndarray) -> dict[str, Any]:
+def two_groups(vulnerable: np.ndarray, safe: np.ndarray) -> Compared:
     """Means over examples and their difference, with 95 % intervals that let examples vary (Welch)."""
-    sides, out = [side[np.isfinite(side)] for side in (vulnerable, safe)], {}
+    sides = [side[np.isfinite(side)] for side in (vulnerable, safe)]
+    means = [float(side.mean()) if len(side) else np.nan for side in sides]
     errors = [side.var(ddof=1) / len(side) if len(side) > 1 else np.nan for side in sides]
-    for name, side, error in zip(("vulnerable", "safe"), sides, errors, strict=True):
-        reach = critical_value(len(side) - 1) * error**0.5 if len(side) > 1 else np.nan
-        mean = float(side.mean()) if len(side) else np.nan
-        out[name], out[f"{name}_ci"] = _known(mean), [_known(mean - reach), _known(mean + reach)]
-    difference = float(sides[0].mean() - sides[1].mean()) if all(map(len, sides)) else np.nan
+    reaches = [
+        critical_value(len(side) - 1) * error**0.5 if len(side) > 1 else np.nan
+        for side, error in zip(sides, errors, strict=True)
+    ]
     total = errors[0] + errors[1]
     parts = sum(e**2 / max(len(s) - 1, 1) for e, s in zip(errors, sides, strict=True))
     reach = critical_value(total**2 / parts) * total**0.5 if parts > 0 else (0.0 if total == 0 else np.nan)
-    out["difference"] = _known(difference)
-    out["difference_ci"] = [_known(difference - reach), _known(difference + reach)]
-    return out
+    return Compared(
+        vulnerable=_around(means[0], reaches[0]),
+        safe=_around(means[1], reaches[1]),
+        difference=_around(float(sides[0].mean() - sides[1].mean()) if all(map(len, sides)) else np.nan, reach),
+    )
 
 
-def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def _around(mean: float, reach: float) -> Estimate:
+    """A mean with its interval, as far as they are known."""
+    if not np.isfinite(mean):
+        return Estimate(None, reason=_TOO_FEW)
+    return Figure(mean, (float(mean - reach), float(mean + reach))) if np.isfinite(reach) else Estimate(mean)
 
 
-def related(evidence: SaliencyEvidence, found: Counterfactual, count: int) -> dict[str, Any]:
+def related(evidence: SaliencyEvidence, found: Counterfactual, count: int) -> Related:
     """Of examples drawn at random: rank correlation of shift and vulnerability, and the shift at vulnerability's ends.
 
     The galleries' examples are not among them unless drawn: chosen for their vulnerability, they would bias it.
@@ -158,17 +174,16 @@ def related(evidence: SaliencyEvidence, found: Counterfactual, count: int) -> di
     shift, vulnerability = shift[known], vulnerability[known]
     count = min(count, len(shift) // 2)
     if len(shift) < _FEWEST:
-        return {"spearman": None, "spearman_ci": None, "num_examples": len(shift), **two_groups(shift[:0], shift[:0])}
+        few = Estimate(None, reason="Too few models on a side.")
+        return Related(**vars(two_groups(shift[:0], shift[:0])), spearman=few, num_examples=len(shift))
     weights = np.vstack([np.ones((1, len(shift)), np.float32), resamples(len(shift), _RESAMPLES, 0)])
     spearman = association(Ranked(shift, weights, 0.01), Ranked(vulnerability, weights, 0.01)).spearman
-    figure = correlation_figure(float(spearman[0]), crossed(spearman[1:], spearman[:1]))
     order = np.argsort(vulnerability, kind="stable")
-    return {
-        "spearman": figure.value,
-        "spearman_ci": figure.ci,
-        "num_examples": len(shift),
-        **two_groups(shift[order[::-1][:count]], shift[order[:count]]),
-    }
+    return Related(
+        **vars(two_groups(shift[order[::-1][:count]], shift[order[:count]])),
+        spearman=correlation_figure(float(spearman[0]), crossed(spearman[1:], spearman[:1])),
+        num_examples=len(shift),
+    )
 
 
 def drawn_shifts(evidence: SaliencyEvidence, found: Counterfactual) -> tuple[np.ndarray, np.ndarray]:
@@ -177,7 +192,7 @@ def drawn_shifts(evidence: SaliencyEvidence, found: Counterfactual) -> tuple[np.
     return evidence.vulnerability[ids], np.asarray(found.shift, np.float64)[: evidence.drawn]
 
 
-def feature_shares(evidence: SaliencyEvidence) -> list[dict[str, Any]] | None:
+def feature_shares(evidence: SaliencyEvidence) -> tuple[FeatureShare, ...] | None:
     """For tables: the features with the largest share of the maps' magnitude, vulnerable against safe."""
     if evidence.mapper.images:
         return None
@@ -186,4 +201,4 @@ def feature_shares(evidence: SaliencyEvidence) -> list[dict[str, Any]] | None:
     share = magnitude / np.maximum(magnitude.sum(1, keepdims=True), 1e-12)
     half = len(share) // 2
     order = np.argsort(-share.mean(0), kind="stable")[:_BARS]
-    return [{"feature": int(k), **two_groups(share[:half, k], share[half:, k])} for k in order]
+    return tuple(FeatureShare(**vars(two_groups(share[:half, k], share[half:, k])), feature=int(k)) for k in order)

@@ -9,11 +9,12 @@ import numpy as np
 from miajax.metrics.claims import against
 from miajax.report import numbers, plots, provenance
 from miajax.report.blind_words import blind_banners, blind_sections
-from miajax.report.numbers import Estimate, estimate
+from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Column, Details, Exhibit, Figure, Gallery, Page, Points, Prose, Section, Table
+from miajax.studies.results import Record
 from miajax.studies.saliency import pictures as saliency_pictures
+from miajax.studies.saliency.results import Mean, Related, Saliency
 
-Json = Mapping[str, Any]
 _SHORT = 12
 _SIGNS = {"above": 1, "below": -1, "not shown": 0}
 _SOURCES = (
@@ -38,7 +39,7 @@ class SaliencyReportInputs:
     """What the report is made from.
 
     Attributes:
-      results, config, manifest, command: as for every report.
+      found, config, manifest, command: as for every report.
       groups: ids of the galleries' examples.
       pictures: ``[N, H, W, K]``, or None where there are none or they may not be shown.
       labels, class_names: of the pool.
@@ -49,9 +50,9 @@ class SaliencyReportInputs:
       shifts: by method, ``(vulnerability, shift)`` of the examples drawn.
     """
 
-    results: Json
-    config: Json
-    manifest: Json
+    found: Saliency
+    config: Record
+    manifest: Record
     command: str
     groups: Mapping[str, np.ndarray]
     pictures: np.ndarray | None
@@ -66,33 +67,34 @@ class SaliencyReportInputs:
 
 def render_saliency_report(inputs: SaliencyReportInputs) -> str:
     """Returns the report as one self-contained HTML document."""
-    results = inputs.results
+    found = inputs.found
     fingerprint = str(inputs.manifest.get("fingerprint") or "")
-    counterfactual = _counterfactual_finding(results)
+    counterfactual = _counterfactual_finding(found)
     sections = [
-        Section("Summary", relevance_finding(results), [Prose([counterfactual + ".", _how(results)])]),
-        _relevance(results), _counterfactual(inputs), *_features(results), _galleries(inputs), *blind_sections(results),
-        _limits(results), provenance.run_section(results, inputs.config, inputs.manifest, inputs.command),
-        _sources(results),
+        Section("Summary", relevance_finding(found), [Prose([counterfactual + ".", _how(found)])]),
+        _relevance(found), _counterfactual(inputs), *_features(found), _galleries(inputs),
+        *blind_sections(found.checks), _limits(found),
+        provenance.run_section(found.record(), inputs.config, inputs.manifest, inputs.command),
+        _sources(found),
     ]  # fmt: skip
     return Page(
         kicker="Saliency of vulnerable predictions",
-        title=f"Where models look, on {results['dataset']}",
-        subtitle=relevance_finding(results) + ".",
+        title=f"Where models look, on {found.head.dataset}",
+        subtitle=relevance_finding(found) + ".",
         facts=[
-            ("Data set", str(results["dataset"])),
-            ("Model", str(results["model"])),
-            ("Models of the run", numbers.count(results["num_valid"])),
-            ("Methods", numbers.count(len(results["methods"]))),
+            ("Data set", found.head.dataset),
+            ("Model", found.head.model),
+            ("Models of the run", numbers.count(found.head.num_valid)),
+            ("Methods", numbers.count(len(found.methods))),
             ("Fingerprint", fingerprint[:_SHORT]),
         ],
         banners=[
             *(
                 []
-                if inputs.pictures is not None or results["features"] is not None
+                if inputs.pictures is not None or found.features is not None
                 else ["Examples are not shown: the data set is yours. --show_records shows them."]
             ),
-            *blind_banners(results),
+            *blind_banners(found.checks),
         ],
         sections=sections,
         footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
@@ -103,27 +105,22 @@ def _named(method: str) -> str:
     return {"grad_cam": "Grad-CAM", "smooth_grad": "SmoothGrad"}.get(method, method.replace("_", " "))
 
 
-def _estimate(entry: Json | None, name: str, missing: str = "") -> Estimate:
-    if entry is None:
-        return Estimate(None, None, missing)
-    return estimate(entry[name], entry[f"{name}_ci"], "Too few examples.", decimals=3)
+def _shown(mean: Mean) -> Estimate:
+    return numbers.shown(mean, 3)
 
 
-def _verdicts(results: Json) -> list[int]:
+def _verdicts(found: Saliency) -> list[int]:
     """Of every method, 1 where vulnerable examples have more mass on the background, -1 less, 0 not told apart."""
-    found = []
-    for entry in results["methods"].values():
-        excess = (entry["background"] or {}).get("excess")
-        if excess is not None and None not in excess["difference_ci"]:
-            found.append(_SIGNS[against(excess["difference_ci"], 0.0)])
-    return found
+    backgrounds = [of.background for of in found.methods.values()]
+    differences = [of.excess.difference for of in backgrounds if of is not None]
+    return [_SIGNS[against(each.interval, 0.0)] for each in differences if each.interval is not None]
 
 
-def relevance_finding(results: Json) -> str:
+def relevance_finding(found: Saliency) -> str:
     """Whether vulnerable predictions rest on the background, in one sentence without its full stop."""
-    verdicts = _verdicts(results)
+    verdicts = _verdicts(found)
     if not verdicts:
-        return _deletion_finding(results)
+        return _deletion_finding(found)
     total, more, less = len(verdicts), verdicts.count(1), verdicts.count(-1)
     if more == total:
         return f"Vulnerable predictions rest more on the background than safe ones, by all {total} maps that can tell"
@@ -137,11 +134,8 @@ def relevance_finding(results: Json) -> str:
     )
 
 
-def _deletion_finding(results: Json) -> str:
-    signs = []
-    for entry in results["methods"].values():
-        ends = entry["deletion"]["difference_ci"]
-        signs.append(_SIGNS[against(None if None in ends else ends, 0.0)])
+def _deletion_finding(found: Saliency) -> str:
+    signs = [_SIGNS[against(of.deletion.difference.interval, 0.0)] for of in found.methods.values()]
     faster, slower = signs.count(-1), signs.count(1)
     if faster > slower and faster * 2 > len(signs):
         return "The label's probability of vulnerable examples falls faster as the most relevant inputs go"
@@ -150,39 +144,34 @@ def _deletion_finding(results: Json) -> str:
     return "Deleting the most relevant inputs is not shown to tell vulnerable from safe examples"
 
 
-def _how(results: Json) -> str:
-    count = len(results["groups"]["vulnerable"])
+def _how(found: Saliency) -> str:
+    count = len(found.groups["vulnerable"])
     return (
         f"Compared are the {count} most and the {count} least vulnerable examples by the AUC of their scaled logit "
-        f"among even models; maps are those of {results['map_models']} odd models, for the logit of the label, and "
+        f"among even models; maps are those of {found.map_models} odd models, for the logit of the label, and "
         "count where a model trained on the example."
     )
 
 
-def _relevance(results: Json) -> Section:
-    methods = results["methods"]
-    rows = []
-    for name, entry in methods.items():
-        background = entry["background"]
-        excess = None if background is None else background["excess"]
-        why = results["background_not_measured"].get(name, "")
-        why = why[:1].upper() + why[1:] + "."
-        rows.append(
-            [
-                _named(name), _estimate(background, "vulnerable", why), _estimate(background, "safe", why),
-                _estimate(excess, "difference", why), _estimate(entry["deletion"], "vulnerable"),
-                _estimate(entry["deletion"], "safe"), _estimate(entry["deletion"], "difference"),
-            ]
-        )  # fmt: skip
+def _relevance(found: Saliency) -> Section:
+    methods = found.methods
+    rows: list[list[Any]] = []
+    for name, of in methods.items():
+        why = found.background_not_measured.get(name, "")
+        unseen = [Estimate(None, None, why[:1].upper() + why[1:] + ".")] * 3
+        seen, left = of.background, of.deletion
+        background = [] if seen is None else [seen.vulnerable, seen.safe, seen.excess.difference]
+        shown = map(_shown, (*background, left.vulnerable, left.safe, left.difference))
+        rows.append([_named(name), *(unseen if seen is None else []), *shown])
     columns = [
         Column("Map"), Column("Background", "number", "vulnerable"), Column("Background", "number", "safe"),
         Column("Difference", "number", "beyond the pixels' share"), Column("Left", "number", "vulnerable"),
         Column("Left", "number", "safe"), Column("Difference", "number"),
     ]  # fmt: skip
-    shares = next((e["background"]["share"] for e in methods.values() if e["background"] is not None), None)
+    shares = next((of.background.share for of in methods.values() if of.background is not None), None)
     text = (
         "Background is the share of a map's magnitude on pixels where nothing is drawn"
-        + (f" ({numbers.percent(shares['vulnerable'])} of the pixels of vulnerable, {numbers.percent(shares['safe'])} "
+        + (f" ({numbers.percent(shares.vulnerable)} of the pixels of vulnerable, {numbers.percent(shares.safe)} "
            "of safe examples)" if shares else "")
         + ". Left is the mean probability of the label, over its start, while up to half of the pixels are deleted, "
         "the most relevant first: the lower, the more the prediction rests on them."
@@ -191,13 +180,13 @@ def _relevance(results: Json) -> Section:
         Table(columns, rows, "Means over examples; brackets are 95 % intervals over examples."),
         Figure(
             plots.figure_to_data_uri(saliency_pictures.deletion_figure(methods)),
-            "Deletion curves by map. " + _deletion_finding(results),
-            _deletion_finding(results) + ".",
+            "Deletion curves by map. " + _deletion_finding(found),
+            _deletion_finding(found) + ".",
         ),
-        Prose([text, *_completeness(results)]),
+        Prose([text, *_completeness(found)]),
     ]
     return Section(
-        "Relevance", relevance_finding(results), blocks,
+        "Relevance", relevance_finding(found), blocks,
         [
             "Background is what is empty, not what is irrelevant: a stroke's edge can matter.",
             "The two groups differ in class and difficulty too; nothing here says which of it makes the difference.",
@@ -205,25 +194,25 @@ def _relevance(results: Json) -> Section:
     )  # fmt: skip
 
 
-def _completeness(results: Json) -> list[str]:
-    found = results["completeness"]
-    if found is None:
+def _completeness(found: Saliency) -> list[str]:
+    of = found.completeness
+    if of is None:
         return []
     return [
         "Integrated gradients should add up to the change of the logit from nothing to the example: with at most "
-        f"{numbers.count(found['most_steps'])} points, {numbers.percent(found['share_within'])} of the maps do to "
-        f"{found['tolerance']:g} of the logit; the median gap is {found['median']:.2g} of it, the largest "
-        f"{found['largest']:.2g} (large where the logit is near 0). --most_steps allows more."
+        f"{numbers.count(of.most_steps)} points, {numbers.percent(of.share_within)} of the maps do to "
+        f"{of.tolerance:g} of the logit; the median gap is {of.median:.2g} of it, the largest "
+        f"{of.largest:.2g} (large where the logit is near 0). --most_steps allows more."
     ]
 
 
-def _counterfactual_finding(results: Json) -> str:
+def _counterfactual_finding(found: Saliency) -> str:
     """One sentence on the first method, chosen before anything is measured; the others' figures stand beside it."""
-    (name, entry), *others = results["counterfactual"].items()
-    if entry["spearman"] is None:
+    (name, first), *others = found.counterfactual.items()
+    if first.spearman.value is None:
         return "Too few models on each side to tell what having seen an example changes"
-    standing = against(entry["spearman_ci"], 0.0)
-    interval = "; ".join(_spearman(*each) for each in ((name, entry), *others))
+    standing = against(first.spearman.interval, 0.0)
+    interval = "; ".join(_spearman(*each) for each in ((name, first), *others))
     if standing == "above":
         return f"The more vulnerable an example, the more its presence in training moves where models look ({interval})"
     if standing == "below":
@@ -231,28 +220,24 @@ def _counterfactual_finding(results: Json) -> str:
     return f"How far presence in training moves a map is not shown to go with vulnerability ({interval})"
 
 
-def _spearman(name: str, entry: Json) -> str:
-    if entry["spearman"] is None:
+def _spearman(name: str, of: Related) -> str:
+    if of.spearman.value is None or of.spearman.interval is None:
         return f"{_named(name)} unknown"
-    low, high = entry["spearman_ci"]
-    return f"Spearman {entry['spearman']:.2f} [{low:.2f}, {high:.2f}] by {_named(name)}"
+    low, high = of.spearman.interval
+    return f"Spearman {of.spearman.value:.2f} [{low:.2f}, {high:.2f}] by {_named(name)}"
 
 
 def _counterfactual(inputs: SaliencyReportInputs) -> Section:
-    results = inputs.results
+    found = inputs.found
     rows = [
-        [
-            _named(name), estimate(entry["spearman"], entry["spearman_ci"], "Too few models on a side.", decimals=3),
-            _estimate(entry, "vulnerable"), _estimate(entry, "safe"), _estimate(entry, "difference"),
-            entry["num_examples"],
-        ]
-        for name, entry in results["counterfactual"].items()
-    ]  # fmt: skip
+        [_named(name), *map(_shown, (of.spearman, of.vulnerable, of.safe, of.difference)), of.num_examples]
+        for name, of in found.counterfactual.items()
+    ]
     columns = [
         Column("Map"), Column("Spearman", "number", "shift and vulnerability"), Column("Shift", "number", "vulnerable"),
         Column("Shift", "number", "safe"), Column("Difference", "number"), Column("Examples", "count"),
     ]  # fmt: skip
-    finding = _counterfactual_finding(results)
+    finding = _counterfactual_finding(found)
     blocks: list[Block] = [
         Figure(
             plots.figure_to_data_uri(saliency_pictures.shift_figure(inputs.shifts)),
@@ -264,10 +249,10 @@ def _counterfactual(inputs: SaliencyReportInputs) -> Section:
             columns, rows, "Maps of unit length, examples drawn at random. Brackets are 95 % intervals over examples."
         ),
     ]
-    for name, found in inputs.counterfactuals.items():
+    for name, maps in inputs.counterfactuals.items():
         if inputs.pictures is None:
             continue
-        exhibits = [_triple(inputs, int(i), found[int(i)]) for i in inputs.groups["vulnerable"] if int(i) in found]
+        exhibits = [_triple(inputs, int(i), maps[int(i)]) for i in inputs.groups["vulnerable"] if int(i) in maps]
         blocks.append(
             Gallery(
                 exhibits,
@@ -327,9 +312,9 @@ def _galleries(inputs: SaliencyReportInputs) -> Section:
                 )
             )  # fmt: skip
         blocks.append(Gallery(exhibits, _GROUPS[group]))
-    centroid = inputs.results["centroid"]
-    space = {"feature": "penultimate features", "logit": "logits"}[centroid["space"]]
-    where = f"Near and far are meant in the {space} of model {centroid['model']}, class by class of its training set."
+    centroid = inputs.found.centroid
+    space = {"feature": "penultimate features", "logit": "logits"}[centroid.space]
+    where = f"Near and far are meant in the {space} of model {centroid.model}, class by class of its training set."
     caption = "Ids, vulnerability and distance only."
     if inputs.pictures is not None:
         caption = f"Below each example its maps: {order}. Redder is more relevant; means over models."
@@ -349,12 +334,11 @@ def _galleries(inputs: SaliencyReportInputs) -> Section:
     )  # fmt: skip
 
 
-def _features(results: Json) -> list[Section]:
-    features = results["features"]
+def _features(found: Saliency) -> list[Section]:
+    features = found.features
     if features is None:
         return []
-    intervals = [feature["difference_ci"] for feature in features if None not in feature["difference_ci"]]
-    told = sum(against(interval, 0.0) != "not shown" for interval in intervals)
+    told = sum(against(feature.difference.interval, 0.0) != "not shown" for feature in features)
     finding = f"{told} of the {len(features)} features that maps rest on most weigh otherwise in vulnerable examples"
     figure = Figure(
         plots.figure_to_data_uri(saliency_pictures.feature_figure(features)),
@@ -364,18 +348,18 @@ def _features(results: Json) -> list[Section]:
     return [Section("Features", finding, [figure], ["Intervals hold for one feature at a time."])]
 
 
-def _limits(results: Json) -> Section:
+def _limits(found: Saliency) -> Section:
     points = [
         "Maps are explanations of a logit, not of an attack; methods disagree, and none is the truth.",
         "Intervals let examples vary; all rest on the same models.",
         "They hold for this data, recipe and network.",
     ]
     blocks: list[Block] = [Points(points, "What to bear in mind")]
-    if results["notes"]:
-        blocks.append(Details("Notes", [Points([str(note) for note in results["notes"]])]))
+    if found.notes:
+        blocks.append(Details("Notes", [Points(found.notes)]))
     return Section("Limits", "Maps show where a model looks, not why", blocks)
 
 
-def _sources(results: Json) -> Section:
-    version = (results.get("versions") or {}).get("miajax") or ""
+def _sources(found: Saliency) -> Section:
+    version = str(found.head.versions.get("miajax") or "")
     return Section("Sources", "Whose maps and claim these are", provenance.citation_blocks(version, _SOURCES))

@@ -1,7 +1,7 @@
 """Saliency maps as pictures: overlays on the example, signed differences; and the plots of the report."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
@@ -9,11 +9,11 @@ from jaxtyping import Float
 from miajax.report import palette
 from miajax.report.pictures import as_bytes, png_data_uri
 from miajax.report.plots import blank_axes, styled
+from miajax.studies.saliency.results import FeatureShare, MapFound
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Json = Mapping[str, Any]
 _LEAST_SIDE = 56  # pixels that a picture is enlarged to, in whole steps
 
 
@@ -67,7 +67,7 @@ def signed(saliency: np.ndarray, shape: tuple[int, ...], largest: float) -> np.n
 
 
 @styled
-def deletion_figure(methods: Json) -> "Figure":
+def deletion_figure(methods: Mapping[str, MapFound]) -> "Figure":
     """Returns deletion curves of vulnerable and safe examples, one panel a method."""
     from matplotlib.figure import Figure
 
@@ -76,9 +76,9 @@ def deletion_figure(methods: Json) -> "Figure":
     figure = Figure(figsize=(3.1 * columns, 2.5 * rows))
     for place, (name, entry) in enumerate(methods.items()):
         axes = figure.add_subplot(rows, columns, place + 1)
-        found = entry["deletion"]
-        for side, colour in (("vulnerable", palette.VERMILION), ("safe", palette.BLUE)):
-            axes.plot([100 * f for f in found["fractions"]], found["curves"][side], color=colour, label=side)
+        curves, deleted = entry.deletion.curves, [100 * fraction for fraction in entry.deletion.fractions]
+        axes.plot(deleted, curves.vulnerable, color=palette.VERMILION, label="vulnerable")
+        axes.plot(deleted, curves.safe, color=palette.BLUE, label="safe")
         axes.set_title(name.replace("_", " "), fontsize=9)
         axes.set_ylim(0, 1)
         axes.grid(True)
@@ -114,16 +114,19 @@ def shift_figure(
 
 
 @styled
-def feature_figure(features: Sequence[Json]) -> "Figure":
+def feature_figure(features: Sequence[FeatureShare]) -> "Figure":
     """Returns the features that maps of a table rest on most, as bars with intervals."""
     figure, axes = blank_axes((6.4, 0.8 + 0.26 * len(features)), left=1.1)
-    for offset, side, colour in ((-0.19, "vulnerable", palette.VERMILION), (0.19, "safe", palette.BLUE)):
+    for offset, side, colour, shares in (
+        (-0.19, "vulnerable", palette.VERMILION, [feature.vulnerable for feature in features]),
+        (0.19, "safe", palette.BLUE, [feature.safe for feature in features]),
+    ):
         places = np.arange(len(features)) + offset
-        axes.barh(places, [f[side] or 0.0 for f in features], 0.36, color=colour, label=side)
-        for y, feature in zip(places, features, strict=True):
-            if None not in feature[f"{side}_ci"]:
-                axes.plot(feature[f"{side}_ci"], [y, y], color=palette.INK, linewidth=0.8)
-    axes.set_yticks(range(len(features)), [f"feature {f['feature']}" for f in features])
+        axes.barh(places, [share.value or 0.0 for share in shares], 0.36, color=colour, label=side)
+        for y, share in zip(places, shares, strict=True):
+            if share.interval is not None:
+                axes.plot(share.interval, [y, y], color=palette.INK, linewidth=0.8)
+    axes.set_yticks(range(len(features)), [f"feature {f.feature}" for f in features])
     axes.invert_yaxis()
     axes.grid(True, axis="x")
     axes.set_xlabel("share of the map's magnitude")

@@ -20,7 +20,6 @@ Vulnerability is that of the scaled logit among even models; maps are those of o
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -35,8 +34,9 @@ from miajax.metrics.vulnerability import gaussian_vulnerability
 from miajax.runs.atomic import write_text
 from miajax.saliency.counterfactual import Counterfactual, MapSums, counterfactual, map_sums, unit_length
 from miajax.studies import common
+from miajax.studies.head import head_of
 from miajax.studies.invocation import Invocation
-from miajax.studies.results import CampaignResult
+from miajax.studies.results import FoundInCampaign
 from miajax.studies.saliency.figures import (
     SaliencyEvidence,
     completeness,
@@ -48,6 +48,7 @@ from miajax.studies.saliency.figures import (
 )
 from miajax.studies.saliency.groups import by_vulnerability, distance_in_training_set, ends_by_class
 from miajax.studies.saliency.maps import LEAST_STEPS, METHODS, Examples, Mapper
+from miajax.studies.saliency.results import Centroid, Saliency
 from miajax.warned import collected_warnings
 
 _ENDS = 2  # examples at either end of a class
@@ -93,7 +94,7 @@ def run_saliency(
     options: SaliencyOptions | None = None,
     reporter: Reporter | None = None,
     invocation: Invocation | None = None,
-) -> CampaignResult:
+) -> FoundInCampaign[Saliency]:
     """Trains what is missing and maps where its models look.
 
     Args:
@@ -120,26 +121,29 @@ def run_saliency(
     with called.timed("maps"):
         evidence = _evidence(mapper, methods, options, reporter)
     with called.timed("blind"):
-        blind = common.blind_checks(campaign)
-    results: dict[str, Any] = {
-        **common.results_head(campaign),
-        "groups": {name: [int(i) for i in ids] for name, ids in evidence.groups.items()},
-        "centroid": evidence.centroid,
-        "map_models": min(options.map_models, int(campaign.valid[1::2].sum())),
-        "methods": {name: vulnerable_against_safe(evidence, name) for name in methods},
-        "empty_share": mapper.empty_share,
-        "background_not_measured": {name: why for name in methods if (why := no_background(mapper, name))},
-        "completeness": completeness(evidence),
-        "counterfactual": {
-            name: related(evidence, found, options.compared) for name, found in evidence.counterfactuals.items()
+        checks = common.blind_checks(campaign)
+    found = Saliency(
+        head=head_of(campaign),
+        checks=checks,
+        groups={name: tuple(int(i) for i in ids) for name, ids in evidence.groups.items()},
+        centroid=evidence.centroid,
+        map_models=min(options.map_models, int(campaign.valid[1::2].sum())),
+        methods={name: vulnerable_against_safe(evidence, name) for name in methods},
+        empty_share=mapper.empty_share,
+        background_not_measured={name: why for name in methods if (why := no_background(mapper, name))},
+        completeness=completeness(evidence),
+        counterfactual={
+            name: related(evidence, shifts, options.compared) for name, shifts in evidence.counterfactuals.items()
         },
-        "features": feature_shares(evidence),
-        **blind,
-        "notes": common.campaign_notes(campaign),
-    }
-    with called.reporting(path / "saliency", results, [campaign.timing], study="saliency"):
-        _write_report(evidence, options, results, called.command)
-    return CampaignResult(path / "saliency", results, campaign)
+        features=feature_shares(evidence),
+        notes=tuple(common.campaign_notes(campaign)),
+    )
+    folder = path / "saliency"
+    found = called.finished(
+        "saliency", folder, found, lambda so_far: _write_report(evidence, options, so_far, called.command),
+        [campaign.timing],
+    )  # fmt: skip
+    return FoundInCampaign(folder, found, campaign)
 
 
 def _evidence(mapper: Mapper, methods: Sequence[str], options: SaliencyOptions, reporter: Reporter) -> SaliencyEvidence:
@@ -173,10 +177,9 @@ def _evidence(mapper: Mapper, methods: Sequence[str], options: SaliencyOptions, 
         method: np.mean([maps for _, part in mapper.maps(method, chosen, pictured) for maps in part], axis=0)
         for method in methods
     }
-    centroid = {"space": space, "model": chosen[0]}
     return SaliencyEvidence(
-        mapper, vulnerability, centroid, distance, groups, compared, relevance, spread, len(drawn), counterfactuals,
-        gallery, gallery_ids,
+        mapper, vulnerability, Centroid(space, chosen[0]), distance, groups, compared, relevance, spread, len(drawn),
+        counterfactuals, gallery, gallery_ids,
     )  # fmt: skip
 
 
@@ -195,7 +198,7 @@ def _counterfactual(mapper: Mapper, method: str, models: Sequence[int], examples
     return jax.tree.map(np.asarray, counterfactual(MapSums(*map(jnp.asarray, total))))
 
 
-def _write_report(evidence: SaliencyEvidence, options: SaliencyOptions, results: Mapping[str, Any], command: str):
+def _write_report(evidence: SaliencyEvidence, options: SaliencyOptions, found: Saliency, command: str):
     from miajax.studies.saliency.page import SaliencyReportInputs, render_saliency_report
 
     campaign = evidence.campaign
@@ -206,7 +209,7 @@ def _write_report(evidence: SaliencyEvidence, options: SaliencyOptions, results:
         pictures = dataset.features.reshape(-1, *dataset.image_shape)
     places = {int(i): k for k, i in enumerate(evidence.gallery_ids)}
     inputs = SaliencyReportInputs(
-        results=results,
+        found=found,
         config=dataclasses.asdict(campaign.setup.config),
         manifest=campaign.folder.manifest,
         command=command,

@@ -1,7 +1,8 @@
 """One more model in front of a campaign's shadow models: it is no shadow itself, so all of them judge it."""
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ from jaxtyping import Bool
 from miajax.attacks.attack import Partners
 from miajax.attacks.label_only import label_ratio_scores
 from miajax.attacks.options import AttackOptions
-from miajax.attacks.registry import ATTACKS, run_attacks, why_not
+from miajax.attacks.registry import ATTACKS, run_attack, run_attacks, why_not
 from miajax.campaign.run import Campaign
 from miajax.data.pairs import complementary_partners
+from miajax.errors import UserError
 from miajax.metrics.figures import Figures
 from miajax.metrics.rows import rank_rows
 from miajax.metrics.summary import summarise
@@ -99,12 +101,14 @@ class Attacked:
         that train something for each target are missing.
       skipped: ``{attack: reason}`` of those that could not be run.
       notes: on what scores are missing.
+      unaided: attacks that need no shadow models: without any, they give the target the same scores.
     """
 
     scores: dict[str, np.ndarray]
     shadow_scores: dict[str, np.ndarray]
     skipped: dict[str, str]
     notes: list[str]
+    unaided: tuple[str, ...]
 
 
 def attack_target(stacked: WithTarget, names: Sequence[str], options: AttackOptions) -> Attacked:
@@ -159,7 +163,25 @@ def attack_target(stacked: WithTarget, names: Sequence[str], options: AttackOpti
         for name, own in scores.items()
         if (missing := int((~np.isfinite(own)).sum()))
     ]
-    return Attacked(scores, {name: array[:-1] for name, array in others.items()}, skipped, sorted(notes))
+    shadow_scores = {name: array[:-1] for name, array in others.items()}
+    return Attacked(scores, shadow_scores, skipped, sorted(notes), _unaided(scores, alone, last, options))
+
+
+def _unaided(
+    scores: dict[str, np.ndarray], alone: Mapping[str, Any], last: WithTarget, options: AttackOptions
+) -> tuple[str, ...]:
+    """The attacks of ``scores`` that need no shadow models; those of ``alone`` ran without."""
+    able = [
+        name
+        for name in scores
+        if name in ATTACKS and name not in alone and not why_not(name, last.signals, last.member, last.valid)
+    ]
+    same = set(alone)
+    for name in able:
+        with contextlib.suppress(UserError):  # an attack may find no score without shadow models
+            again = run_attack(name, last.signals, last.member, last.valid, options)[0]
+            same |= {name} if np.array_equal(again[-1], scores[name], equal_nan=True) else set()
+    return tuple(name for name in scores if name in same)
 
 
 def _settle(name: str, scores: np.ndarray, stacked: WithTarget, valid: np.ndarray) -> np.ndarray:

@@ -2,17 +2,20 @@
 
 Rounded probabilities saturate: 0.9996 reads 1.000, and its scaled logit, 7.8, would be infinite. Comparing it with the
 shadow models' exact ones would show rounding, not membership. So the shadow models' answers are rounded alike, and both
-saturate at the same bound: a 0 reads as half a step, a 1 as one less half a step. Equal answers stay exact ties.
+saturate at the same bound: a 0 reads as half a step, a 1 as one less half a step. Probabilities of exactly 0 and 1 are
+clipped by the rule of estimators (``estimators.answers.clip_of``) besides. The coarsest of these clips, that of the
+shadow models' own answers included, holds for both. Equal answers stay exact ties.
 """
 
 import dataclasses
-import math
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import expit, logit, logsumexp, softmax
 
+from miajax.campaign.saturated import clipped_logits
+from miajax.estimators.answers import bound, clip_of
 from miajax.signals.scaled_logit import scaled_logit
 from miajax.studies.target.file import Target
 
@@ -40,7 +43,7 @@ class Channel:
       kind: logits, probabilities or labels.
       decimals: that probabilities are rounded to, or None.
       bound: the largest absolute scaled logit that can be told apart, or None where nothing saturates.
-      smallest: what a probability of exactly 0 stands for, or None where there is none.
+      smallest: the least probability that is told from 0, and its distance from 1; None where nothing saturates.
     """
 
     kind: str
@@ -49,22 +52,25 @@ class Channel:
     smallest: float | None = None
 
     @classmethod
-    def of(cls, target: Target, labels: Int[np.ndarray, " examples"]) -> "Channel":
-        """The channel that a target's answers came through."""
-        if target.kind != "probabilities":
+    def of(cls, target: Target, run_clip: float | None = None) -> "Channel":
+        """The channel that a target's answers came through.
+
+        Args:
+          target: with its answers.
+          run_clip: where the shadow models' own answers are clipped (``campaign.saturated.clip_of_run``), or None.
+        """
+        if target.kind == "labels":
             return cls(target.kind)
-        if target.decimals is not None:
-            half = 0.5 * 10.0**-target.decimals
-            return cls(target.kind, target.decimals, math.log((1 - half) / half), half)
-        rows = target.answers[:, 0]
-        own = labels[:, None] == np.arange(rows.shape[1])
-        label, others = np.where(own, rows, 0).sum(1), np.where(own, 0, rows).sum(1)
-        known = (label > 0) & (others > 0)
-        smallest = float(rows[rows > 0].min()) if (rows == 0).any() else None
-        if known.all():
-            return cls(target.kind, smallest=smallest)
-        reach = np.abs(np.log(label[known]) - np.log(others[known])).max(initial=0.0)
-        return cls(target.kind, bound=float(reach) or None, smallest=smallest)
+        clips = [] if run_clip is None else [run_clip]
+        if target.kind == "probabilities":
+            rows = target.answers[:, 0]
+            if target.decimals is not None:
+                clips.append(0.5 * 10.0**-target.decimals)
+            if ((rows <= 0) | (rows >= 1)).any():
+                clips.append(clip_of("probabilities", rows, ()).clip or 0.0)
+        if not clips:
+            return cls(target.kind)
+        return cls(target.kind, target.decimals, bound(max(clips)), max(clips))
 
     def target(self, target: Target, labels: Int[np.ndarray, " examples"]) -> Seen:
         """What the target shows."""
@@ -80,6 +86,10 @@ class Channel:
             return Seen(None, None, logits[:, 0].argmax(-1) == labels)
         if self.kind == "logits":
             phi = np.asarray(scaled_logit(jnp.asarray(logits, jnp.float32), jnp.asarray(labels)[:, None]))
+            if self.bound is not None:
+                normal = logits - logsumexp(logits, axis=-1, keepdims=True)
+                logits = clipped_logits(normal, self.smallest)
+                phi = np.clip(phi, -np.float32(self.bound), np.float32(self.bound))
             return Seen(phi, logits.astype(np.float32), logits[:, 0].argmax(-1) == labels)
         if self.decimals is None and self.bound is None and self.smallest is None:
             exact = np.asarray(scaled_logit(jnp.asarray(logits, jnp.float32), jnp.asarray(labels)[:, None]))

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Int
 from miajax.data.dataset import Dataset
 from miajax.errors import UserError
 from miajax.runs import content_checks as content
-from miajax.runs.array_files import load_npz
+from miajax.runs.array_files import load_npy, load_npz
 from miajax.runs.atomic import read_json
 from miajax.runs.codes import ids_of, membership_of
 from miajax.runs.content_checks import RowKind
@@ -45,8 +45,14 @@ class Target:
     notes: tuple[str, ...] = ()
 
 
-def read_target(path: Path, dataset: Dataset, queries: int = 1, signal_kind: RowKind | None = None) -> Target:
-    """Reads and checks ``target.npz``.
+def read_target(
+    path: Path,
+    dataset: Dataset,
+    queries: int = 1,
+    signal_kind: RowKind | None = None,
+    members: Path | None = None,
+) -> Target:
+    """Reads and checks ``target.npz``, or an ``.npy`` of answers about the whole pool beside a file of members.
 
     Args:
       path: archive with ``membership`` and exactly one of ``logits`` ``[K, C]`` (or ``[K, Q, C]`` over the run's own
@@ -55,11 +61,13 @@ def read_target(path: Path, dataset: Dataset, queries: int = 1, signal_kind: Row
       dataset: whose pool the examples belong to.
       queries: Q, views that the run's own models were asked about.
       signal_kind: what the rows over classes hold, whatever they are called; judged by name and content if None.
+      members: where ``path`` is an ``.npy`` of rows over classes ``[N, C]`` or predicted classes ``[N]``: who its
+        members are, as an ``.npy`` of ``bool[N]`` or of row numbers, or as text, a row number a line.
 
     Raises:
       UserError: what is missing or wrong, with its row where one row is.
     """
-    arrays = load_npz(path)
+    arrays = load_npz(path) if members is None else _beside(path, members, dataset.num_examples)
     kinds: list[Kind] = [kind for kind in _KINDS if kind in arrays]
     if "membership" not in arrays or len(kinds) != 1:
         raise UserError(f"{path} holds {', '.join(arrays) or 'nothing'}", expected=_EXPECTED)
@@ -83,6 +91,29 @@ def read_target(path: Path, dataset: Dataset, queries: int = 1, signal_kind: Row
     if decimals == 0:  # one-hot rows say no more than the class does
         return _labelled(ids, member, predicted, labels, notes)
     return _with_order(Target(ids, member, "probabilities", answers, decimals, notes), predicted, labels)
+
+
+def _beside(path: Path, members: Path, num_examples: int) -> dict[str, np.ndarray]:
+    """Answers and members in two files, as the arrays of an archive."""
+    if path.suffix != ".npy":
+        raise UserError(
+            f"--target_members beside {path}", expected="--target FILE.npy; an archive holds its membership"
+        )
+    answers, kind = load_npy(path), "labels"
+    if answers.ndim != 1:
+        kind = "probabilities" if content.kind_of_rows(np.atleast_2d(answers)) == "probabilities" else "logits"
+    if members.suffix == ".npy":
+        codes = load_npy(members)
+        if codes.dtype == bool:
+            return {kind: answers, "membership": codes}
+    else:
+        try:
+            codes = np.array([int(line) for line in members.read_text(encoding="utf-8").split()], np.int64)
+        except (ValueError, OSError) as error:
+            raise UserError(f"{members} cannot be read ({error})", expected="row numbers from 0, one a line") from None
+    membership = np.zeros(num_examples, bool)
+    membership[ids_of(codes, num_examples, str(members), complete=False)] = True
+    return {kind: answers, "membership": membership}
 
 
 def _settled(

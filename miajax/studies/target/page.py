@@ -18,6 +18,7 @@ from miajax.report.page import Block, Card, Cards, Column, Details, Figure, Page
 from miajax.studies.target.attack import ShadowFigures
 
 NOT_COMPARABLE = "Not comparable"
+_BOUND = "Lower bound"
 _SHORT = 12
 _DRAWN = ("lira_online", "lira_online_fixed", "lira_offline", "label_ratio", "global_threshold", "gap")
 _KINDS = {"logits": "Logits", "probabilities": "Probabilities", "labels": "Predicted classes only"}
@@ -50,14 +51,29 @@ class TargetReportInputs:
         return [AttackFigures(name, found) for name, found in self.figures.items()]
 
     @property
+    def lead(self) -> Any:
+        """What the page leads with: the strongest attack.
+
+        Of a target unlike its shadow models the strongest that needs none, unless that shows nothing and another does.
+        """
+        strongest, without = self.results["strongest"], self.results["without_shadows"]
+        if self.results["comparable"] or without is None:
+            return strongest
+        return strongest if strongest["standing"] == "above" != without["standing"] else without
+
+    @property
     def main(self) -> AttackFigures | None:
-        """The attack that the summary speaks of: the strongest."""
-        lead = self.results["strongest"]
+        """The attack that the summary speaks of."""
+        lead = self.lead
         return None if lead is None else next(each for each in self.attacks if each.attack == lead["attack"])
 
     def labelled(self, text: str) -> str:
-        """The text, with the warning before it where the target is not comparable."""
+        """The text on shadow models, with the warning before it where the target is not comparable."""
         return text if self.results["comparable"] else f"{NOT_COMPARABLE}: {text[:1].lower()}{text[1:]}"
+
+    def bounding(self, text: str) -> str:
+        """The text on the target alone, which holds whether it is comparable or not."""
+        return text if self.results["comparable"] else f"{_BOUND}: {text}"
 
 
 def render_target_report(inputs: TargetReportInputs) -> str:
@@ -67,7 +83,7 @@ def render_target_report(inputs: TargetReportInputs) -> str:
     return Page(
         kicker="Membership-inference audit of one model",
         title=f"What {results['target']} gives away about its training data",
-        subtitle=inputs.labelled(_sentence(inputs)),
+        subtitle=inputs.bounding(_sentence(inputs)),
         facts=[
             ("Data set", str(results["dataset"])),
             ("Target answers", _KINDS[results["answers"]["kind"]]),
@@ -95,8 +111,9 @@ def _banners(results: Mapping[str, Any]) -> list[str]:
     if not results["comparable"]:
         why = " ".join(results["not_comparable"])
         banners.append(
-            f"{NOT_COMPARABLE} with the shadow models: {why[:1].lower()}{why[1:]} Its own figures stay lower bounds on "
-            "what it leaks; shadow models like it may find more, and these ones' averages say nothing about it."
+            f"{NOT_COMPARABLE} with the shadow models: {why[:1].lower()}{why[1:]} The figures of attacks on the target "
+            "itself are lower bounds all the same, since its members and non-members are known. Shadow models like it "
+            "may find more, and these ones' averages say nothing about it."
         )
     differences = results["recipe_differences"]
     if differences:
@@ -115,8 +132,10 @@ def _sentence(inputs: TargetReportInputs) -> str:
     main = inputs.main
     if main is None:
         return "No attack could be run on it."
+    told = claims.lead_sentence(inputs.lead)
+    if not inputs.results["comparable"]:
+        return told
     shadows = _shadow_auc(inputs, main.attack)
-    told = claims.lead_sentence(inputs.results["strongest"])
     beside = f" Its AUC is {main.auc}; shadow models have {shadows}."
     return told + (beside if shadows.value is not None else "")
 
@@ -134,35 +153,58 @@ def _summary(inputs: TargetReportInputs) -> Section:
     if main is not None:
         auc, shadows = main.auc, _shadow_auc(inputs, main.attack)
         name = face(main.attack).inline
-        cards.append(Card(inputs.labelled(f"AUC of {name}"), auc.number, auc.interval_text, "this target"))
-        if shadows.value is not None:
+        cards.append(Card(f"AUC of {name}", auc.number, auc.interval_text, "this target"))
+        if shadows.value is not None and results["comparable"]:
             cards.append(Card(f"AUC of {name}", shadows.number, shadows.interval_text, "mean of the shadow models"))
     interval = results["generalization_gap_ci"]
     gap, ends = numbers.points(results["generalization_gap"]), " to ".join(map(numbers.points, interval))
     accuracy = f"right on {numbers.percent(results['train_accuracy'])} of members"
-    cards.append(Card(inputs.labelled("Generalisation gap"), gap, ends, f"this target, {accuracy}"))
-    told = [_sentence(inputs), claims.equals_sentence(results["strongest"]), claims.lead_rule(results["strongest"])]
+    cards.append(Card("Generalisation gap", gap, ends, f"this target, {accuracy}"))
+    told = [_sentence(inputs)]
+    if results["comparable"]:
+        told += [claims.equals_sentence(inputs.lead), claims.lead_rule(inputs.lead)]
     text = [
         " ".join(sentence for sentence in told if sentence),
+        *_with_shadows(inputs),
         "The target's own figures stand beside averages over the shadow models; they are never mixed. Its intervals "
         "let the examples vary: one model says nothing about how models vary.",
         claims.LOWER_BOUND,
     ]
-    return Section("Summary", inputs.labelled(claims.lead_finding(results["strongest"])), [Cards(cards), Prose(text)])
+    return Section("Summary", inputs.bounding(claims.lead_finding(inputs.lead)), [Cards(cards), Prose(text)])
+
+
+def _with_shadows(inputs: TargetReportInputs) -> list[str]:
+    """Of a target unlike its shadow models: what attacks find without them and with them, and which of it leads."""
+    results = inputs.results
+    strongest, without = results["strongest"], results["without_shadows"]
+    if results["comparable"] or strongest is None:
+        return []
+    rule = claims.lead_rule(strongest)
+    bound = "Each is counted on the target's known members and non-members, so that it is a lower bound either way."
+    if without is None:
+        return [f"The target is not like the shadow models, and every attack that ran needs them. {bound} {rule}"]
+    first = (
+        "The target is not like the shadow models, so the page leads with the strongest attack that needs none, unless "
+        f"that shows nothing above chance and an attack with shadow models does. {bound}"
+    )
+    found = f"Without shadow models: {claims.lead_sentence(without)}"
+    if strongest["attack"] != without["attack"]:
+        found += f" With them: {claims.lead_sentence(strongest)}"
+    return [first, found, rule]
 
 
 def _comparison(inputs: TargetReportInputs) -> Section:
     results = inputs.results
     rows = [
         [
-            check["name"],
+            f"{check['side']}: {check['name']}",
             *(numbers.estimate(check[key], decimals=4) for key in ("target", "low", "median", "high")),
             "yes" if check["inside"] else "no",
         ]
         for check in results["comparison"]
     ]
     columns = [
-        Column("On non-members"),
+        Column("On the target's"),
         Column("Target", "number"),
         Column("Shadows from", "number"),
         Column("Median", "number"),
@@ -182,11 +224,14 @@ def _comparison(inputs: TargetReportInputs) -> Section:
     undeclared = ", ".join(results["recipe_undeclared"])
     if undeclared:
         blocks.append(Details("Not declared", [Prose([undeclared + "."])]))
+    alike = [f"{check['name']} of {check['side']}" for check in results["comparison"] if check["inside"]]
     finding = (
-        "On non-members no measured figure of the target lies outside the shadow models' range"
+        "No measured figure of the target lies outside the shadow models' range, on members or on non-members"
         if results["comparable"]
-        else "On non-members the target does not behave like the shadow models"
+        else "The target does not behave like the shadow models"
     )
+    if alike and not results["comparable"]:
+        blocks.append(Prose([f"Inside the shadow models' range: {', '.join(alike)}."]))
     limits = ["Shadow models of another recipe tell members of this target worse: its figures are then too low."]
     return Section("Comparable", finding, blocks, limits)
 
@@ -196,7 +241,9 @@ def _attacks(inputs: TargetReportInputs) -> Section:
     if not attacks:
         return Section("Attacks", "No attack could be run", [Prose(["See Limits for the reasons."])])
     members, others = (numbers.count(results[f"num_{side}"]) for side in ("members", "non_members"))
-    caption = inputs.labelled(f"This target alone, {members} members, {others} non-members; brackets 95 % intervals.")
+    caption = f"This target alone, {members} members, {others} non-members; brackets 95 % intervals."
+    if not inputs.results["comparable"]:
+        caption += " Every figure is a lower bound, with shadow models unlike it or without any."
     rows = []
     for each in attacks:
         shadows = inputs.shadows[each.attack]
@@ -223,7 +270,7 @@ def _attacks(inputs: TargetReportInputs) -> Section:
     beside = Table(columns, rows, title)
     return Section(
         "Attacks",
-        inputs.labelled(_beside_finding(inputs)),
+        _beside_finding(inputs),
         [attack_table(attacks, caption=caption), beside, *_roc(inputs)],
         ["The TPR at no false alarm falls as non-members are added: compare it between equal numbers only."],
     )
@@ -233,7 +280,7 @@ def _beside_finding(inputs: TargetReportInputs) -> str:
     """Where the target's AUC under the strongest attack lies among the shadow models' own."""
     main = inputs.main
     shadows = None if main is None else inputs.shadows[main.attack]
-    if main is None or shadows is None:
+    if main is None or shadows is None or not inputs.results["comparable"]:
         return "The target under every attack that its answers allow"
     low, high = shadows.auc_range
     return (
@@ -254,7 +301,7 @@ def _roc(inputs: TargetReportInputs) -> list[Figure]:
         Figure(
             plots.figure_to_data_uri(figure),
             f"ROC curves with logarithmic axes. {_sentence(inputs)}",
-            inputs.labelled("Members named against false alarms, both axes logarithmic."),
+            "Members named against false alarms, both axes logarithmic.",
             "ROC of this target",
         )
     ]

@@ -14,16 +14,20 @@ from miajax.campaign.config import Setup
 from miajax.campaign.made import versions
 from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Campaign, run_campaign
+from miajax.campaign.saturated import clip_of_run
 from miajax.campaign.stored import stored_config
 from miajax.errors import UserError
 from miajax.metrics.accuracy import share_correct
 from miajax.metrics.claims import strongest
+from miajax.metrics.clusters import renumbered
+from miajax.metrics.groups import undivided
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import AttackSummary, chance_notes, summarise, unresolved_notes
 from miajax.runs.atomic import write_npy, write_text
 from miajax.runs.content_checks import RowKind
 from miajax.runs.tables import write_table
 from miajax.studies import common
+from miajax.studies.attacked.groups import with_groups
 from miajax.studies.blind import blind_baseline, near_duplicates
 from miajax.studies.comparable import Check, behaviour, reasons, recipe_differences, recipe_of
 from miajax.studies.invocation import Invocation
@@ -56,12 +60,13 @@ def run_audit_target(
     reporter: Reporter | None = None,
     invocation: Invocation | None = None,
     signal_kind: RowKind | None = None,
+    members: Path | None = None,
 ) -> TargetAudit:
     """Attacks a target from elsewhere with every attack that its answers allow, and writes what was found.
 
     Args:
       run: run folder of the shadow models; what is missing of it is trained.
-      target_file, signal_kind: see ``read_target``.
+      target_file, signal_kind, members: see ``read_target``.
       declaration: the target's recipe, see ``read_declaration``.
       out: folder to write; ``<run>/targets/<name of target_file>`` if None.
       attacks: names to run; all that the target's answers allow if None.
@@ -74,7 +79,7 @@ def run_audit_target(
     """
     called = invocation or Invocation()
     setup = Setup.of(stored_config(run))
-    target = read_target(target_file, setup.dataset, setup.config.queries, signal_kind)
+    target = read_target(target_file, setup.dataset, setup.config.queries, signal_kind, members)
     recipe = recipe_of(setup)
     declared = {} if declaration is None else read_declaration(declaration, recipe)
     out = out or run / "targets" / target_file.stem
@@ -88,28 +93,34 @@ def run_audit_target(
     campaign = run_campaign(setup, run, reporter or Silent())
 
     options = options or AttackOptions(rmia=RMIA_PRESETS.get(setup.dataset.name, RmiaOptions()))
-    labels = setup.dataset.labels[target.ids]
+    labels, groups = setup.dataset.labels[target.ids], renumbered(setup.dataset.groups, target.ids)
     with called.timed("attack"):
-        channel = Channel.of(target, labels)
+        clip = clip_of_run(campaign.folder)
+        channel = Channel.of(target, None if clip is None else clip.clip)
         stacked = put_before(campaign, target, channel)
         attacked = attack_target(stacked, names, options)
         figures: dict[str, AttackSummary] = {}
         shadows: dict[str, ShadowFigures | None] = {}
         unresolved: dict[str, None] = {}  # every attack has the same non-members: each remark once
         for name, own in attacked.scores.items():
-            figures[name] = summarise(own[None], target.member[None])
+            figures[name] = summarise(own[None], target.member[None], groups=groups)
             about = [*unresolved_notes(figures[name], figures[name].num_non_members), *chance_notes(figures[name])]
             unresolved |= dict.fromkeys(about)
             shadows[name] = shadow_figures(attacked.shadow_scores.get(name), figures[name].auc.value, stacked)
         own = {name: scores[None] for name, scores in attacked.scores.items()}
-        lead = strongest(own, target.member[None], np.ones(1, bool))
+        whole = groups is not None and undivided(target.member[None], groups)
+        if whole:
+            figures = with_groups(figures, own, target.member[None], np.ones(1, bool), groups)
+        lead = strongest(own, target.member[None], np.ones(1, bool), groups=groups)
+        unaided = attacked.unaided
+        without = strongest(own, target.member[None], np.ones(1, bool), among=unaided, groups=groups)
         phi = stacked.signals.scaled_logit
         losses = None if phi is None else np.logaddexp(0.0, -np.asarray(phi[:, :, 0], np.float64))
         checks = behaviour(stacked.correct, losses, stacked.member, stacked.valid)
 
     dataset = setup.dataset
     with called.timed("blind"):
-        blind = blind_baseline(dataset.features[target.ids], labels, target.member)
+        blind = blind_baseline(dataset.features[target.ids], labels, target.member, groups=groups)
         copies = near_duplicates(dataset.features[target.ids], target.member, dataset.test_features)
         copies = _with_pool_ids(copies, target.ids)
 
@@ -117,8 +128,12 @@ def run_audit_target(
     comparable = results["comparable"]
     about_channel = _channel_notes(channel, results["answers"])
     results |= {
-        "attacks": {name: found.to_json() | {"comparable": comparable} for name, found in figures.items()},
+        "attacks": {
+            name: found.to_json() | {"comparable": comparable, "needs_shadows": name not in unaided}
+            for name, found in figures.items()
+        },
         "strongest": lead,
+        "without_shadows": without,
         "shadows": {name: found and found.to_json() for name, found in shadows.items()},
         "attacks_not_run": attacked.skipped,
         "blind": blind,
@@ -158,9 +173,10 @@ def _results(
     checks: list[Check],
 ) -> dict[str, Any]:
     setup, config = campaign.setup, campaign.setup.config
+    groups = renumbered(setup.dataset.groups, target.ids)
     phi, correct = stacked.signals.scaled_logit, stacked.correct[-1]
     saturated = np.zeros(len(target.ids), bool) if phi is None else channel.saturated(np.asarray(phi)[-1, :, 0])
-    inside, outside = (share_correct(correct[None], side[None]) for side in (target.member, ~target.member))
+    inside, outside = (share_correct(correct[None], side[None], groups) for side in (target.member, ~target.member))
     why = reasons(checks) if checks else ["Fewer than 2 shadow models can be compared with the target."]
     return {
         "target": file.name,
@@ -170,6 +186,8 @@ def _results(
         "num_shadows": config.num_shadows,
         "num_valid": int(campaign.valid.sum()),
         "num_examples": len(target.ids),
+        "unit": "row" if groups is None else "group",
+        "num_groups": None if groups is None else int(groups.max()) + 1,
         "num_members": int(target.member.sum()),
         "num_non_members": int((~target.member).sum()),
         **common.accuracy_figures(inside, outside),

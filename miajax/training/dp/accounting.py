@@ -6,6 +6,7 @@ delta and any noise. By default the smaller counts, and is named. Neither knows 
 stopping.
 """
 
+import contextlib
 import dataclasses
 import functools
 import math
@@ -27,6 +28,8 @@ ADD_OR_REMOVE_ONE, REPLACE_ONE = "add or remove one example", "replace one examp
 _NOISE_TOLERANCE = 1e-3
 _NEGLIGIBLE = 1e-3  # share of delta that moves epsilon by less than the noise's tolerance
 _LEAST_NOISE, _MOST_NOISE = 1e-2, 1e6  # that a budget is met with, and that is accounted for
+LEAST_RELEASE_NOISE = 0.1
+"""Of one release, whose losses a grid can hold; its epsilon is about 100."""
 
 
 class Bound(NamedTuple):
@@ -54,6 +57,7 @@ class SampledGaussian:
       batch_size: expected size of a sample.
       slots: where a larger sample is cut, or None where it never is.
       noise_multiplier: standard deviation of the noise over the clipping norm.
+      released: noise multiplier of a Gaussian release from all members, once before the steps, or None.
     """
 
     sampling: Sampling
@@ -61,6 +65,7 @@ class SampledGaussian:
     batch_size: int
     slots: int | None
     noise_multiplier: float
+    released: float | None = None
 
     @property
     def rate(self) -> float:
@@ -133,6 +138,9 @@ def check_accountant(step: SampledGaussian, accountant: Accountant) -> None:
 def spent(step: SampledGaussian, steps: int, delta: float, accountant: Accountant = "smaller") -> Bound:
     """What ``steps`` steps have spent at ``delta``, and by whose account; infinite without noise, 0 for no step.
 
+    A release before the steps is composed with them by the accountant itself: losses are convolved, or divergences
+    added at each order, which is tighter than adding two epsilons and two deltas.
+
     Raises:
       UserError: a sampling scheme that the accountant has no bound for.
     """
@@ -141,12 +149,45 @@ def spent(step: SampledGaussian, steps: int, delta: float, accountant: Accountan
         bounds = [spent(step, steps, delta, name) for name in ACCOUNTANTS if has_bound(step, name)]
         return min(bounds, key=lambda bound: bound.epsilon)
     if steps == 0:
-        return Bound(0.0, accountant)
+        alone = 0.0 if step.released is None else gaussian_epsilon(step.released, delta)
+        return Bound(alone, accountant)
     if step.noise_multiplier < renyi.LEAST_NOISE:
         return Bound(math.inf, accountant)
     if step.noise_multiplier > _MOST_NOISE:  # float64 overflows in what follows; less noise spends more
         return spent(dataclasses.replace(step, noise_multiplier=_MOST_NOISE), steps, delta, accountant)
     return _by_rdp(step, steps, delta) if accountant == "rdp" else Bound(_by_pld(step, steps, delta), accountant)
+
+
+def gaussian_delta(noise: float, epsilon: float) -> float:
+    """The least delta with which one Gaussian release of a noise multiplier is (epsilon, delta)-private.
+
+    Balle and Wang 2018 (arXiv 1805.06530), theorem 8.
+    """
+    near, far = 1 / (2 * noise), epsilon * noise
+    return float(special.ndtr(near - far) - np.exp(epsilon + special.log_ndtr(-near - far)))
+
+
+def gaussian_epsilon(noise: float, delta: float) -> float:
+    """The least epsilon of one Gaussian release, by `gaussian_delta`."""
+    from scipy import optimize
+
+    if gaussian_delta(noise, 0.0) <= delta:
+        return 0.0
+    most = 1 / (2 * noise**2) + math.sqrt(2 * math.log(1 / delta)) / noise  # by its Renyi divergence
+    return float(np.asarray(optimize.brentq(lambda epsilon: gaussian_delta(noise, epsilon) - delta, 0.0, most)))
+
+
+def gaussian_noise(epsilon: float, delta: float) -> float:
+    """The least noise multiplier, to nine digits, of one Gaussian release that is (epsilon, delta)-private."""
+    from scipy import optimize
+
+    least, most = math.log(LEAST_RELEASE_NOISE), math.log(_MOST_NOISE)
+    excess = lambda log_noise: gaussian_delta(math.exp(log_noise), epsilon) - delta  # noqa: E731
+    if excess(least) <= 0:
+        return LEAST_RELEASE_NOISE
+    if excess(most) > 0:
+        raise UserError(f"--dp_statistics_epsilon {epsilon} with delta {delta}", expected="a larger epsilon or delta")
+    return math.exp(float(np.asarray(optimize.brentq(excess, least, most, xtol=1e-12))) + 1e-9)
 
 
 def epsilon(step: SampledGaussian, steps: int, delta: float, accountant: Accountant = "smaller") -> float:
@@ -157,27 +198,28 @@ def epsilon(step: SampledGaussian, steps: int, delta: float, accountant: Account
 def _by_pld(step: SampledGaussian, steps: int, delta: float) -> float:
     mixtures, uncut = step.mixtures(), (step.uncut,)
     bounds, displaced = [], step.chance_of_displacing(steps)
-    fine = loss_distribution.grid_of(uncut, steps)
-    grids = [loss_distribution.grid_of(pairs, steps) for pairs in mixtures]
+    once = step.released
+    fine = loss_distribution.grid_of(uncut, steps, once)
+    grids = [loss_distribution.grid_of(pairs, steps, once) for pairs in mixtures]
     coarse = fine is not None and any(grid is None or grid.interval > 1.5 * fine.interval for grid in grids)
     if coarse and displaced < delta:
         # The rare displaced example has losses too large for a grid that is fine enough for the others.
-        bounds.append(loss_distribution.epsilon(uncut, steps, delta - displaced))
+        bounds.append(loss_distribution.epsilon(uncut, steps, delta - displaced, once))
     if not (coarse and displaced < _NEGLIGIBLE * delta):
-        bounds.append(max(loss_distribution.epsilon(pairs, steps, delta) for pairs in mixtures))
+        bounds.append(max(loss_distribution.epsilon(pairs, steps, delta, once) for pairs in mixtures))
     return min(bounds)
 
 
 def _by_rdp(step: SampledGaussian, steps: int, delta: float) -> Bound:
-    noise = step.noise_multiplier
+    noise, once = step.noise_multiplier, step.released
     if step.sampling == "fixed_size":
-        bound, remark = renyi.without_replacement(step.num_members, step.batch_size, noise, steps, delta)
+        bound, remark = renyi.without_replacement(step.num_members, step.batch_size, noise, steps, delta, once)
         return Bound(bound, "rdp", remark)
     bound, remark = math.inf, None
     if (left := delta - step.chance_of_displacing(steps)) > 0:
-        bound, remark = renyi.sampled(step.rate, noise, steps, left)
+        bound, remark = renyi.sampled(step.rate, noise, steps, left, once)
     if step.slots is not None:
-        bound = min(bound, max(renyi.mixed(pairs, steps, delta) for pairs in step.mixtures()))
+        bound = min(bound, max(renyi.mixed(pairs, steps, delta, once) for pairs in step.mixtures()))
     return Bound(bound, "rdp", remark)
 
 
@@ -212,9 +254,16 @@ def calibrated_noise(
         spends = epsilon(dataclasses.replace(step, noise_multiplier=math.exp(log_noise)), steps, delta, accountant)
         return math.log(min(max(spends, 1e-12), 1e12) / target_epsilon)
 
+    if step.released is not None and (alone := gaussian_epsilon(step.released, delta)) >= 0.999999 * target_epsilon:
+        raise UserError(
+            f"--dp_epsilon {target_epsilon} with statistics that spend {alone:.4g} of it",
+            expected="a --dp_statistics_epsilon below the budget, which holds for both together",
+        )
+    begin = None
     if accountant != "rdp" and has_bound(step, "pld"):
-        begin = calibrated_noise(step, steps, target_epsilon, delta, "rdp")  # cheap, and not much more than is needed
-    else:
+        with contextlib.suppress(UserError):  # where its bound on a release alone is over the budget
+            begin = calibrated_noise(step, steps, target_epsilon, delta, "rdp")  # cheap, and not much more than needed
+    if begin is None:
         begin = step.rate * math.sqrt(2 * max(steps, 1) * math.log(1.25 / delta)) / target_epsilon
     low = high = math.log(float(np.clip(begin, 0.3, _MOST_NOISE / 2)))
     while excess(high) > 0:

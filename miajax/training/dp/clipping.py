@@ -152,15 +152,17 @@ def clipped_sum(
     loss: ExampleLoss,
     params: Any,
     x: Float[Array, "batch views ..."],
-    y: Int[Array, " batch"],
+    y: Int[Array, "..."],
     mask: Bool[Array, " batch"],
     clip_norm: Float[Array, ""] | float,
     key: jax.Array,
+    weights: Float[Array, "batch views"] | None = None,
 ) -> Clipped:
     """Sums gradients of a batch, each scaled down to the clipping norm where it is longer.
 
-    An example's gradient is that of its mean loss over views (De et al. 2022). Examples whose squared norm float32
-    can't hold count as 0, so that one example can't decide whether the sum is finite.
+    An example's gradient is that of its mean loss over views (De et al. 2022). Where the unit is a group of rows, these
+    are its views, each with its own label and weight, and the group's gradient is clipped once. Examples whose squared
+    norm float32 can't hold count as 0, so that one example can't decide whether the sum is finite.
 
     Args:
       plan: of this network.
@@ -168,32 +170,42 @@ def clipped_sum(
       loss: of each row; must not mix rows.
       params: parameters.
       x: inputs, all views of an example together.
-      y: labels.
+      y: labels, one an example, or one a view where there are weights.
       mask: false for padded slots.
       clip_norm: C, may be traced.
       key: PRNG key of dropout.
+      weights: of each view in its example's loss, 0 for padding; None for the mean.
     """
     views = plan.views
     if plan.fallback is not None:
-        of_one = lambda logits, label: loss(logits, jnp.broadcast_to(label, logits.shape[:1])).mean()  # noqa: E731
+
+        def of_one(logits, labels):
+            if weights is None:
+                return loss(logits, jnp.broadcast_to(labels, logits.shape[:1])).mean()
+            return loss(logits, labels[0]) @ labels[1]
+
         total, squares, losses, logits = explicit_clipped_sum(
-            apply, of_one, params, x, y, mask, clip_norm, key, plan.microbatch
+            apply, of_one, params, x, y if weights is None else (y, weights), mask, clip_norm, key, plan.microbatch
         )
     else:
-        losses, logits, gradients = _tapped(plan, apply, loss, params, x, y, key)
+        losses, logits, gradients = _tapped(plan, apply, loss, params, x, y, key, weights)
         squares = _squared_norms(gradients)
         total = _weighted_sum(params, gradients, clip_factors(squares, mask, clip_norm))
-    hits = (jnp.argmax(logits.reshape(len(y), views, -1), -1) == y[:, None]).mean(1, dtype=jnp.float32)
+    right = jnp.argmax(logits.reshape(len(y), views, -1), -1) == (y[:, None] if weights is None else y)
+    hits = right.mean(1, dtype=jnp.float32) if weights is None else (right * weights).sum(1) / weights.sum(1)
     real = lambda values: jnp.where(mask, values, 0.0)  # noqa: E731
     return Clipped(total, real(jnp.sqrt(squares)), real(losses), real(hits))
 
 
-def _tapped(plan: ClippingPlan, apply: Apply, loss: ExampleLoss, params, x, y, key):
+def _tapped(plan: ClippingPlan, apply: Apply, loss: ExampleLoss, params, x, y, key, weights=None):
     """Losses ``[B]``, logits and every layer's gradients."""
     views, rows = plan.views, x.reshape(-1, *x.shape[2:])
 
     def objective(logits):
-        losses = loss(logits, jnp.repeat(y, views)).reshape(-1, views).mean(1)
+        if weights is None:
+            losses = loss(logits, jnp.repeat(y, views)).reshape(-1, views).mean(1)
+        else:
+            losses = (loss(logits, y.reshape(-1)).reshape(-1, views) * weights).sum(1)
         return losses.sum(), (losses, logits)
 
     paths = tuple(layer.path for layer in plan.layers)

@@ -98,11 +98,12 @@ class Grid:
     composed: int
 
 
-def grid_of(pairs: tuple[Pair, ...], steps: int) -> Grid | None:
+def grid_of(pairs: tuple[Pair, ...], steps: int, once: float | None = None) -> Grid | None:
     """The grid for a number of steps; None where losses are too large for one of bounded size.
 
     It is as fine as the bulk of the losses asks for, whose spread is that of noise multiplier 1 and above: the rare
-    large losses of less noise need no finer one. It is coarser where a finer one would not fit.
+    large losses of less noise need no finer one. It is coarser where a finer one would not fit. ``once``: noise
+    multiplier of a Gaussian release beside the steps, whose losses have to fit as well.
     """
     if 1 / (2 * min(pair.deviation for pair in pairs) ** 2) > _MOST_LOSS:
         return None
@@ -113,6 +114,8 @@ def grid_of(pairs: tuple[Pair, ...], steps: int) -> Grid | None:
     bulk = first.rate * math.sqrt(math.expm1(1 / max(first.deviation, 1.0) ** 2))
     wanted = min(_COARSEST, bulk / _PER_DEVIATION)
     span, width = high - low, max(_composed_width(pairs, steps, high - low, side) for side in (1, -1))
+    released = 0.0 if once is None else _released(once).ends()[1] - _released(once).ends()[0]
+    span, width = max(span, released), width + released
     interval = max(wanted, span / (_MOST_POINTS - 4), width / (_MOST_COMPOSED - 4))
     return Grid(interval, math.ceil(span / interval) + 3, math.ceil(width / interval) + 3)
 
@@ -166,9 +169,24 @@ def discretised(pairs: tuple[Pair, ...], interval: float) -> "tuple[DensePLDPmf,
     )
 
 
-def epsilon(pairs: tuple[Pair, ...], steps: int, delta: float) -> float:
-    """What the steps have spent; infinite where no grid of bounded size holds it, or delta is too small for one."""
-    grid = grid_of(pairs, steps) if delta >= SMALLEST_DELTA else None
+def _released(noise: float) -> Pair:
+    return Pair(1.0, 1.0, noise)
+
+
+def epsilon(pairs: tuple[Pair, ...], steps: int, delta: float, once: float | None = None) -> float:
+    """What the steps have spent; infinite where no grid of bounded size holds it, or delta is too small for one.
+
+    Args:
+      pairs: that a step is a mixture of.
+      steps: how many, at least one.
+      delta: of the guarantee.
+      once: noise multiplier of a Gaussian release beside the steps, or None.
+    """
+    grid = grid_of(pairs, steps, once) if delta >= SMALLEST_DELTA else None
     if grid is None:
         return math.inf
-    return max(side.self_compose(steps).get_epsilon_for_delta(delta) for side in discretised(pairs, grid.interval))
+    sides = [side.self_compose(steps) for side in discretised(pairs, grid.interval)]
+    if once is not None:
+        released = discretised((_released(once),), grid.interval)
+        sides = [side.compose(other) for side, other in zip(sides, released, strict=True)]
+    return max(side.get_epsilon_for_delta(delta) for side in sides)

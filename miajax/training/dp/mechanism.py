@@ -11,6 +11,7 @@ from miajax.training.dp.accounting import Accountant, Bound, SampledGaussian, Sa
 from miajax.training.recipe import Recipe
 
 Overflow = Literal["truncate", "microbatch"]
+Unit = Literal["row", "group"]
 
 NOT_COVERED = (  # whatever the data; Setup.told_by_preparation adds what was read off them before training
     "hyperparameters chosen by looking at the same data",
@@ -48,6 +49,12 @@ class Privacy:
     """whose bound counts: the smaller of both, or that of pld or rdp alone"""
     reproducible_noise: bool = False
     """derive noise and samples from the seed: for tests, not for release"""
+    unit: Unit | None = None
+    """what the guarantee is about: one row, or one group of rows such as a person, whose rows' mean gradient is clipped
+    as one; then batch sizes, slots and steps count groups. Not given: groups where the data have them"""
+    statistics_epsilon: float | None = None
+    """standardise each model's inputs by means and deviations of its own members, released with noise at this epsilon
+    and the same delta, beside public bounds; part of the budget"""
 
     def __post_init__(self):
         def need(ok: bool, flag: str, expected: str):
@@ -73,6 +80,11 @@ class Privacy:
         need(self.slots is None or self.slots >= 1, "slots", "1 or more places")
         need(self.microbatch is None or self.microbatch >= 1, "microbatch", "1 or more examples")
         need(self.augmentation_multiplicity >= 1, "augmentation_multiplicity", "1 or more views")
+        need(
+            self.statistics_epsilon is None or 0 < self.statistics_epsilon < math.inf,
+            "statistics_epsilon",
+            "a positive epsilon, not infinite",
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +101,11 @@ class Mechanism:
       views: augmentation multiplicity.
       steps: how many are planned.
       releasable: whether noise and samples come from a secret key.
+      unit: what is sampled, clipped and accounted for: rows, or groups of them. Members, batches, slots and places are
+        counted in it.
+      rows: of the largest group; 1 where the unit is a row.
+      statistics_epsilon: that statistics of the inputs alone spend at ``delta``, or None where there are none; the
+        accountant composes them with the steps.
     """
 
     step: SampledGaussian
@@ -100,6 +117,14 @@ class Mechanism:
     views: int
     steps: int
     releasable: bool
+    unit: Unit = "row"
+    rows: int = 1
+    statistics_epsilon: float | None = None
+
+    @property
+    def adjacency(self) -> str:
+        """Between which data sets the guarantee compares, in its unit."""
+        return self.step.adjacency.replace("example", "group") if self.unit == "group" else self.step.adjacency
 
     def spent(self, steps: int) -> Bound:
         """What ``steps`` steps have spent at ``delta``, their number fixed beforehand, and by whose account."""
@@ -129,7 +154,9 @@ class Mechanism:
     def record(self) -> dict[str, Any]:
         """JSON of what the guarantee rests on, for reports; an infinite epsilon is None."""
         return {
-            "adjacency": self.step.adjacency,
+            "unit": self.unit,
+            "most_rows": self.rows,
+            "adjacency": self.adjacency,
             "delta": self.delta,
             "accountant": self.spent(self.steps).accountant,
             "sampling": self.step.sampling,
@@ -140,6 +167,9 @@ class Mechanism:
             "batch_size": self.step.batch_size,
             "num_members": self.step.num_members,
             "augmentation_multiplicity": self.views,
+            "statistics": None
+            if self.statistics_epsilon is None
+            else {"epsilon": self.statistics_epsilon, "noise_multiplier": self.step.released},
             "planned_steps": self.steps,
             "planned_epsilon": finite_or_none(self.epsilon(self.steps)),
             "planned_epsilon_by_accountant": self.by_accountant(self.steps),
@@ -158,8 +188,15 @@ def default_slots(batch_size: int, num_members: int) -> int:
     return min(num_members, 8 * math.ceil((batch_size + 6 * math.sqrt(batch_size)) / 8))
 
 
-def resolve(privacy: Privacy, recipe: Recipe, num_members: int, ragged: bool) -> Mechanism:
+def resolve(privacy: Privacy, recipe: Recipe, num_members: int, ragged: bool, group_rows: int = 0) -> Mechanism:
     """The mechanism of a recipe on ``num_members`` members a model (the most, where models differ).
+
+    Args:
+      privacy: as asked for.
+      recipe: of the training; its batches count members.
+      num_members: rows, or groups of rows where these are what is protected.
+      ragged: whether models differ in it.
+      group_rows: rows of the largest group; 0 where the unit is a row.
 
     Raises:
       UserError: whatever in recipe and privacy would break the guarantee, or has no bound.
@@ -172,13 +209,18 @@ def resolve(privacy: Privacy, recipe: Recipe, num_members: int, ragged: bool) ->
         )
     if privacy.delta >= 1 / num_members:
         raise UserError(
-            f"--dp_delta {privacy.delta} for models of {num_members} members",
+            f"--dp_delta {privacy.delta} for models of {num_members} {'groups' if group_rows else 'members'}",
             expected=f"less than 1 / members = {1 / num_members:.2g}",
             remedy="Publishing one member at random would pass at this delta",
         )
     if batch > num_members:
         raise UserError(f"--batch_size {batch}", expected=f"at most a model's {num_members} members")
     views = privacy.augmentation_multiplicity
+    if views > 1 and group_rows:
+        raise UserError(
+            f"--dp_augmentation_multiplicity {views} with --dp_unit group",
+            expected="1: a group's rows are its views",
+        )
     if views > 1 and not recipe.augments_images:
         raise UserError(
             f"--dp_augmentation_multiplicity {views} without augmentation",
@@ -201,6 +243,9 @@ def resolve(privacy: Privacy, recipe: Recipe, num_members: int, ragged: bool) ->
         )
     # A sample that can't outgrow its places is never cut.
     step = SampledGaussian(privacy.sampling, num_members, batch, slots if cut and slots < num_members else None, 0.0)
+    if privacy.statistics_epsilon is not None:
+        released = accounting.gaussian_noise(privacy.statistics_epsilon, privacy.delta)
+        step = dataclasses.replace(step, released=released)
     accounting.check_accountant(step, privacy.accountant)
     steps = recipe.epochs * (num_members // batch)
     noise = privacy.noise_multiplier
@@ -219,4 +264,7 @@ def resolve(privacy: Privacy, recipe: Recipe, num_members: int, ragged: bool) ->
         views=views,
         steps=steps,
         releasable=not privacy.reproducible_noise,
+        unit="group" if group_rows else "row",
+        rows=max(1, group_rows),
+        statistics_epsilon=privacy.statistics_epsilon,
     )

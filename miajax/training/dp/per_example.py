@@ -26,7 +26,7 @@ def explicit_clipped_sum(
     loss: Any,
     params: Any,
     x: jax.Array,
-    y: jax.Array,
+    y: Any,
     mask: jax.Array,
     clip_norm: jax.Array | float,
     key: jax.Array,
@@ -36,9 +36,10 @@ def explicit_clipped_sum(
 
     Args:
       apply, params: the network.
-      loss: ``(logits [K, C], label []) -> scalar`` of one example, the mean over its views.
+      loss: ``(logits [K, C], label) -> scalar`` of one example, the mean over its views; the label as ``y`` has it.
       x: ``[B, K, ...]``.
-      y, mask: ``[B]``.
+      y: ``[B]``, or a tree of arrays ``[B, ...]``.
+      mask: ``[B]``.
       clip_norm: C.
       key: each example draws from its own fold of it.
       microbatch: how many gradients exist at a time.

@@ -15,16 +15,19 @@ _ORDERS = (*range(2, 64), 128, 256, 512, 1024)
 LEAST_NOISE = 1e-8  # noise multiplier below which its inverse square leaves too few digits
 
 
-def sampled(rate: float, noise: float, steps: int, delta: float) -> tuple[float, str | None]:
-    """Epsilon of Poisson samples that are never cut, with a remark; Mironov, Talwar and Zhang 2019."""
+def sampled(rate: float, noise: float, steps: int, delta: float, once: float | None = None) -> tuple[float, str | None]:
+    """Epsilon of Poisson samples that are never cut, with a remark; Mironov, Talwar and Zhang 2019.
+
+    ``once``, here and below: noise multiplier of a Gaussian release beside the steps.
+    """
     import dp_accounting
 
     event = dp_accounting.PoissonSampledDpEvent(rate, dp_accounting.GaussianDpEvent(noise))
-    return _by_library(event, dp_accounting.NeighboringRelation.ADD_OR_REMOVE_ONE, steps, delta)
+    return _by_library(event, dp_accounting.NeighboringRelation.ADD_OR_REMOVE_ONE, steps, delta, once)
 
 
 def without_replacement(
-    num_members: int, batch_size: int, noise: float, steps: int, delta: float
+    num_members: int, batch_size: int, noise: float, steps: int, delta: float, once: float | None = None
 ) -> tuple[float, str | None]:
     """Epsilon of batches of one size, for replacing an example, with a remark; Wang, Balle and Kasiviswanathan 2019."""
     import dp_accounting
@@ -32,10 +35,10 @@ def without_replacement(
     # Replacing an example moves the sum by up to twice the clipping norm.
     gaussian = dp_accounting.GaussianDpEvent(noise / 2)
     event = dp_accounting.SampledWithoutReplacementDpEvent(num_members, batch_size, gaussian)
-    return _by_library(event, dp_accounting.NeighboringRelation.REPLACE_ONE, steps, delta)
+    return _by_library(event, dp_accounting.NeighboringRelation.REPLACE_ONE, steps, delta, once)
 
 
-def mixed(pairs: tuple[Pair, ...], steps: int, delta: float) -> float:
+def mixed(pairs: tuple[Pair, ...], steps: int, delta: float, once: float | None = None) -> float:
     """Epsilon of steps that are a mixture of pairs; their divergences are larger in the direction that is summed."""
     from dp_accounting.rdp.rdp_privacy_accountant import compute_epsilon
 
@@ -44,7 +47,8 @@ def mixed(pairs: tuple[Pair, ...], steps: int, delta: float) -> float:
     orders = np.array(_ORDERS, np.float64)
     logs = [math.log(pair.weight) + _log_moments(pair) for pair in pairs if pair.weight > 0]
     divergence = np.maximum(np.asarray(special.logsumexp(logs, axis=0)), 0) / (orders - 1)
-    spent, _ = compute_epsilon(list(orders), list(steps * divergence), delta)
+    released = 0.0 if once is None else orders / (2 * once**2)
+    spent, _ = compute_epsilon(list(orders), list(steps * divergence + released), delta)
     return float(spent)
 
 
@@ -60,11 +64,15 @@ def _log_moments(pair: Pair) -> Float[np.ndarray, " orders"]:
     return np.array(moments)
 
 
-def _by_library(event, relation, steps: int, delta: float) -> tuple[float, str | None]:
+def _by_library(event, relation, steps: int, delta: float, once: float | None) -> tuple[float, str | None]:
+    import dp_accounting
     from dp_accounting.rdp import RdpAccountant
 
     with _heard() as messages:
-        spent = float(RdpAccountant(neighboring_relation=relation).compose(event, steps).get_epsilon(delta))
+        accountant = RdpAccountant(neighboring_relation=relation).compose(event, steps)
+        if once is not None:
+            accountant.compose(dp_accounting.GaussianDpEvent(once))
+        spent = float(accountant.get_epsilon(delta))
     if not messages:
         return spent, None
     return spent, (

@@ -79,10 +79,11 @@ class PrivateStep:
                 expected="a network without model state under differential privacy",
                 remedy="Use GroupNorm: statistics of a batch pass from example to example around the clipping norm",
             )
-        plan = plan_clipping(apply, params, example_shape, mechanism.views, check=loss)
+        views = mechanism.views * mechanism.rows
+        plan = plan_clipping(apply, params, example_shape, views, check=loss)
         block = mechanism.block
         if jax.default_backend() == "cpu" and any(layer.method != "product" for layer in plan.layers):
-            block = min(block, max(1, _CPU_ROWS // mechanism.views))
+            block = min(block, max(1, _CPU_ROWS // views))
         return cls(mechanism, plan, block)
 
     @property
@@ -98,7 +99,7 @@ class PrivateStep:
         inputs: PrivateInputs,
         members: tuple[jax.Array, jax.Array, int],
         number: jax.Array,
-        batch_of: Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]],
+        batch_of: Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array, jax.Array | None]],
         key: jax.Array,
     ) -> PrivateGradient:
         """The step's gradient.
@@ -108,7 +109,8 @@ class PrivateStep:
           inputs: of this model.
           members: ``(model id, number of members, upper bound of that number)``.
           number: of this step since the beginning of training; every step has noise of its own.
-          batch_of: ``(places in the list of members [B], key) -> (x [B, K, ...], y [B])``.
+          batch_of: ``(places in the list of members [B], key) -> (x [B, K, ...], y [B], None)``; where members are
+            groups, ``(x [B, K, ...], y [B, K], weights [B, K])`` of their rows.
           key: of augmentation and dropout, not secret.
         """
         mechanism = self.mechanism
@@ -118,8 +120,8 @@ class PrivateStep:
 
         def clipped(rows, mask, key):
             draws, dropout = jax.random.split(key)
-            x, y = batch_of(rows, draws)
-            return clipped_sum(self.plan, apply, loss, params, x, y, mask, inputs.clip_norm, dropout)
+            x, y, weights = batch_of(rows, draws)
+            return clipped_sum(self.plan, apply, loss, params, x, y, mask, inputs.clip_norm, dropout, weights)
 
         total, losses, hits = self._over_blocks(clipped, sample, params, key)
         if self.noisy:

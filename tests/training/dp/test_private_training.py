@@ -119,7 +119,7 @@ def step_gradients(privacy, models=2, steps=200, **options):
             inputs,
             (model_id, jnp.int32(50), private.capacity),
             number,
-            lambda rows, key: (features[rows][:, None], labels[rows]),
+            lambda rows, key: (features[rows][:, None], labels[rows], None),
             jax.random.key(1),
         )
         return jnp.concatenate([jnp.ravel(g) for g in jax.tree.leaves(out.gradient)])

@@ -1,0 +1,45 @@
+"""A report to hand on: what was tested, by whom, on what, and what remains for the most exposed person, in the order in
+which supervisory authorities ask.
+
+miajax audit_report --run runs/lira-digits-1a2b3c4d --client Clinic --auditor Auditor --pdf
+"""
+
+import time
+
+_BEGUN = time.perf_counter()  # before the heavy imports: they count
+
+import dataclasses  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+from miajax.cli import command  # noqa: E402
+from miajax.described import described  # noqa: E402
+from miajax.studies.audit_report.found import AuditReportFound  # noqa: E402
+from miajax.studies.audit_report.options import AuditReportOptions  # noqa: E402
+from miajax.studies.audit_report.study import run_audit_report  # noqa: E402
+from miajax.studies.audit_report.terminal import print_audit_report  # noqa: E402
+from miajax.studies.invocation import Invocation, PageFiles  # noqa: E402
+from miajax.studies.results import FoundResult  # noqa: E402
+
+
+@described
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    run: Path
+    """finished run, import, or folder of an audited target"""
+    out: Path | None = None
+    """folder to write; audit_report in the run when not given"""
+    report: AuditReportOptions = dataclasses.field(default_factory=AuditReportOptions)
+    files: PageFiles = dataclasses.field(default_factory=PageFiles)
+
+
+def act(flags: Flags, called: Invocation) -> FoundResult[AuditReportFound]:
+    """Writes the report and prints what it answers."""
+    result = run_audit_report(flags.run, flags.out, flags.report, called)
+    print_audit_report(result.found)
+    command.print_end(result.results["timing"], result.folder)
+    return result
+
+
+run = command.Command(
+    "audit_report", __doc__, Flags, act, _BEGUN, why_not="It trains nothing and reads figures as they are"
+)

@@ -1,0 +1,70 @@
+"""Names of groups in what a run writes: the client's own keys where that was allowed, else salted hashes of them.
+
+Keys are few and easily guessed (numbers of patients, names), so that a bare hash would hide nobody. The salt lies in
+the run folder, readable by its owner alone: who has it and the keys finds a person's row; who has the table alone does
+not.
+"""
+
+import contextlib
+import hashlib
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from miajax.errors import UserError
+
+GROUPS_FILE = "group_of_row.npy"
+"""In a run folder, ``int32[N]``: the group of each row, by number and not by key."""
+SALT_FILE = "group_keys.salt"
+_SALT_BYTES = 16
+
+
+def group_names(keys: Sequence[str], folder: Path, keep_keys: bool) -> np.ndarray:
+    """A name for each group, ``str[G]``.
+
+    Args:
+      keys: the client's own.
+      folder: of the run, whose salt is made where it has none.
+      keep_keys: take the keys as they are.
+
+    Raises:
+      UserError: others may read the salt, or it is damaged.
+    """
+    if keep_keys:
+        return np.array(keys, str)
+    salt = _salt(folder)
+    return np.array([hashlib.blake2b(key.encode(), key=salt, digest_size=8).hexdigest() for key in keys], str)
+
+
+def _salt(folder: Path) -> bytes:
+    path = folder / SALT_FILE
+    if not path.exists():
+        _create(path)
+    if path.stat().st_mode & 0o077:
+        raise UserError(f"{path} may be read by others than its owner", expected="mode 600", remedy=f"chmod 600 {path}")
+    salt = path.read_bytes()
+    if len(salt) != _SALT_BYTES:
+        raise UserError(
+            f"{path} was changed or damaged ({len(salt)} bytes)",
+            expected="the salt as miajax wrote it",
+            remedy="Remove it: groups get other names then",
+        )
+    return salt
+
+
+def _create(path: Path) -> None:
+    temporary = path.with_name(f".{SALT_FILE}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(descriptor, secrets.token_bytes(_SALT_BYTES))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    try:
+        with contextlib.suppress(FileExistsError):  # another process was first, and its salt counts
+            os.link(temporary, path)
+    finally:
+        temporary.unlink()

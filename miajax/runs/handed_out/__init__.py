@@ -1,0 +1,1 @@
+"""What a plan holds beside its numbers: a helper for whoever trains, a README and examples, to be filled in."""

@@ -1,0 +1,33 @@
+"""How the largest leak is spread over slices of the data."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from miajax.campaign.run import Campaign
+from miajax.metrics.spread import spread_json, spread_notes, spread_over
+from miajax.studies.attacked.groups import EXPOSURE_FPR, Scores
+
+
+def leak_over(
+    campaign: Campaign,
+    scores: Scores,
+    strongest: Mapping[str, Any] | None,
+    slices: Mapping[str, np.ndarray] | None,
+) -> tuple[dict[str, Any] | None, list[str]]:
+    """``spread`` of ``results.json`` for the strongest attack and the user's own slices, and warnings.
+
+    Args:
+      campaign: the models.
+      scores: of every attack.
+      strongest: of ``results.json``.
+      slices: one category a row, by the name of the column; None where none was asked for.
+    """
+    if not slices or strongest is None:
+        return None, []
+    (column, categories), name = next(iter(slices.items())), strongest["attack"]
+    groups = campaign.setup.dataset.groups
+    parts = spread_over(scores[name], campaign.member, campaign.valid, categories, EXPOSURE_FPR, groups)
+    unit = "row" if groups is None else "group"
+    return spread_json(column, name, EXPOSURE_FPR, parts), spread_notes(column, unit, parts)

@@ -1,0 +1,162 @@
+"""What a finished study left that the audit report speaks of: read once, checked, and typed from here on."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+from miajax.errors import UserError
+from miajax.report import numbers
+from miajax.runs.atomic import hash_of, read_json
+from miajax.runs.folder import RunFolder
+from miajax.studies.audit_report.exposure import exposed_in, scored_in
+from miajax.studies.audit_report.found import (
+    AttackFound,
+    BoundFound,
+    FileFound,
+    Json,
+    Kind,
+    Named,
+    Scored,
+    SliceFound,
+    lead_of,
+)
+from miajax.studies.found import found_results, fullest
+
+_OF_CELLS = ("prediction",)  # slices of answers, not of records
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Evidence:
+    """All that the report rests on.
+
+    Attributes:
+      path: the folder that was named.
+      kind: ``run``: models trained here; ``import``: models trained elsewhere, by their signals; ``target``: one model
+        trained elsewhere, attacked with a run's models.
+      results: ``results.json`` of the study that ran the most attacks.
+      attacks: that ran, strongest first by the lower end of the interval that ranks them.
+      slices: the leading attack by slice, by record; none where no study looked.
+      exposed: the records or people that leak most.
+      not_exposed: why there are none.
+      scored: scores of the leading attack and of one threshold for all, by attack.
+      files: that the report rests on.
+      bounds: lower bounds on epsilon; none where ``miajax audit`` did not run.
+      config, manifest: of the run folder; empty elsewhere.
+    """
+
+    path: Path
+    kind: Kind
+    results: Json
+    attacks: tuple[AttackFound, ...]
+    slices: tuple[SliceFound, ...]
+    exposed: tuple[Named, ...]
+    not_exposed: str
+    scored: Mapping[str, Scored]
+    files: tuple[FileFound, ...]
+    bounds: tuple[BoundFound, ...]
+    config: Json
+    manifest: Json
+
+    @property
+    def lead(self) -> Json | None:
+        """The strongest attack by the unit that members are drawn by."""
+        return lead_of(self.results)
+
+    @property
+    def privacy(self) -> Json | None:
+        """The guarantee of private training, where there is one."""
+        return self.results.get("privacy")
+
+    @property
+    def unit(self) -> str:
+        """What was drawn as a member: a record, or what groups them, such as ``patient``."""
+        return str(self.results["groups"]["name"]) if self.by_group else "record"
+
+    @property
+    def by_group(self) -> bool:
+        """Whether members are people, or other groups of records."""
+        return bool(self.results.get("groups"))
+
+    @property
+    def num_models(self) -> int:
+        """Models that were attacked."""
+        return 1 if self.kind == "target" or self.results["target"] is not None else int(self.results["num_valid"])
+
+
+def read_evidence(path: Path, worst: int) -> Evidence:
+    """A finished run, an import or an audited target.
+
+    Args:
+      path: its folder.
+      worst: how many of the most exposed records to list.
+
+    Raises:
+      UserError: it is none of them, or a file in it is damaged or of another version.
+    """
+    found = found_results(path)
+    results = fullest(found)
+    kind: Kind = "target" if "shadows" in results else "import" if (path / "source.json").is_file() else "run"
+    manifest: Json = {}
+    config: Json = {}
+    if kind == "run":
+        if not (path / "manifest.json").is_file():
+            raise UserError(
+                f"{path} holds a study without its run", expected="a run folder, an import or an audited target"
+            )
+        manifest, config = RunFolder.open(path).manifest, read_json(path / "config.json")
+    exposed, why = exposed_in(path, kind, results, worst)
+    attacks = _attacks(results)
+    return Evidence(
+        path, kind, results, attacks, _slices(results), exposed, why, scored_in(path, kind, results, attacks),
+        _files(path, found), _bounds(path), config, manifest,
+    )  # fmt: skip
+
+
+def _attacks(results: Json) -> tuple[AttackFound, ...]:
+    lead = lead_of(results)
+    ranked = {} if lead is None else {name: -of["ci"][0] for name, of in lead["intervals"].items()}
+    found = [
+        AttackFound(
+            name,
+            numbers.estimate(entry["auc"], entry["auc_ci"], decimals=3),
+            {
+                fpr: numbers.estimate(
+                    value, entry["tpr_at_fpr_ci"][fpr], "Too few non-members to show this false-positive rate."
+                )
+                for fpr, value in entry["tpr_at_fpr"].items()
+            },
+        )
+        for name, by_row in results["attacks"].items()
+        if (entry := by_row and (by_row.get("per_group") or by_row))
+    ]
+    return tuple(sorted(found, key=lambda each: (ranked.get(each.name, 1.0), -(each.auc.value or 0.0))))
+
+
+def _slices(results: Json) -> tuple[SliceFound, ...]:
+    lead = lead_of(results)
+    slices: Json = {} if lead is None else results["attacks"][lead["attack"]].get("slices") or {}
+    return tuple(
+        SliceFound(by, name, numbers.estimate(of["auc"], of["auc_ci"], decimals=3), int(of["num_members"]))
+        for by, groups in slices.items()
+        if by not in _OF_CELLS
+        for name, of in groups.items()
+        if of is not None
+    )
+
+
+def _files(path: Path, found: Mapping[Path, Json]) -> tuple[FileFound, ...]:
+    there = [(file, str(results.get("study") or "not named")) for file, results in found.items()]
+    audit = path / "audit" / "results.json"
+    there += [(audit, "audit")] if audit.is_file() else []
+    made_by = {"manifest.json": "the run", "membership.npy": "the run", "per_example.parquet": "records"}
+    there += [(path / name, what) for name, what in made_by.items() if (path / name).is_file()]
+    return tuple(FileFound(str(file.relative_to(path)), study, hash_of(file)) for file, study in there)
+
+
+def _bounds(path: Path) -> tuple[BoundFound, ...]:
+    """Of ``miajax audit`` of the same run."""
+    file = path / "audit" / "results.json"
+    bounds: Json = read_json(file)["bounds"] if file.is_file() else {}
+    return tuple(
+        BoundFound(name, bound["epsilon_lower"], float(bound["confidence"])) for name, bound in bounds.items() if bound
+    )

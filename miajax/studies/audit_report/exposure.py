@@ -1,0 +1,95 @@
+"""Who is most exposed, and the scores behind curves: what the arrays and tables of a folder say of single records."""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from miajax.metrics.groups import joined, of_groups
+from miajax.metrics.intervals import CONFIDENCE, clopper_pearson
+from miajax.metrics.most_exposed import most_exposed
+from miajax.runs.tables import read_table
+from miajax.studies.audit_report.found import AttackFound, Json, Kind, Named, Scored, lead_of
+
+_BLOCK = 1 << 24  # cells of signals that are averaged at a time
+
+
+def exposed_in(path: Path, kind: Kind, results: Json, worst: int) -> tuple[tuple[Named, ...], str]:
+    """The most exposed records, or people where members are drawn by them, or why there are none."""
+    if kind == "target":
+        return (), (
+            "One model was trained once: how often a record would be named takes several trainings with it and without "
+            "it. The report on the run of shadow models can say it of the recipe."
+        )
+    if results.get("groups"):
+        return _people(path, results, worst)
+    signals, member = path / "signals.npy", path / "membership.npy"
+    if not (signals.is_file() and member.is_file()):
+        return (), "The folder holds no signals of its models."
+    phi = _mean_over_queries(np.load(signals, mmap_mode="r", allow_pickle=False))
+    is_member = np.load(member, allow_pickle=False)
+    if phi.shape != is_member.shape:
+        return (), "Signals and membership of the folder are not of the same models."
+    valid = np.isfinite(phi).all(1) & ~np.isin(np.arange(len(phi)), results["failed_models"])
+    found = [
+        Named(
+            str(one.record), one.named_in, one.num_in, one.named_out, one.num_out, one.named_in_ci, one.named_out_ci
+        )
+        for one in most_exposed(phi, is_member, valid, worst)
+    ]  # fmt: skip
+    return tuple(found), "" if found else "It takes 2 models with and 2 without a record in each half of the models."
+
+
+def _people(path: Path, results: Json, worst: int) -> tuple[tuple[Named, ...], str]:
+    """The people that the leading attack tells best, of all of them; every interval at 1 - .05 / (2 G)."""
+    file, lead = path / "per_group.parquet", lead_of(results)
+    if lead is None or not file.is_file():
+        return (), "No attack could be measured by group." if lead is None else "The folder holds no per_group.parquet."
+    table = read_table(file)
+    shares = [np.asarray(table[f"{what}_{lead['attack']}"], np.float64) for what in ("vulnerability", "fpr")]
+    counts = [np.asarray(table[name], np.int64) for name in ("n_in", "n_out")]
+    known = np.flatnonzero(np.isfinite(shares[0]) & np.isfinite(shares[1]) & (counts[0] > 0) & (counts[1] > 0))
+    confidence = 1 - (1 - CONFIDENCE) / max(1, 2 * len(known))
+    found: list[Named] = []
+    for group in known:
+        (inside, num_in), (outside, num_out) = (
+            (round(float(share[group] * count[group])), int(count[group]))
+            for share, count in zip(shares, counts, strict=True)
+        )
+        low_in, high_in = clopper_pearson(inside, num_in, confidence)
+        low_out, high_out = clopper_pearson(outside, num_out, confidence)
+        key = str(table["key"][group])
+        found.append(Named(key, inside, num_in, outside, num_out, (low_in, high_in), (low_out, high_out)))
+    found.sort(key=lambda one: one.named_out_ci[1] - one.named_in_ci[0])
+    return tuple(found[:worst]), "" if found else "No group has models on both sides."
+
+
+def _mean_over_queries(signals: Float[np.ndarray, "models examples queries"]) -> Float[np.ndarray, "models examples"]:
+    step = max(1, _BLOCK // max(1, signals[0].size))
+    blocks = [np.asarray(signals[i : i + step], np.float64).mean(2) for i in range(0, len(signals), step)]
+    return np.concatenate(blocks)
+
+
+def scored_in(path: Path, kind: Kind, results: Json, attacks: tuple[AttackFound, ...]) -> dict[str, Scored]:
+    """Scores of the leading attack and of the plain threshold, by group where members are drawn by it."""
+    wanted = [each.name for each in attacks[:1]] + ["global_threshold"]
+    if kind == "target":
+        table = read_table(path / "per_example.parquet")
+        of_target = np.asarray(table["member"], bool)
+        return {name: Scored(table[f"score_{name}"], of_target) for name in wanted if f"score_{name}" in table}
+    member: Bool[np.ndarray, "models examples"] = np.load(path / "membership.npy", allow_pickle=False)
+    rows = [results["target"]] if results["target"] is not None else np.arange(len(member))
+    rows = np.setdiff1d(rows, results["failed_models"])
+    groups = np.load(path / "groups.npy", allow_pickle=False) if results.get("groups") else None
+    found: dict[str, Scored] = {}
+    for name in wanted:
+        file = path / "scores" / f"{name}.npy"
+        if not file.is_file() or (scores := np.load(file, mmap_mode="r", allow_pickle=False)).shape != member.shape:
+            continue
+        own = np.asarray(scores[rows])
+        if groups is None:
+            found[name] = Scored(own, member[rows])
+        elif name in results["groups"]["joins"]:
+            together = joined(own, groups, results["groups"]["joins"][name])
+            found[name] = Scored(together, of_groups(member, groups)[rows])
+    return found

@@ -1,0 +1,157 @@
+"""What studies left, as values: attacks, slices, single records and people, files, bounds."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from miajax.metrics.figures import Interval
+from miajax.report.numbers import Estimate
+from miajax.studies.results import Found, Record
+
+Json = Mapping[str, Any]
+Kind = Literal["run", "import", "target"]
+"""Models trained here; models trained elsewhere, by their signals; one model trained elsewhere, against a run's."""
+
+
+@dataclasses.dataclass(frozen=True)
+class AttackFound:
+    """One attack's figures.
+
+    Attributes:
+      name: of the attack.
+      auc: with its own 95 % interval.
+      tprs: the TPR by false-positive rate as results name it; without a value where it is not resolved.
+    """
+
+    name: str
+    auc: Estimate
+    tprs: Mapping[str, Estimate]
+
+
+@dataclasses.dataclass(frozen=True)
+class SliceFound:
+    """The leading attack within one slice of the records.
+
+    Attributes:
+      by: what slices them, such as ``class``.
+      name: of the slice.
+      auc: with its own 95 % interval; without a value where it has none.
+      num_members: scores of members behind it.
+    """
+
+    by: str
+    name: str
+    auc: Estimate
+    num_members: int
+
+
+@dataclasses.dataclass(frozen=True)
+class FileFound:
+    """A file that the report rests on: its path within the folder, the study that wrote it, and its SHA-256."""
+
+    name: str
+    study: str
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Named:
+    """How often one record, or one person, is named by models trained with and without it.
+
+    Attributes:
+      name: number of the record, or key of the person.
+      named_in, num_in: models trained with it that name it, and all of them.
+      named_out, num_out: the same of models trained without it.
+      named_in_ci, named_out_ci: intervals of the two shares, which hold for all that are listed at once.
+    """
+
+    name: str
+    named_in: int
+    num_in: int
+    named_out: int
+    num_out: int
+    named_in_ci: Interval
+    named_out_ci: Interval
+
+    @property
+    def above_chance(self) -> bool:
+        """Whether it is named more often with than without, whatever the two true shares in their intervals."""
+        return self.named_in_ci[0] > self.named_out_ci[1]
+
+
+@dataclasses.dataclass(frozen=True)
+class BoundFound:
+    """A lower bound on epsilon by an empirical audit of the same run: its name, the bound, its confidence."""
+
+    name: str
+    epsilon: float | None
+    confidence: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scored:
+    """Scores to draw a curve from: ``scores`` and ``member``, of any one shape; NaN where an attack gives none."""
+
+    scores: Float[np.ndarray, "..."]
+    member: Bool[np.ndarray, "..."]
+
+
+def lead_of(results: Json) -> Json | None:
+    """The strongest attack of results: by group where members are drawn by group."""
+    return results["groups"]["strongest"] if results.get("groups") else results["strongest"]
+
+
+Status = Literal["measured", "partly measured", "stated", "not measured"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What the report says to the questions of a section.
+
+    Attributes:
+      section: topic of the section.
+      status: whether it was measured, or stated by the auditor.
+      told: the answer in a sentence.
+    """
+
+    section: str
+    status: Status
+    told: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AuditReportFound(Found):
+    """What ``results.json`` of the audit report holds.
+
+    Attributes:
+      run: name of the folder.
+      num_models: models that were attacked.
+      unit: what members are drawn by, ``record`` or the name of a group.
+      strongest: as the study has it, by that unit.
+      most_exposed: records, or groups.
+      most_exposed_missing: why there are none.
+      slices: the strongest attack by slice of the records.
+      answers: to the questions of guidance.
+      stated: by the auditor.
+      files: that all of it rests on.
+    """
+
+    kind: Kind
+    run: str
+    dataset: str
+    model: str
+    num_models: int
+    num_examples: int
+    unit: str
+    strongest: Record | None
+    most_exposed: tuple[Named, ...]
+    most_exposed_missing: str | None
+    slices: tuple[SliceFound, ...]
+    privacy: Record | None
+    answers: tuple[Answer, ...]
+    stated: Mapping[str, str | None]
+    files: tuple[FileFound, ...]
+    versions: Record

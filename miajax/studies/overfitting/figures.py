@@ -1,0 +1,144 @@
+"""The figures of the study of epochs, as values: what the page, the sentences and the table read."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from miajax.metrics.figures import Estimate, Figure
+from miajax.metrics.forms import SPREAD, TOGETHER, Form
+from miajax.metrics.json_form import Together
+from miajax.metrics.summary import AttackSummary
+from miajax.studies.head import CampaignFound
+
+ByEpoch = tuple[Figure, ...]
+"""After epochs 1 to E."""
+Side = Literal["member", "non_member"]
+SIDES: tuple[Side, ...] = ("member", "non_member")
+
+
+@dataclasses.dataclass(frozen=True)
+class Sides:
+    """Accuracy or loss after every epoch; ``validation`` is None where no part of the pool was set aside."""
+
+    member: ByEpoch
+    non_member: ByEpoch
+    validation: tuple[Estimate, ...] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Rise:
+    """What the loss on non-members rises from its lowest epoch to the last, by an interval that counts all epochs."""
+
+    epoch: int
+    change: Annotated[Figure, SPREAD]
+
+
+@dataclasses.dataclass(frozen=True)
+class Losses(Sides):
+    """Mean cross-entropy in nats; ``rise`` is None where the last epoch is the lowest."""
+
+    rise: Rise | None
+
+
+@dataclasses.dataclass(frozen=True)
+class AttackCurve:
+    """One attack after every epoch."""
+
+    auc: ByEpoch
+    advantage: ByEpoch
+    tpr_at_fpr: Annotated[Mapping[float, tuple[Estimate, ...]], Form(chance="chance_tpr_at_fpr")]
+
+
+@dataclasses.dataclass(frozen=True)
+class AttackChange:
+    """What one attack finds more than at another moment, paired."""
+
+    auc: Together
+    tpr_at_fpr: Mapping[float, Annotated[Estimate, TOGETHER]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Histograms:
+    """Densities of the scaled logit: ``[chosen epochs][bins]``."""
+
+    epochs: tuple[int, ...]
+    edges: tuple[float, ...]
+    member: tuple[tuple[float, ...], ...]
+    non_member: tuple[tuple[float, ...], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class GrowthChange:
+    """The last epoch minus the one from which accuracy on non-members stands."""
+
+    non_member_accuracy: Together
+    attacks: Mapping[str, AttackChange]
+
+
+@dataclasses.dataclass(frozen=True)
+class Growth:
+    """From the epoch where the interval of what accuracy on non-members still rises lies below ``margin``."""
+
+    from_epoch: int
+    to_epoch: int
+    margin: float
+    change: GrowthChange
+
+
+@dataclasses.dataclass(frozen=True)
+class StoppedChange:
+    """Every model at its own epoch minus all at the last."""
+
+    member_accuracy: Together
+    non_member_accuracy: Together
+    gap: Together
+    attacks: Mapping[str, AttackChange]
+
+
+@dataclasses.dataclass(frozen=True)
+class Stopped:
+    """All models, each taken at its own best validation epoch."""
+
+    epoch_mean: float
+    epoch_min: int
+    epoch_max: int
+    accuracy: Mapping[Side, Together]
+    gap: Together
+    attacks: Mapping[str, AttackSummary]
+    change: StoppedChange
+
+
+@dataclasses.dataclass(frozen=True)
+class Stopping:
+    """What stopping early does, by rule; ``best_epoch`` is the lowest of the mean validation loss."""
+
+    best_epoch: int
+    rules: Mapping[str, Stopped]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Overfitting(CampaignFound):
+    """What the study of epochs found.
+
+    Attributes:
+      gap: accuracy on members minus accuracy on non-members.
+      main_attack, fpr: what sentences speak of.
+      growth: None where accuracy on non-members is not shown to stand before the last epoch.
+      early_stopping: None without a validation part.
+    """
+
+    epochs: tuple[int, ...]
+    accuracy: Sides
+    gap: ByEpoch
+    loss: Losses
+    attacks: Mapping[str, AttackCurve]
+    histograms: Histograms
+    main_attack: str
+    fpr: float
+    growth: Growth | None
+    early_stopping: Stopping | None
+
+    @property
+    def main(self) -> AttackCurve:
+        """The curve of the attack that sentences speak of."""
+        return self.attacks[self.main_attack]
