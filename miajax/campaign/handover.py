@@ -114,7 +114,7 @@ def hand_out(config: CampaignConfig, out: Path, key_column: str | None = None) -
     setup = Setup.of(config)
     config, dataset, member = setup.config, setup.dataset, setup.membership()
     if named_by is None and dataset.groups is not None:
-        key_column, named_by = dataset.group_name, [dataset.group_keys[group] for group in dataset.groups]
+        key_column, named_by = dataset.group_name, [dataset.group_keys[int(group)] for group in dataset.groups]
     keys = None if named_by is None or key_column is None else _checked(named_by, key_column, member)
     facts = {
         "dataset": dataset.name,

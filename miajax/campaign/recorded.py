@@ -15,6 +15,7 @@ from miajax.signals.bundle import Signals
 from miajax.signals.gradients import gradient_norms
 from miajax.signals.query import Querier
 from miajax.training.trainer import Members, TrainState
+from miajax.typed import eval_shape
 
 
 def recorded_signals(campaign: Campaign, *, gradients: bool = True) -> Signals:
@@ -75,7 +76,7 @@ def kept_models(campaign: Campaign) -> tuple[Any, Any] | None:
 def _shapes(campaign: Campaign, size: int) -> tuple[Any, Any]:
     trainer, shape = campaign.setup.trainer, jax.ShapeDtypeStruct
     members = Members(shape((size,), np.int32), shape((size, trainer.capacity), np.int32), shape((size,), np.int32))
-    return trainer.evaluated(jax.eval_shape(jax.vmap(trainer.init), members)[0])
+    return trainer.evaluated(eval_shape(jax.vmap(trainer.init), members)[0])
 
 
 def logits_on(
@@ -100,6 +101,10 @@ def logits_on(
     num_models = len(campaign.valid)
     width = -(-num_models // placement.width) * placement.width
     rows = np.minimum(np.arange(width), num_models - 1)
-    params, state = jax.tree.map(lambda leaf: leaf[rows], models)
+
+    def padded(leaf: np.ndarray) -> np.ndarray:
+        return leaf[rows]
+
+    params, state = jax.tree.map(padded, models)
     answers = querier(TrainState(params, state, None))
     return np.asarray(answers.logits)[:num_models, :, 0]
