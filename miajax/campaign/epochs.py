@@ -140,7 +140,7 @@ class EpochQueries:
 
             one = jax.tree.map(first, models)
             self._gradients = GradientQuerier(trainer, one, dataset.features, dataset.labels, self.placement)
-        return self._gradients(models, between).parameters
+        return np.asarray(self._gradients(models, between).parameters)
 
 
 def _trained_last_epoch(group: Group, patience: int) -> Bool[np.ndarray, " models"]:

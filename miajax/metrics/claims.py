@@ -108,7 +108,7 @@ class Lead:
     intervals: Mapping[str, Together]
     differences: Mapping[str, Behind]
     not_told_apart: tuple[str, ...]
-    unresolved: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    unresolved: Mapping[str, int] = dataclasses.field(default_factory=dict[str, int])
 
 
 def lead_from(entry: Mapping[str, Any] | None) -> Lead | None:
