@@ -23,6 +23,24 @@ def block_of(shared: Any, number: jax.Array) -> Any:
     return jax.tree.map(lambda a: jax.lax.dynamic_index_in_dim(a, number, keepdims=False), shared)
 
 
+def in_groups(ask: Callable[[Any], Any], models: Any, placement: Placement) -> Any:
+    """What any number of models answer, joined on the host (leaves ``[M, ...]``).
+
+    The smallest groups there are, since all models at once would make one pass longer than a call should be.
+
+    Args:
+      ask: of a group, leaves ``[placement.width, ...]``, all of whose answers start with that axis.
+      models: leaves ``[M, ...]``.
+      placement: how models share the machine.
+    """
+    total = len(jax.tree.leaves(models)[0])
+    answers = []
+    for first in range(0, total, placement.width):
+        rows = np.minimum(np.arange(first, first + placement.width), total - 1)
+        answers.append(ask(jax.tree.map(lambda leaf: np.asarray(leaf)[rows], models)))  # noqa: B023
+    return jax.tree.map(lambda *groups: np.concatenate(groups)[:total], *answers)
+
+
 class Passes:
     """Passes that are alike, any number of them in a call of one compiled program.
 
