@@ -75,7 +75,7 @@ def bounds(seeds: int, references: int, campaign: Setup | None = None) -> dict[s
     found = {}
     for name, (signal, member) in canary_signals(campaign, versions(MICROBATCHES), references + seeds).items():
         result = audit(signal, member, seeds, delta, EPSILON, SIGNIFICANCE)
-        found[name] = np.array([entry["epsilon_lower"] for entry in result["per_model"]])
+        found[name] = np.array([entry.epsilon_lower for entry in result.per_model])
     return found
 
 

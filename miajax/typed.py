@@ -28,6 +28,10 @@ class _ForiLoop(Protocol):
     def __call__(self, lower: int, upper: int, body: Callable[[Array, _R], _R], start: _R, /) -> _R: ...
 
 
+class _EvalShape(Protocol):
+    def __call__(self, fun: Callable[..., Any], /, *args: Any) -> Any: ...
+
+
 class _Grad(Protocol):
     def __call__(self, fun: Callable[_P, Array], /) -> Callable[_P, Any]: ...
 
@@ -35,5 +39,6 @@ class _Grad(Protocol):
 _untyped: Any = jax  # a partly unknown type cannot be cast without a complaint
 jit: _Jit = _untyped.jit
 grad: _Grad = _untyped.grad
+eval_shape: _EvalShape = _untyped.eval_shape
 lax_map: _Map = _untyped.lax.map
 fori_loop: _ForiLoop = _untyped.lax.fori_loop

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import jax.numpy as jnp
 import numpy as np
@@ -31,6 +31,7 @@ from miajax.training.parallel import Parallel
 from miajax.training.private import trainer_under
 from miajax.training.recipe import OptimizerBuilder, Recipe
 from miajax.training.trainer import InputScaling, Trainer
+from miajax.typed import Json
 
 Keep = Literal["logits", "losses", "margins", "early", "parameters"]
 _ALGORITHM = 1  # raised when the same configuration would give other bits by design
@@ -112,12 +113,12 @@ class CampaignConfig:
         return range(int(first), int(end))
 
 
-def _not_a_number(settings: dict[str, Any]) -> str | None:
+def _not_a_number(settings: Json) -> str | None:
     """The name of a setting that is NaN, which passes comparisons that are meant to refuse it."""
     for name, value in settings.items():
-        if isinstance(value, dict) and (found := _not_a_number(value)):
+        if isinstance(value, dict) and (found := _not_a_number(cast(Json, value))):
             return found
-        for one in value if isinstance(value, tuple) else (value,):
+        for one in cast(tuple[Any, ...], value if isinstance(value, tuple) else (value,)):
             if isinstance(one, float) and math.isnan(one):
                 return name
     return None
@@ -403,7 +404,7 @@ def _fewest_members(
 def plain(settings: Any) -> Any:
     """Settings as JSON, which has no infinity: ``"inf"``."""
     if isinstance(settings, dict):
-        return {name: plain(value) for name, value in settings.items()}
+        return {name: plain(value) for name, value in cast(Json, settings).items()}
     if isinstance(settings, (list, tuple)):
-        return [plain(value) for value in settings]
+        return [plain(value) for value in cast(Sequence[Any], settings)]
     return "inf" if isinstance(settings, float) and math.isinf(settings) else settings

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from miajax.campaign.config import Setup
 from miajax.errors import UserError
@@ -30,6 +30,7 @@ from miajax.signals.scaled_logit import hinge
 from miajax.training.ensemble import Group
 from miajax.training.parallel import OverModels
 from miajax.training.plan import ExecutionPlan
+from miajax.typed import jit
 
 EPOCH_KINDS = ("losses", "margins", "early")
 LARGE = ("losses", "margins", "early_logits")
@@ -72,9 +73,10 @@ class EpochQueries:
             return
         dataset, mode = setup.dataset, setup.config.query_mode
         logits = "margins" in self.kinds or "early" in self.kinds
-        ask = lambda x, y, logits: Querier(  # noqa: E731
-            setup.trainer, x, y, self.placement, block=plan.query_block, keep_logits=logits, mode=mode
-        )
+
+        def ask(x: np.ndarray, y: np.ndarray, logits: bool) -> Querier:
+            return Querier(setup.trainer, x, y, self.placement, block=plan.query_block, keep_logits=logits, mode=mode)
+
         fits = setup.config.queries == 1 and (pool.keep_logits or not logits)
         self._pool = pool if fits else ask(dataset.features, dataset.labels, logits)
         self.queriers.append(self._pool)
@@ -82,7 +84,11 @@ class EpochQueries:
             self._validation = ask(dataset.validation_features, dataset.validation_labels, False)
             self.queriers.append(self._validation)
         labels = jnp.asarray(dataset.labels)
-        self._margins = jax.jit(lambda logits: hinge(logits[:, :, 0], labels))
+
+        def margins(logits: Array) -> Array:
+            return hinge(logits[:, :, 0], labels)
+
+        self._margins = jit(margins)
 
     @property
     def programs(self) -> list[OverModels]:
@@ -114,7 +120,7 @@ class EpochQueries:
         if "losses" in records:
             records["losses"][trained, epoch] = _losses(answers)[trained]
         if "margins" in records:
-            records["margins"][trained, epoch] = np.asarray(self._margins(answers.logits))[trained]
+            records["margins"][trained, epoch] = np.asarray(self._margins(jnp.asarray(answers.logits)))[trained]
         if "early" in self.kinds and group.epoch == early_epoch(recipe.epochs):
             assert answers.logits is not None
             records["early_logits"][trained] = answers.logits[trained, :, 0]
@@ -128,9 +134,13 @@ class EpochQueries:
         trainer, dataset = self.setup.trainer, self.setup.dataset
         models = trainer.evaluated(group.state)
         if self._gradients is None:
-            one = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf[0])), models)
+
+            def first(leaf: Array) -> Array:
+                return jnp.asarray(np.asarray(leaf[0]))
+
+            one = jax.tree.map(first, models)
             self._gradients = GradientQuerier(trainer, one, dataset.features, dataset.labels, self.placement)
-        return self._gradients(models, between).parameters
+        return np.asarray(self._gradients(models, between).parameters)
 
 
 def _trained_last_epoch(group: Group, patience: int) -> Bool[np.ndarray, " models"]:

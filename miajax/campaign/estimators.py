@@ -22,7 +22,7 @@ from miajax.campaign.interrupt import Stopped
 from miajax.campaign.made import group_record
 from miajax.campaign.plan_effect import effect_of_signals
 from miajax.campaign.progress import Reporter
-from miajax.campaign.run import Campaign, _Runner
+from miajax.campaign.run import Campaign, Runner
 from miajax.errors import UserError
 from miajax.estimators.answers import Clip, clip_of, clipped, logits_of, unclipped_logit
 from miajax.estimators.reference import Estimator
@@ -76,7 +76,7 @@ def _means(seen: Sequence[tuple[float, float]]) -> tuple[float, float]:
     )  # fmt: skip
 
 
-class EstimatorRunner(_Runner):
+class EstimatorRunner(Runner):
     """A campaign whose models are estimators."""
 
     failed_are = "Failed"
@@ -127,7 +127,9 @@ class EstimatorRunner(_Runner):
         return effect_of_signals(phi[:, :, None], self.folder, some, self.member)
 
     def _one_group(self, models: range, width: int, stop: Callable[[], bool]) -> tuple[range, Callable[[], None]]:
-        begin, finished, seen = time.perf_counter(), {}, []
+        begin = time.perf_counter()
+        finished: dict[int, Trained] = {}
+        seen: list[tuple[float, float]] = []
         whole = self._finished + len(models)
         total = max(self.config.num_shadows, whole)
         with contextlib.closing(self._each(models, stop)) as each:
@@ -148,7 +150,7 @@ class EstimatorRunner(_Runner):
         asking = wall * ask / (fit + ask) if fit + ask else 0.0
         self.timing.train_s += wall - asking
         self.timing.query_s += asking
-        facts = {
+        facts: dict[str, Any] = {
             "plan": dataclasses.asdict(self.plan),
             "membership_sha256": array_hash(self.member[done.start : done.stop]),
             "training_s": wall - asking,
@@ -164,7 +166,9 @@ class EstimatorRunner(_Runner):
             self._pool = ProcessPoolExecutor(
                 max_workers=self.plan.num_devices, initializer=leave_interrupts_to_parent, env=_ONE_THREAD
             )
-        pool, todo, waiting = self._pool, collections.deque(models), set()
+        pool: Any = self._pool
+        todo = collections.deque(models)
+        waiting: set[concurrent.futures.Future[Trained]] = set()
         try:
             while (todo or waiting) and not stop():
                 while todo and len(waiting) < 2 * self.plan.num_devices:  # what processes can have at hand, no more
@@ -299,12 +303,13 @@ class EstimatorRunner(_Runner):
 
     def _gathered(self) -> Campaign:
         campaign = super()._gathered()
-        notes = []
+        notes: list[str] = []
         for reason in dict.fromkeys(self._recorded("failures").values()):
             ids = [name for name, why in self._recorded("failures").items() if why == reason]
             notes.append(f"Models {', '.join(ids[:20])}{' and more' if len(ids) > 20 else ''} failed: {reason}.")
         if absent := self._recorded("absent_classes"):
             names = self.setup.dataset.class_names
-            classes = ", ".join(names[c] for c in sorted({c for each in absent.values() for c in each})[:10])
+            never: set[int] = {c for each in absent.values() for c in each}
+            classes = ", ".join(names[c] for c in sorted(never)[:10])
             notes.append(f"{len(absent)} models never saw an example of some class ({classes}): it gets probability 0.")
         return dataclasses.replace(campaign, notes=(*campaign.notes, *notes))

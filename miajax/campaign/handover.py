@@ -114,7 +114,7 @@ def hand_out(config: CampaignConfig, out: Path, key_column: str | None = None) -
     setup = Setup.of(config)
     config, dataset, member = setup.config, setup.dataset, setup.membership()
     if named_by is None and dataset.groups is not None:
-        key_column, named_by = dataset.group_name, [dataset.group_keys[group] for group in dataset.groups]
+        key_column, named_by = dataset.group_name, [dataset.group_keys[int(group)] for group in dataset.groups]
     keys = None if named_by is None or key_column is None else _checked(named_by, key_column, member)
     facts = {
         "dataset": dataset.name,
@@ -157,8 +157,9 @@ def _keys(data: DataOptions, key_column: str) -> list[str]:
     Raises:
       UserError: an unknown column, a row without a key, a key of several lines.
     """
-    told = {"separator": data.separator, "decimal": data.decimal, "header": data.header, "flag": "key_column"}
-    values = column_values(data.data_path or "", key_column, **told)[: data.max_examples]
+    values = column_values(
+        data.data_path or "", key_column, data.separator, data.decimal, data.header, flag="key_column"
+    )[: data.max_examples]
     for row, value in enumerate(values):
         if value is None or not (text := str(value).strip()) or "\n" in text:
             raise UserError(

@@ -3,7 +3,8 @@
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from types import FrameType
 
 
 class Stopped(Exception):
@@ -11,7 +12,7 @@ class Stopped(Exception):
 
 
 @contextlib.contextmanager
-def asked_to_stop() -> Iterator[Callable[[], bool]]:
+def asked_to_stop() -> Generator[Callable[[], bool]]:
     """Yields a function that says whether to stop. A second Ctrl-C stops at once, as usual.
 
     Outside the main thread, where no handler can be set, it always says no.
@@ -21,7 +22,7 @@ def asked_to_stop() -> Iterator[Callable[[], bool]]:
         return
     asked = False
 
-    def handler(number, frame):
+    def handler(number: int, frame: FrameType | None) -> None:
         nonlocal asked
         if asked:
             raise KeyboardInterrupt

@@ -57,7 +57,8 @@ def made(campaigns: Sequence["Campaign"], device: str) -> dict[str, Any]:
       group that holds more models than the results rest on counts whole, ``models_timed`` says how many stand behind
       the seconds. They are None where no group has a record.
     """
-    records, timed, groups, other_bits = [], 0, 0, False
+    records: list[dict[str, Any]] = []
+    timed, groups, other_bits = 0, 0, False
     for campaign in campaigns:
         for models in _used(campaign.folder, len(campaign.valid)):
             facts, groups = campaign.folder.group_facts(models), groups + 1

@@ -154,7 +154,8 @@ def taken_up(
     stored = identity.get("privacy", [])
     if len(stored) != len(privacies):
         return tuple(privacies), tuple(mechanisms)
-    asked, running = [], []
+    asked: list[Privacy] = []
+    running: list[Mechanism] = []
     for privacy, mechanism, before in zip(privacies, mechanisms, stored, strict=True):
         noise, name = before.get("resolved_noise_multiplier"), before.get("accountant")
         if noise is None or privacy.accountant not in ("smaller", name) or name not in get_args(Accountant):

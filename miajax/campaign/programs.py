@@ -83,7 +83,11 @@ class Programs:
         answers = self.pool(group.state, between)
         if "logits" not in self.keep:
             answers = answers._replace(logits=None)
-        pool: Answers = jax.tree.map(lambda a: a[: group.size], answers)
+
+        def real(array: np.ndarray) -> np.ndarray:
+            return array[: group.size]
+
+        pool: Answers = jax.tree.map(real, answers)
         official = None
         if self.test is not None:
             official = self.test(group.state, between).correct[: group.size].mean(1)

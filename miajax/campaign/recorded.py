@@ -16,6 +16,7 @@ from miajax.signals.gradients import gradient_norms
 from miajax.signals.passes import in_groups
 from miajax.signals.query import Querier
 from miajax.training.trainer import Members, TrainState
+from miajax.typed import eval_shape
 
 
 def recorded_signals(campaign: Campaign, *, gradients: bool = True) -> Signals:
@@ -76,7 +77,7 @@ def kept_models(campaign: Campaign) -> tuple[Any, Any] | None:
 def _shapes(campaign: Campaign, size: int) -> tuple[Any, Any]:
     trainer, shape = campaign.setup.trainer, jax.ShapeDtypeStruct
     members = Members(shape((size,), np.int32), shape((size, trainer.capacity), np.int32), shape((size,), np.int32))
-    return trainer.evaluated(jax.eval_shape(jax.vmap(trainer.init), members)[0])
+    return trainer.evaluated(eval_shape(jax.vmap(trainer.init), members)[0])
 
 
 def logits_on(
@@ -98,5 +99,8 @@ def logits_on(
         block=campaign.plan.query_block,
         mode=campaign.setup.config.query_mode,
     )
-    answers = in_groups(lambda group: querier(TrainState(*group, None)), models, placement)
-    return answers.logits[:, :, 0]
+
+    def asked(group: tuple[Any, Any]) -> Any:
+        return querier(TrainState(*group, None)).logits
+
+    return in_groups(asked, models, placement)[:, :, 0]

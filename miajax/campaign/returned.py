@@ -4,7 +4,9 @@ import dataclasses
 import functools
 import hashlib
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -159,7 +161,7 @@ def _read(
             f"{file}: {kinds[0]} {list(answers.shape)}",
             expected=f"{list(shape)}: every row of the data, members or not, and the classes {', '.join(plan.classes)}",
         )
-    answers = answers if answers.dtype in (np.float32, np.float64) else answers.astype(np.float64)
+    answers = answers if answers.dtype in (np.dtype(np.float32), np.dtype(np.float64)) else answers.astype(np.float64)
     own = codes.labels_of(arrays["labels"], len(labels), f"{file}: labels")
     if "rows" in arrays:
         order = np.argsort(codes.ids_of(arrays["rows"], len(labels), f"{file}: rows", complete=True))
@@ -238,7 +240,13 @@ def _settled(file: Path, name: str, answers: np.ndarray, told: RowKind | None) -
     return Returned("logits", answers, notes)
 
 
-def _check_all(plan: Plan, files, labels: np.ndarray, come, allow_failed: bool) -> tuple[str, ...]:
+def _check_all(
+    plan: Plan,
+    files: Mapping[int, Path],
+    labels: np.ndarray,
+    come: Callable[[Path, int, np.ndarray], Returned],
+    allow_failed: bool,
+) -> tuple[str, ...]:
     """All models, one in memory at a time, and then what they say of each other; returns notes.
 
     Raises:
@@ -318,7 +326,8 @@ def _check_members(
     sides /= np.linalg.norm(sides, axis=1, keepdims=True)
     fit = centred @ sides.T
     others = np.ma.masked_array(fit, mask=ids[:, None] == np.arange(len(member)))
-    deviation = 1.4826 * float(np.ma.median(abs(others - np.ma.median(others))))
+    median: Callable[[Any], Any] = vars(np.ma)["median"]  # without types in NumPy
+    deviation = 1.4826 * float(median(abs(others - median(others))))
     far = float(ndtri(1 - _BY_CHANCE / others.count())) * max(deviation, 1e-6)
     own = fit[np.arange(len(ids)), ids]
     best, most = others.argmax(1), np.asarray(others.max(1))

@@ -151,13 +151,13 @@ def run_campaign(setup: Setup, path: Path, reporter: Reporter | None = None) -> 
       Stopped: Ctrl-C or SIGTERM; what was finished is kept.
       Incomplete: ``config.models`` named a part, and other parts are still missing.
     """
-    kind = _Runner
+    kind = Runner
     if setup.estimator is not None and setup.estimator.reference == ELSEWHERE:
-        from miajax.campaign.elsewhere import ElsewhereRunner  # which is a _Runner itself
+        from miajax.campaign.elsewhere import ElsewhereRunner  # which is a Runner itself
 
         kind = ElsewhereRunner
     elif setup.estimator is not None:
-        from miajax.campaign.estimators import EstimatorRunner  # which is a _Runner itself
+        from miajax.campaign.estimators import EstimatorRunner  # which is a Runner itself
 
         kind = EstimatorRunner
     return kind(setup, path, reporter or Silent()).run()
@@ -172,7 +172,7 @@ def _continued(setup: Setup, path: Path) -> Setup:
     return dataclasses.replace(setup, privacies=privacies, mechanisms=mechanisms)
 
 
-class _Runner:
+class Runner:
     failed_are = "Diverged"
 
     def __init__(self, setup: Setup, path: Path, reporter: Reporter):
@@ -401,7 +401,7 @@ class _Runner:
         ensemble, epochs = programs.ensemble, self.config.recipe.epochs
         ids, member = np.arange(models.start, models.stop), self.member[models.start : models.stop]
         records = programs.epochs.empty(len(ids))
-        recorded = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), records)
+        recorded = {name: jax.ShapeDtypeStruct(a.shape, a.dtype) for name, a in records.items()}
         whole = (ensemble.abstract_snapshot(len(ids)), recorded)
         within = [(*whole, ensemble.abstract_within_epoch(len(ids)))]
         if self.config.recipe.early_stopping:
@@ -492,12 +492,12 @@ class _Runner:
         phi = np.array(pool.scaled_logit)
         valid = np.isfinite(phi).all((1, 2)) & np.isfinite(snapshot.history.loss[:, 0])
         phi[~valid] = np.nan
-        arrays = {
+        arrays: dict[str, np.ndarray] = {
             "signals": phi,
-            "correct": pool.correct & valid[:, None],
+            "correct": np.asarray(pool.correct) & valid[:, None],
             "valid": valid,
-            "training_loss": snapshot.history.loss,
-            "training_accuracy": snapshot.history.accuracy,
+            "training_loss": np.asarray(snapshot.history.loss),
+            "training_accuracy": np.asarray(snapshot.history.accuracy),
         }
         if official is not None:
             arrays["official_test_accuracy"] = np.where(valid, official, np.nan)

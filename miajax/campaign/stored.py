@@ -12,6 +12,7 @@ from miajax.errors import UserError
 from miajax.plugins import StoredReference
 from miajax.runs.atomic import read_sealed
 from miajax.runs.folder import RunFolder
+from miajax.typed import Json
 
 Options = TypeVar("Options")
 
@@ -36,15 +37,16 @@ class _Source:
             hints = typing.get_type_hints(kind)
             if not isinstance(value, dict):
                 raise self.refused(kind, value)
-            if unknown := set(value) - set(hints):
+            given = typing.cast(Json, value)
+            if unknown := given.keys() - hints.keys():
                 names = ", ".join(sorted(unknown))
                 raise UserError(f"{self.where} holds unknown settings ({names})", expected=", ".join(hints))
-            built = {name: self.rebuilt(hints[name], value[name]) for name in value}
+            built = {name: self.rebuilt(hints[name], each) for name, each in given.items()}
             return kind(**built)  # type: ignore[operator]
         kinds = (kind, *typing.get_args(kind))
         for one in kinds:
-            if isinstance(value, list) and typing.get_origin(one) is tuple:
-                return tuple(self.rebuilt(typing.get_args(one)[0], entry) for entry in value)
+            if typing.get_origin(one) is tuple and isinstance(value, list):
+                return tuple(self.rebuilt(typing.get_args(one)[0], entry) for entry in typing.cast(list[Any], value))
         if value == "inf" and float in kinds:
             return math.inf
         if isinstance(kind, types.UnionType) and value is not None:
@@ -72,8 +74,8 @@ class _Source:
 
 def _recorded_code(folder: RunFolder) -> str | None:
     """SHA-256 of the Python file that the run's network came from."""
-    model = folder.manifest["identity"].get("model")
-    return model.get("sha256") if isinstance(model, dict) else None
+    model: Any = folder.manifest["identity"].get("model")
+    return typing.cast(Json, model).get("sha256") if isinstance(model, dict) else None
 
 
 def stored_config(path: Path) -> CampaignConfig:

@@ -12,10 +12,11 @@ from pathlib import Path  # noqa: E402
 
 from miajax.cli import command  # noqa: E402
 from miajax.described import described  # noqa: E402
+from miajax.studies.compare.results import Comparison  # noqa: E402
 from miajax.studies.compare.study import CompareOptions, run_compare  # noqa: E402
 from miajax.studies.compare.terminal import print_compare_table  # noqa: E402
 from miajax.studies.invocation import Invocation, PageFiles  # noqa: E402
-from miajax.studies.results import StudyResult  # noqa: E402
+from miajax.studies.results import FoundResult  # noqa: E402
 
 
 @described
@@ -31,11 +32,11 @@ class Flags:
     files: PageFiles = dataclasses.field(default_factory=PageFiles)
 
 
-def act(flags: Flags, called: Invocation) -> StudyResult:
+def act(flags: Flags, called: Invocation) -> FoundResult[Comparison]:
     """Compares the runs and prints the figures."""
     result = run_compare(flags.run, flags.with_, flags.out, flags.options, called)
-    print_compare_table(result.results)
-    command.print_end(result.results["timing"], result.folder)
+    print_compare_table(result.found)
+    command.print_end(result.found.timing, result.folder)
     return result
 
 

@@ -134,7 +134,7 @@ def column_values(
     decimal: str = ".",
     header: Header = "line",
     flag: str = "slice_column",
-) -> list:
+) -> list[Any]:
     """One column of a table as it stands in every row of the file, None where a value is missing.
 
     Args:

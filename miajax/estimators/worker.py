@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import random
 import signal
+import sys
 import time
 import warnings
 from collections.abc import Mapping
@@ -97,6 +98,8 @@ def _trained(job: Job) -> Trained:
         estimator.set_params(**own)
     np.random.seed(job.state)  # noqa: NPY002 - what draws from the global state is somebody else's
     random.seed(job.state)
+    if (torch := sys.modules.get("torch")) is not None:  # of a wrapper such as skorch, which has no random_state
+        torch.manual_seed(job.state)
     wanted = labels[job.members]
     seen = np.unique(wanted)
     absent = tuple(int(c) for c in np.setdiff1d(np.arange(job.num_classes), seen))

@@ -4,6 +4,7 @@ Sentences of reports that compare go through these functions, so that one rule h
 reports may say".
 """
 
+import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal
 
@@ -12,8 +13,9 @@ from jaxtyping import Bool, Float
 from scipy.special import ndtri
 
 from miajax.metrics.clusters import Groups
-from miajax.metrics.figures import fpr_key
+from miajax.metrics.figures import Figure, Interval, fpr_key
 from miajax.metrics.intervals import CONFIDENCE
+from miajax.metrics.json_form import Together, from_json
 from miajax.metrics.paired import Influence, influences, mean_difference, mean_rate
 from miajax.metrics.roc import allowed_false_positives
 
@@ -69,6 +71,56 @@ def difference_of_separate(
     return [one - other - wider * down, one - other + wider * up]
 
 
+@dataclasses.dataclass(frozen=True)
+class Behind:
+    """What the leading attack has more than another, paired: the figure that they are ranked by, and the AUC."""
+
+    value: float
+    ci: Interval
+    auc: Figure
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Lead:
+    """The attack that leads, and how it was chosen.
+
+    Attributes:
+      by: the figure that attacks are ranked by.
+      fpr: at which, as results name it; None by AUC.
+      chance: what an attack without power reaches.
+      value: of the leading attack.
+      ci: wide enough to hold for all contestants at once, like those of ``intervals``.
+      standing: of ``ci`` to chance.
+      intervals: of every contestant.
+      differences: the leading attack minus each other.
+      not_told_apart: those whose difference may be 0.
+      unresolved: non-members of attacks that too few have a score of to compete.
+    """
+
+    attack: str
+    by: Literal["auc", "tpr_at_fpr"]
+    fpr: str | None
+    chance: float
+    value: float
+    ci: Interval
+    standing: Standing
+    confidence: float
+    intervals: Mapping[str, Together]
+    differences: Mapping[str, Behind]
+    not_told_apart: tuple[str, ...]
+    unresolved: Mapping[str, int] = dataclasses.field(default_factory=dict[str, int])
+
+
+def lead_from(entry: Mapping[str, Any] | None) -> Lead | None:
+    """The lead that an entry of ``results.json`` holds."""
+    return None if entry is None else from_json(Lead, entry)
+
+
+def lead_of(results: Mapping[str, Any]) -> Lead | None:
+    """``strongest`` of ``results.json``."""
+    return lead_from(results.get("strongest"))
+
+
 def strongest(
     scores: Mapping[str, Float[np.ndarray, "models examples"]],
     member: Bool[np.ndarray, "models examples"],
@@ -77,7 +129,7 @@ def strongest(
     each: Callable[..., Any] = map,
     groups: Groups = None,
     among: Collection[str] | None = None,
-) -> dict[str, Any] | None:
+) -> Lead | None:
     """Which of several attacks on the same models leads, by a rule that accounts for choosing among them.
 
     Every contestant's figure gets an interval at the confidence 1 - .05 / k for k contestants (Bonferroni): with
@@ -102,10 +154,7 @@ def strongest(
         some and what leads among all may be told together.
 
     Returns:
-      JSON: ``{attack, by, fpr, chance, value, ci, standing, confidence, intervals{attack: {value, ci}},
-      differences{attack: {value, ci, auc, auc_ci}}, not_told_apart[], unresolved{attack: non-members}}``; ``ci`` are
-      the wide intervals, ``differences`` those of the leading attack minus the other, ``fpr`` is None by AUC. None
-      where no attack that may lead has scores of members and of non-members.
+      None where no attack that may lead has scores of members and of non-members.
     """
     able: dict[str, int] = {}
     for name, array in scores.items():
@@ -134,29 +183,29 @@ def strongest(
     level = 1 - (1 - CONFIDENCE) / max(1, len(names) - 1)
     best = figures[lead][1] or found(lead)
 
-    def behind(name: str) -> dict[str, Any]:
+    def behind(name: str) -> Behind:
         other = figures[name][1] or found(name)
         figure, auc = (mean_difference([pair], level) for pair in zip(best, other, strict=True))
-        return {"value": figure.value, "ci": figure.ci, "auc": auc.value, "auc_ci": auc.ci}
+        return Behind(figure.value, figure.interval, auc)
 
     others = [name for name in names if name != lead]
     differences = dict(zip(others, each(behind, others), strict=True))
     leader = figures[lead][0]
     chance = 0.5 if fpr is None else chance_of_tpr(fpr, leader.chance)
-    return {
-        "attack": lead,
-        "by": "auc" if fpr is None else "tpr_at_fpr",
-        "fpr": None if fpr is None else fpr_key(fpr),
-        "chance": chance,
-        "value": leader.value,
-        "ci": leader.ci,
-        "standing": against(leader.ci, chance),
-        "confidence": confidence,
-        "intervals": {name: {"value": figure.value, "ci": figure.ci} for name, (figure, _) in figures.items()},
-        "differences": differences,
-        "not_told_apart": [name for name, of in differences.items() if against(of["ci"], 0.0) == "not shown"],
-        "unresolved": {name: count for name, count in able.items() if name not in names},
-    }
+    return Lead(
+        attack=lead,
+        by="auc" if fpr is None else "tpr_at_fpr",
+        fpr=None if fpr is None else fpr_key(fpr),
+        chance=chance,
+        value=leader.value,
+        ci=leader.interval,
+        standing=against(leader.ci, chance),
+        confidence=confidence,
+        intervals={name: figure for name, (figure, _) in figures.items()},
+        differences=differences,
+        not_told_apart=tuple(name for name, of in differences.items() if against(of.ci, 0.0) == "not shown"),
+        unresolved={name: count for name, count in able.items() if name not in names},
+    )
 
 
 def _contest(non_members: Mapping[str, int]) -> tuple[float | None, list[str]]:

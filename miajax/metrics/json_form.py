@@ -32,7 +32,7 @@ def to_json(found: Any) -> dict[str, Any]:
     if hasattr(found, "to_json"):
         return found.to_json()
     entry: dict[str, Any] = {}
-    for name, kind in _kinds(type(found)).items():
+    for name, kind in _kinds(found.__class__).items():
         value, form = getattr(found, name), _form(kind)
         name = form.key or name
         if form.spread:
@@ -161,11 +161,13 @@ def _figures(hint: Any, value: Any, interval: Any, chance: Any) -> Any:
     if inner is not None:
         if value is None:
             return None
-        places = list(cast(Mapping[str, Any], value)) if isinstance(value, Mapping) else range(len(value))
+        named = isinstance(value, Mapping)
+        places: Sequence[Any] = list(cast(Mapping[Any, Any], value)) if named else range(len(value))
         parts = [_figures(inner, *(each and each[at] for each in (value, interval, chance))) for at in places]
-        if not isinstance(value, Mapping):
+        if not named:
             return tuple(parts)
-        return dict(zip(map(typing.get_args(bare)[0], places), parts, strict=True))
+        key: Any = typing.get_args(bare)[0]
+        return {key(at): part for at, part in zip(places, parts, strict=True)}
     if value is None:
         return Estimate(None, reason=UNKNOWN) if bare is Estimate else None
     return (
@@ -183,7 +185,8 @@ def _read(hint: Any, value: Any) -> Any:
         return None
     origin, args = typing.get_origin(bare), typing.get_args(bare)
     if isinstance(bare, type) and dataclasses.is_dataclass(bare):
-        return bare.from_json(value) if hasattr(bare, "from_json") else from_json(bare, value)
+        own = getattr(bare, "from_json", None)
+        return own(value) if own is not None else from_json(bare, value)
     if not isinstance(origin, type):
         return value
     if issubclass(origin, Mapping):

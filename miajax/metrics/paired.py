@@ -185,9 +185,9 @@ def _hit_variance(passes: np.ndarray, is_member: np.ndarray, groups: Groups) -> 
     """Variance of the TPR at a fixed threshold."""
     hit, is_member = by_group(passes & is_member, groups), by_group(is_member, groups)
     count = int(is_member.sum())
-    rate = hit.sum() / count
+    rate = float(hit.sum() / count)
     if groups is not None:
-        cells = (hit - rate * is_member) / count
+        cells: np.ndarray = (hit - rate * is_member) / count
         of_models, of_groups = (cells.sum(axis) / (1.0 - leverage(hit.sum(axis))) for axis in (1, 0))
         return crossed_spread(of_models, of_groups, float(np.vdot(cells, cells))).variance
     by_model, by_example = (

@@ -74,7 +74,7 @@ def spread_over(
     """
     known = ~np.isnan(scores) & valid[:, None]
     passes = scores >= exposure_at_pooled_fpr(scores, member, valid, fpr).threshold
-    found = {}
+    found: dict[str, Part] = {}
     for category in np.unique(categories):
         here = categories == category
         sides = [known & side & here for side in (member, ~member)]

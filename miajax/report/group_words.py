@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from miajax.metrics.claims import against, chance_of_tpr, difference_of_separate
+from miajax.metrics.claims import against, chance_of_tpr, difference_of_separate, lead_of
 from miajax.report import claims, numbers
 from miajax.report.attack_faces import face
 from miajax.report.numbers import Estimate
@@ -59,29 +59,16 @@ def beside_sections(entries: Mapping[str, Json], subject: str = "Attack") -> lis
         f"{numbers.counted(count, 'group')}, scores of whose rows are joined. Brackets are 95 % intervals over groups."
     )
     table = Table(columns, rows, caption)
-    return [Section("By group", finding, [Prose([_how("group")]), table])]
+    return [Section("By group", finding, [Prose([how("group")]), table])]
 
 
-def change_sections(attacks: Mapping[str, Json]) -> list[Section]:
-    """AUC by group before and after, of every attack that was compared so; nothing where members are rows."""
-    found = {face(name).label: entry["per_group"]["auc"] for name, entry in attacks.items() if entry.get("per_group")}
-    if not found:
-        return []
-    rows = [
-        [
-            name,
-            *(numbers.estimate(of[side], of[f"{side}_ci"], decimals=3) for side in ("before", "after")),
-            numbers.difference(of["change"], of["change_ci_of_all"]),
-        ]
-        for name, of in found.items()
-    ]
-    columns = [
-        Column("Attack"), Column("AUC", "number", "before"), Column("AUC", "number", "after"),
-        Column("Change", "text", "for all attacks at once"),
-    ]  # fmt: skip
-    moved = [name for name, of in found.items() if of["standing"] != "not shown"]
-    finding = f"By group, {numbers.counted(len(moved), 'attack')} of {len(found)} changed measurably"
-    return [Section("By group", finding, [Prose([_how("group")]), Table(columns, rows)])]
+def how(name: str) -> str:
+    """What figures by group answer that figures by row do not."""
+    return (
+        f"Several rows are about one {name}, and a model trained on all of them or on none. Who wants to know whether "
+        f"a {name} was in the training asks the model about every one of these rows and puts the answers together. The "
+        f"figures by row say how much a single row gives away; those by {name} say what is at stake for a {name}."
+    )
 
 
 def _figure(entry: Json, name: str, fpr: str | None = None) -> Estimate:
@@ -95,7 +82,7 @@ def _figure(entry: Json, name: str, fpr: str | None = None) -> Estimate:
 
 def _groups(results: Json, groups: Json) -> Section:
     name, found = groups["name"], {n: e for n, e in results["attacks"].items() if e.get("per_group")}
-    lead = groups["strongest"]
+    lead = lead_of(groups)
     names = list(found)
     columns = [
         Column("Attack"),
@@ -120,9 +107,9 @@ def _groups(results: Json, groups: Json) -> Section:
         rows,
         f"{numbers.counted(groups['num_groups'], 'group')} by {name}, {_rows(groups)} rows each. "
         "Rates are fractions, brackets 95 % intervals that resample groups.",
-        [names.index(lead["attack"])] if lead is not None and lead["attack"] in names else [],
+        [names.index(lead.attack)] if lead is not None and lead.attack in names else [],
     )
-    blocks: list[Block] = [Prose([_how(_noun(name)), _joins(_noun(name))]), table]
+    blocks: list[Block] = [Prose([how(_noun(name)), _joins(_noun(name))]), table]
     cards = _cards(results, groups)
     if cards:
         blocks.insert(0, Cards(cards))
@@ -141,32 +128,24 @@ def _rows(groups: Json) -> str:
 
 
 def _finding(results: Json, groups: Json) -> str:
-    lead, name = groups["strongest"], _noun(groups["name"])
+    lead, name = lead_of(groups), _noun(groups["name"])
     if lead is None:
         return "No attack could be measured by group"
-    entry = results["attacks"][lead["attack"]]
-    of, fpr = entry["per_group"], lead["fpr"] or "0.01"
+    entry = results["attacks"][lead.attack]
+    of, fpr = entry["per_group"], lead.fpr or "0.01"
     by_group, by_row = of["tpr_at_fpr"].get(fpr), entry["tpr_at_fpr"].get(fpr)
-    label = face(lead["attack"]).inline
-    if lead["by"] == "auc" or by_group is None or by_row is None:
+    label = face(lead.attack).inline
+    if lead.fpr is None or by_group is None or by_row is None:
         return (
             f"Asked about a {name} instead of a row, {label} reaches an AUC of {of['auc']:.3f}; by row it is "
             f"{entry['auc']:.3f}"
         )
     rate = numbers.one_per(float(fpr))
-    if against(lead["ci"], lead["chance"]) != "above":
-        return f"By group, no attack does measurably better than chance at {rate}; {claims.unseen(lead['ci'])}"
+    if against(lead.ci, lead.chance) != "above":
+        return f"By group, no attack does measurably better than chance at {rate}; {claims.unseen(lead.ci)}"
     return (
         f"Asked about a {name} instead of a row, {label} names {numbers.percent(by_group)} of the members at {rate}; "
         f"by row it is {numbers.percent(by_row)}"
-    )
-
-
-def _how(name: str) -> str:
-    return (
-        f"Several rows are about one {name}, and a model trained on all of them or on none. Who wants to know whether "
-        f"a {name} was in the training asks the model about every one of these rows and puts the answers together. The "
-        f"figures by row say how much a single row gives away; those by {name} say what is at stake for a {name}."
     )
 
 
@@ -179,10 +158,10 @@ def _joins(name: str) -> str:
 
 
 def _cards(results: Json, groups: Json) -> list[Card]:
-    lead, name = groups["strongest"], groups["name"]
+    lead, name = lead_of(groups), groups["name"]
     if lead is None:
         return []
-    entry = results["attacks"][lead["attack"]]
+    entry = results["attacks"][lead.attack]
     fpr = next((fpr for fpr in _FPRS if entry["per_group"]["tpr_at_fpr"].get(fpr) is not None), None)
     cards = []
     for title, of in ((f"by {name}", entry["per_group"]), ("by row", entry)):
@@ -197,7 +176,7 @@ def _cards(results: Json, groups: Json) -> list[Card]:
                 f"Members named {title}, {numbers.level(float(fpr))} FPR",
                 numbers.percent(rate),
                 numbers.percent_interval(interval),
-                f"{face(lead['attack']).label}; " + ("more than chance" if above else "not measurably above chance"),
+                f"{face(lead.attack).label}; " + ("more than chance" if above else "not measurably above chance"),
             )
         )
     return cards

@@ -13,14 +13,14 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from miajax.attacks.registry import BASELINE, AttackReport
-from miajax.campaign.made import made, versions
+from miajax.campaign.made import made
 from miajax.campaign.privacy import privacy_note, privacy_record
 from miajax.campaign.run import Campaign
 from miajax.data.dataset import Dataset
 from miajax.data.pairs import complementary_partners, equal_counts
 from miajax.errors import UserError
-from miajax.metrics.accuracy import interval_over_models, share_by_model
-from miajax.metrics.claims import strongest
+from miajax.metrics.accuracy import share_by_model
+from miajax.metrics.claims import Lead, strongest
 from miajax.metrics.new_data import NewData, on_new_data
 from miajax.metrics.paired import Influence, mean_difference, mean_rate
 from miajax.metrics.roc import roc_curve, thin
@@ -75,8 +75,8 @@ def polarity_notes(figures: Mapping[str, AttackSummary]) -> tuple[str, ...]:
     return () if threshold is None else note_on_polarity(threshold.auc.value, threshold.auc.interval)
 
 
-def strongest_attack(campaign: Campaign, scores: Scores, targets: Sequence[int] | None = None) -> dict[str, Any] | None:
-    """``strongest`` of ``results.json``: see ``metrics.claims.strongest``."""
+def strongest_attack(campaign: Campaign, scores: Scores, targets: Sequence[int] | None = None) -> Lead | None:
+    """See ``metrics.claims.strongest``."""
     valid = campaign.valid if targets is None else campaign.valid & np.isin(np.arange(len(campaign.valid)), targets)
     with concurrent.futures.ThreadPoolExecutor() as pool:
         return strongest(scores, campaign.member, valid, each=pool.map, groups=campaign.setup.dataset.groups)
@@ -136,37 +136,6 @@ def blind_checks(campaign: Campaign) -> dict[str, Any]:
 def rows_of(campaign: Campaign, target: int | None) -> Bool[np.ndarray, " models"]:
     """The models that count: all valid ones, or one target."""
     return campaign.valid if target is None else np.arange(len(campaign.valid)) == target
-
-
-def results_head(campaign: Campaign, target: int | None = None) -> dict[str, Any]:
-    """What ``results.json`` says of the models before it comes to attacks."""
-    setup, config = campaign.setup, campaign.setup.config
-    valid = rows_of(campaign, target)
-    official = campaign.official_test_accuracy
-    return {
-        "dataset": setup.dataset.name,
-        "model": setup.trainer.model.name,
-        "num_shadows": config.num_shadows,
-        "num_valid": int(campaign.valid.sum()),
-        "num_examples": setup.dataset.num_examples,
-        **unit_of(setup.dataset),
-        "member_fraction": config.member_fraction,
-        "split": config.split,
-        "seed": config.seed,
-        "queries": config.queries,
-        "target": target,
-        **accuracy_figures(*accuracies(campaign, valid)),
-        "official_test_accuracy": None if official is None else float(np.nanmean(official[valid])),
-        "official_test_accuracy_ci": None if official is None else interval_over_models(official[valid]),
-        "privacy": campaign_privacy(campaign, target),
-        "num_non_members": int((~campaign.member)[valid].sum()),
-        "timing": {},
-        "plan": dataclasses.asdict(campaign.plan),
-        "device": campaign.folder.manifest["device"],
-        "versions": versions(),
-        "made": made_by([campaign]),
-        "failed_models": [int(i) for i in np.flatnonzero(~campaign.valid)],
-    }
 
 
 def unit_of(dataset: Dataset) -> dict[str, Any]:

@@ -108,7 +108,8 @@ def behaviour(
         found.append((side, "accuracy", np.array([correct[m, of[m]].mean() for m in usable])))
         if losses is not None:
             values = np.array([np.quantile(losses[m, of[m]], _QUANTILES) for m in usable])
-            found += [(side, f"loss, {q:.0%} quantile", values[:, k]) for k, q in enumerate(_QUANTILES)]
+            for k, q in enumerate(_QUANTILES):
+                found.append((side, f"loss, {q:.0%} quantile", values[:, k]))
     level = max(_LEVEL, 1 - _ODD / max(1, len(found)))
     return [_check(name, values, side, level) for side, name, values in found]
 

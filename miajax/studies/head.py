@@ -103,11 +103,17 @@ class CampaignFound(Found):
 
     Attributes:
       head: the models.
-      checks: whether members differ from others without any model, see ``common.blind_checks``.
+      blind, near_duplicates: whether members differ from others without any model, see ``common.blind_checks``.
     """
 
     head: Annotated[Head, SPREAD]
-    checks: Annotated[Record, SPREAD]
+    blind: Record
+    near_duplicates: Record
+
+    @property
+    def checks(self) -> Record:
+        """Both checks, as pages print them."""
+        return {"blind": self.blind, "near_duplicates": self.near_duplicates}
 
     def record(self) -> Record:
         """The run as its page prints it."""

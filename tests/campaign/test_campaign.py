@@ -39,7 +39,7 @@ def test_membership_lies_on_disk_before_training(tmp_path, monkeypatch):
     def no_training(*_):
         raise RuntimeError("before training")
 
-    monkeypatch.setattr(campaign_module._Runner, "_train", no_training)
+    monkeypatch.setattr(campaign_module.Runner, "_train", no_training)
     setup = small()
     with pytest.raises(RuntimeError, match="before training"):
         run_campaign(setup, tmp_path / "r")

@@ -84,6 +84,7 @@ COMMON = {
     "privacy.dp_accountant": "smaller",
     "privacy.dp_reproducible_noise": False,
     "privacy.dp_unit": None,
+    "privacy.dp_statistics_epsilon": None,
 }
 
 

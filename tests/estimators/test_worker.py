@@ -1,5 +1,8 @@
 """One model in a process: classes that it never saw, answers of every shape, one thread."""
 
+import sys
+import types
+
 import numpy as np
 import pytest
 
@@ -70,6 +73,27 @@ def test_what_draws_from_the_global_state_draws_the_same_again(job, tmp_path):
     )
     first, second = (train(job(f"{file}:Draws", EVERY)).answers for _ in range(2))
     np.testing.assert_array_equal(first, second)
+
+
+def test_torch_draws_from_the_model_s_own_state_where_it_is_there(job, monkeypatch):
+    seeds = []
+    monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(manual_seed=seeds.append))
+    assert train(job("sklearn.tree:DecisionTreeClassifier", EVERY)).failure == ""
+    assert seeds == [3]
+
+
+def test_a_skorch_network_is_the_same_again(job, tmp_path):
+    pytest.importorskip("skorch", reason="skorch is not installed: its networks are not trained twice")
+    (tmp_path / "net.py").write_text(
+        "import torch\nfrom skorch import NeuralNetClassifier\n\n\n"
+        "class Net(torch.nn.Sequential):\n"
+        "    def __init__(self):\n"
+        "        super().__init__(torch.nn.Linear(4, 3), torch.nn.Softmax(-1))\n\n"
+        "    def forward(self, x):\n        return super().forward(x.float())\n\n\n"
+        "def net():\n    return NeuralNetClassifier(Net, max_epochs=2, verbose=0, train_split=None)\n"
+    )
+    one, other = (train(job(f"{tmp_path / 'net.py'}:net", EVERY)) for _ in range(2))
+    assert one.failure == "" and np.array_equal(one.answers, other.answers)
 
 
 def test_negative_probabilities_are_a_failure(job, tmp_path):

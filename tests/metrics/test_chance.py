@@ -184,9 +184,9 @@ def test_a_leak_above_chance_is_still_called_one():
 def test_the_leading_attack_is_judged_against_the_attainable_rate():
     member, scores = draw(np.random.default_rng(12), 16, 600)
     lead = strongest({"ranks": scores["ranks"]}, member, np.ones(16, bool))
-    assert lead is not None and lead["fpr"] == "0.001"
-    assert lead["chance"] > 0.002  # ranks of 300 non-members cannot show .001
-    assert lead["standing"] == "not shown"
+    assert lead is not None and lead.fpr == "0.001"
+    assert lead.chance > 0.002  # ranks of 300 non-members cannot show .001
+    assert lead.standing == "not shown"
 
 
 def test_tables_say_where_chance_lies_above_the_rate():

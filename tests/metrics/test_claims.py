@@ -46,21 +46,21 @@ def test_the_attack_that_finds_more_leads_whatever_the_order():
     for shift in ({"weak": 0.2, "strong": 2.0}, {"strong": 2.0, "weak": 0.2}):
         scores, member = _campaign(shift)
         lead = strongest(scores, member, np.ones(len(member), bool))
-        assert (lead["attack"], lead["standing"], lead["by"], lead["fpr"]) == ("strong", "above", "tpr_at_fpr", "0.001")
-        assert lead["not_told_apart"] == []
-        assert lead["confidence"] == 0.975
+        assert (lead.attack, lead.standing, lead.by, lead.fpr) == ("strong", "above", "tpr_at_fpr", "0.001")
+        assert lead.not_told_apart == ()
+        assert lead.confidence == 0.975
 
 
 def test_equals_are_not_told_apart_by_the_paired_difference():
     scores, member = _campaign({"one": 1.0, "other": 1.0})
     lead = strongest(scores, member, np.ones(len(member), bool))
-    assert lead["not_told_apart"] == [({"one", "other"} - {lead["attack"]}).pop()]
+    assert lead.not_told_apart == (({"one", "other"} - {lead.attack}).pop(),)
 
 
 def test_a_run_too_small_for_rates_is_ranked_by_auc_and_one_without_scores_by_nothing():
     scores, member = _campaign({"one": 3.0}, models=4, examples=10)
     lead = strongest(scores, member, np.ones(4, bool))
-    assert (lead["by"], lead["fpr"], lead["chance"], lead["differences"]) == ("auc", None, 0.5, {})
+    assert (lead.by, lead.fpr, lead.chance, lead.differences) == ("auc", None, 0.5, {})
     nothing = {"one": np.full(member.shape, np.nan)}
     assert strongest(nothing, member, np.ones(4, bool)) is None
     assert strongest({}, member, np.ones(4, bool)) is None
@@ -72,11 +72,11 @@ def test_an_attack_with_few_scores_hides_no_rate_that_most_others_resolve():
     few = np.full(member.shape, np.nan)
     few[0, :60] = member[0, :60]
     lead = strongest({**scores, "few": few}, member, np.ones(len(member), bool))
-    assert (lead["attack"], lead["fpr"], lead["confidence"]) == ("strong", "0.001", 0.975)
-    assert lead["unresolved"] == {"few": int((~member[0, :60]).sum())}
-    assert "few" not in {**lead["intervals"], **lead["differences"]}
+    assert (lead.attack, lead.fpr, lead.confidence) == ("strong", "0.001", 0.975)
+    assert lead.unresolved == {"few": int((~member[0, :60]).sum())}
+    assert "few" not in {**lead.intervals, **lead.differences}
     half = strongest({"strong": scores["strong"], "few": few}, member, np.ones(len(member), bool))
-    assert (half["by"], half["unresolved"]) == ("auc", {})  # most is more than half
+    assert (half.by, half.unresolved) == ("auc", {})  # most is more than half
 
 
 def test_a_rate_that_all_resolve_comes_before_one_that_most_do():
@@ -84,13 +84,13 @@ def test_a_rate_that_all_resolve_comes_before_one_that_most_do():
     some = np.full(member.shape, np.nan)
     some[:2] = scores["one"][:2]  # some 300 non-members resolve FPR .01 and not .001
     lead = strongest({**scores, "some": some}, member, np.ones(len(member), bool))
-    assert (lead["fpr"], lead["unresolved"]) == ("0.01", {})
+    assert (lead.fpr, lead.unresolved) == ("0.01", {})
 
 
 def test_one_model_and_two_records_are_ranked_and_show_nothing():
     member = np.array([[True, False]])
     lead = strongest({"one": np.array([[1.0, 0.0]])}, member, np.ones(1, bool))
-    assert (lead["value"], lead["standing"], lead["by"]) == (1.0, "not shown", "auc")
+    assert (lead.value, lead.standing, lead.by) == (1.0, "not shown", "auc")
 
 
 def test_infinite_huge_and_negative_scores_are_ordinary_extremes():
@@ -99,17 +99,17 @@ def test_infinite_huge_and_negative_scores_are_ordinary_extremes():
     ways = {"infinite": np.where(called, np.inf, scores["one"]), "below": np.where(called, scores["one"], -np.inf),
             "huge": scores["one"] * 1e300, "negative": scores["one"] - 1e6}  # fmt: skip
     lead = strongest(ways, member, np.ones(len(member), bool))
-    assert lead["fpr"] == "0.001" and len(lead["intervals"]) == 4 and lead["unresolved"] == {}
-    assert lead["intervals"]["infinite"]["value"] == pytest.approx(called.sum() / member.sum())
+    assert lead.fpr == "0.001" and len(lead.intervals) == 4 and lead.unresolved == {}
+    assert lead.intervals["infinite"].value == pytest.approx(called.sum() / member.sum())
     plain = strongest(scores, member, np.ones(len(member), bool))
-    assert lead["intervals"]["huge"]["value"] == lead["intervals"]["negative"]["value"] == plain["value"]
+    assert lead.intervals["huge"].value == lead.intervals["negative"].value == plain.value
 
 
 def test_of_exact_equals_the_name_decides_and_no_order():
     scores, member = _campaign({"b": 1.0})
     for names in (("b", "a"), ("a", "b")):
         lead = strongest(dict.fromkeys(names, scores["b"]), member, np.ones(len(member), bool))
-        assert (lead["attack"], lead["not_told_apart"]) == ("a", ["b"])
+        assert (lead.attack, lead.not_told_apart) == ("a", ("b",))
 
 
 def test_among_many_attacks_without_power_few_runs_name_one_as_above_chance():
@@ -119,7 +119,7 @@ def test_among_many_attacks_without_power_few_runs_name_one_as_above_chance():
         member = rng.random((16, 200)) < 0.5
         scores = {str(k): rng.normal(size=member.shape) for k in range(12)}
         lead = strongest(scores, member, np.ones(16, bool))
-        false += lead["standing"] == "above"
+        false += lead.standing == "above"
     assert false <= 8  # 3 of 60 are expected at most; 9 or more has probability .004
 
 
@@ -129,7 +129,7 @@ def test_the_truly_strongest_attack_leads_or_is_among_its_equals():
         shift = {"best": 1.1, **{str(k): 1.0 for k in range(5)}}
         scores, member = _campaign(shift, models=12, examples=150, seed=seed)
         lead = strongest(scores, member, np.ones(12, bool))
-        missed += "best" not in (lead["attack"], *lead["not_told_apart"])
+        missed += "best" not in (lead.attack, *lead.not_told_apart)
     assert missed <= 7  # 3 of 60 are expected at most; 8 or more has probability .01
 
 
@@ -138,7 +138,7 @@ def test_who_leads_among_some_has_the_interval_that_holds_for_all():
     member = np.arange(4000)[None] % 2 == 0
     scores = {name: rng.normal(size=member.shape) + gain * member for name, gain in (("a", 2), ("b", 1), ("c", 0))}
     whole, some = (strongest(scores, member, np.ones(1, bool), among=among) for among in (None, ("b", "c")))
-    assert whole is not None and some is not None and (whole["attack"], some["attack"]) == ("a", "b")
-    assert some["ci"] == whole["intervals"]["b"]["ci"] and some["confidence"] == whole["confidence"]
-    assert some["differences"]["a"]["ci"][1] < 0
+    assert whole is not None and some is not None and (whole.attack, some.attack) == ("a", "b")
+    assert some.ci == whole.intervals["b"].interval and some.confidence == whole.confidence
+    assert some.differences["a"].ci[1] < 0
     assert strongest(scores, member, np.ones(1, bool), among=()) is None

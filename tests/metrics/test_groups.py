@@ -116,7 +116,7 @@ def test_every_figure_with_an_interval_resamples_groups():
             mean_rate([tpr]).interval,
             mean_rate([share_correct(right, member, groups)]).interval,
             mean_rate([share_by_model(right, member, valid, groups)]).interval,
-            lead["ci"],
+            lead.ci,
         ]
         return np.array([high - low for low, high in found])
 

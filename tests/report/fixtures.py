@@ -7,8 +7,9 @@ import numpy as np
 from scipy.special import ndtr
 
 from miajax.metrics import claims
-from miajax.metrics.claims import strongest
+from miajax.metrics.claims import Lead, strongest
 from miajax.metrics.figures import Estimate, Figure, Figures, unresolved
+from miajax.metrics.json_form import to_json
 from miajax.metrics.summary import AttackSummary
 from miajax.studies.lira.page import LiraReportInputs
 
@@ -48,7 +49,7 @@ def simulated_inputs(num_models: int = 32, num_examples: int = 400, seed: int = 
         "member_fraction": 0.5,
         "split": "fixed_size",
         "seed": seed,
-        "strongest": strongest(scores, membership, np.ones(num_models, bool)),
+        "strongest": _json(strongest(scores, membership, np.ones(num_models, bool))),
         "train_accuracy": float(inside.mean()),
         "test_accuracy": float(outside.mean()),
         "generalization_gap": float(inside.mean() - outside.mean()),
@@ -146,7 +147,9 @@ def for_one_target(inputs: LiraReportInputs, target: int) -> LiraReportInputs:
     one = dataclasses.replace(inputs, figures=figures, scores=scores, rocs={"lira_online": curve})
     non_members = int((~inputs.membership[target]).sum())
     lead = strongest({"lira_online": scores}, inputs.membership, np.arange(len(scores)) == target)
-    return with_results(one, target=target, attacks=_entries(figures), num_non_members=non_members, strongest=lead)
+    return with_results(
+        one, target=target, attacks=_entries(figures), num_non_members=non_members, strongest=_json(lead)
+    )
 
 
 def with_nothing_measured(inputs: LiraReportInputs) -> LiraReportInputs:
@@ -162,6 +165,10 @@ def with_nothing_measured(inputs: LiraReportInputs) -> LiraReportInputs:
         manifest={},
     )
     return with_results(bare, **nothing | {"dataset": "digits", "attacks": {}})
+
+
+def _json(lead: Lead | None):
+    return lead and to_json(lead)
 
 
 def with_lead(

@@ -1,18 +1,22 @@
+import dataclasses
+
 import pytest
 
+from miajax.metrics.claims import Lead
 from miajax.report import claims
 from miajax.report.numbers import Estimate
+from tests.studies.made import made
 
 
 def _lead(value, ci, *, by="tpr_at_fpr", standing="above", others=("gap",), equal=(), auc=(0.1, (0.05, 0.15))):
     names = ("lira_online_fixed", *others)
     differences = {name: {"value": 0.1, "ci": [0.0, 0.2], "auc": auc[0], "auc_ci": list(auc[1])} for name in others}
-    return {
+    return made(Lead, {
         "attack": names[0], "by": by, "fpr": None if by == "auc" else "0.001", "chance": 0.5 if by == "auc" else 0.001,
         "value": value, "ci": list(ci), "standing": standing, "confidence": 1 - 0.05 / len(names),
         "intervals": {name: {"value": value, "ci": list(ci)} for name in names},
         "differences": differences, "not_told_apart": list(equal),
-    }  # fmt: skip
+    })  # fmt: skip
 
 
 def _plain(text):
@@ -59,7 +63,7 @@ def test_the_headline_is_the_strongest_attack_or_what_would_go_unseen(lead, find
 def test_the_rule_and_the_equals_are_said_for_several_attacks_only():
     assert claims.lead_rule(_lead(0.1, (0.05, 0.2), others=())) == claims.equals_sentence(None) == ""
     assert "97.5 % (Bonferroni)" in claims.lead_rule(_lead(0.1, (0.05, 0.2)))
-    alone = _lead(0.1, (0.05, 0.2), others=()) | {"unresolved": {"gap": 40}}
+    alone = dataclasses.replace(_lead(0.1, (0.05, 0.2), others=()), unresolved={"gap": 40})
     assert claims.lead_rule(alone) == (
         "Only one attack has a TPR at FPR 0.001, so that none was chosen. Too few non-members have a score of gap "
         "(right or wrong) (40) to show a rate at FPR 0.001: it does not compete, and may find more."

@@ -1,14 +1,8 @@
 """What is said beside per-example AUCs of the pool that all models share."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from miajax.studies.attacked.examples import _on_new_data
-
-
-def evidence(new_data):
-    return SimpleNamespace(inputs=SimpleNamespace(results={} if new_data is None else {"new_data": new_data}))
 
 
 @pytest.mark.parametrize(
@@ -17,9 +11,9 @@ def evidence(new_data):
 )
 def test_the_size_of_the_bias_is_said(corrected, said):
     found = {"mean_auc": 0.735, "mean_auc_new_data": corrected, "mean_auc_new_data_low": 0.672}
-    (sentence,) = _on_new_data(evidence(found))
+    (sentence,) = _on_new_data(found)
     assert said in sentence
 
 
 def test_results_without_it_say_nothing():
-    assert _on_new_data(evidence(None)) == []
+    assert _on_new_data(None) == []

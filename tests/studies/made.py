@@ -1,6 +1,7 @@
 """Figures of a study made by hand: a few keys of ``results.json``, and nothing or zero for all others."""
 
 import dataclasses
+import types
 import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -60,10 +61,13 @@ def _part(hint: Any, value: Any) -> Any:
 
 def _nothing(hint: Any) -> Any:
     bare = json_form._bare(hint)
-    args = typing.get_args(hint)
-    origin = typing.get_origin(bare)
-    if type(None) in args or bare is json_form.Estimate:
+    origin, args = typing.get_origin(bare), typing.get_args(bare)
+    if json_form._may_be_none(hint) or bare is json_form.Estimate:
         return None
+    if origin is tuple and args[-1] is not Ellipsis:
+        return [_nothing(each) for each in args]
+    if origin in (typing.Union, types.UnionType):
+        return _nothing(args[0])
     if origin is typing.Literal:
         return typing.get_args(bare)[0]
     if origin is not None:

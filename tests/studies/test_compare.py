@@ -10,12 +10,15 @@ import pytest
 from miajax.cli import main
 from miajax.data.registry import DataOptions
 from miajax.metrics.changes import exposure_changes
+from miajax.metrics.json_form import from_json
 from miajax.metrics.paired import difference_over_models, influences, mean_difference
 from miajax.runs.tables import read_table
 from miajax.studies.compare import words
+from miajax.studies.compare.results import Comparison, Setting
 from miajax.studies.compare.study import CompareOptions, run_compare
 from tests.golden.fixed_run import fixed_run
 from tests.report.browser import opened
+from tests.studies.made import made
 
 ATTACKS = ("global_threshold", "lira_online_fixed")
 PROTECTED = np.arange(300) < 60
@@ -98,27 +101,27 @@ def test_another_membership_leaves_examples_shared_and_models_apart(runs, tmp_pa
 
 
 def test_settings_of_a_mechanism_are_told_one_by_one():
-    from miajax.studies.compare.side import Side, settings_that_differ
+    from miajax.studies.compare.side import Side, Stored, settings_that_differ
 
     member = np.zeros((2, 3), bool)
 
     def side(**identity) -> Side:
-        return Side(Path(), member, member[:, 0], None, None, identity, {}, {}, {}, ())
+        return Side(Path(), member, member[:, 0], None, None, identity, {}, Stored("digits", "mlp"), {}, ())
 
     private = {"epsilon": 8.0, "noise_multiplier": None}
-    assert settings_that_differ(side(seed=1), side(seed=1, privacy=[private])) == [
-        {"name": "privacy.epsilon", "before": "null", "after": "8.0"}
-    ]
-    assert settings_that_differ(side(privacy=[private]), side(privacy=[{**private, "epsilon": 1.0}])) == [
-        {"name": "privacy.epsilon", "before": "8.0", "after": "1.0"}
-    ]
+    assert settings_that_differ(side(seed=1), side(seed=1, privacy=[private])) == (
+        Setting("privacy.epsilon", "null", "8.0"),
+    )
+    assert settings_that_differ(side(privacy=[private]), side(privacy=[{**private, "epsilon": 1.0}])) == (
+        Setting("privacy.epsilon", "8.0", "1.0"),
+    )
 
 
 @pytest.mark.parametrize("standings", [["below"], ["below"] * 3, ["below", "above", "above", "not shown"]])
 def test_attacks_are_counted_by_what_they_show(standings):
     results = {"attacks": {str(k): {"auc": {"standing": standing}} for k, standing in enumerate(standings)}}
     assert (
-        words.attacks_finding(results)
+        words.attacks_finding(made(Comparison, results))
         == {
             1: "By AUC, the attack finds measurably less",
             3: "By AUC, all 3 attacks find measurably less",
@@ -151,8 +154,8 @@ def test_who_gained_protection_is_named_and_the_table_of_examples_says_so(runs, 
 def test_two_runs_of_one_kind_are_not_measurably_different_and_the_page_says_what_fits(runs, tmp_path):
     twin = attacked(tmp_path / "twin", np.full(300, 4.0), noise=9)
     result = run_compare(runs["before"], twin, tmp_path / "out")
-    found = result.results
-    assert {entry["auc"]["standing"] for entry in found["attacks"].values()} == {"not shown"}
+    found = result.found
+    assert {entry.auc.standing for entry in found.attacks.values()} == {"not shown"}
     assert "not measurably different; a change from" in words.headline(found)
     assert "none can be named whose protection changed" in words.exposure_finding(found)
     page = (tmp_path / "out" / "report.html").read_text()
@@ -259,7 +262,8 @@ def test_the_terminal_says_what_the_page_says(runs, tmp_path, capsys):
     main(["compare", "--run", str(runs["before"]), "--with", str(runs["after"]), "--out", str(tmp_path)])
     out = capsys.readouterr().out
     results = json.loads((tmp_path / "results.json").read_text())
-    assert words.headline(results) in out and words.exposure_finding(results) in out
+    found = from_json(Comparison, results)
+    assert words.headline(found) in out and words.exposure_finding(found) in out
     auc = results["attacks"]["lira_online_fixed"]["auc"]
     assert f"{auc['before']:.3f}" in out and f"{auc['change']:.3f}" in out
     assert f"report: {tmp_path / 'report.html'}" in out

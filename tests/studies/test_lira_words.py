@@ -1,11 +1,15 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
+from miajax.metrics.claims import Lead
 from miajax.metrics.figures import Figure, Figures, unresolved
 from miajax.report.attack_table import AttackFigures
 from miajax.report.numbers import Estimate
 from miajax.studies.attacked import words as lira_words
 from miajax.studies.attacked.words import Standing
+from tests.studies.made import made
 
 
 def _standing(label, tpr, low=None, high=None):
@@ -88,7 +92,9 @@ def test_an_attack_is_measured_against_what_chance_reaches_in_so_few_non_members
 
 def test_an_attack_that_was_chosen_shows_the_interval_of_all_attacks():
     own = _standing("LiRA online", 0.027, 0.024, 0.030)
-    lead = {"by": "tpr_at_fpr", "fpr": "0.001", "intervals": {"lira_online": {"value": 0.027, "ci": [0.02, 0.035]}}}
+    intervals = {"lira_online": {"value": 0.027, "ci": [0.02, 0.035]}}
+    lead = made(Lead, {"by": "tpr_at_fpr", "fpr": "0.001", "intervals": intervals})
+    others = ({"by": "auc", "fpr": None}, {"fpr": "0.01"}, {"intervals": {}})
     assert lira_words.among_all(own, "lira_online", lead).tpr.interval == (0.02, 0.035)
-    for other in (None, lead | {"by": "auc", "fpr": None}, lead | {"fpr": "0.01"}, lead | {"intervals": {}}):
+    for other in (None, *(dataclasses.replace(lead, **each) for each in others)):
         assert lira_words.among_all(own, "lira_online", other) == own

@@ -62,7 +62,7 @@ def test_budgets_outliers_exports_and_cards_work_on_groups(run, data):
     ran("outliers", "--run", run, "--resamples", 50)
     assert (run / "outliers" / "report.html").exists()
     ran("model_card", "--run", run)
-    ran("export", "--run", run, "--format", "lira", "--out", data / "exported")
+    ran("export", "--run", run, "--format", "lira2021", "--out", data / "exported")
     assert not list((data / "exported").rglob("*.salt"))
 
 

@@ -2,11 +2,12 @@
 
 import json
 from types import SimpleNamespace
-from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from experiments import reproduce
+from miajax.campaign.config import Setup
 from miajax.campaign.interrupt import Stopped
 from miajax.errors import UserError
 from miajax.studies.defenses.results import Defenses
@@ -162,7 +163,8 @@ def test_the_papers_campaigns_can_be_compared_with_its_tables():
     paths = {"purchase100": "p.npy", "cifar10": "c"}
     chosen = ReproduceOptions(preset="paper", data_path=paths).chosen()
     for name, of in chosen.items():
-        setup: Any = SimpleNamespace(config=of.campaign, treatment=None, trainer=SimpleNamespace(optimizer=None))
+        trainer = SimpleNamespace(optimizer=None)
+        setup = Mock(spec=Setup, config=of.campaign, treatment=None, trainer=trainer)
         known = {"purchase100": 0.8754, "cifar10_densenet": 0.8791}[name]
         (entry,) = [e for e in beside_published(setup, known) if e.source == SOURCE]
         assert entry.comparable, entry.why_not

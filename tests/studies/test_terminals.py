@@ -9,6 +9,8 @@ import pytest
 
 from miajax.metrics.figures import Estimate, Figure
 from miajax.studies.audit.figures import Audit
+from miajax.studies.audit_report.found import AuditReportFound
+from miajax.studies.compare.results import Comparison
 from miajax.studies.defenses.results import Defenses
 from miajax.studies.dpsgd.figures import Dpsgd
 from miajax.studies.low_budget.figures import AtBudget, Compared, LowBudget, Recommended
@@ -189,7 +191,8 @@ def audit(f: Figures) -> dict:
 
 def target(f: Figures) -> dict:
     return {
-        "target": "bank.npz", "comparable": False, "not_comparable": ["accuracy differs"], "notes": [],
+        "target": "bank.npz", "comparable": True, "not_comparable": [], "notes": [],
+        "without_shadows": None, "strongest": None,
         "recipe_differences": [{"name": "epochs", "target": 3, "run": 30}], "num_members": 50, "num_non_members": 50,
         **{f"{of}{side}_accuracy": f.one() for of in ("", "shadow_") for side in ("train", "test")},
         "attacks": {name: {"auc": f.one(), "auc_ci": f.pair()} for name in ATTACKS},
@@ -224,16 +227,20 @@ def compare(f: Figures) -> dict:
     }  # fmt: skip
 
 
+def audit_report(f: Figures) -> dict:
+    return {"answers": [{"section": "2", "status": "measured", "told": f"AUC {f.one():.2f} of one attack"}]}
+
+
 STUDIES = {
     lira: "print_lira_table", attacks: "print_attacks_tables", low_budget: "print_budget_table",
     overfitting: "print_overfitting_table", outliers: "print_outliers_table", dpsgd: "print_dpsgd_table",
     defenses: "print_defenses_table", saliency: "print_saliency_table", audit: "print_audit_table",
     target: "print_target_table", imported: "print_imported_table", reproduce: "print_parts",
-    compare: "print_compare_table",
+    compare: "print_compare_table", audit_report: "print_audit_report",
 }  # fmt: skip
 FOUND = {
     overfitting: Overfitting, outliers: Outliers, saliency: Saliency, dpsgd: Dpsgd, defenses: Defenses,
-    reproduce: Reproduced, audit: Audit,
+    reproduce: Reproduced, audit: Audit, compare: Comparison, audit_report: AuditReportFound,
 }  # fmt: skip
 
 
@@ -262,5 +269,5 @@ def test_every_room_with_a_report_has_a_terminal_here():
 
     rooms = {study.__name__ for study in STUDIES}
     assert rooms >= {{"audit_target": "target", "import_signals": "imported"}.get(name, name) for name in NAMES} - {
-        "epsilon", "export", "gate", "model_card"
+        "epsilon", "export", "gate", "model_card", "plan"
     }  # fmt: skip

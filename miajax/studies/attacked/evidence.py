@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int, Num
 
 from miajax.attacks.registry import BASELINE
 from miajax.metrics import roc
+from miajax.metrics.claims import Lead, lead_of
 from miajax.metrics.summary import AttackSummary
 from miajax.report import attack_table, numbers, plots
 from miajax.report.attack_faces import face
@@ -133,16 +134,16 @@ class Evidence:
         """Pooled figures of the main attack."""
         return self.figures(self.inputs.main_attack)
 
-    @property
-    def lead(self) -> Mapping[str, Any] | None:
-        """The strongest attack and how it was chosen (``strongest`` of the results), or None."""
-        return self.inputs.results.get("strongest")
+    @functools.cached_property
+    def lead(self) -> Lead | None:
+        """The strongest attack and how it was chosen, or None."""
+        return lead_of(self.inputs.results)
 
     @functools.cached_property
     def fpr(self) -> float | None:
         """The false-positive rate that sentences speak of: that by which attacks are ranked, where there is one."""
-        if self.lead is not None and self.lead["fpr"] is not None:
-            return float(self.lead["fpr"])
+        if self.lead is not None and self.lead.fpr is not None:
+            return float(self.lead.fpr)
         return speaking_fpr(self.main)
 
     @functools.cached_property

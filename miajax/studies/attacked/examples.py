@@ -1,5 +1,7 @@
 """The examples that leak most and least: pictures, labels, and what models with and without them say."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from jaxtyping import Float, Int
 from markupsafe import Markup
@@ -91,7 +93,7 @@ def _limits(evidence: Evidence, measured: int) -> list[str]:
     limits = [
         f"A single example's AUC is uncertain by about ±{reach:.2f} (two standard errors), and the extremes are "
         "partly extreme by chance: measured again, they would lie closer to the middle.",
-        *_on_new_data(evidence),
+        *_on_new_data(evidence.inputs.results.get("new_data")),
         "An example that does not stand out is not thereby safe: more models, or a stronger attack, may expose it.",
     ]
     missing = len(evidence.inputs.vulnerability) - measured
@@ -101,9 +103,8 @@ def _limits(evidence: Evidence, measured: int) -> list[str]:
     return limits
 
 
-def _on_new_data(evidence: Evidence) -> list[str]:
+def _on_new_data(found: Mapping[str, float | None] | None) -> list[str]:
     """How much lower the AUCs are for training sets that do not come from one pool."""
-    found = evidence.inputs.results.get("new_data")
     if not found:
         return []
     mean, low, corrected = (

@@ -14,6 +14,7 @@ from miajax.campaign.run import Campaign
 from miajax.metrics.claims import strongest
 from miajax.metrics.groups import Join, figures_per_group, joined, leading_join, of_groups
 from miajax.metrics.intervals import CONFIDENCE, clopper_pearson
+from miajax.metrics.json_form import to_json
 from miajax.metrics.summary import AttackSummary
 from miajax.metrics.vulnerability import Exposure, empirical_auc, exposure_at_pooled_fpr
 from miajax.runs.derived import remember
@@ -105,8 +106,8 @@ def group_study(campaign: Campaign, scores: Scores, targets: Sequence[int] | Non
         "single_row": int((sizes == 1).sum()),
         "keys": "own" if campaign.setup.config.data.keep_keys else "salted hashes",
         "joins": {name: join_of(name) for name in scores},
-        "strongest": lead,
-        "most_exposed": None if lead is None else _most_exposed(lead["attack"], exposed[lead["attack"]], names),
+        "strongest": lead and to_json(lead),
+        "most_exposed": None if lead is None else _most_exposed(lead.attack, exposed[lead.attack], names),
         "near_copies": copies,
     }
     return GroupStudy(entry, _columns(campaign, whole, leading, exposed, names, sizes), _notes(entry))

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from miajax.campaign.run import Campaign
+from miajax.metrics.claims import Lead
 from miajax.metrics.spread import spread_json, spread_notes, spread_over
 from miajax.studies.attacked.groups import EXPOSURE_FPR, Scores
 
@@ -13,7 +14,7 @@ from miajax.studies.attacked.groups import EXPOSURE_FPR, Scores
 def leak_over(
     campaign: Campaign,
     scores: Scores,
-    strongest: Mapping[str, Any] | None,
+    lead: Lead | None,
     slices: Mapping[str, np.ndarray] | None,
 ) -> tuple[dict[str, Any] | None, list[str]]:
     """``spread`` of ``results.json`` for the strongest attack and the user's own slices, and warnings.
@@ -21,12 +22,12 @@ def leak_over(
     Args:
       campaign: the models.
       scores: of every attack.
-      strongest: of ``results.json``.
+      lead: the strongest attack.
       slices: one category a row, by the name of the column; None where none was asked for.
     """
-    if not slices or strongest is None:
+    if not slices or lead is None:
         return None, []
-    (column, categories), name = next(iter(slices.items())), strongest["attack"]
+    (column, categories), name = next(iter(slices.items())), lead.attack
     groups = campaign.setup.dataset.groups
     parts = spread_over(scores[name], campaign.member, campaign.valid, categories, EXPOSURE_FPR, groups)
     unit = "row" if groups is None else "group"

@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
+from miajax.metrics.claims import lead_of
 from miajax.report import claims
 from miajax.report.terminal import figure, print_table, say
 
@@ -30,8 +31,8 @@ def print_attack_figures(results: Mapping[str, Any], console: Console) -> None:
     columns = {"AUC": [""], "balanced accuracy": [""], "TPR at FPR": ["0.1 %", "1 %"]}
     print_table(console, "attack", columns, rows)
     _print_groups(results, console)
-    if results.get("strongest") is not None:
-        told = f"{claims.lead_sentence(results['strongest'])} {claims.equals_sentence(results['strongest'])}"
+    if (lead := lead_of(results)) is not None:
+        told = f"{claims.lead_sentence(lead)} {claims.equals_sentence(lead)}"
         say(console, told.replace("\u00a0", " ").strip())
 
 

@@ -61,20 +61,20 @@ def headline(evidence: Evidence) -> str:
 def ranking_blocks(evidence: Evidence) -> list[Block]:
     """How the strongest attack was chosen: every attack's wide interval and the paired difference, with the rule."""
     lead = evidence.lead
-    if lead is None or len(lead["intervals"]) < 2:
+    if lead is None or len(lead.intervals) < 2:
         return []
-    decimals = 3 if lead["by"] == "auc" else None
+    decimals = 3 if lead.fpr is None else None
     rows = []
-    for name in sorted(lead["intervals"], key=lambda each: -lead["intervals"][each]["ci"][0]):
-        of, less = lead["intervals"][name], lead["differences"].get(name)
+    for name in sorted(lead.intervals, key=lambda each: -lead.intervals[each].interval[0]):
+        of, less = lead.intervals[name], lead.differences.get(name)
         own = Estimate(None, reason="What the others are held against.")
         rows.append([
-            face(name).label, numbers.estimate(of["value"], of["ci"], decimals=decimals),
-            own if less is None else numbers.estimate(less["value"], less["ci"], decimals=decimals),
-            "" if less is None else "no" if name in lead["not_told_apart"] else "yes",
+            face(name).label, numbers.shown(of, decimals),
+            own if less is None else numbers.estimate(less.value, less.ci, decimals=decimals),
+            "" if less is None else "no" if name in lead.not_told_apart else "yes",
         ])  # fmt: skip
-    figure = "AUC" if lead["by"] == "auc" else "TPR"
-    at = "" if lead["fpr"] is None else f"at FPR {lead['fpr']}"
+    figure = "AUC" if lead.fpr is None else "TPR"
+    at = "" if lead.fpr is None else f"at FPR {lead.fpr}"
     columns = [
         Column("Attack"), Column(figure, "number", at), Column("Strongest minus it", "number", "paired"),
         Column("Told apart"),

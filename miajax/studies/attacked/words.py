@@ -1,13 +1,12 @@
 """What LiRA's numbers say, as sentences. Every claim is computed, and so is its opposite."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
 
-from miajax.metrics.claims import against, chance_of_tpr
+from miajax.metrics.claims import Lead, against, chance_of_tpr
 from miajax.metrics.roc import ppv
 from miajax.report import numbers
 from miajax.report.attack_faces import face
@@ -59,7 +58,7 @@ def standing(figures: AttackFigures, fpr: float | None) -> Standing | None:
     return Standing(face(figures.attack).inline, fpr, estimate, figures.chance(fpr))
 
 
-def among_all(one: Standing, attack: str, lead: Mapping[str, Any] | None) -> Standing:
+def among_all(one: Standing, attack: str, lead: Lead | None) -> Standing:
     """The standing with the interval that holds for all attacks at once, where the attack was chosen among them.
 
     Args:
@@ -67,9 +66,9 @@ def among_all(one: Standing, attack: str, lead: Mapping[str, Any] | None) -> Sta
       attack: its name.
       lead: of ``metrics.claims.strongest``.
     """
-    if lead is None or lead["by"] == "auc" or float(lead["fpr"]) != one.fpr or attack not in lead["intervals"]:
+    if lead is None or lead.fpr is None or float(lead.fpr) != one.fpr or attack not in lead.intervals:
         return one
-    low, high = lead["intervals"][attack]["ci"]
+    low, high = lead.intervals[attack].interval
     return dataclasses.replace(one, tpr=dataclasses.replace(one.tpr, interval=(low, high)))
 
 

@@ -100,9 +100,9 @@ def _best(evidence: Evidence, *, shadows: bool) -> str | None:
     """The attack with the highest lower end of those that need shadow models, or of those that need none."""
     if evidence.lead is None:
         return None
-    intervals = evidence.lead["intervals"]
+    intervals = evidence.lead.intervals
     allowed = [name for name in intervals if name in ATTACKS and ATTACKS[name].shadow_based == shadows]
-    return max(allowed, key=lambda name: (intervals[name]["ci"][0], intervals[name]["value"]), default=None)
+    return max(allowed, key=lambda name: (intervals[name].interval[0], intervals[name].value), default=None)
 
 
 def _summary(evidence: Evidence) -> Section:
@@ -182,18 +182,18 @@ def _attacks(evidence: Evidence) -> Section:
 def _ahead(evidence: Evidence) -> str:
     """How far shadow models take the attacker."""
     lead, ours, theirs = evidence.lead, _best(evidence, shadows=True), _best(evidence, shadows=False)
-    if lead is None or ours is None or theirs is None or lead["attack"] not in (ours, theirs):
+    if lead is None or ours is None or theirs is None or lead.attack not in (ours, theirs):
         return "The attacks side by side"
-    with_them, without = (lead["intervals"][name]["value"] for name in (ours, theirs))
-    other = lead["differences"][theirs if lead["attack"] == ours else ours]
-    by_auc = lead["by"] == "auc"
+    with_them, without = (lead.intervals[name].value for name in (ours, theirs))
+    other = lead.differences[theirs if lead.attack == ours else ours]
+    by_auc = lead.fpr is None
     values = [f"{value:.3f}" if by_auc else numbers.percent(value) for value in (with_them, without)]
     found = f"{values[0]} against {values[1]}" + (" AUC" if by_auc else " of members")
     pair = f"{face(ours).inline} with shadow models and {face(theirs).inline} without"
-    standing = against(other["ci"], 0.0)
+    standing = against(other.ci, 0.0)
     if standing == "not shown":
         return f"The paired difference does not tell {pair} apart: {found}"
-    return f"{'Shadow models find more' if lead['attack'] == ours else 'Shadow models find less'}, {found}: {pair}"
+    return f"{'Shadow models find more' if lead.attack == ours else 'Shadow models find less'}, {found}: {pair}"
 
 
 def _calls(evidence: Evidence, entries: Mapping[str, Entry]) -> Section:

@@ -26,6 +26,7 @@ from miajax.campaign.recorded import recorded_signals
 from miajax.campaign.run import Campaign, run_campaign
 from miajax.described import described
 from miajax.errors import UserError
+from miajax.metrics.json_form import to_json
 from miajax.outliers.registry import METRICS
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
@@ -35,6 +36,7 @@ from miajax.studies.attacked.entry import Entry
 from miajax.studies.attacked.groups import group_study
 from miajax.studies.attacked.saturation import saturation
 from miajax.studies.attacked.spread import leak_over
+from miajax.studies.head import head_of
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import AttackedResult
 from miajax.studies.slices import slicings, user_column
@@ -136,10 +138,10 @@ def run_attacks_study(
     with called.timed("blind"):
         blind = common.blind_checks(campaign)
     results: dict[str, Any] = {
-        **common.results_head(campaign),
+        **to_json(head_of(campaign)),
         "attacks": {name: entry.to_json() for name, entry in entries.items()},
         "attacks_not_run": skipped,
-        "strongest": strongest,
+        "strongest": strongest and to_json(strongest),
         "groups": people and people.entry,
         "spread": spread,
         **saturated,

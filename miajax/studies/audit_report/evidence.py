@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from miajax.errors import UserError
+from miajax.metrics.claims import Lead
 from miajax.report import numbers
 from miajax.runs.atomic import hash_of, read_json
 from miajax.runs.folder import RunFolder
@@ -58,7 +59,7 @@ class Evidence:
     manifest: Json
 
     @property
-    def lead(self) -> Json | None:
+    def lead(self) -> Lead | None:
         """The strongest attack by the unit that members are drawn by."""
         return lead_of(self.results)
 
@@ -114,7 +115,7 @@ def read_evidence(path: Path, worst: int) -> Evidence:
 
 def _attacks(results: Json) -> tuple[AttackFound, ...]:
     lead = lead_of(results)
-    ranked = {} if lead is None else {name: -of["ci"][0] for name, of in lead["intervals"].items()}
+    ranked = {} if lead is None else {name: -of.interval[0] for name, of in lead.intervals.items()}
     found = [
         AttackFound(
             name,
@@ -134,7 +135,7 @@ def _attacks(results: Json) -> tuple[AttackFound, ...]:
 
 def _slices(results: Json) -> tuple[SliceFound, ...]:
     lead = lead_of(results)
-    slices: Json = {} if lead is None else results["attacks"][lead["attack"]].get("slices") or {}
+    slices: Json = {} if lead is None else results["attacks"][lead.attack].get("slices") or {}
     return tuple(
         SliceFound(by, name, numbers.estimate(of["auc"], of["auc_ci"], decimals=3), int(of["num_members"]))
         for by, groups in slices.items()

@@ -46,7 +46,7 @@ def _people(path: Path, results: Json, worst: int) -> tuple[tuple[Named, ...], s
     if lead is None or not file.is_file():
         return (), "No attack could be measured by group." if lead is None else "The folder holds no per_group.parquet."
     table = read_table(file)
-    shares = [np.asarray(table[f"{what}_{lead['attack']}"], np.float64) for what in ("vulnerability", "fpr")]
+    shares = [np.asarray(table[f"{what}_{lead.attack}"], np.float64) for what in ("vulnerability", "fpr")]
     counts = [np.asarray(table[name], np.int64) for name in ("n_in", "n_out")]
     known = np.flatnonzero(np.isfinite(shares[0]) & np.isfinite(shares[1]) & (counts[0] > 0) & (counts[1] > 0))
     confidence = 1 - (1 - CONFIDENCE) / max(1, 2 * len(known))

@@ -7,6 +7,8 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
+from miajax.metrics.claims import Lead
+from miajax.metrics.claims import lead_of as strongest_of
 from miajax.metrics.figures import Interval
 from miajax.report.numbers import Estimate
 from miajax.studies.results import Found, Record
@@ -99,9 +101,9 @@ class Scored:
     member: Bool[np.ndarray, "..."]
 
 
-def lead_of(results: Json) -> Json | None:
+def lead_of(results: Json) -> Lead | None:
     """The strongest attack of results: by group where members are drawn by group."""
-    return results["groups"]["strongest"] if results.get("groups") else results["strongest"]
+    return strongest_of(results["groups"] if results.get("groups") else results)
 
 
 Status = Literal["measured", "partly measured", "stated", "not measured"]
@@ -146,7 +148,7 @@ class AuditReportFound(Found):
     num_models: int
     num_examples: int
     unit: str
-    strongest: Record | None
+    strongest: Lead | None
     most_exposed: tuple[Named, ...]
     most_exposed_missing: str | None
     slices: tuple[SliceFound, ...]

@@ -98,7 +98,7 @@ def exposed_section(evidence: Evidence) -> Section:
 
 def _records(evidence: Evidence) -> Table:
     rows: list[list[Cell]] = []
-    for one in evidence.exposed:
+    for one in sorted(evidence.exposed, key=lambda each: each.named_out_ci[1] - each.named_in_ci[0]):
         with_it = Estimate(one.named_in / one.num_in, one.named_in_ci, decimals=2)
         without = Estimate(one.named_out / one.num_out, one.named_out_ci, decimals=2)
         rows.append([

@@ -110,12 +110,12 @@ def _summary(evidence: Evidence) -> Section:
     lead = evidence.lead
     cards: list[Card] = []
     if lead is not None:
-        rate = lead["by"] != "auc"
-        where = f"at {numbers.one_per(float(lead['fpr']))}" if rate else "guessing reaches 0.5"
+        rate = lead.fpr is not None
+        where = "guessing reaches 0.5" if lead.fpr is None else f"at {numbers.one_per(float(lead.fpr))}"
         cards.append(Card(
             f"Members named by {claims.lead_label(lead)}" if rate else f"AUC of {claims.lead_label(lead)}",
-            numbers.percent(lead["value"]) if rate else f"{lead['value']:.3f}",
-            numbers.percent_interval(lead["ci"]) if rate else f"{lead['ci'][0]:.3f} to {lead['ci'][1]:.3f}",
+            numbers.percent(lead.value) if rate else f"{lead.value:.3f}",
+            numbers.percent_interval(lead.ci) if rate else f"{lead.ci[0]:.3f} to {lead.ci[1]:.3f}",
             where,
         ))  # fmt: skip
     if evidence.exposed:
@@ -178,7 +178,7 @@ def _unit(evidence: Evidence) -> str:
 
 def _means(evidence: Evidence, options: AuditReportOptions) -> Section:
     rows: list[list[Cell]] = [[face(each.name).label, face(each.name).needs] for each in evidence.attacks]
-    lead = [0] if rows and evidence.lead is not None and evidence.attacks[0].name == evidence.lead["attack"] else []
+    lead = [0] if rows and evidence.lead is not None and evidence.attacks[0].name == evidence.lead.attack else []
     table = Table(
         [Column("Attack that was run"), Column("What it takes beside the model's answers")], rows,
         "In bold the strongest." if lead else "", lead,

@@ -50,7 +50,7 @@ def means_finding(evidence: Evidence) -> str:
     if evidence.lead is None:
         return "No attack could be measured, so that no means were tested"
     count = len(evidence.attacks)
-    return f"{numbers.counted(count, 'attack')} tested; the strongest needs {face(evidence.lead['attack']).needs}"
+    return f"{numbers.counted(count, 'attack')} tested; the strongest needs {face(evidence.lead.attack).needs}"
 
 
 def cost_sentence(evidence: Evidence) -> str:

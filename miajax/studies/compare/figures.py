@@ -1,7 +1,5 @@
 """Paired differences of two runs: of every attack's figures, of accuracies, of single examples' exposure."""
 
-from typing import Any
-
 import numpy as np
 
 from miajax.metrics.accuracy import share_by_model
@@ -10,15 +8,18 @@ from miajax.metrics.claims import against
 from miajax.metrics.groups import joined, of_groups
 from miajax.metrics.intervals import CONFIDENCE
 from miajax.metrics.paired import Influence, difference_over_models, influences_at, mean_difference, mean_rate
-from miajax.metrics.summary import FPRS, fpr_key
+from miajax.metrics.summary import FPRS
 from miajax.studies import common
 from miajax.studies.attacked.groups import join_of
+from miajax.studies.compare.results import Accuracies, AccuracyChanged, AttackChanged, ByUnit, Changed, Exposure
 from miajax.studies.compare.side import Side
 
 _Figures = tuple[Influence, dict[float, Influence | None]]
 
 
-def attack_changes(before: Side, after: Side, attack: str, paired: bool, comparisons: int) -> dict[str, Any]:
+def attack_changes(
+    before: Side, after: Side, attack: str, paired: bool, comparisons: int, exposure: Exposure
+) -> AttackChanged:
     """One attack's AUC and TPRs before and after, and how they changed.
 
     Args:
@@ -26,14 +27,11 @@ def attack_changes(before: Side, after: Side, attack: str, paired: bool, compari
       attack: scored in both.
       paired: model m of the one has the members of model m of the other.
       comparisons: how many attacks are compared; ``change_ci_of_all`` holds for all of them at once (Bonferroni).
-
-    Returns:
-      ``{auc, tpr_at_fpr{fpr: ...}}``, and the same ``per_group`` where members were drawn by group; each as ``changed``
-      gives it, or None where a run cannot resolve it.
+      exposure: of single examples to it.
     """
     one, other = _both_valid(before, after, paired)
 
-    def figures(side: Side, valid: np.ndarray):
+    def figures(side: Side, valid: np.ndarray) -> tuple[_Figures, _Figures | None]:
         by_row = influences_at(side.score(attack), side.member, valid, FPRS, side.groups)
         if side.groups is None:
             return by_row, None
@@ -41,42 +39,35 @@ def attack_changes(before: Side, after: Side, attack: str, paired: bool, compari
         return by_row, influences_at(*whole, valid, FPRS)
 
     (by_row, by_group), (by_row_after, by_group_after) = figures(before, one), figures(after, other)
-    entry = _changes(by_row, by_row_after, paired, comparisons)
-    if by_group is None or by_group_after is None:
-        return entry
-    return {**entry, "per_group": _changes(by_group, by_group_after, paired, comparisons)}
+    by_unit = None
+    if by_group is not None and by_group_after is not None:
+        by_unit = ByUnit(*_changes(by_group, by_group_after, paired, comparisons))
+    return AttackChanged(*_changes(by_row, by_row_after, paired, comparisons), exposure=exposure, per_group=by_unit)
 
 
-def _changes(before: _Figures, after: _Figures, paired: bool, comparisons: int) -> dict[str, Any]:
+def _changes(
+    before: _Figures, after: _Figures, paired: bool, comparisons: int
+) -> tuple[Changed, dict[float, Changed | None]]:
     """AUC and TPRs of one kind, by row or by group."""
     (auc, tprs), (auc_after, tprs_after) = before, after
-    return {
-        "auc": changed(auc, auc_after, paired, comparisons),
-        "tpr_at_fpr": {
-            fpr_key(fpr): changed(tpr, tprs_after[fpr], paired, comparisons) for fpr, tpr in tprs.items()
-        },
-    }  # fmt: skip
+    whole = changed(auc, auc_after, paired, comparisons)
+    assert whole is not None, "the AUC of an attack with scores is always there"
+    return whole, {fpr: changed(tpr, tprs_after[fpr], paired, comparisons) for fpr, tpr in tprs.items()}
 
 
-def changed(one: Influence | None, other: Influence | None, paired: bool, comparisons: int) -> dict[str, Any] | None:
-    """A figure before and after with its change: ``{before, before_ci, after, after_ci, change, change_ci,
-    change_ci_of_all, standing}``; changes are after minus before, ``standing`` is that of ``change_ci_of_all`` to 0.
-    """
+def changed(one: Influence | None, other: Influence | None, paired: bool, comparisons: int) -> Changed | None:
+    """A figure before and after with its change; None where a run cannot resolve it."""
     if one is None or other is None:
         return None
     wide = 1 - (1 - CONFIDENCE) / comparisons
     change, of_all = (_difference(other, one, paired, confidence) for confidence in (CONFIDENCE, wide))
-    first, second = mean_rate([one]), mean_rate([other])
-    return {
-        "before": first.value,
-        "before_ci": first.ci,
-        "after": second.value,
-        "after_ci": second.ci,
-        "change": change.value,
-        "change_ci": change.ci,
-        "change_ci_of_all": of_all.ci,
-        "standing": against(of_all.ci, 0.0),
-    }
+    return Changed(
+        before=mean_rate([one]),
+        after=mean_rate([other]),
+        change=change,
+        change_ci_of_all=of_all.interval,
+        standing=against(of_all.ci, 0.0),
+    )
 
 
 def _difference(one: Influence, other: Influence, paired: bool, confidence: float):
@@ -85,43 +76,37 @@ def _difference(one: Influence, other: Influence, paired: bool, confidence: floa
     return difference_over_models(one, other, confidence)
 
 
-def accuracy_changes(before: Side, after: Side, paired: bool) -> dict[str, Any] | None:
-    """Accuracy on members (``train``), on non-members (``test``) and their gap; None where a run kept no answers."""
+def accuracy_changes(before: Side, after: Side, paired: bool) -> Accuracies | None:
+    """Accuracy on members, on non-members and their gap; None where a run kept no answers."""
     if before.correct is None or after.correct is None:
         return None
     found = []
     for side, models in zip((before, after), _both_valid(before, after, paired), strict=True):
         parts = [share_by_model(side.correct, of, models, side.groups) for of in (side.member, ~side.member)]  # type: ignore[arg-type]
         found.append((*parts, parts[0].minus(parts[1])))
-    names = ("train_accuracy", "test_accuracy", "generalization_gap")
-    entries = {}
-    for name, one, other in zip(names, *found, strict=True):
+
+    def of(one: Influence, other: Influence) -> AccuracyChanged:
         change = _difference(other, one, paired, CONFIDENCE)
-        entries[name] = {
-            "before": one.value,
-            "after": other.value,
-            "change": change.value,
-            "change_ci": change.ci,
-            "standing": against(change.ci, 0.0),
-        }
-    return entries
+        return AccuracyChanged(one.value, other.value, change, against(change.ci, 0.0))
+
+    return Accuracies(*(of(one, other) for one, other in zip(*found, strict=True)))
 
 
-def example_changes(before: Side, after: Side, attack: str, paired: bool) -> tuple[Changes, dict[str, Any]]:
-    """Whose exposure to an attack changed: by example, and counted for ``results.json``."""
+def example_changes(before: Side, after: Side, attack: str, paired: bool) -> tuple[Changes, Exposure]:
+    """Whose exposure to an attack changed: by example, and counted."""
     one, other = (np.asarray(side.score(attack)) for side in (before, after))
     valid, valid_after = _both_valid(before, after, paired)
     found = exposure_changes(
         one, other, before.member, after.member, valid, valid_after, fpr=common.EXPOSURE_FPR, paired=paired
     )
     tested = np.isfinite(found.p)
-    counts = {
-        "gained_protection": int((found.direction < 0).sum()),
-        "lost_protection": int((found.direction > 0).sum()),
-        "tested": int(tested.sum()),
-        "median_models": float(np.median(found.models[tested])) if tested.any() else None,
-        "models_to_see_one": models_to_see_one(max(1, int(tested.sum()))),
-    }
+    counts = Exposure(
+        gained_protection=int((found.direction < 0).sum()),
+        lost_protection=int((found.direction > 0).sum()),
+        tested=int(tested.sum()),
+        median_models=float(np.median(found.models[tested])) if tested.any() else None,
+        models_to_see_one=models_to_see_one(max(1, int(tested.sum()))),
+    )
     return found, counts
 
 

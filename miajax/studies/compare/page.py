@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from miajax.metrics import figures
 from miajax.metrics.changes import Changes
-from miajax.report import claims, clouds, numbers, palette, pictures, plots, provenance
+from miajax.report import claims, clouds, group_words, numbers, palette, pictures, plots, provenance
 from miajax.report.attack_faces import face
-from miajax.report.group_words import change_sections
 from miajax.report.page import (
     Block,
     Card,
@@ -28,9 +28,8 @@ from miajax.report.page import (
     Table,
 )
 from miajax.studies.compare import words
+from miajax.studies.compare.results import Changed, Comparison
 
-Json = Mapping[str, Any]
-_SIDES = ("before", "after")
 _LISTED = 20  # examples a direction
 _SHORT = 24
 _COLOURS = {"below": palette.GREEN, "above": palette.VERMILION, "not shown": palette.SLATE}
@@ -52,105 +51,116 @@ class Record:
     class_names: Sequence[str]
 
 
-def render_compare_report(results: Json, changes: Changes, record: Record, command: str) -> str:
+def render_compare_report(found: Comparison, changes: Changes, record: Record, command: str) -> str:
     """Returns the page as one self-contained HTML document.
 
     Args:
-      results: ``results.json`` of the comparison.
+      found: by the comparison.
       changes: of the examples' exposure to the leading attack.
       record: what may be shown of examples.
       command: what was typed.
     """
-    before, after = results["before"], results["after"]
+    before, after = found.before, found.after
     return Page(
         kicker="Membership inference before and after",
-        title=f"What changed between two runs on {results['dataset']}",
-        subtitle=words.headline(results) + ".",
+        title=f"What changed between two runs on {found.dataset}",
+        subtitle=words.headline(found) + ".",
         facts=[
-            ("Before", f"{before['run']} ({before['model']})"),
-            ("After", f"{after['run']} ({after['model']})"),
-            ("Examples", numbers.count(results["num_examples"])),
-            ("Models", f"{before['num_valid']} and {after['num_valid']}"),
-            ("Membership", "the same" if results["paired"] else "not the same"),
+            ("Before", f"{before.run} ({before.model})"),
+            ("After", f"{after.run} ({after.model})"),
+            ("Examples", numbers.count(found.num_examples)),
+            ("Models", f"{before.num_valid} and {after.num_valid}"),
+            ("Membership", "the same" if found.paired else "not the same"),
         ],
         sections=[
-            _summary(results),
-            _attacks(results),
-            *change_sections(results["attacks"]),
-            _accuracy(results),
-            _examples(results, changes, record),
-            _settings(results),
-            _limits(results),
-            _run(results, command),
+            _summary(found),
+            _attacks(found),
+            *_by_group(found),
+            _accuracy(found),
+            _examples(found, changes, record),
+            _settings(found),
+            _limits(found),
+            _run(found, command),
         ],
         footer="Made by miajax.",
     ).html()
 
 
-def _summary(results: Json) -> Section:
-    lead, entry = results["lead"], words.lead_entry(results)
-    rates = lead["fpr"] is not None
-    figure = f"TPR at FPR {lead['fpr']}" if rates else "AUC"
+def _summary(found: Comparison) -> Section:
+    lead, entry = found.lead, found.entry
+    rates = lead.fpr is not None
+    figure = f"TPR at FPR {lead.fpr}" if rates else "AUC"
 
-    def shown(side: str) -> Card:
-        value, interval = entry[side], entry[f"{side}_ci"]
-        text = numbers.percent(value) if rates else f"{value:.3f}"
-        ends = numbers.percent_interval(interval) if rates else f"{interval[0]:.3f} to {interval[1]:.3f}"
-        return Card(f"{figure} {side}", text, ends, face(lead["attack"]).inline)
+    def shown(side: str, of: figures.Figure) -> Card:
+        low, high = of.interval
+        text = numbers.percent(of.value) if rates else f"{of.value:.3f}"
+        ends = numbers.percent_interval(of.interval) if rates else f"{low:.3f} to {high:.3f}"
+        return Card(f"{figure} {side}", text, ends, face(lead.attack).inline)
 
-    cards = [shown("before"), shown("after")]
-    if results["accuracy"] is not None:
-        test = results["accuracy"]["test_accuracy"]
-        change = numbers.points(test["change"], signed=True)
-        low, high = (numbers.points(end, signed=True) for end in test["change_ci"])
+    cards = [shown("before", entry.before), shown("after", entry.after)]
+    if found.accuracy is not None:
+        test = found.accuracy.test_accuracy.change
+        change = numbers.points(test.value, signed=True)
+        low, high = (numbers.points(end, signed=True) for end in test.interval)
         cards.append(Card("Accuracy on non-members", change, f"{low} to {high}", "after less before"))
-    counts = results["attacks"][lead["attack"]]["exposure"]
+    counts = found.attacks[lead.attack].exposure
     cards.append(Card(
-        "Protection", f"{numbers.count(counts['gained_protection'])} gained", "",
-        f"{numbers.count(counts['lost_protection'])} lost, of {numbers.counted(counts['tested'], 'example')}",
+        "Protection", f"{numbers.count(counts.gained_protection)} gained", "",
+        f"{numbers.count(counts.lost_protection)} lost, of {numbers.counted(counts.tested, 'example')}",
     ))  # fmt: skip
-    said = [words.headline_sentence(results), words.strongest_after(results)]
-    rule = claims.lead_rule(results["before"]["strongest"])
-    return Section("Summary", words.headline(results), [Cards(cards), Prose(said)], [rule] if rule else [])
+    said = [words.headline_sentence(found), words.strongest_after(found)]
+    rule = claims.lead_rule(found.before.strongest)
+    return Section("Summary", words.headline(found), [Cards(cards), Prose(said)], [rule] if rule else [])
 
 
-def _attacks(results: Json) -> Section:
-    names = sorted(results["attacks"], key=lambda name: results["attacks"][name]["auc"]["change"])
+def _attacks(found: Comparison) -> Section:
+    names = sorted(found.attacks, key=lambda name: found.attacks[name].auc.change.value)
     fprs = [
-        fpr for fpr in results["attacks"][names[0]]["tpr_at_fpr"]
-        if any(results["attacks"][name]["tpr_at_fpr"][fpr] for name in names)
+        fpr for fpr in found.attacks[names[0]].tpr_at_fpr
+        if any(found.attacks[name].tpr_at_fpr[fpr] for name in names)
     ]  # fmt: skip
-    entries = results["attacks"]
-    by_auc = _table(results, "AUC", {name: entries[name]["auc"] for name in names})
-    rates = {f"TPR at FPR {fpr}": {name: entries[name]["tpr_at_fpr"][fpr] for name in names} for fpr in fprs}
-    by_rate = [Details(title, [_table(results, title, of)]) for title, of in rates.items()]
+    entries = found.attacks
+    by_auc = _table(found, "AUC", {name: entries[name].auc for name in names})
+    rates = {
+        f"TPR at FPR {figures.fpr_key(fpr)}": {name: entries[name].tpr_at_fpr[fpr] for name in names} for fpr in fprs
+    }
+    by_rate = [Details(title, [_table(found, title, of)]) for title, of in rates.items()]
     rows = []
     for name in names:
-        entry = entries[name]["auc"]
-        colour = _COLOURS[entry["standing"]]
-        low, high = entry["change_ci_of_all"]
-        rows.append(clouds.Row(face(name).label, entry["change"], low, high, colour))
+        auc = entries[name].auc
+        low, high = auc.change_ci_of_all
+        rows.append(clouds.Row(face(name).label, auc.change.value, low, high, _COLOURS[auc.standing]))
     figure = clouds.forest_figure(
         [("change of the AUC, after less before", rows)], marks=[plots.Mark(0.0, "no change")], key=_KEY, width=5.6
     )
     picture = Figure(
         plots.figure_to_data_uri(figure),
-        f"Change of every attack's AUC with its interval. {words.attacks_finding(results)}.",
+        f"Change of every attack's AUC with its interval. {words.attacks_finding(found)}.",
         "Left of the line attacks find less after. Intervals hold for all attacks at once.",
         "Change of the AUC",
     )
     blocks: list[Block] = [picture, by_auc, *by_rate]
-    models = "models and examples" if results["paired"] else "examples, not models,"
+    models = "models and examples" if found.paired else "examples, not models,"
     limits = [
         f"Differences are after less before; {models} are paired. Their intervals hold for all attacks at once "
         "(Bonferroni); colours and sentences go by them. results.json also holds each attack's own.",
         "Every attack had shadow models trained like the run that it attacks: who attacks the run after is assumed to "
         "know how it was trained.",
     ]
-    return Section("Attacks", words.attacks_finding(results), blocks, limits)
+    return Section("Attacks", words.attacks_finding(found), blocks, limits)
 
 
-def _table(results: Json, title: str, entries: Mapping[str, Json | None]) -> Table:
+def _by_group(found: Comparison) -> list[Section]:
+    """AUC by group before and after, of every attack that was compared so; nothing where members are rows."""
+    by_group = {name: each.per_group.auc for name, each in found.attacks.items() if each.per_group is not None}
+    if not by_group:
+        return []
+    moved = sum(each.standing != "not shown" for each in by_group.values())
+    finding = f"By group, {numbers.counted(moved, 'attack')} of {len(by_group)} changed measurably"
+    return [Section("By group", finding, [Prose([group_words.how("group")]), _table(found, "AUC", by_group)])]
+
+
+def _table(found: Comparison, title: str, entries: Mapping[str, Changed | None]) -> Table:
     columns = [
         Column("Attack"), Column("Change", "text", "interval of all"),
         Column(title, "number", "before"), Column(title, "number", "after"),
@@ -162,32 +172,33 @@ def _table(results: Json, title: str, entries: Mapping[str, Json | None]) -> Tab
             none = numbers.estimate(None, None, "A run has too few non-members to show this rate.")
             rows.append([face(name).label, numbers.DASH, none, none])
             continue
-        sides = [numbers.estimate(entry[side], decimals=None if title.startswith("TPR") else 3) for side in _SIDES]
-        rows.append([face(name).label, numbers.difference(entry["change"], entry["change_ci_of_all"]), *sides])
-        if name == results["lead"]["attack"]:
+        decimals = None if title.startswith("TPR") else 3
+        sides = [numbers.estimate(side.value, decimals=decimals) for side in (entry.before, entry.after)]
+        rows.append([face(name).label, numbers.difference(entry.change.value, entry.change_ci_of_all), *sides])
+        if name == found.lead.attack:
             bold.append(index)
     return Table(columns, rows, "In bold the attack that was strongest before.", bold)
 
 
-def _accuracy(results: Json) -> Section:
-    finding = words.accuracy_finding(results)
-    if results["accuracy"] is None:
+def _accuracy(found: Comparison) -> Section:
+    finding = words.accuracy_finding(found)
+    if found.accuracy is None:
         return Section("Accuracy", finding, [])
-    titles = {
-        "train_accuracy": "Members", "test_accuracy": "Non-members", "generalization_gap": "Gap between them",
-    }  # fmt: skip
+    accuracy = found.accuracy
     rows = [
-        [title, numbers.points(entry["change"], entry["change_ci"], signed=True),
-         numbers.percent(entry["before"]), numbers.percent(entry["after"])]
-        for title, entry in ((title, results["accuracy"][name]) for name, title in titles.items())
+        [title, numbers.moved_points(of.change), numbers.percent(of.before), numbers.percent(of.after)]
+        for title, of in (
+            ("Members", accuracy.train_accuracy), ("Non-members", accuracy.test_accuracy),
+            ("Gap between them", accuracy.generalization_gap),
+        )
     ]  # fmt: skip
     columns = [Column("Accuracy on"), Column("Change", "text", "95 % interval"), Column("Before"), Column("After")]
     limit = "Non-members are examples of the pool that a model was not trained on, not the data set's own test split."
     return Section("Accuracy", finding, [Table(columns, rows)], [limit])
 
 
-def _examples(results: Json, changes: Changes, record: Record) -> Section:
-    blocks: list[Block] = [Prose(words.exposure_rule(results))]
+def _examples(found: Comparison, changes: Changes, record: Record) -> Section:
+    blocks: list[Block] = [Prose(words.exposure_rule(found))]
     tables = [
         _examples_table(changes, direction, title, record)
         for direction, title in ((-1, "Gained protection"), (1, "Lost protection"))
@@ -197,9 +208,9 @@ def _examples(results: Json, changes: Changes, record: Record) -> Section:
         blocks.append(Columns(tables))
     if record.pictures is not None and (shown := _gallery(changes, record)) is not None:
         blocks.append(shown)
-    entries = results["attacks"]
+    entries = found.attacks
     rows = [
-        [face(name).label, *(entries[name]["exposure"][key] for key in ("gained_protection", "lost_protection"))]
+        [face(name).label, entries[name].exposure.gained_protection, entries[name].exposure.lost_protection]
         for name in entries
     ]
     columns = [Column("Attack"), Column("Gained protection", "count"), Column("Lost protection", "count")]
@@ -207,7 +218,7 @@ def _examples(results: Json, changes: Changes, record: Record) -> Section:
     limits = ["per_example.parquet holds every example's exposure before and after, and the p-value of its change."]
     if record.labels is None:
         limits.append("Examples appear by number only; --show_records shows labels, and pictures where there are any.")
-    return Section("Who gained and lost", words.exposure_finding(results), blocks, limits)
+    return Section("Who gained and lost", words.exposure_finding(found), blocks, limits)
 
 
 def _examples_table(changes: Changes, direction: int, title: str, record: Record) -> Table:
@@ -215,9 +226,9 @@ def _examples_table(changes: Changes, direction: int, title: str, record: Record
     ids = ids[np.argsort(changes.p[ids], kind="stable")]
     labelled = record.labels is not None
     rows = [
-        [str(i), *([_class(record, i)] if labelled else []),
+        [str(i), *([_class(record, int(i))] if labelled else []),
          numbers.percent(float(changes.before[i])), numbers.percent(float(changes.after[i]))]
-        for i in ids[:_LISTED]
+        for i in ids[:_LISTED].tolist()
     ]  # fmt: skip
     more = f", the {_LISTED} surest of {numbers.count(len(ids))}" if len(ids) > _LISTED else ""
     titles = ["Example", *(["Class"] if labelled else []), "Before", "After"]
@@ -242,18 +253,18 @@ def _gallery(changes: Changes, record: Record, most: int = 8) -> Gallery | None:
     exhibits = [
         Exhibit(
             f"Example {i}",
-            [_class(record, i), "gained protection" if changes.direction[i] < 0 else "lost protection"],
+            [_class(record, int(i)), "gained protection" if changes.direction[i] < 0 else "lost protection"],
             [(pictures.png_data_uri(picture), f"Example {i}")],
         )
-        for i, picture in zip(ids, shown, strict=True)
+        for i, picture in zip(ids.tolist(), shown, strict=True)
     ]
     return Gallery(exhibits, "The surest changes")
 
 
-def _settings(results: Json) -> Section:
+def _settings(found: Comparison) -> Section:
     rows = [
-        [each["name"], *(numbers.DASH if each[side] == "null" else each[side] for side in _SIDES)]
-        for each in results["settings"]
+        [each.name, *(numbers.DASH if side == "null" else side for side in (each.before, each.after))]
+        for each in found.settings
     ]
     finding = (
         f"The runs differ in {numbers.counted(len(rows), 'setting')} that miajax knows of"
@@ -265,25 +276,25 @@ def _settings(results: Json) -> Section:
     return Section("What differs", finding, blocks, [limit])
 
 
-def _limits(results: Json) -> Section:
+def _limits(found: Comparison) -> Section:
     points = [
         "A smaller figure after is a change of what these attacks find, not a proof of safety: another attack, or one "
         "made against the defence, may find more.",
         "One run on either side: intervals let models and examples vary, not the choice of a defence or its settings.",
-        *results["notes"],
+        *found.notes,
     ]
     return Section("Limits", "What this comparison cannot show", [Points(points)])
 
 
-def _run(results: Json, command: str) -> Section:
+def _run(found: Comparison, command: str) -> Section:
     rows = [
-        [f"{title} {side}", (results[side][key] or numbers.DASH)[:_SHORT]]
-        for side in _SIDES
-        for key, title in (("run", "Run"), ("model", "Model"), ("fingerprint", "Fingerprint"))
+        [f"{title} {name}", (value or numbers.DASH)[:_SHORT]]
+        for name, side in (("before", found.before), ("after", found.after))
+        for title, value in (("Run", side.run), ("Model", side.model), ("Fingerprint", side.fingerprint))
     ]
-    versions = [list(pair) for pair in results["versions"].items()]
+    versions = [list(pair) for pair in found.versions.items()]
     blocks: list[Block] = [
-        Columns([Table([Column("Run"), Column("")], rows), provenance.timing_table(results["timing"])]),
+        Columns([Table([Column("Run"), Column("")], rows), provenance.timing_table(found.timing)]),
         Code(command),
         Details("Versions", [Table([Column("Package"), Column("Version")], versions)]),
     ]

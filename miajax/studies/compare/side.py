@@ -9,9 +9,22 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from miajax.errors import UserError
+from miajax.metrics.json_form import from_json
 from miajax.runs.atomic import read_json
 from miajax.runs.folder import RunFolder, differences
 from miajax.runs.group_names import GROUPS_FILE
+from miajax.studies.compare.results import Setting
+from miajax.studies.results import Record
+
+
+@dataclasses.dataclass(frozen=True)
+class Stored:
+    """What a comparison reads of a run's ``results.json``."""
+
+    dataset: str
+    model: str
+    privacy: Record | None = None
+    lira_mode: str = "default"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,7 +52,7 @@ class Side:
     labels: Int[np.ndarray, " examples"] | None
     identity: Mapping[str, Any]
     scores: Mapping[str, Path]
-    results: Mapping[str, Any]
+    results: Stored
     manifest: Mapping[str, Any]
     notes: tuple[str, ...]
     groups: Int[np.ndarray, " examples"] | None = None
@@ -84,10 +97,10 @@ def read_side(path: Path) -> Side:
     return Side(path, member, valid, correct, labels, identity, scores, results, manifest, notes, groups)
 
 
-def _results(path: Path) -> dict[str, Any]:
+def _results(path: Path) -> Stored:
     for file in (path / "attacks" / "results.json", path / "results.json"):
         if file.is_file():
-            return read_json(file)
+            return from_json(Stored, read_json(file))
     raise UserError(
         f"{path} holds no results.json",
         expected="a finished run that was attacked",
@@ -160,14 +173,14 @@ def _spread(identity: Mapping[str, Any]) -> dict[str, Any]:
     return {**identity, "privacy": by_place or dict(mechanisms[0] if mechanisms else {})}
 
 
-def settings_that_differ(before: Side, after: Side) -> list[dict[str, str]]:
-    """What the two runs' models were made otherwise by: ``[{name, before, after}]``."""
-    found = []
+def settings_that_differ(before: Side, after: Side) -> tuple[Setting, ...]:
+    """What the two runs' models were made otherwise by."""
+    found: list[Setting] = []
     for line in differences(_spread(before.identity), _spread(after.identity)):
         name, _, values = line.partition(": ")
         one, _, other = values.partition(" there, ")
-        found.append({"name": name, "before": one, "after": other.removesuffix(" asked for")})
+        found.append(Setting(name, one, other.removesuffix(" asked for")))
     counts = [str(len(side.member)) for side in (before, after)]
     if counts[0] != counts[1]:
-        found.append({"name": "num_shadows", "before": counts[0], "after": counts[1]})
-    return found
+        found.append(Setting("num_shadows", *counts))
+    return tuple(found)

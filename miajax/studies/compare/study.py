@@ -14,8 +14,9 @@ no attack is run. Into ``<run>/compare``, or ``--out``, go
 
 import concurrent.futures
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,15 +24,16 @@ from miajax.campaign.made import versions
 from miajax.described import described
 from miajax.errors import UserError
 from miajax.metrics.changes import FALSE_DISCOVERIES, Changes
-from miajax.metrics.claims import LEAD_FPRS, strongest
+from miajax.metrics.claims import LEAD_FPRS, Lead, strongest
 from miajax.metrics.summary import fpr_key
 from miajax.runs.atomic import write_text
 from miajax.runs.tables import write_table
 from miajax.studies import common
 from miajax.studies.compare.figures import accuracy_changes, attack_changes, example_changes
+from miajax.studies.compare.results import AttackChanged, Comparison, SideFound, Speaking
 from miajax.studies.compare.side import Side, check_comparable, read_side, settings_that_differ
 from miajax.studies.invocation import Invocation
-from miajax.studies.results import StudyResult
+from miajax.studies.results import FoundResult
 from miajax.warned import collected_warnings
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ def run_compare(
     out: Path | None = None,
     options: CompareOptions | None = None,
     invocation: Invocation | None = None,
-) -> StudyResult:
+) -> FoundResult[Comparison]:
     """Compares two finished runs and writes the page.
 
     Args:
@@ -87,36 +89,35 @@ def run_compare(
             for side in sides
         ]
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            changes = list(pool.map(lambda name: attack_changes(*sides, name, paired, len(names)), names))
-            exposures = list(pool.map(lambda name: example_changes(*sides, name, paired), names))
+            exposures = dict(
+                zip(names, pool.map(lambda name: example_changes(*sides, name, paired), names), strict=True)
+            )
+            changes = pool.map(lambda name: attack_changes(*sides, name, paired, len(names), exposures[name][1]), names)
+            attacks = dict(zip(names, changes, strict=True))
         accuracy = accuracy_changes(*sides, paired)
-    attacks = {
-        name: {**entry, "exposure": counts} for name, entry, (_, counts) in zip(names, changes, exposures, strict=True)
-    }
-    lead = _lead(attacks, leads[0])
-    results: dict[str, Any] = {
-        "dataset": sides[0].results["dataset"],
-        "num_examples": sides[0].member.shape[1],
-        "unit": "row" if sides[0].groups is None else "group",
-        "num_groups": None if sides[0].groups is None else int(sides[0].groups.max()) + 1,
-        "paired": paired,
-        "before": _about(sides[0], leads[0]),
-        "after": _about(sides[1], leads[1]),
-        "settings": settings_that_differ(*sides),
-        "attacks": attacks,
-        "lead": lead,
-        "accuracy": accuracy,
-        "exposure_fpr": common.EXPOSURE_FPR,
-        "false_discoveries": FALSE_DISCOVERIES,
-        "timing": {},
-        "versions": versions(),
-        "notes": [*remarks, *sides[0].notes, *sides[1].notes, *_notes(*sides, paired)],
-    }
+    comparison = Comparison(
+        dataset=sides[0].results.dataset,
+        num_examples=sides[0].member.shape[1],
+        unit="row" if sides[0].groups is None else "group",
+        num_groups=None if sides[0].groups is None else int(sides[0].groups.max()) + 1,
+        paired=paired,
+        before=_about(sides[0], leads[0]),
+        after=_about(sides[1], leads[1]),
+        settings=settings_that_differ(*sides),
+        attacks=attacks,
+        lead=_speaking(attacks, leads[0]),
+        accuracy=accuracy,
+        exposure_fpr=common.EXPOSURE_FPR,
+        false_discoveries=FALSE_DISCOVERIES,
+        versions=versions(),
+        notes=(*remarks, *sides[0].notes, *sides[1].notes, *_notes(*sides, paired)),
+    )
     out = out or before / "compare"
-    found = exposures[names.index(lead["attack"])][0]
-    with called.reporting(out, results, study="compare"):
-        _write(out, found, record, results, called.command)
-    return StudyResult(out, results)
+    found = exposures[comparison.lead.attack][0]
+    comparison = called.finished(
+        "compare", out, comparison, lambda so_far: _write(out, found, record, so_far, called.command)
+    )
+    return FoundResult(out, comparison)
 
 
 def _common_attacks(before: Side, after: Side, wanted: tuple[str, ...] | None) -> list[str]:
@@ -138,24 +139,23 @@ def _common_attacks(before: Side, after: Side, wanted: tuple[str, ...] | None) -
     return [name for name in names if wanted is None or name in wanted]
 
 
-def _lead(attacks: dict[str, Any], strongest_before: dict[str, Any] | None) -> dict[str, Any]:
+def _speaking(attacks: Mapping[str, AttackChanged], strongest_before: Lead | None) -> Speaking:
     """The attack that was strongest before, and its figure at the first low rate that both runs resolve."""
-    name = next(iter(attacks)) if strongest_before is None else strongest_before["attack"]
-    rates = attacks[name]["tpr_at_fpr"]
-    fpr = next((key for key in map(fpr_key, LEAD_FPRS) if rates.get(key)), None)
-    return {"attack": name, "by": "auc" if fpr is None else "tpr_at_fpr", "fpr": fpr}
+    name = next(iter(attacks)) if strongest_before is None else strongest_before.attack
+    fpr = next((rate for rate in LEAD_FPRS if attacks[name].tpr_at_fpr.get(rate)), None)
+    return Speaking(name, "auc" if fpr is None else "tpr_at_fpr", None if fpr is None else fpr_key(fpr))
 
 
-def _about(side: Side, lead: dict[str, Any] | None) -> dict[str, Any]:
-    return {
-        "run": side.path.resolve().name,
-        "model": side.results["model"],
-        "num_shadows": len(side.member),
-        "num_valid": int(side.valid.sum()),
-        "fingerprint": side.manifest.get("fingerprint"),
-        "privacy": side.results.get("privacy"),
-        "strongest": lead,
-    }
+def _about(side: Side, lead: Lead | None) -> SideFound:
+    return SideFound(
+        run=side.path.resolve().name,
+        model=side.results.model,
+        num_shadows=len(side.member),
+        num_valid=int(side.valid.sum()),
+        fingerprint=side.manifest.get("fingerprint"),
+        privacy=side.results.privacy,
+        strongest=lead,
+    )
 
 
 def _notes(before: Side, after: Side, paired: bool) -> list[str]:
@@ -173,13 +173,13 @@ def _notes(before: Side, after: Side, paired: bool) -> list[str]:
     left_out = int((before.valid ^ after.valid).sum()) if paired else 0
     if left_out:
         notes.append(f"{left_out} models trained well in one run only and are left out with their twins.")
-    modes = [side.results.get("lira_mode", "default") for side in (before, after)]
+    modes = [side.results.lira_mode for side in (before, after)]
     if modes[0] != modes[1]:
         notes.append(f"LiRA ran in mode {modes[0]} before and {modes[1]} after: its figures differ by that, too.")
     return notes
 
 
-def _write(out: Path, found: Changes, record: "Record | None", results: dict[str, Any], command: str) -> None:
+def _write(out: Path, found: Changes, record: "Record | None", comparison: Comparison, command: str) -> None:
     from miajax.studies.compare.page import Record, render_compare_report
 
     ids = np.arange(len(found.p), dtype=np.int32)
@@ -188,7 +188,7 @@ def _write(out: Path, found: Changes, record: "Record | None", results: dict[str
         {"id": ids, "exposure_before": found.before, "exposure_after": found.after, "p": found.p,
          "change": found.direction.astype(np.int8)},
     )  # fmt: skip
-    page = render_compare_report(results, found, record or Record(None, None, ()), command)
+    page = render_compare_report(comparison, found, record or Record(None, None, ()), command)
     write_text(out / "report.html", page)
 
 

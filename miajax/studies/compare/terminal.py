@@ -1,35 +1,32 @@
 """Two runs side by side, on a terminal."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from rich.console import Console
 
-from miajax.report.terminal import MISSING, figure, print_notes, print_table, say
+from miajax.report.terminal import MISSING, cell, figure, print_notes, print_table, say
 from miajax.studies.compare import words
+from miajax.studies.compare.results import Changed, Comparison
 
 
-def print_compare_table(results: Mapping[str, Any], console: Console | None = None) -> None:
+def print_compare_table(found: Comparison, console: Console | None = None) -> None:
     """Prints every attack's figures before and after with their change, accuracies, and who gained or lost."""
     console = console or Console(highlight=False)
-    say(console, f"before {results['before']['run']}, after {results['after']['run']}; changes are after less before")
-    fpr = results["lead"]["fpr"]
-    rows = []
-    for name, entry in results["attacks"].items():
-        figures = [entry["auc"], *([entry["tpr_at_fpr"][fpr]] if fpr else [])]
-        rows.append([name, *(cell for each in figures for cell in _cells(each))])
-    titles = ["AUC", *([f"TPR at FPR {fpr}"] if fpr else [])]
-    columns = {title: ["before", "after", "change"] for title in titles}
-    print_table(console, "attack", columns, rows)
-    if results["accuracy"] is not None:
-        accuracies = [[name, *_cells(entry)] for name, entry in results["accuracy"].items()]
-        print_table(console, "accuracy", {"": ["before", "after", "change"]}, accuracies)
-    for line in (words.headline(results), words.exposure_finding(results)):
+    say(console, f"before {found.before.run}, after {found.after.run}; changes are after less before")
+    fpr, sides = found.lead.fpr, ["before", "after", "change"]
+    rows: list[list[str]] = []
+    for name, entry in found.attacks.items():
+        rows.append([name, *_cells(entry.auc), *(_cells(entry.tpr_at_fpr[float(fpr)]) if fpr else [])])
+    print_table(console, "attack", dict.fromkeys(("AUC", *([f"TPR at FPR {fpr}"] if fpr else [])), sides), rows)
+    if found.accuracy is not None:
+        accuracies = [
+            [name, figure(of.before), figure(of.after), cell(of.change)] for name, of in vars(found.accuracy).items()
+        ]
+        print_table(console, "accuracy", {"": sides}, accuracies)
+    for line in (words.headline(found), words.exposure_finding(found)):
         say(console, f"{line}.")
-    print_notes(console, results["notes"])
+    print_notes(console, found.notes)
 
 
-def _cells(entry: Mapping[str, Any] | None) -> list[str]:
+def _cells(entry: Changed | None) -> list[str]:
     if entry is None:
         return [MISSING] * 3
-    return [figure(entry["before"]), figure(entry["after"]), figure(entry["change"], entry["change_ci"])]
+    return [figure(entry.before.value), figure(entry.after.value), cell(entry.change)]

@@ -1,68 +1,59 @@
 """What a comparison of two runs says, as sentences. No sentence claims that nothing changed, or that nothing leaks."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
 from miajax.report import claims, numbers
 from miajax.report.attack_faces import face
-
-Json = Mapping[str, Any]
-
-
-def lead_entry(results: Json) -> Json:
-    """The change that the headline is about."""
-    lead = results["lead"]
-    entry = results["attacks"][lead["attack"]]
-    return entry["auc"] if lead["fpr"] is None else entry["tpr_at_fpr"][lead["fpr"]]
+from miajax.studies.compare.results import Comparison
 
 
-def headline(results: Json) -> str:
+def headline(found: Comparison) -> str:
     """How the attack that was strongest before fares after; its interval counts all attacks."""
-    lead, entry = results["lead"], lead_entry(results)
-    label = face(lead["attack"]).inline
+    lead, entry = found.lead, found.entry
+    label = face(lead.attack).inline
     label = label[:1].upper() + label[1:]
-    rates = lead["fpr"] is not None
-    if rates:
-        moved = f"{numbers.percent(entry['after'])} of the members instead of {numbers.percent(entry['before'])}"
-        where = f" at {numbers.one_per(float(lead['fpr']))}"
+    rates = lead.fpr is not None
+    if lead.fpr is not None:
+        moved = f"{numbers.percent(entry.after.value)} of the members instead of {numbers.percent(entry.before.value)}"
+        where = f" at {numbers.one_per(float(lead.fpr))}"
     else:
-        moved, where = f"{entry['after']:.3f} instead of {entry['before']:.3f}", ""
+        moved, where = f"{entry.after.value:.3f} instead of {entry.before.value:.3f}", ""
     verb = "names" if rates else "has an AUC of"
-    if entry["standing"] == "not shown":
-        low, high = entry["change_ci_of_all"]
+    if entry.standing == "not shown":
+        low, high = entry.change_ci_of_all
         ends = [_points(end) if rates else numbers.difference(end) for end in (low, high)]
         fits = f"a change from {ends[0]} to {ends[1]} fits as well"
         return f"{label} {verb} {moved}{where}: not measurably different; {fits}"
-    less = entry["standing"] == "below"
+    less = entry.standing == "below"
     return f"{label} {verb} {moved}{where}: measurably {'less' if less else 'more'} than before"
 
 
-def headline_sentence(results: Json) -> str:
+def headline_sentence(found: Comparison) -> str:
     """The change with its interval and what it accounts for."""
-    lead, entry = results["lead"], lead_entry(results)
-    count = len(results["attacks"])
-    change = (numbers.difference if lead["fpr"] is None else _points)(entry["change"], entry["change_ci_of_all"])
+    lead, entry = found.lead, found.entry
+    count = len(found.attacks)
+    change = (numbers.difference if lead.fpr is None else _points)(entry.change.value, entry.change_ci_of_all)
     for_all = "a 95 % interval" if count == 1 else f"an interval that holds for all {count} attacks at once"
-    what = "The AUC" if lead["fpr"] is None else "The share"
+    what = "The AUC" if lead.fpr is None else "The share"
     return f"{what} changed by {change}, {for_all}. The attack was chosen because it was strongest before."
 
 
-def _points(change: float, interval: Any = None) -> str:
+def _points(change: float, interval: Sequence[float] | None = None) -> str:
     return numbers.points(change, interval, signed=True)
 
 
-def attacks_finding(results: Json) -> str:
+def attacks_finding(found: Comparison) -> str:
     """How many attacks find less, more, or cannot tell."""
-    standings = [entry["auc"]["standing"] for entry in results["attacks"].values()]
+    standings = [entry.auc.standing for entry in found.attacks.values()]
     said = {"below": "find measurably less", "above": "find measurably more", "not shown": "show no measurable change"}
-    found = {what: standings.count(standing) for standing, what in said.items() if standing in standings}
+    counted = {what: standings.count(standing) for standing, what in said.items() if standing in standings}
     if len(standings) == 1:
-        (what,) = found
+        (what,) = counted
         return f"By AUC, the attack {_singular(what)}"
-    if len(found) == 1:
-        (what,) = found
+    if len(counted) == 1:
+        (what,) = counted
         return f"By AUC, all {len(standings)} attacks {what}"
-    parts = [f"{count} {_singular(what) if count == 1 else what}" for what, count in found.items()]
+    parts = [f"{count} {_singular(what) if count == 1 else what}" for what, count in counted.items()]
     return f"Of {len(standings)} attacks, by AUC, {', '.join(parts)}"
 
 
@@ -71,34 +62,30 @@ def _singular(what: str) -> str:
     return f"{verb}s {rest}"
 
 
-def strongest_after(results: Json) -> str:
+def strongest_after(found: Comparison) -> str:
     """Which attack leads now: somebody else's may be the better one against what changed."""
-    before, after = (results[side]["strongest"] for side in ("before", "after"))
+    before, after = found.before.strongest, found.after.strongest
     if after is None:
         return "No attack could be measured after."
-    if before is not None and before["attack"] == after["attack"]:
+    if before is not None and before.attack == after.attack:
         return f"The same attack leads after. {claims.lead_sentence(after)}"
     return f"Another attack leads after. {claims.lead_sentence(after)}"
 
 
-def accuracy_finding(results: Json) -> str:
+def accuracy_finding(found: Comparison) -> str:
     """What the change cost on examples that models had not seen."""
-    accuracy = results["accuracy"]
-    if accuracy is None:
+    if found.accuracy is None:
         return "Accuracies cannot be compared: an import keeps no answers"
-    entry = accuracy["test_accuracy"]
-    moved = (
-        f"Accuracy on non-members is {numbers.percent(entry['after'])} instead of {numbers.percent(entry['before'])}"
-    )
-    change = numbers.points(entry["change"], entry["change_ci"], signed=True)
-    measured = "not measurably different" if entry["standing"] == "not shown" else "a measurable change"
-    return f"{moved}, {measured} ({change})"
+    entry = found.accuracy.test_accuracy
+    moved = f"Accuracy on non-members is {numbers.percent(entry.after)} instead of {numbers.percent(entry.before)}"
+    measured = "not measurably different" if entry.standing == "not shown" else "a measurable change"
+    return f"{moved}, {measured} ({numbers.moved_points(entry.change)})"
 
 
-def exposure_finding(results: Json) -> str:
+def exposure_finding(found: Comparison) -> str:
     """Who gained and who lost protection, counted."""
-    counts = results["attacks"][results["lead"]["attack"]]["exposure"]
-    gained, lost, tested = counts["gained_protection"], counts["lost_protection"], counts["tested"]
+    counts = found.attacks[found.lead.attack].exposure
+    gained, lost, tested = counts.gained_protection, counts.lost_protection, counts.tested
     if not tested:
         return "No example has models on both sides to be tested"
     if not gained and not lost:
@@ -109,22 +96,22 @@ def exposure_finding(results: Json) -> str:
     )
 
 
-def exposure_rule(results: Json) -> list[str]:
+def exposure_rule(found: Comparison) -> list[str]:
     """The rule, and what it could have seen."""
-    counts = results["attacks"][results["lead"]["attack"]]["exposure"]
-    label = face(results["lead"]["attack"]).inline
+    counts = found.attacks[found.lead.attack].exposure
+    label = face(found.lead.attack).inline
     paired = (
         "the exact sign test of the models that changed sides"
-        if results["paired"]
+        if found.paired
         else ("Fisher's exact test of the two shares")
     )
     said = [
         f"An example's exposure is the share of the models trained on it in which {label} names it, at "
-        f"{numbers.one_per(results['exposure_fpr'])} non-members in each run. An example counts as changed by {paired} "
+        f"{numbers.one_per(found.exposure_fpr)} non-members in each run. An example counts as changed by {paired} "
         f"and Benjamini and Hochberg's rule over all examples: of those named, "
-        f"at most {numbers.level(results['false_discoveries'])} are expected to be named by chance.",
+        f"at most {numbers.level(found.false_discoveries)} are expected to be named by chance.",
     ]
-    models, needed = counts["median_models"], counts["models_to_see_one"]
+    models, needed = counts.median_models, counts.models_to_see_one
     if models is not None and models < needed:
         said.append(
             f"An example has {models:g} such models, in the median. A change of one example alone takes {needed} to be "

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from miajax.report import palette
 from miajax.report.plots import blank_axes, styled
 from miajax.studies.defenses.results import Row, named
@@ -75,15 +77,22 @@ def knowledge_figure(rows: Sequence[Row]) -> "Figure":
     for place, row in enumerate(rows):
         naive, adaptive = row.lira_naive.auc, row.lira_adaptive.auc
         axes.plot(
-            [naive.value, adaptive.value], [place, place], color=palette.RULE, linewidth=2.4, solid_capstyle="round",
-            zorder=1,
+            np.array([naive.value, adaptive.value], float), [place, place], color=palette.RULE, linewidth=2.4,
+            solid_capstyle="round", zorder=1,
         )  # fmt: skip
         for auc, colour, label, marker in (
             (row.threshold_auc, palette.SLATE, "threshold on the loss", "|"),
             (naive, palette.SKY, "LiRA, defence unknown", "o"),
             (adaptive, palette.VERMILION, "LiRA, defence known", "o"),
         ):
-            axes.plot([auc.value], [place], marker, color=colour, markersize=6, label=label if place == 0 else None)
+            axes.plot(
+                np.array([auc.value], float),
+                [place],
+                marker,
+                color=colour,
+                markersize=6,
+                label=label if place == 0 else None,
+            )
             if auc.interval is not None:
                 axes.plot(auc.interval, [place, place], color=colour, linewidth=0.9)
     axes.set_yticks(range(len(rows)), [row.title for row in rows])

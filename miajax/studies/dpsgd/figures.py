@@ -128,7 +128,7 @@ class Dpsgd(Found):
       epsilons: budgets as they were asked for.
       significance: of each lower bound; and of all verdicts together.
       points: one a budget.
-      checks: whether members differ from others without any model.
+      blind, near_duplicates: whether members differ from others without any model.
     """
 
     dataset: str
@@ -153,12 +153,18 @@ class Dpsgd(Found):
     points: tuple[Budget, ...]
     non_private: Plain
     bounds: Mapping[str, BoundFacts]
-    checks: Annotated[Record, SPREAD]
+    blind: Record
+    near_duplicates: Record
 
     @property
     def named(self) -> list[tuple[str, Point]]:
         """All points with their names, the models without privacy first."""
         return [("no privacy", self.non_private), *((point.name, point) for point in self.points)]
+
+    @property
+    def checks(self) -> Record:
+        """Both checks, as pages print them."""
+        return {"blind": self.blind, "near_duplicates": self.near_duplicates}
 
     def record(self) -> Record:
         """The run as its page prints it."""

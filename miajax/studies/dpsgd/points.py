@@ -199,17 +199,17 @@ def gathered(models: Models, delta: float, significance: float) -> Evidence | No
     choosing, measuring = models.valid & even, models.valid & ~even
     if choosing.sum() < 2 or not measuring.any():
         return None
-    signal = models.signals.mean(-1)
+    signal, member = models.signals.mean(-1), models.member
     # Models that shadow nobody are scored all the same: against the choosing models alone.
     scores = np.array(lira_scores(models.signals, models.member, choosing)[ATTACK])
     scores[~np.isfinite(scores)] = np.nan
     if models.groups is not None:  # a group's rows share one coin: what can be guessed is the group
         signal, scores = joined(signal, models.groups, "mean"), joined(scores, models.groups, "sum")
-        models = dataclasses.replace(models, member=of_groups(models.member, models.groups))
+        member = of_groups(member, models.groups)
     return Evidence(
-        privacy_bounds.many_models(signal, models.member, choosing, measuring, delta, significance),
-        _guesses(scores, models, choosing, measuring, delta, significance) if models.fair else None,
-        _pooled(scores, models, choosing, measuring),
+        privacy_bounds.many_models(signal, member, choosing, measuring, delta, significance),
+        _guesses(scores, member, choosing, measuring, delta, significance) if models.fair else None,
+        _pooled(scores, member, choosing, measuring),
     )
 
 
@@ -272,23 +272,30 @@ def _detail(evidence: Evidence | None, delta: float, significance: float) -> dic
 
 
 def _guesses(
-    scores: np.ndarray, models: Models, choosing: np.ndarray, measuring: np.ndarray, delta: float, significance: float
+    scores: np.ndarray,
+    member: np.ndarray,
+    choosing: np.ndarray,
+    measuring: np.ndarray,
+    delta: float,
+    significance: float,
 ) -> one_run.Guesses:
     """Guesses about the records that the choosing models give away most."""
-    told, member = scores[choosing], models.member[choosing]
+    told, there = scores[choosing], member[choosing]
     known = ~np.isnan(told)
-    inside, outside = known & member, known & ~member
+    inside, outside = known & there, known & ~there
     apart = [np.where(side, told, 0).sum(0) / np.maximum(side.sum(0), 1) for side in (inside, outside)]
     given_away = np.where(inside.any(0) & outside.any(0), apart[0] - apart[1], -np.inf)
     canaries = np.argsort(-given_away, kind="stable")[:_CANARIES]
-    shares = one_run.shares_to_name(told[:, canaries], member[:, canaries], int(measuring.sum()), delta, significance)
+    shares = one_run.shares_to_name(told[:, canaries], there[:, canaries], int(measuring.sum()), delta, significance)
     cells = np.ix_(measuring, canaries)
-    return one_run.together(one_run.guess(scores[cells], models.member[cells], *shares))
+    return one_run.together(one_run.guess(scores[cells], member[cells], *shares))
 
 
-def _pooled(scores: np.ndarray, models: Models, choosing: np.ndarray, measuring: np.ndarray) -> privacy_bounds.Counts:
+def _pooled(
+    scores: np.ndarray, member: np.ndarray, choosing: np.ndarray, measuring: np.ndarray
+) -> privacy_bounds.Counts:
     """Counts over all records of the measured models, at thresholds that the choosing models place."""
-    there = scores[choosing][~models.member[choosing]]
+    there = scores[choosing][~member[choosing]]
     there = there[np.isfinite(there)]
     thresholds = np.quantile(there, [1 - fpr for fpr in _POOLED_FPRS]) if len(there) else np.zeros(0)
-    return privacy_bounds.pooled_counts(scores[measuring], models.member[measuring], thresholds)
+    return privacy_bounds.pooled_counts(scores[measuring], member[measuring], thresholds)

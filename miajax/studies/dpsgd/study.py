@@ -235,7 +235,7 @@ def _found(
         points=points,
         non_private=without,
         bounds={name: BoundFacts(text, name in HEURISTICS, name in IN_VERDICT) for name, text in BOUNDS.items()},
-        checks=checks,
+        **checks,
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from miajax.metrics.claims import lead_of
 from miajax.metrics.summary import AttackSummary
 from miajax.report import claims, numbers, plots, provenance
 from miajax.report.attack_faces import face
@@ -41,7 +42,7 @@ def render_imported_report(
     return Page(
         kicker="Membership-inference audit of imported signals",
         title=f"What the signals of {models} give away",
-        subtitle=claims.lead_sentence(results["strongest"]),
+        subtitle=claims.lead_sentence(lead_of(results)),
         facts=[
             ("Source", str(results["dataset"])),
             ("Models", numbers.count(results["num_valid"])),
@@ -72,14 +73,14 @@ def _attacks(
         figure = plots.roc_figure(curves, resolvable_fpr=1 / others, inches=(5.4, 4.6))
         picture = Figure(
             plots.figure_to_data_uri(figure),
-            f"ROC curves with logarithmic axes. {claims.lead_sentence(results['strongest'])}",
+            f"ROC curves with logarithmic axes. {claims.lead_sentence(lead_of(results))}",
             "Members named against false alarms, both axes logarithmic.",
             "ROC",
         )
         blocks.append(Columns([picture]))
-    told = [claims.equals_sentence(results["strongest"]), claims.lead_rule(results["strongest"])]
+    told = [claims.equals_sentence(lead_of(results)), claims.lead_rule(lead_of(results))]
     blocks.append(Prose([sentence for sentence in told if sentence]))
-    return Section("Attacks", claims.lead_finding(results["strongest"]), blocks)
+    return Section("Attacks", claims.lead_finding(lead_of(results)), blocks)
 
 
 def _limits(results: Mapping[str, Any]) -> Section:

@@ -14,6 +14,7 @@ from miajax.campaign.made import versions
 from miajax.errors import UserError
 from miajax.metrics.accuracy import share_correct
 from miajax.metrics.claims import strongest
+from miajax.metrics.json_form import to_json
 from miajax.metrics.new_data import on_new_data
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import AttackSummary, summarise
@@ -86,6 +87,7 @@ def run_imported(
     notes = [*found.notes, *note_on_copies(np.asarray(signals.scaled_logit), valid), *common.polarity_notes(figures)]
     if found.logits is not None and found.labels is not None:
         notes += note_on_order(found.logits[:, :, 0].argmax(-1), found.labels, found.member, valid)
+    lead = strongest(scores, found.member, valid)
     results = {
         "dataset": source.name,
         "model": f"elsewhere ({format})",
@@ -98,7 +100,7 @@ def run_imported(
         **_accuracies(signals, found.member, valid),
         "attacks": {name: summary.to_json() for name, summary in figures.items()},
         "attacks_not_run": skipped,
-        "strongest": strongest(scores, found.member, valid),
+        "strongest": lead and to_json(lead),
         "num_non_members": int((~found.member)[valid].sum()),
         "timing": {},
         "versions": versions(),

@@ -97,7 +97,7 @@ def run_lira(
         "lira_mode": options.lira_mode,
         "attacks": {name: found.to_json() for name, found in figures.items()},
         "attacks_not_run": skipped,
-        "strongest": strongest,
+        "strongest": strongest and to_json(strongest),
         "groups": people and people.entry,
         "spread": spread,
         **saturated,

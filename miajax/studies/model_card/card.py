@@ -8,7 +8,7 @@ from typing import Any
 
 from miajax.attacks.registry import ATTACKS
 from miajax.campaign.privacy import privacy_note
-from miajax.metrics.claims import LEAD_FPRS
+from miajax.metrics.claims import LEAD_FPRS, lead_of
 from miajax.report import claims, numbers
 from miajax.report.attack_faces import face
 from miajax.report.blind_words import blind_banners
@@ -37,7 +37,7 @@ def model_card(found: Mapping[Path, Json]) -> str:
         f"**What would go unseen.** {_plain(_unseen(results))}",
         "**Limits**",
         "\n".join(f"- {_plain(line)}" for line in _limits(results)),
-        f"Measured with miajax {results['versions']['miajax']}. {claims.lead_rule(results['strongest'])}".strip(),
+        f"Measured with miajax {results['versions']['miajax']}. {claims.lead_rule(lead_of(results))}".strip(),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -84,7 +84,7 @@ def _privacy(results: Json) -> str:
 
 
 def _strongest(results: Json) -> str:
-    lead = results["strongest"]
+    lead = lead_of(results)
     told = claims.lead_sentence(lead)
     if lead is None:
         return told
@@ -96,15 +96,13 @@ def _strongest(results: Json) -> str:
 
 def _unseen(results: Json) -> str:
     """The upper end of the leading figure, and rates that rest on too few non-members."""
-    lead, others = results["strongest"], int(results["num_non_members"])
+    lead, others = lead_of(results), int(results["num_non_members"])
     said = []
     if lead is not None:
         upper = (
-            f"an AUC of up to {lead['ci'][1]:.3f}"
-            if lead["by"] == "auc"
-            else (
-                f"up to {numbers.percent(lead['ci'][1])} of the members named at {numbers.one_per(float(lead['fpr']))}"
-            )
+            f"an AUC of up to {lead.ci[1]:.3f}"
+            if lead.fpr is None
+            else (f"up to {numbers.percent(lead.ci[1])} of the members named at {numbers.one_per(float(lead.fpr))}")
         )
         said.append(f"The interval of the strongest attack reaches {upper}.")
     if others:
@@ -112,7 +110,7 @@ def _unseen(results: Json) -> str:
             f"A leak that shows only at less than {numbers.one_per(1 / others)} would go unseen: there are "
             f"{numbers.counted(others, 'non-member')}."
         )
-    if lead is not None and lead["by"] == "auc":
+    if lead is not None and lead.fpr is None:
         said.append(f"No rate at {numbers.one_per(LEAD_FPRS[-1])} or fewer is resolved by every attack.")
     return " ".join(said) or "A leak of any size would go unseen."
 

@@ -52,7 +52,6 @@ from miajax.studies.attacked.entries import run_families
 from miajax.studies.head import Head, head_of, mean_over_models
 from miajax.studies.invocation import Invocation
 from miajax.studies.overfitting.figures import (
-    SIDES,
     AttackChange,
     AttackCurve,
     Growth,
@@ -214,9 +213,13 @@ class _Study:
         losses = tuple(each.loss["non_member"] for each in by_epoch)
         return Overfitting(
             head=head,
-            checks=checks,
+            **checks,
             epochs=tuple(epochs),
-            accuracy=Sides(*(tuple(each.accuracy[side] for each in by_epoch) for side in SIDES), self._means(accuracy)),
+            accuracy=Sides(
+                member=tuple(each.accuracy["member"] for each in by_epoch),
+                non_member=tuple(each.accuracy["non_member"] for each in by_epoch),
+                validation=self._means(accuracy),
+            ),
             gap=tuple(each.gap for each in by_epoch),
             loss=Losses(tuple(each.loss["member"] for each in by_epoch), losses, self._means(loss), self._rise(losses)),
             attacks={name: _curve([each.attacks[name] for each in by_epoch]) for name in self.names},

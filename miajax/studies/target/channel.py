@@ -97,7 +97,7 @@ class Channel:
             return Seen(exact, normal.astype(np.float32), logits[:, 0].argmax(-1) == labels)
         return self._probabilities(softmax(np.asarray(logits, np.float64), axis=-1), labels)
 
-    def scaled_logit(self, phi: Float[np.ndarray, "... examples queries"]) -> np.ndarray:
+    def scaled_logit(self, phi: Float[np.ndarray, "*models examples queries"]) -> np.ndarray:
         """Scaled logits as the channel shows them, where a run kept nothing else."""
         if self.decimals is not None:
             return self._rounded_logit(expit(np.asarray(phi, np.float64)))

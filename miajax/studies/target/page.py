@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from miajax.metrics.claims import Lead, lead_from, lead_of
 from miajax.metrics.summary import AttackSummary
 from miajax.report import claims, numbers, plots, provenance
 from miajax.report.attack_faces import face
@@ -52,21 +53,23 @@ class TargetReportInputs:
         return [AttackFigures(name, found) for name, found in self.figures.items()]
 
     @property
-    def lead(self) -> Any:
+    def lead(self) -> Lead | None:
         """What the page leads with: the strongest attack.
 
         Of a target unlike its shadow models the strongest that needs none, unless that shows nothing and another does.
         """
-        strongest, without = self.results["strongest"], self.results["without_shadows"]
+        strongest, without = lead_of(self.results), lead_from(self.results["without_shadows"])
         if self.results["comparable"] or without is None:
             return strongest
-        return strongest if strongest["standing"] == "above" != without["standing"] else without
+        if strongest is None:
+            return without
+        return strongest if strongest.standing == "above" != without.standing else without
 
     @property
     def main(self) -> AttackFigures | None:
         """The attack that the summary speaks of."""
         lead = self.lead
-        return None if lead is None else next(each for each in self.attacks if each.attack == lead["attack"])
+        return None if lead is None else next(each for each in self.attacks if each.attack == lead.attack)
 
     def labelled(self, text: str) -> str:
         """The text on shadow models, with the warning before it where the target is not comparable."""
@@ -178,7 +181,7 @@ def _summary(inputs: TargetReportInputs) -> Section:
 def _with_shadows(inputs: TargetReportInputs) -> list[str]:
     """Of a target unlike its shadow models: what attacks find without them and with them, and which of it leads."""
     results = inputs.results
-    strongest, without = results["strongest"], results["without_shadows"]
+    strongest, without = lead_of(results), lead_from(results["without_shadows"])
     if results["comparable"] or strongest is None:
         return []
     rule = claims.lead_rule(strongest)
@@ -190,7 +193,7 @@ def _with_shadows(inputs: TargetReportInputs) -> list[str]:
         f"that shows nothing above chance and an attack with shadow models does. {bound}"
     )
     found = f"Without shadow models: {claims.lead_sentence(without)}"
-    if strongest["attack"] != without["attack"]:
+    if strongest.attack != without.attack:
         found += f" With them: {claims.lead_sentence(strongest)}"
     return [first, found, rule]
 

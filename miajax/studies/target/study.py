@@ -21,6 +21,7 @@ from miajax.metrics.accuracy import share_correct
 from miajax.metrics.claims import strongest
 from miajax.metrics.clusters import renumbered
 from miajax.metrics.groups import undivided
+from miajax.metrics.json_form import to_json
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import AttackSummary, chance_notes, summarise, unresolved_notes
 from miajax.runs.atomic import write_npy, write_text
@@ -132,8 +133,8 @@ def run_audit_target(
             name: found.to_json() | {"comparable": comparable, "needs_shadows": name not in unaided}
             for name, found in figures.items()
         },
-        "strongest": lead,
-        "without_shadows": without,
+        "strongest": lead and to_json(lead),
+        "without_shadows": without and to_json(without),
         "shadows": {name: found and found.to_json() for name, found in shadows.items()},
         "attacks_not_run": attacked.skipped,
         "blind": blind,

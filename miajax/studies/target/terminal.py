@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
+from miajax.metrics.claims import lead_from, lead_of
 from miajax.report.claims import lead_sentence
 from miajax.report.terminal import MISSING, figure, print_notes, print_table, say
 
@@ -36,8 +37,8 @@ def print_target_table(results: Mapping[str, Any], console: Console | None = Non
     if not comparable:
         say(console, "Every figure is a lower bound on what the target leaks; figures of shadow models are left out.")
         if results["without_shadows"] is not None:
-            say(console, f"Without shadow models: {lead_sentence(results['without_shadows'])}")
-    say(console, lead_sentence(results["strongest"]))
+            say(console, f"Without shadow models: {lead_sentence(lead_from(results['without_shadows']))}")
+    say(console, lead_sentence(lead_of(results)))
     for name, found in results["blind"]["classifiers"].items():
         say(console, f"without the model, {name}: AUC {figure(found['auc'], found['auc_ci'])}")
     if results["blind"]["leaves_half"]:
