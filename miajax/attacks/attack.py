@@ -55,6 +55,9 @@ class Attack:
       few_queries: why it is left out below so many, in words that end a sentence.
       log_likelihood_ratio: whether a score is the log of how much likelier the target's answer is if it trained on the
         example than if it did not, so that scores of rows that are members together may be added.
+      outside_population: ``(signals, member, valid, options, partners) -> int``, how many (target, example) pairs of a
+        population from the pool are left out of it because no shadow model was trained without the example; None where
+        none can be.
     """
 
     name: str
@@ -72,6 +75,7 @@ class Attack:
     least_queries: int = 1
     few_queries: str = ""
     log_likelihood_ratio: bool = False
+    outside_population: Callable[[Signals, Member, Valid, AttackOptions, Partners], int] | None = None
 
     @property
     def shadow_based(self) -> bool:

@@ -22,9 +22,8 @@ from miajax.attacks.attack import (
     Partners,
     Scores,
     Valid,
-    shadow_counts,
 )
-from miajax.attacks.likelihood_ratios import log_ratios
+from miajax.attacks.likelihood_ratios import estimated, log_ratios, outside_population
 from miajax.attacks.options import AttackOptions
 from miajax.attacks.population import pool_sample
 from miajax.attacks.rmia import offline_a_of
@@ -53,8 +52,7 @@ def _family_scores(
         )
         if others is None:
             ids = pool_sample(plain.shape[1], options.population_size)
-            num_in, num_out = shadow_counts(member, valid, partners)
-            usable = (~member & (num_out + online * num_in > 0))[:, ids]  # offline p(z) of no model is a mere constant
+            usable = (~member & estimated(member, valid, partners, online=online))[:, ids]
             others = plain[:, ids]
         else:
             usable = jnp.ones(others.shape, bool)
@@ -90,5 +88,6 @@ ATTACKS = (
         knowledge="shadow models trained without the example, and a population, on data like the target's",
         source=_SOURCE,
         cost=_COST,
+        outside_population=outside_population,
     ),
 )
