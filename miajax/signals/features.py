@@ -64,7 +64,7 @@ def penultimate_features(
     folded = features[rows].reshape(blocks, block, *features.shape[1:])
     read = penultimate(trainer.model)
 
-    def of_pass(model, shared, number):
+    def of_pass(model: tuple[Any, Any], shared, number):
         return read(*model, trainer.scaling(block_of(shared, number)))
 
     passes = Passes(of_pass, blocks, folded, placement)
