@@ -27,9 +27,10 @@ from miajax.models.registry import MODELS
 from miajax.runs.atomic import write_npy, write_sealed
 from miajax.runs.content_notes import note_on_answers
 from miajax.runs.derived import remember
-from miajax.runs.folder import RunFolder, range_name, with_space_for
+from miajax.runs.folder import RunFolder, range_name
 from miajax.runs.group_names import GROUPS_FILE
 from miajax.runs.integrity import Damaged, array_hash
+from miajax.runs.space import with_space_for
 from miajax.signals.query import untrained_answers
 from miajax.training.devices import free_memory, machine_name
 from miajax.training.ensemble import Group
