@@ -30,7 +30,8 @@ from miajax.training.dp.mechanism import Mechanism, Privacy, resolve
 from miajax.training.parallel import Parallel
 from miajax.training.private import trainer_under
 from miajax.training.recipe import OptimizerBuilder, Recipe
-from miajax.training.trainer import InputScaling, Trainer
+from miajax.training.scaling import InputScaling
+from miajax.training.trainer import Trainer
 from miajax.typed import Json
 
 Keep = Literal["logits", "losses", "margins", "early", "parameters"]

@@ -12,7 +12,8 @@ from miajax.estimators.elsewhere import ELSEWHERE
 from miajax.estimators.reference import Estimator
 from miajax.models.model import Model
 from miajax.training.recipe import Recipe
-from miajax.training.trainer import InputScaling, Trainer
+from miajax.training.scaling import InputScaling
+from miajax.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from miajax.campaign.config import CampaignConfig

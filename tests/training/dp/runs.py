@@ -13,7 +13,8 @@ from miajax.training.ensemble import Ensemble, Group
 from miajax.training.parallel import Placement
 from miajax.training.private import private_inputs, trainer_under
 from miajax.training.recipe import Recipe
-from miajax.training.trainer import InputScaling, Trainer
+from miajax.training.scaling import InputScaling
+from miajax.training.trainer import Trainer
 from tests.training.helpers import digits
 
 RECIPE = Recipe(epochs=3, batch_size=16, learning_rate=0.2)
