@@ -30,6 +30,7 @@ Member = Bool[AnyArray, "models examples"]
 Valid = Bool[AnyArray, " models"]
 Scores = Mapping[str, Float[AnyArray, "models examples"]]
 FamilyScores = Callable[[Names, Signals, Member, Valid, AttackOptions, Partners], Scores]
+OutsidePopulation = Callable[[Signals, Member, Valid, AttackOptions, Partners], int]
 Signal = TypeVar("Signal")
 
 
@@ -56,6 +57,9 @@ class Attack:
       few_queries: why it is left out below so many, in words that end a sentence.
       log_likelihood_ratio: whether a score is the log of how much likelier the target's answer is if it trained on the
         example than if it did not, so that scores of rows that are members together may be added.
+      outside_population: ``(signals, member, valid, options, partners) -> int``, how many (target, example) pairs of a
+        population from the pool are left out of it because no shadow model was trained without the example; None where
+        none can be.
     """
 
     name: str
@@ -73,6 +77,7 @@ class Attack:
     least_queries: int = 1
     few_queries: str = ""
     log_likelihood_ratio: bool = False
+    outside_population: OutsidePopulation | None = None
 
     def __post_init__(self):
         if not self.knowledge and self.shadow_based:
@@ -172,10 +177,10 @@ def online_and_offline(
     label: str,
     family_scores: FamilyScores,
     *,
-    population: bool,
     source: str,
     cost: str,
     log_likelihood_ratio: bool = False,
+    outside_population: OutsidePopulation | None = None,
 ) -> tuple[Attack, Attack]:
     """The two forms of an attack on logits: its shadow models with and without the example, or without it only.
 
@@ -183,7 +188,7 @@ def online_and_offline(
       family, family_scores, source, cost, log_likelihood_ratio: as in ``Attack``; the names are the family's with
         ``_online`` and ``_offline``.
       label: of both; the form is added.
-      population: whether it asks reference examples as well.
+      outside_population: as in ``Attack``, of the offline form; of an attack that asks reference examples as well.
     """
 
     def of(form: str, models: str, min_in: int) -> Attack:
@@ -195,10 +200,11 @@ def online_and_offline(
             ("logits", "labels"),
             min_in,
             1,
-            requires=f"{models}, {REFERENCES}" if population else models,
+            requires=models if outside_population is None else f"{models}, {REFERENCES}",
             source=source,
             cost=cost,
             log_likelihood_ratio=log_likelihood_ratio,
+            outside_population=None if form == "online" else outside_population,
         )
 
     return of("online", WITH_AND_WITHOUT, 1), of("offline", WITHOUT, 0)

@@ -58,7 +58,6 @@ ATTACKS = online_and_offline(
     "base",
     "BASE",
     _family_scores,
-    population=False,
     source="Lassila et al. 2025 (arXiv 2505.24089)",
     cost="shadow models, even few; one pass over their logits for all targets",
     log_likelihood_ratio=True,

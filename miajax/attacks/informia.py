@@ -20,10 +20,10 @@ from miajax.attacks.attack import (
     Valid,
     online_and_offline,
 )
-from miajax.attacks.likelihood_ratios import log_ratios
+from miajax.attacks.likelihood_ratios import estimated, log_ratios, outside_population
 from miajax.attacks.options import AttackOptions
 from miajax.attacks.population import pool_sample
-from miajax.attacks.rmia import offline_a_of, with_estimate
+from miajax.attacks.rmia import offline_a_of
 from miajax.signals.bundle import AnyArray, Signals
 from miajax.typed import jit
 
@@ -49,7 +49,7 @@ def _family_scores(
         )
         if others is None:
             ids = pool_sample(plain.shape[1], options.population_size)
-            usable = (~member & with_estimate(member, valid, partners, online=online))[:, ids]
+            usable = (~member & estimated(member, valid, partners, online=online))[:, ids]
             others = plain[:, ids]
         else:
             usable = jnp.ones(others.shape, bool)
@@ -61,7 +61,7 @@ ATTACKS = online_and_offline(
     "informia",
     "InfoRMIA",
     _family_scores,
-    population=True,
+    outside_population=outside_population,
     source="Tao and Shokri 2025 (arXiv 2510.05582)",
     cost="shadow models, even few; one pass over their logits for all targets",
 )

@@ -22,7 +22,7 @@ from miajax.attacks.attack import (
     partners_in,
     shadow_counts,
 )
-from miajax.attacks.likelihood_ratios import log_ratios
+from miajax.attacks.likelihood_ratios import estimated, log_ratios, outside_population
 from miajax.attacks.options import AttackOptions
 from miajax.attacks.population import count_below, own_entries, pool_sample
 from miajax.signals.bundle import AnyArray, Signals
@@ -48,16 +48,8 @@ def _scores(
     if others is not None:
         return _beaten(deciding, others, gamma=options.rmia.gamma)
     ids = pool_sample(plain.shape[1], options.population_size)
-    usable = ~jnp.asarray(member) & with_estimate(member, valid, partners, online=online)
+    usable = ~jnp.asarray(member) & estimated(member, valid, partners, online=online)
     return _beaten_in_pool(deciding, plain, ids, usable, gamma=options.rmia.gamma)
-
-
-def with_estimate(
-    member: Member, valid: Valid, partners: Partners, *, online: bool
-) -> Bool[AnyArray, "models examples"]:
-    """Of which examples each target has a p; offline, p_out(z) = 0 of no model trained without z is no estimate."""
-    num_in, num_out = shadow_counts(member, valid, partners)
-    return num_out + online * num_in > 0
 
 
 @jit(static_argnames="gamma")
@@ -157,7 +149,7 @@ def _best_offline_a(
         place = jnp.zeros(len(partners), jnp.int32).at[rows].set(jnp.arange(len(rows)))
         partners = place[jnp.asarray(partners)[rows]]
     aucs: list[Array] = []
-    known = with_estimate(member, valid, partners, online=False)
+    known = estimated(member, valid, partners, online=False)
     for a in _OFFLINE_A_GRID:
         offline_a = np.full(len(member), a, np.float32)
         scores = _scores(some, member, valid, partners, offline_a, online=False, options=options)
@@ -195,7 +187,7 @@ ATTACKS = online_and_offline(
     "rmia",
     "RMIA",
     _family_scores,
-    population=True,
+    outside_population=outside_population,
     source="Zarifzadeh et al. 2024 (arXiv 2312.03262); privacytrustlab/ml_privacy_meter",
     cost="shadow models, even few; a sort of the population per target",
 )

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+Drawn = Any
+"""A figure or axes of matplotlib, whose own annotations leave keyword arguments without a type."""
 FPR_FLOOR = 1e-5
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
@@ -350,7 +352,7 @@ def draw_marks(axes: "Axes", marks: Sequence[Mark]) -> None:
         )
 
 
-def blank_axes(inches: tuple[float, float], *, left: float = 0.6, bottom: float = 0.46) -> tuple["Figure", "Axes"]:
+def blank_axes(inches: tuple[float, float], *, left: float = 0.6, bottom: float = 0.46) -> tuple[Drawn, Drawn]:
     """A figure with one axes placed in inches from its edges."""
     from matplotlib.figure import Figure
 

@@ -83,7 +83,7 @@ def strongest_attack(campaign: Campaign, scores: Scores, targets: Sequence[int] 
 
 
 def attack_notes(skipped: Mapping[str, str], reports: Mapping[str, AttackReport]) -> list[str]:
-    """Notes on attacks that did not run, and on cells that those that ran left out."""
+    """Notes on attacks that did not run, and on pairs that those that ran left out of scores and populations."""
     notes = [f"{name} was not run: it {reason}." for name, reason in skipped.items()]
     for name, report in reports.items():
         if report.too_few or report.degenerate:
@@ -95,6 +95,11 @@ def attack_notes(skipped: Mapping[str, str], reports: Mapping[str, AttackReport]
                 if count
             ]  # fmt: skip
             notes.append(f"{name}: of the (target, example) pairs {' and '.join(reasons)}; they are left out.")
+        if report.outside_population:
+            notes.append(
+                f"{name}: its populations lack {report.outside_population} (target, example) pairs that they should "
+                "hold: no shadow model was trained without the example, so nothing says how such a model answers."
+            )
     return notes
 
 

@@ -199,7 +199,7 @@ def _of_metric(metric: Estimator, measured: Mapping[str, Measured], table: Outli
 def small_class_notes(labels: Int[np.ndarray, " examples"]) -> list[str]:
     """What metrics do not say of examples whose class has one or two of them."""
     sizes = np.bincount(labels)[labels]
-    notes = []
+    notes: list[str] = []
     within = "LOF and isolation forest"
     for size, metrics, what in (
         (1, f"Distances from the own class, {within}", "the only one of its class"),

@@ -27,7 +27,7 @@ import concurrent.futures
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -293,7 +293,7 @@ class _Study:
         phi = {epoch: self.traces.scaled_logit(epoch) for epoch in shown}
         pooled = np.concatenate([array[self.valid].ravel() for array in phi.values()])
         low, high = np.quantile(pooled, [0.001, 0.999])
-        edges = np.linspace(low, high, _BINS + 1)
+        edges = cast(np.ndarray, np.linspace(low, high, _BINS + 1))
 
         def densities(side: np.ndarray) -> tuple[tuple[float, ...], ...]:
             values = [array[side] for array in phi.values()]
