@@ -13,15 +13,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from miajax.attacks.attack import (
-    REFERENCES,
-    WITH_AND_WITHOUT,
-    WITHOUT,
-    Attack,
     Member,
     Names,
     Partners,
     Scores,
     Valid,
+    online_and_offline,
 )
 from miajax.attacks.likelihood_ratios import estimated, log_ratios, outside_population
 from miajax.attacks.options import AttackOptions
@@ -60,34 +57,11 @@ def _family_scores(
     return scores
 
 
-_SOURCE = "Tao and Shokri 2025 (arXiv 2510.05582)"
-_COST = "shadow models, even few; one pass over their logits for all targets"
-ATTACKS = (
-    Attack(
-        "informia_online",
-        "InfoRMIA online",
-        _family_scores,
-        "informia",
-        ("logits", "labels"),
-        1,
-        1,
-        requires=f"{WITH_AND_WITHOUT}, {REFERENCES}",
-        knowledge="shadow models trained with and without the example, and a population, on data like the target's",
-        source=_SOURCE,
-        cost=_COST,
-    ),
-    Attack(
-        "informia_offline",
-        "InfoRMIA offline",
-        _family_scores,
-        "informia",
-        ("logits", "labels"),
-        0,
-        1,
-        requires=f"{WITHOUT}, {REFERENCES}",
-        knowledge="shadow models trained without the example, and a population, on data like the target's",
-        source=_SOURCE,
-        cost=_COST,
-        outside_population=outside_population,
-    ),
+ATTACKS = online_and_offline(
+    "informia",
+    "InfoRMIA",
+    _family_scores,
+    outside_population=outside_population,
+    source="Tao and Shokri 2025 (arXiv 2510.05582)",
+    cost="shadow models, even few; one pass over their logits for all targets",
 )

@@ -13,15 +13,12 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from miajax.attacks.attack import (
-    REFERENCES,
-    WITH_AND_WITHOUT,
-    WITHOUT,
-    Attack,
     Member,
     Names,
     Partners,
     Scores,
     Valid,
+    online_and_offline,
     partners_in,
     shadow_counts,
 )
@@ -186,34 +183,11 @@ def _family_scores(
     return scores
 
 
-_SOURCE = "Zarifzadeh et al. 2024 (arXiv 2312.03262); privacytrustlab/ml_privacy_meter"
-_COST = "shadow models, even few; a sort of the population per target"
-ATTACKS = (
-    Attack(
-        "rmia_online",
-        "RMIA online",
-        _family_scores,
-        "rmia",
-        ("logits", "labels"),
-        1,
-        1,
-        requires=f"{WITH_AND_WITHOUT}, {REFERENCES}",
-        knowledge="shadow models trained with and without the example, and a population, on data like the target's",
-        source=_SOURCE,
-        cost=_COST,
-    ),
-    Attack(
-        "rmia_offline",
-        "RMIA offline",
-        _family_scores,
-        "rmia",
-        ("logits", "labels"),
-        0,
-        1,
-        requires=f"{WITHOUT}, {REFERENCES}",
-        knowledge="shadow models trained without the example, and a population, on data like the target's",
-        source=_SOURCE,
-        cost=_COST,
-        outside_population=outside_population,
-    ),
+ATTACKS = online_and_offline(
+    "rmia",
+    "RMIA",
+    _family_scores,
+    outside_population=outside_population,
+    source="Zarifzadeh et al. 2024 (arXiv 2312.03262); privacytrustlab/ml_privacy_meter",
+    cost="shadow models, even few; a sort of the population per target",
 )

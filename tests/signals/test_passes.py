@@ -19,7 +19,8 @@ from miajax.signals.scaled_logit import scaled_logit
 from miajax.training.ensemble import Ensemble
 from miajax.training.parallel import OverModels, Placement
 from miajax.training.recipe import Recipe
-from miajax.training.trainer import InputScaling, Trainer
+from miajax.training.scaling import InputScaling
+from miajax.training.trainer import Trainer
 
 
 class Clock:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from miajax.attacks.registry import ATTACKS
 from miajax.metrics.claims import against
-from miajax.report import numbers, plots, provenance
+from miajax.report import budgets, numbers, plots, provenance
 from miajax.report.attack_faces import face
 from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.numbers import Estimate
@@ -60,7 +60,7 @@ def render_low_budget_report(found: LowBudget, config: Record, manifest: Record,
 
 def power_figure(compared: Compared) -> "MatplotlibFigure":
     """Returns TPR against the number of models as a figure, for ``plots.save_png``."""
-    lines: list[plots.Line] = []
+    lines: list[budgets.Line] = []
     for name, by_budget in compared.attacks.items():
         points = [
             (float(budget), found.tpr.value, *found.tpr.interval)
@@ -68,8 +68,8 @@ def power_figure(compared: Compared) -> "MatplotlibFigure":
             if found.tpr.value is not None and found.tpr.interval is not None
         ]
         look = face(name)
-        lines.append(plots.Line(look.label, points, look.colour, look.dash))
-    return plots.budget_figure(
+        lines.append(budgets.Line(look.label, points, look.colour, look.dash))
+    return budgets.budget_figure(
         lines,
         xlabel="models: one target, the others its shadows",
         ylabel=f"TPR at FPR {compared.fpr:g}",

@@ -37,7 +37,8 @@ from miajax.attacks.registry import run_attacks, why_not
 from miajax.campaign.config import Setup
 from miajax.campaign.epochs import EpochTraces
 from miajax.campaign.progress import Reporter, Silent
-from miajax.campaign.run import Campaign, kept, run_campaign
+from miajax.campaign.run import Campaign, run_campaign
+from miajax.campaign.storing import kept
 from miajax.described import described
 from miajax.errors import UserError
 from miajax.metrics.accuracy import mean_of_cells, share_correct
