@@ -24,6 +24,7 @@ from miajax.campaign.progress import Reporter, Silent
 from miajax.errors import UserError
 from miajax.estimators.elsewhere import ELSEWHERE
 from miajax.models.registry import MODELS
+from miajax.notes import noted
 from miajax.runs.atomic import write_npy, write_sealed
 from miajax.runs.content_notes import note_on_answers
 from miajax.runs.derived import remember
@@ -263,10 +264,10 @@ class Runner:
                     if not ours:
                         continue  # another process has it in hand
                     where = self.folder.set_aside(models)
-                note = (
-                    f"Models {models.start} to {models.stop - 1} were damaged and are trained again: {damage.reason}. "
-                    f"What was there lies in {where}."
-                )
+                note = noted(
+                    "Models {} to {} were damaged and are trained again: {reason}. What was there lies in {where}.",
+                    models.start, models.stop - 1, reason=damage.reason, where=str(where),
+                )  # fmt: skip
                 self.notes.append(note)
                 self.reporter.say(f"warning: {note}")
                 continue
@@ -409,7 +410,8 @@ class Runner:
         begin = stored = time.perf_counter()
         progress, before, note = self.folder.load_progress(models, whole, *within)
         if note:
-            self.notes.append(f"Models {models.start} to {models.stop - 1}: training {note}.")
+            told = noted("Models {} to {}: training {note}.", models.start, models.stop - 1, note=note)
+            self.notes.append(told)
             self.reporter.say(f"warning: {self.notes[-1]}")
         if progress is not None:
             group = ensemble.resume(ids, member, progress[0], programs.width, *progress[2:])
