@@ -26,6 +26,7 @@ from miajax.attacks.attack import Attack, Partners, partners_in, shadow_counts
 from miajax.attacks.from_function import PlainScores, attack_from
 from miajax.attacks.options import AttackOptions
 from miajax.errors import UserError
+from miajax.notes import noted
 from miajax.plugins import Registry
 from miajax.signals.bundle import AnyArray, Signals
 
@@ -183,10 +184,11 @@ def why_not(
         counts = shadow_counts(member, valid, partners)
         num_in, num_out = (int(count[valid].max(initial=0)) for count in counts)
         beside = "the target" if partners is None else "the target and its complementary partner"
-        return (
-            f"needs {attack.min_in} shadow models with and {attack.min_out} without an example beside {beside}; "
-            f"the {int(valid.sum())} valid models leave at most {num_in} and {num_out}, never both enough"
-        )
+        return noted(
+            f"needs {{}} shadow models with and {{}} without an example beside {beside}; the {{}} valid models leave "
+            "at most {} and {}, never both enough",
+            attack.min_in, attack.min_out, int(valid.sum()), num_in, num_out,
+        )  # fmt: skip
     return None
 
 

@@ -25,6 +25,7 @@ from miajax.campaign.storing import arrays_of, file_sizes, kept, small_kinds, st
 from miajax.errors import UserError
 from miajax.estimators.elsewhere import ELSEWHERE
 from miajax.models.registry import MODELS
+from miajax.notes import noted
 from miajax.runs.content_notes import note_on_answers
 from miajax.runs.folder import RunFolder, range_name
 from miajax.runs.integrity import Damaged, array_hash
@@ -222,10 +223,10 @@ class Runner:
                     if not ours:
                         continue  # another process has it in hand
                     where = self.folder.set_aside(models)
-                note = (
-                    f"Models {models.start} to {models.stop - 1} were damaged and are trained again: {damage.reason}. "
-                    f"What was there lies in {where}."
-                )
+                note = noted(
+                    "Models {} to {} were damaged and are trained again: {reason}. What was there lies in {where}.",
+                    models.start, models.stop - 1, reason=damage.reason, where=str(where),
+                )  # fmt: skip
                 self.notes.append(note)
                 self.reporter.say(f"warning: {note}")
                 continue
@@ -358,7 +359,8 @@ class Runner:
         begin = stored = time.perf_counter()
         progress, before, note = self.folder.load_progress(models, whole, *within)
         if note:
-            self.notes.append(f"Models {models.start} to {models.stop - 1}: training {note}.")
+            told = noted("Models {} to {}: training {note}.", models.start, models.stop - 1, note=note)
+            self.notes.append(told)
             self.reporter.say(f"warning: {self.notes[-1]}")
         if progress is not None:
             group = ensemble.resume(ids, member, progress[0], programs.width, *progress[2:])

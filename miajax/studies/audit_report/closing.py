@@ -69,7 +69,7 @@ def limits_section(evidence: Evidence) -> Section:
         "find more.",
         *([rule] if rule else []),
         words.about_recipe(evidence),
-        *grouped([str(note) for note in results["notes"]]),
+        *grouped(results["notes"]),
     ]
     return Section("Limits", "Nothing here proves that a model is safe", [Points(points)])
 

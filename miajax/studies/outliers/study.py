@@ -38,6 +38,7 @@ from miajax.errors import UserError
 from miajax.metrics.figures import Estimate, Figure
 from miajax.metrics.intervals import clopper_pearson
 from miajax.metrics.vulnerability import exposure_at_pooled_fpr, gaussian_vulnerability
+from miajax.notes import not_done
 from miajax.outliers.memorisation import memorisation, strongest_influence
 from miajax.outliers.registry import METRICS
 from miajax.runs.atomic import atomic_file, write_text
@@ -164,7 +165,7 @@ def run_outliers(
         models_shown=int(spaces.models[0]),
         notes=(
             *common.campaign_notes(campaign),
-            *(f"{name} was not measured: it {why}." for name, why in skipped.items()),
+            *(not_done(name, "measured", why) for name, why in skipped.items()),
             *small_class_notes(setup.dataset.labels),
         ),
     )

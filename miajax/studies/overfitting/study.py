@@ -46,6 +46,7 @@ from miajax.metrics.figures import Estimate, Figure, unresolved
 from miajax.metrics.intervals import CONFIDENCE
 from miajax.metrics.paired import Influence, influences, mean_difference, mean_rate, mean_value
 from miajax.metrics.summary import POOLED, AttackSummary, summarise, unresolved_notes
+from miajax.notes import headed, not_done
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
 from miajax.studies import common
@@ -198,7 +199,7 @@ class _Study:
         ran = run_families(able, signals, self.member, self.valid, AttackOptions())
         self.names = tuple(ran.scores)
         reasons |= ran.failed
-        self.notes += [f"{name} was not run: it {reason}." for name, reason in reasons.items() if reason]
+        self.notes += [not_done(name, "run", reason) for name, reason in reasons.items() if reason]
         lira = online_variant(int(self.valid.sum()))
         self.main = lira if lira in self.names else "global_threshold"
         self.last = last._replace(scores=ran.scores)
@@ -255,7 +256,7 @@ class _Study:
             for name, scores in moment.scores.items()
         }
         for name, found in attacks.items():
-            self.notes += [f"{name}: {note}" for note in unresolved_notes(found, found.num_non_members, POOLED)]
+            self.notes += [headed([name], note) for note in unresolved_notes(found, found.num_non_members, POOLED)]
         return _AtMoment(
             right=(inside, outside),
             accuracy={"member": mean_rate([inside]), "non_member": mean_rate([outside])},
