@@ -60,12 +60,14 @@ def test_the_wheel_works_in_an_empty_environment_outside_the_clone(wheel, tmp_pa
     binaries = tmp_path / "env" / ("Scripts" if sys.platform == "win32" else "bin")
     installed = subprocess.run([binaries / "pip", "install", "-q", wheel], capture_output=True, text=True)
     assert installed.returncode == 0, installed.stderr
+    alone = {"PATH": str(binaries), "HOME": str(tmp_path)}  # above all no PYTHONPATH
     ran = subprocess.run(
         [binaries / "miajax", "lira", "--num_shadows", "4", "--epochs", "2", "--out", "run"],
-        cwd=tmp_path, capture_output=True, text=True, env={"PATH": str(binaries), "HOME": str(tmp_path)},
+        cwd=tmp_path, capture_output=True, text=True, env=alone,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     assert "lira_online" in ran.stdout and (tmp_path / "run" / "report.html").is_file()
     from_library = "import miajax as mj; print(mj.open_run('run').member.shape, mj.__file__)"
-    asked = subprocess.run([binaries / "python", "-c", from_library], cwd=tmp_path, capture_output=True, text=True)
+    command = [binaries / "python", "-c", from_library]
+    asked = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=alone)
     assert asked.stdout.startswith("(4, 1797)") and str(ROOT) not in asked.stdout, asked.stderr

@@ -8,6 +8,7 @@ and the variances of the examples differ beyond what so few models explain. With
 prior; with many, both scores become online LiRA's.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -121,7 +122,11 @@ def _prior(cells: dict[str, Array]) -> NormalInverseGamma:
 
 @jit
 def _score(
-    scaled_logit: ScaledLogit, member: Member, valid: Valid, partners: Partners, prior: NormalInverseGamma
+    scaled_logit: ScaledLogit,
+    member: Member,
+    valid: Valid,
+    partners: Partners,
+    prior: Sequence[Array] | Float[Array, "parameters sides models"],
 ) -> dict[str, Array]:
     phi, others = _both_sides(scaled_logit, member, valid, partners)
     posterior = NormalInverseGamma(*(field[:, :, None, None] for field in prior)).updated(others)

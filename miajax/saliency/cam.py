@@ -13,11 +13,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from miajax.arrays import AnyArray
 from miajax.errors import UserError
 from miajax.saliency.gradients import LogitsOf, of_classes
 
 
-def convolutions(logits_of: LogitsOf, x: Float[Array, "batch *input"]) -> dict[str, tuple[int, ...]]:
+def convolutions(
+    logits_of: LogitsOf, x: Float[AnyArray, "batch *input"] | jax.ShapeDtypeStruct
+) -> dict[str, tuple[int, ...]]:
     """The network's convolutions by path (``Conv_0``, ``block/Conv_1``) in order of their calls, with output shapes.
 
     A convolution is a module that owns a four-dimensional ``kernel`` and returns ``[B, H, W, K]``. Nothing is computed.
@@ -45,8 +48,8 @@ def convolutions(logits_of: LogitsOf, x: Float[Array, "batch *input"]) -> dict[s
 
 def grad_cam(
     logits_of: LogitsOf,
-    x: Float[Array, "batch height width channels"],
-    classes: Int[Array, " batch"],
+    x: Float[AnyArray, "batch height width channels"],
+    classes: Int[AnyArray, " batch"],
     layer: str | None = None,
     *,
     variant: Literal["grad_cam", "grad_cam++"] = "grad_cam",
@@ -82,8 +85,8 @@ def _from_0_to_1(maps: Float[Array, "batch height width"]) -> Float[Array, "batc
 
 def activation_and_gradient(
     logits_of: LogitsOf,
-    x: Float[Array, "batch height width channels"],
-    classes: Int[Array, " batch"],
+    x: Float[AnyArray, "batch height width channels"],
+    classes: Int[AnyArray, " batch"],
     layer: str | None = None,
 ) -> tuple[Float[Array, "batch rows columns maps"], Float[Array, "batch rows columns maps"]]:
     """The layer's output and the gradient of each example's logit by it; arguments and errors as in ``grad_cam``."""

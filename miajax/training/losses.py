@@ -4,13 +4,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from miajax.arrays import AnyArray
 from miajax.training.hamp import hamp_loss, soft_labels
 from miajax.training.recipe import Recipe
 from miajax.training.relaxloss import relax_loss
 
 
 def cross_entropy(
-    logits: Float[Array, "batch classes"], labels: Int[Array, " batch"], label_smoothing: float = 0.0
+    logits: Float[AnyArray, "batch classes"], labels: Int[AnyArray, " batch"], label_smoothing: float = 0.0
 ) -> Float[Array, " batch"]:
     """Softmax cross-entropy of each example in nats, against targets ``(1-s) onehot + s/C`` where smoothing is s."""
     logits = logits.astype(jnp.float32)

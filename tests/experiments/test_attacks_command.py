@@ -107,7 +107,7 @@ BAD = {
     "unknown": (["--attacks", "lyra"], "lyra is unknown"),
     "no losses": (["--attacks", "gap", "loss_trace_iqr"], "losses"),
     "metric": (["--outlier_metric", "oddity"], "one of"),
-    "half a slice": (["--slice_column", "site"], "come together"),
+    "half a slice": (["--slice_column", "site"], "or --slice_file beside it"),
     "no such file": (["--slice_file", "absent.parquet", "--slice_column", "site"], "does not exist"),
 }
 

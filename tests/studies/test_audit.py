@@ -143,7 +143,7 @@ def test_unfair_coins_are_refused(tmp_path):
 
 @pytest.mark.parametrize(
     "bad",
-    [{"confidence": 1.0}, {"delta": 0.0}, {"promised_epsilon": -1.0}, {"audited": 0}, {"thresholds": "best"}],
+    [{"confidence": 1.0}, {"delta": 0.0}, {"promised_epsilon": -1.0}, {"audited": 0}],
     ids=str,
 )
 def test_bad_values_are_refused_by_flag(bad):

@@ -1,7 +1,6 @@
 """Saliency studies of small campaigns: figures, pictures, tables, and what bad input is told."""
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +11,8 @@ from miajax.campaign.config import CampaignConfig, Setup
 from miajax.campaign.run import run_campaign
 from miajax.data.dataset import Dataset
 from miajax.errors import UserError
-from miajax.studies.saliency.figures import no_background, related, two_groups
+from miajax.saliency.counterfactual import Counterfactual
+from miajax.studies.saliency.figures import SaliencyEvidence, no_background, related, two_groups
 from miajax.studies.saliency.maps import Examples, Mapper, deletion_share
 from miajax.studies.saliency.study import SaliencyOptions, run_saliency
 from miajax.training.recipe import Recipe
@@ -169,22 +169,33 @@ def test_a_run_without_parameters_and_a_network_without_convolutions_are_told(tm
         run_saliency(small(8), tmp_path / "other", SaliencyOptions(methods=("grad_cam",)))
 
 
+def partly(kind, **fields):
+    """An object of that kind that has some of its fields only."""
+    if issubclass(kind, tuple):
+        return tuple.__new__(kind, [fields.get(name) for name in kind._fields])
+    made = object.__new__(kind)
+    for name, value in fields.items():
+        object.__setattr__(made, name, value)
+    return made
+
+
 def test_a_counterfactual_of_few_examples_has_no_figure():
     known = np.where(np.arange(30) < 5, np.arange(30) / 10, np.nan)
-    few = SimpleNamespace(spread=SimpleNamespace(ids=np.arange(30)), drawn=20, vulnerability=known)
-    found = related(few, SimpleNamespace(shift=np.arange(30.0)), 10)
+    few = partly(SaliencyEvidence, spread=partly(Examples, ids=np.arange(30)), drawn=20, vulnerability=known)
+    found = related(few, partly(Counterfactual, shift=np.arange(30.0)), 10)
     assert (found.num_examples, found.spearman.value, found.difference.value) == (5, None, None)
 
 
 def test_examples_that_were_not_drawn_have_no_part_in_the_figures():
     rng = np.random.default_rng(0)
     vulnerability, shift = rng.random(60), rng.random(60)
-    evidence = SimpleNamespace(spread=SimpleNamespace(ids=np.arange(60)), drawn=50, vulnerability=vulnerability)
-    before = related(evidence, SimpleNamespace(shift=shift), 10)
+    spread, found = partly(Examples, ids=np.arange(60)), partly(Counterfactual, shift=shift)
+    evidence = partly(SaliencyEvidence, spread=spread, drawn=50, vulnerability=vulnerability)
+    before = related(evidence, found, 10)
     assert before.num_examples == 50
     assert before.spearman.value == pytest.approx(spearmanr(vulnerability[:50], shift[:50]).statistic, abs=1e-5)
     shift[50:] = 1e3 * vulnerability[50:]
-    assert related(evidence, SimpleNamespace(shift=shift), 10) == before
+    assert related(evidence, found, 10) == before
 
 
 def test_groups_are_compared_by_welchs_interval():

@@ -4,7 +4,6 @@ import dataclasses
 from operator import itemgetter
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -100,15 +99,14 @@ def test_early_stopping_keeps_the_epoch_with_the_lowest_validation_loss(devices)
 @pytest.mark.parametrize("total", [5, 7, 10])
 def test_the_validation_loss_is_the_whole_parts_mean_whatever_the_block(devices, monkeypatch, total):
     monkeypatch.setattr(trainer_module, "_VALIDATION_BLOCK", 4)
-    x, y = jnp.asarray(digits().features[-total:]), jnp.asarray(digits().labels[-total:])
-    group, member = ensemble(2, devices[:1], chunk=2)
-    state = group.start(np.arange(2), member).state
-    data = group.data._replace(validation_features=x, validation_labels=y)
-    found = jax.vmap(lambda params: group.trainer._validation_loss(params, {}, data))(state.params)
-    for model in range(2):
-        logits, _ = group.trainer.model.apply(jax.tree.map(itemgetter(model), state.params), {}, x, False, None)
-        expected = optax.softmax_cross_entropy_with_integer_labels(logits, y).mean()
-        np.testing.assert_allclose(found[model], expected, rtol=1e-5)
+    part = {"validation_features": digits().features[-total:], "validation_labels": digits().labels[-total:]}
+    group, stopped = run(devices, early(1, epochs=1), dataset=dataclasses.replace(digits(), **part))
+    params, _ = group.trainer.evaluated(stopped.state)
+    for model in range(4):
+        weights = jax.tree.map(itemgetter(model), params)
+        logits, _ = group.trainer.model.apply(weights, {}, part["validation_features"], False, None)
+        expected = optax.softmax_cross_entropy_with_integer_labels(logits, part["validation_labels"]).mean()
+        np.testing.assert_allclose(stopped.history.validation_loss[model, 0], expected, rtol=1e-5)
 
 
 def test_a_model_that_stopped_does_not_change_any_more(devices):

@@ -233,7 +233,10 @@ def audit(
             trials = privacy_bounds.counts_at_many_thresholds(tested, signal, member, is_reference, ~is_reference)
             threshold = None
         perfect = privacy_bounds.perfect(trials)
-        named, wrongly = (np.squeeze(of).tolist() for of in (trials.true_positives, trials.false_positives))
+        named, wrongly = (
+            tuple(found) if isinstance(found, list) else found
+            for found in (np.squeeze(of).tolist() for of in (trials.true_positives, trials.false_positives))
+        )
         counts: dict[str, Any] = {
             "canary": tested.example, "true_positives": named, "members": trials.members, "false_positives": wrongly,
             "non_members": trials.non_members,
