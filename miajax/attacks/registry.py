@@ -26,6 +26,7 @@ from miajax.attacks.attack import Attack, Partners, partners_in, shadow_counts
 from miajax.attacks.from_function import PlainScores, attack_from
 from miajax.attacks.options import AttackOptions
 from miajax.errors import UserError
+from miajax.notes import noted
 from miajax.plugins import Registry
 from miajax.signals.bundle import AnyArray, Signals
 
@@ -93,6 +94,7 @@ class AttackReport:
       too_few: cells of valid targets that are NaN because fewer shadow models than the attack needs stand behind them.
       degenerate: other NaN cells of valid targets, such as those whose shadow models all agree to the last bit.
       failed_models: ids of models that are left out.
+      outside_population: pairs that no population holds because no shadow model was trained without the example.
     """
 
     name: str
@@ -100,6 +102,7 @@ class AttackReport:
     too_few: int
     degenerate: int
     failed_models: tuple[int, ...]
+    outside_population: int = 0
 
 
 def run_attack(
@@ -150,7 +153,14 @@ def run_attacks(
             attack = ATTACKS[name]
             together = tuple(n for n in names if ATTACKS[n].family_scores is attack.family_scores)
             raw.update(attack.family_scores(together, signals, member, valid, options, partners))
-    return {name: _masked(ATTACKS[name], np.asarray(raw[name]), member, valid, partners) for name in names}
+    found: dict[str, tuple[np.ndarray, AttackReport]] = {}
+    for name in names:
+        scores, report = _masked(ATTACKS[name], np.asarray(raw[name]), member, valid, partners)
+        if (count := ATTACKS[name].outside_population) is not None:
+            outside = count(signals, member, valid, options, partners)
+            report = dataclasses.replace(report, outside_population=outside)
+        found[name] = scores, report
+    return found
 
 
 def why_not(
@@ -174,10 +184,11 @@ def why_not(
         counts = shadow_counts(member, valid, partners)
         num_in, num_out = (int(count[valid].max(initial=0)) for count in counts)
         beside = "the target" if partners is None else "the target and its complementary partner"
-        return (
-            f"needs {attack.min_in} shadow models with and {attack.min_out} without an example beside {beside}; "
-            f"the {int(valid.sum())} valid models leave at most {num_in} and {num_out}, never both enough"
-        )
+        return noted(
+            f"needs {{}} shadow models with and {{}} without an example beside {beside}; the {{}} valid models leave "
+            "at most {} and {}, never both enough",
+            attack.min_in, attack.min_out, int(valid.sum()), num_in, num_out,
+        )  # fmt: skip
     return None
 
 

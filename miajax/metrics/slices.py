@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from miajax.errors import UserError
 from miajax.metrics.clusters import Groups
 from miajax.metrics.summary import FPRS, AttackSummary, summarise
+from miajax.notes import noted
 
 
 def summarise_slices(
@@ -54,7 +55,10 @@ def summarise_slices(
                 entry = summarise(scores, member, valid, fprs=fprs, where=where, each_target=each_target, groups=groups)
             else:
                 entry = None
-                notes.append(f"{name} = {category}: no figures, {_reason(of_members, of_others)}.")
+                numeric = isinstance(category, (int, float, np.integer, np.floating))
+                reason = _reason(of_members, of_others)
+                which = noted("{}" if numeric else "{category}", *[category][:numeric], category=str(category))
+                notes.append(noted("{name} = {which}: no figures, {reason}.", name=name, which=which, reason=reason))
             figures[name][str(category)] = entry
     return figures, notes
 

@@ -1,6 +1,7 @@
 """What one attack shows: its figures of merit, pooled and by target, with their intervals."""
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from miajax.metrics.figures import Figures, fpr_key
 from miajax.metrics.json_form import from_json
 from miajax.metrics.per_target import per_target_figures
 from miajax.metrics.pooled import pooled_figures
+from miajax.notes import noted
 
 if TYPE_CHECKING:
     from miajax.metrics.groups import GroupFigures
@@ -166,32 +168,42 @@ def summarise(
 def chance_notes(figures: Figures) -> list[str]:
     """A note where chance alone reaches clearly more than the false-positive rate."""
     chances = {fpr_key(fpr): tpr.chance / fpr for fpr, tpr in figures.tpr_at_fpr.items() if tpr.chance}
-    raised = [f"{key} is {times:.1f} times" for key, times in chances.items() if times >= _NOTEWORTHY]
+    raised = [each for each in chances.items() if each[1] >= _NOTEWORTHY]
     if not raised:
         return []
+    each = " and ".join(["{} is {:.1f} times"] * len(raised))
     return [
-        f"By chance alone the pooled TPR at FPR {' and '.join(raised)} that rate: non-members are few, or ranks "
-        "coincide over targets."
+        noted(
+            f"By chance alone the pooled TPR at FPR {each} that rate: non-members are few, or ranks coincide over "
+            "targets.",
+            *itertools.chain.from_iterable(raised),
+        )
     ]
 
 
 def _missing(invalid: np.ndarray, one_sided: np.ndarray, inside: np.ndarray, scored: np.ndarray) -> list[str]:
     notes: list[str] = []
     if invalid.any():
-        notes.append(f"{invalid.sum()} models did not train well and are no targets.")
+        notes.append(noted("{} models did not train well and are no targets.", invalid.sum()))
     if one_sided.any():
-        notes.append(f"{one_sided.sum()} targets lack scores of members or of non-members and are left out.")
+        lacking = "{} targets lack scores of members or of non-members and are left out."
+        notes.append(noted(lacking, one_sided.sum()))
     cells, present = int(np.count_nonzero(inside)), int(np.count_nonzero(scored))
     if present < cells:
-        notes.append(f"{cells - present} of {cells} scores are missing and left out.")
+        notes.append(noted("{} of {} scores are missing and left out.", cells - present, cells))
     return notes
 
 
 def unresolved_notes(figures: Figures, num_non_members: int, where: str = "") -> list[str]:
     """A note on every rate that so few non-members cannot show; ``where`` says which of several figures it is."""
     return [
-        f"TPR at FPR {fpr_key(fpr)}{where} is null: it takes {math.ceil(1.0 / fpr - 1e-9)} non-members, "
-        f"there are {num_non_members}."
+        noted(
+            f"TPR at FPR {{}}{where} is null: it takes {{}} non-members, there are {{}}.",
+            fpr_key(fpr),
+            math.ceil(1.0 / fpr - 1e-9),
+            num_non_members,
+            null=True,
+        )
         for fpr, tpr in figures.tpr_at_fpr.items()
         if tpr.value is None
     ]

@@ -4,7 +4,6 @@ A terminal narrower than a table gets it in blocks of columns, each with the row
 a figure beside each other gets a list. What is piped gets one row a line, whatever its length.
 """
 
-import re
 import textwrap
 from collections.abc import Mapping, Sequence
 
@@ -12,15 +11,13 @@ from rich.console import Console
 from rich.text import Text
 
 from miajax.metrics.figures import Estimate
+from miajax.notes import Note, as_note
 
 MISSING = "-"
 _GAP = 2
 _HARD = "\u00a0"  # a blank that no line ends at
 _TITLES = (12, 10, 8, 1)  # columns that a wrapped title may take where words and figures need less; the first that fits
 _LISTED = 4  # names in front of a note, before they are counted
-_NUMBER = re.compile(r"(?<![\w.-])\d+(?:\.\d+)?(?:e-?\d+)?(?!\w)(?!\.\d)")
-_NAME = r"[\w.]+(?: [\w.]+)?"  # lira_online, all attacks, epsilon 8
-_NAMES = re.compile(rf"({_NAME}(?:, {_NAME})*)(?:: | (?=(?:was|did) not ))")
 Groups = Mapping[str, Sequence[str]]
 
 
@@ -150,48 +147,36 @@ def grouped(notes: Sequence[str]) -> list[str]:
 
     ``results.json`` holds each by itself.
     """
-    alike: dict[str, list[tuple[str, str]]] = {}
-    for note in notes:
-        names, text = _named(note)
-        alike.setdefault(_NUMBER.sub("#", text), []).append((names, text))
-    merged: list[str] = []
-    null: list[tuple[list[str], str]] = []
-    for each in alike.values():
-        names = list(dict.fromkeys(name for named, _ in each for name in named.split(", ") if name))
-        text = _ranged([text for _, text in each])
-        if " is null" in text or " are null" in text:
-            null.append((names, text))
-        else:
-            merged.append(_prefixed(names, text))
-    if null and all(set(names) == set(null[0][0]) for names, _ in null):
-        return [*merged, _prefixed(null[0][0], " ".join(text for _, text in null))]
-    return merged + ([" ".join(_prefixed(*each) for each in null)] if null else [])
+    alike: dict[tuple[str, ...], list[Note]] = {}
+    for each in map(as_note, notes):
+        alike.setdefault(each.words, []).append(each)
+    merged = [_merged(each) for each in alike.values()]
+    null = [each for each in merged if each.null]
+    told = [_named(each) for each in merged if not each.null]
+    if null and all(set(each.about) == set(null[0].about) for each in null):
+        return [*told, _named(Note((" ".join(_sentence(each) for each in null),), about=null[0].about))]
+    return [*told, *([" ".join(map(_named, null))] if null else [])]
 
 
-def _named(note: str) -> tuple[str, str]:
-    """The names in front of a note, and the rest."""
-    found = _NAMES.match(note)
-    return (found[1], note[found.end() :]) if found else ("", note)
+def _merged(alike: Sequence[Note]) -> Note:
+    """Notes of the same words as one: up to three numbers side by side, more as a range."""
+    first, about = alike[0], tuple(dict.fromkeys(name for each in alike for name in each.about))
+    numbers = tuple(_span(list(dict.fromkeys(each))) for each in zip(*(each.numbers for each in alike), strict=True))
+    return Note(first.words, numbers, about, first.null, first.several)
 
 
-def _prefixed(names: Sequence[str], text: str) -> str:
-    if "all attacks" in names:
-        names = ["all attacks"]
+def _sentence(note: Note) -> str:
+    """A note without its names."""
+    words = note.several if note.several is not None and len(note.about) > 1 else note.words
+    return Note(words, note.numbers)
+
+
+def _named(note: Note) -> str:
+    """A note with its names, counted where they are many."""
+    names: Sequence[str] = ["all attacks"] if "all attacks" in note.about else note.about
     if len(names) > _LISTED:
         names = [names[0], f"{names[1]} and {len(names) - 2} more"]
-    if not names:
-        return text
-    apart = " " if re.match(r"(was|did) not ", text) else ": "
-    if apart == " " and len(names) > 1:
-        text = text.replace("was not", "were not", 1).replace(": it ", ": each ", 1)
-    return f"{', '.join(names)}{apart}{text}"
-
-
-def _ranged(texts: Sequence[str]) -> str:
-    """Sentences that differ in numbers alone as one: up to three numbers side by side, more as a range."""
-    numbers = zip(*(_NUMBER.findall(text) for text in texts), strict=True)
-    spans = iter([_span(list(dict.fromkeys(each))) for each in numbers])
-    return _NUMBER.sub(lambda _: next(spans), texts[0])
+    return f"{', '.join(names)}{note.apart}{_sentence(note)}" if names else _sentence(note)
 
 
 def _span(numbers: list[str]) -> str:

@@ -26,6 +26,7 @@ from miajax.metrics.paired import Influence, mean_difference, mean_rate
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import AttackSummary, summarise
 from miajax.metrics.vulnerability import Exposure, empirical_auc, exposure_at_pooled_fpr, gaussian_vulnerability
+from miajax.notes import headed, not_done, noted
 from miajax.runs.atomic import read_sealed, write_npy, write_sealed
 from miajax.runs.content_notes import note_on_polarity
 from miajax.runs.derived import remember
@@ -62,11 +63,9 @@ def attack_figures(
     for name, found in figures.items():
         for remark in found.notes:
             about.setdefault(remark, []).append(name)
-    notes = [
-        f"{'all attacks' if subjects == list(scores) else ', '.join(subjects)}: {remark}"
-        for remark, subjects in about.items()
-    ]
-    return figures, notes
+    everything = list(scores)
+    notes = [headed(["all attacks"] if names == everything else names, remark) for remark, names in about.items()]
+    return figures, [*notes]
 
 
 def polarity_notes(figures: Mapping[str, AttackSummary]) -> tuple[str, ...]:
@@ -83,18 +82,20 @@ def strongest_attack(campaign: Campaign, scores: Scores, targets: Sequence[int] 
 
 
 def attack_notes(skipped: Mapping[str, str], reports: Mapping[str, AttackReport]) -> list[str]:
-    """Notes on attacks that did not run, and on cells that those that ran left out."""
-    notes = [f"{name} was not run: it {reason}." for name, reason in skipped.items()]
+    """Notes on attacks that did not run, and on pairs that those that ran left out of scores and populations."""
+    notes: list[str] = [not_done(name, "run", reason) for name, reason in skipped.items()]
     for name, report in reports.items():
-        if report.too_few or report.degenerate:
-            reasons = [
-                f"{count} have {why}"
-                for count, why in (
-                    (report.too_few, "too few shadow models"), (report.degenerate, "shadow models that all agree"),
-                )
-                if count
-            ]  # fmt: skip
-            notes.append(f"{name}: of the (target, example) pairs {' and '.join(reasons)}; they are left out.")
+        counts = {"too few shadow models": report.too_few, "shadow models that all agree": report.degenerate}
+        if found := {why: count for why, count in counts.items() if count}:
+            reasons = " and ".join(f"{{}} have {why}" for why in found)
+            left_out = f"of the (target, example) pairs {reasons}; they are left out."
+            notes.append(noted(left_out, *found.values(), about=[name]))
+        if report.outside_population:
+            lacking = (
+                "its populations lack {} (target, example) pairs that they should hold: no shadow model was trained "
+                "without the example, so nothing says how such a model answers."
+            )
+            notes.append(noted(lacking, report.outside_population, about=[name]))
     return notes
 
 

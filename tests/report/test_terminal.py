@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from miajax.notes import headed, not_done, noted
 from miajax.report.terminal import figure, grouped, print_notes, print_table, say
 
 COLUMNS = {"AUC": [""], "PPV, prior": ["1 %", "10 %"], "calibrated to FPR 1 %:": ["FPR", "TPR"]}
@@ -121,21 +122,28 @@ def test_figures_with_and_without_an_interval():
     assert figure(0.12345, [None, None], 4) == figure(0.12345, None, 4) == "0.1235"
 
 
+def null(names: list[str], fpr: str, needed: int, there: int, where: str = "pooled over targets"):
+    told = f"TPR at FPR {{}} {where} is null: it takes {{}} non-members, there are {{}}."
+    return noted(told, fpr, needed, there, about=names, null=True)
+
+
+ONE = "of a single target"
+CALIBRATED = "thresholds calibrated at FPR {} are null: a model's own non-members resolve no such rate."
 SMALL_RUN = [
-    "gap, lira_online: TPR at FPR 0.0001 pooled over targets is null: it takes 10000 non-members, there are 413.",
-    "gap, lira_online: TPR at FPR 0.001 pooled over targets is null: it takes 1000 non-members, there are 413.",
-    "gap: TPR at FPR 0.01 of a single target is null: it takes 100 non-members, there are 40.",
+    null(["gap", "lira_online"], "0.0001", 10000, 413),
+    null(["gap", "lira_online"], "0.001", 1000, 413),
+    null(["gap"], "0.01", 100, 40, ONE),
     "Three models diverged.",
-    "lira_online: TPR at FPR 0.01 of a single target is null: it takes 100 non-members, there are 36.",
-    "lira_offline: TPR at FPR 0.0001 pooled over targets is null: it takes 10000 non-members, there are 375.",
-    "all attacks: thresholds calibrated at FPR 0.01 are null: a model's own non-members resolve no such rate.",
+    null(["lira_online"], "0.01", 100, 36, ONE),
+    null(["lira_offline"], "0.0001", 10000, 375),
+    noted(CALIBRATED, "0.01", about=["all attacks"], null=True),
 ]
 
 
 def test_all_null_figures_are_one_line_and_say_of_whom():
-    *others, null = grouped(SMALL_RUN)
+    *others, of_null = grouped(SMALL_RUN)
     assert others == ["Three models diverged."]
-    assert null == (
+    assert of_null == (
         "gap, lira_online, lira_offline: TPR at FPR 0.0001, 0.001 pooled over targets is null: it takes 10000, 1000 "
         "non-members, there are 413, 375. gap, lira_online: TPR at FPR 0.01 of a single target is null: it takes 100 "
         "non-members, there are 40, 36. all attacks: thresholds calibrated at FPR 0.01 are null: a model's own "
@@ -153,20 +161,29 @@ def test_null_figures_of_the_same_attacks_name_them_once():
 
 
 def test_notes_that_differ_in_attacks_and_numbers_are_one():
-    notes = [f"{name}: {k} of 864 scores are missing." for k, name in enumerate("abcdef", 3)]
+    notes = [noted("{} of {} scores are missing.", k, 864, about=[name]) for k, name in enumerate("abcdef", 3)]
     assert grouped(notes) == ["a, b and 4 more: 3 to 8 of 864 scores are missing."]
     assert grouped(notes[:3]) == ["a, b, c: 3, 4, 5 of 864 scores are missing."]
-    assert grouped(["x was not run: it needs 2 models.", "y was not run: it needs 1 models."]) == [
-        "x, y were not run: each needs 2, 1 models."
-    ]
+    assert grouped(
+        [not_done(name, "run", noted("needs {} models", count)) for name, count in (("x", 2), ("y", 1))]
+    ) == ["x, y were not run: each needs 2, 1 models."]
 
 
 def test_notes_of_different_words_stay_apart_in_their_order():
-    notes = ["b: scores are missing.", "The run folder holds 8 models.", "a: no scores are missing.", "l2_5e-4 ran."]
+    notes = [
+        headed(["b"], "scores are missing."),
+        "The run folder holds 8 models.",
+        headed(["a"], "no scores are missing."),
+        "l2_5e-4 ran.",
+    ]
     assert grouped(notes) == notes and grouped([]) == []
 
 
 def test_a_note_that_stands_alone_is_not_changed():
-    notes = ["lira_online was not run: it takes several queries.", "epsilon 8: spent 1e-05 of 3.", "A: 1.5 of v2.0."]
+    notes = [
+        not_done("lira_online", "run", "takes several queries"),
+        noted("spent {} of {}.", 1e-05, 3, about=["epsilon 8"]),
+        "A: 1.5 of v2.0.",
+    ]
     assert grouped(notes) == notes
     assert json.loads(json.dumps(notes)) == notes

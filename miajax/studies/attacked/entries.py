@@ -19,6 +19,7 @@ from miajax.metrics.roc import ppv
 from miajax.metrics.slices import summarise_slices
 from miajax.metrics.summary import FPRS, AttackSummary
 from miajax.metrics.vulnerability import Exposure, exposure_at_pooled_fpr, fpr_dispersion
+from miajax.notes import noted
 from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.attacked.entry import Entry, Precision
@@ -140,9 +141,11 @@ def attack_entries(
     for fpr in FPRS:
         if all(found[fpr] is None for found in thresholds.values()):
             notes.append(
-                f"all attacks: thresholds calibrated at FPR {fpr_key(fpr)} are null: a model's own non-members resolve "
-                "no such rate."
-            )
+                noted(
+                    "thresholds calibrated at FPR {} are null: a model's own non-members resolve no such rate.",
+                    fpr_key(fpr), about=["all attacks"], null=True,
+                )
+            )  # fmt: skip
     return entries, [*notes, *_unkept_aims(thresholds)]
 
 
@@ -154,10 +157,13 @@ def _unkept_aims(thresholds: Mapping[str, Mapping[float, Reached | None]]) -> li
         aim, found = max(resolved, key=lambda each: each[0], default=(0.0, None))
         if found is not None and found.fpr.interval[0] > _FAR * aim:
             notes.append(
-                f"{name}: thresholds set on other models for FPR {fpr_key(aim)} reach {found.fpr.value:.3f} on the "
-                "target. Its highest scores are ties whose common value differs from model to model, so that a "
-                "threshold between two of those values names the whole tie."
-            )
+                noted(
+                    "thresholds set on other models for FPR {} reach {:.3f} on the target. Its highest scores are ties "
+                    "whose common value differs from model to model, so that a threshold between two of those values "
+                    "names the whole tie.",
+                    fpr_key(aim), found.fpr.value, about=[name],
+                )
+            )  # fmt: skip
     return notes
 
 

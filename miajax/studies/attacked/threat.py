@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from miajax.attacks.registry import ATTACKS
+from miajax.notes import as_note
 from miajax.report import claims, numbers, provenance
 from miajax.report.attack_faces import face
 from miajax.report.numbers import Estimate
@@ -199,11 +200,9 @@ def _failures(results: Any, valid: np.ndarray) -> list[str]:
 
 
 def _notes(results: Any) -> tuple[list[str], list[str]]:
-    """The run's notes: those on everything, and those that begin with an attack's name or with "all attacks"."""
-    notes = [str(note) for note in results.get("notes") or ()]
-    names = {*ATTACKS, *results.get("attacks", {}), "all"}
-    special = [note for note in notes if note.partition(" ")[0].rstrip(":,") in names]
-    return [note for note in notes if note not in special], special
+    """The run's notes: those on everything, and those on some attacks or on all of them."""
+    notes = [as_note(note) for note in results.get("notes") or ()]
+    return [note for note in notes if not note.about], [note for note in notes if note.about]
 
 
 def _not_run(results: Any) -> list[Block]:

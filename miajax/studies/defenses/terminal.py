@@ -2,6 +2,7 @@
 
 from rich.console import Console
 
+from miajax.notes import Note
 from miajax.report.terminal import MISSING, cell, figure, print_notes, print_table
 from miajax.studies.defenses.results import Defenses, named
 
@@ -30,5 +31,5 @@ def print_defenses_table(found: Defenses, console: Console | None = None) -> Non
         "s a model": [""],
     }  # fmt: skip
     print_table(console, "defence", columns, rows)
-    not_run = [f"{name} did not run: {why}" for name, why in found.not_run.items()]
-    print_notes(console, [*not_run, *found.notes])
+    not_run = [(name, (f"did not run: {why}",)) for name, why in found.not_run.items()]
+    print_notes(console, [*(Note(words, about=(name,), several=words) for name, words in not_run), *found.notes])

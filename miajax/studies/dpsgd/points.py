@@ -19,6 +19,7 @@ from miajax.metrics.groups import joined, of_groups
 from miajax.metrics.intervals import CONFIDENCE
 from miajax.metrics.paired import difference_over_models, influences, mean_rate
 from miajax.metrics.summary import summarise
+from miajax.notes import not_done
 from miajax.signals.bundle import Signals
 from miajax.studies.attacked.groups import with_groups
 from miajax.studies.dpsgd.figures import FPR, Attacked, Guarantee, Point
@@ -171,7 +172,7 @@ def _attacked(models: Models, budgets: int) -> tuple[Attacked, list[str]]:
     signals = Signals(scaled_logit=models.signals, correct=models.correct, labels=models.labels)
     if reason := why_not(ATTACK, signals, models.member, models.valid):
         nothing = Estimate(None, reason="LiRA did not run.")
-        return Attacked(above_chance=None, auc=nothing, lira_tpr_at_fpr={}), [f"{ATTACK} was not run: it {reason}."]
+        return Attacked(above_chance=None, auc=nothing, lira_tpr_at_fpr={}), [not_done(ATTACK, "run", reason)]
     scores = run_attacks((ATTACK,), signals, models.member, models.valid, AttackOptions())[ATTACK][0]
     summary = summarise(scores, models.member, models.valid, each_target=False, groups=models.groups)
     beside = with_groups(

@@ -14,6 +14,7 @@ from miajax.campaign.run import Campaign, run_campaign
 from miajax.campaign.stored import stored_study
 from miajax.described import described
 from miajax.errors import UserError
+from miajax.notes import headed, noted
 from miajax.runs.atomic import atomic_file, write_sealed, write_text
 from miajax.studies import common
 from miajax.studies.dpsgd.figures import AccuracyLost, BoundFacts, Budget, Dpsgd, Plain
@@ -182,7 +183,7 @@ def _points(
     same_recipe = non_private.setup.config.recipe == private.setup.config.recipe
     for note in notes:
         about.setdefault(note, []).append("no privacy")
-    told = [f"{', '.join(where)}: {note}" for note, where in about.items()]
+    told: list[str] = [headed(where, note) for note, where in about.items()]
     return tuple(points), Plain(**vars(without), same_recipe=same_recipe), told
 
 
@@ -250,9 +251,12 @@ def _notes(private: Campaign, found: Dpsgd) -> list[str]:
     for point in found.points:
         if point.refuted_by:
             notes.append(
-                f"Epsilon {point.guarantee.epsilon:.4g} is refuted by {', '.join(point.refuted_by)}: a bug in the "
-                "mechanism, or chance, which refutes any of the guarantees with probability "
-                f"{found.significance:g} at most."
+                noted(
+                    f"Epsilon {{:.4g}} is refuted by {', '.join(point.refuted_by)}: a bug in the mechanism, or chance, "
+                    "which refutes any of the guarantees with probability {:g} at most.",
+                    point.guarantee.epsilon,
+                    found.significance,
+                )
             )
     if private.setup.dataset.synthetic:
         notes.append(f"{private.setup.dataset.name} is synthetic: its figures say nothing about real people.")

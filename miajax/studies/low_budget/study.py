@@ -32,6 +32,7 @@ from miajax.metrics.claims import against, chance_of_tpr
 from miajax.metrics.figures import Estimate, fpr_key
 from miajax.metrics.intervals import CONFIDENCE
 from miajax.metrics.paired import FEWEST_SETS, Influences, influences, mean_difference, mean_rate
+from miajax.notes import not_done, noted
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
 from miajax.studies import common
@@ -163,14 +164,12 @@ def _compared(
     for budget in budgets:
         sets = disjoint_sets(campaign.valid, budget, options.sets)
         measured, skipped = _measured(campaign, signals, names, sets, options.fpr, settings)
-        notes += [f"{name} was not run on {budget} models: it {reason}." for name, reason in skipped.items()]
+        notes += [not_done(name, "run on {} models", reason, budget) for name, reason in skipped.items()]
         for name, found in measured.items():
             attacks[name][budget] = _at_budget(found, options.fpr, campaign, sets)
         if unresolved := [name for name, found in measured.items() if any(each.tpr is None for each in found)]:
-            notes.append(
-                f"{', '.join(unresolved)}: TPR at FPR {fpr_key(options.fpr)} is null on {budget} models: too few "
-                "non-members to resolve it."
-            )
+            few = "TPR at FPR {} is null on {} models: too few non-members to resolve it."
+            notes.append(noted(few, fpr_key(options.fpr), budget, about=unresolved, null=True))
         differences[budget] = [_difference(one, other, measured) for one, other in itertools.combinations(measured, 2)]
         there = {name: attacks[name][budget] for name in measured}
         recommended[budget] = _recommended(there, measured, options.fpr) if there else None

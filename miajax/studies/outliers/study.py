@@ -31,7 +31,8 @@ from miajax.attacks.lira import online_variant
 from miajax.attacks.registry import run_attacks
 from miajax.campaign.config import Setup
 from miajax.campaign.progress import Reporter, Silent
-from miajax.campaign.run import Campaign, kept, run_campaign
+from miajax.campaign.run import Campaign, run_campaign
+from miajax.campaign.storing import kept
 from miajax.described import described
 from miajax.errors import UserError
 from miajax.metrics.accuracy import share_correct
@@ -40,6 +41,7 @@ from miajax.metrics.figures import Estimate, Figure
 from miajax.metrics.intervals import clopper_pearson
 from miajax.metrics.paired import mean_rate
 from miajax.metrics.vulnerability import exposure_at_pooled_fpr, gaussian_vulnerability
+from miajax.notes import not_done
 from miajax.outliers.memorisation import memorisation, strongest_influence
 from miajax.outliers.registry import METRICS
 from miajax.runs.atomic import atomic_file, write_text
@@ -166,7 +168,7 @@ def run_outliers(
         models_shown=int(spaces.models[0]),
         notes=(
             *common.campaign_notes(campaign),
-            *(f"{name} was not measured: it {why}." for name, why in skipped.items()),
+            *(not_done(name, "measured", why) for name, why in skipped.items()),
             *small_class_notes(setup.dataset.labels),
         ),
     )
@@ -202,7 +204,7 @@ def _of_metric(metric: Estimator, measured: Mapping[str, Measured], table: Outli
 def small_class_notes(labels: Int[np.ndarray, " examples"]) -> list[str]:
     """What metrics do not say of examples whose class has one or two of them."""
     sizes = np.bincount(labels)[labels]
-    notes = []
+    notes: list[str] = []
     within = "LOF and isolation forest"
     for size, metrics, what in (
         (1, f"Distances from the own class, {within}", "the only one of its class"),

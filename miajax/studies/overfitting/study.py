@@ -27,7 +27,7 @@ import concurrent.futures
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -37,7 +37,8 @@ from miajax.attacks.registry import run_attacks, why_not
 from miajax.campaign.config import Setup
 from miajax.campaign.epochs import EpochTraces
 from miajax.campaign.progress import Reporter, Silent
-from miajax.campaign.run import Campaign, kept, run_campaign
+from miajax.campaign.run import Campaign, run_campaign
+from miajax.campaign.storing import kept
 from miajax.described import described
 from miajax.errors import UserError
 from miajax.metrics.accuracy import mean_of_cells, share_correct
@@ -45,6 +46,7 @@ from miajax.metrics.figures import Estimate, Figure, unresolved
 from miajax.metrics.intervals import CONFIDENCE
 from miajax.metrics.paired import Influence, influences, mean_difference, mean_rate, mean_value
 from miajax.metrics.summary import POOLED, AttackSummary, summarise, unresolved_notes
+from miajax.notes import headed, not_done
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
 from miajax.studies import common
@@ -197,7 +199,7 @@ class _Study:
         ran = run_families(able, signals, self.member, self.valid, AttackOptions())
         self.names = tuple(ran.scores)
         reasons |= ran.failed
-        self.notes += [f"{name} was not run: it {reason}." for name, reason in reasons.items() if reason]
+        self.notes += [not_done(name, "run", reason) for name, reason in reasons.items() if reason]
         lira = online_variant(int(self.valid.sum()))
         self.main = lira if lira in self.names else "global_threshold"
         self.last = last._replace(scores=ran.scores)
@@ -254,7 +256,7 @@ class _Study:
             for name, scores in moment.scores.items()
         }
         for name, found in attacks.items():
-            self.notes += [f"{name}: {note}" for note in unresolved_notes(found, found.num_non_members, POOLED)]
+            self.notes += [headed([name], note) for note in unresolved_notes(found, found.num_non_members, POOLED)]
         return _AtMoment(
             right=(inside, outside),
             accuracy={"member": mean_rate([inside]), "non_member": mean_rate([outside])},
@@ -293,7 +295,7 @@ class _Study:
         phi = {epoch: self.traces.scaled_logit(epoch) for epoch in shown}
         pooled = np.concatenate([array[self.valid].ravel() for array in phi.values()])
         low, high = np.quantile(pooled, [0.001, 0.999])
-        edges = np.linspace(low, high, _BINS + 1)
+        edges = cast(np.ndarray, np.linspace(low, high, _BINS + 1))
 
         def densities(side: np.ndarray) -> tuple[tuple[float, ...], ...]:
             values = [array[side] for array in phi.values()]

@@ -18,6 +18,7 @@ from miajax.errors import UserError
 from miajax.metrics.figures import Figures
 from miajax.metrics.rows import rank_rows
 from miajax.metrics.summary import summarise
+from miajax.notes import noted
 from miajax.signals.bundle import Signals
 from miajax.studies.target.channel import Channel
 from miajax.studies.target.file import Target
@@ -140,7 +141,7 @@ def attack_target(stacked: WithTarget, names: Sequence[str], options: AttackOpti
     if signals.scaled_logit is None and stacked.valid.sum() > 1:
         found[LABEL_RATIO] = np.asarray(label_ratio_scores(stacked.correct, member, stacked.valid, partners))
         others[LABEL_RATIO] = np.asarray(label_ratio_scores(stacked.correct, member, without, partners))
-    notes = []
+    notes: list[str] = []
     if stacked.saturates:
         for name in _UNDECIDED & set(found):
             undecided = _settle(name, found[name], stacked, stacked.valid)[-1]
@@ -148,9 +149,12 @@ def attack_target(stacked: WithTarget, names: Sequence[str], options: AttackOpti
                 _settle(name, others[name], stacked, without)
             if undecided.any():
                 notes.append(
-                    f"{name}: the shadow models of {undecided.sum()} examples all give one and the same rounded "
-                    "answer; such examples score 0, no evidence either way."
-                )
+                    noted(
+                        "the shadow models of {} examples all give one and the same rounded answer; such examples "
+                        "score 0, no evidence either way.",
+                        undecided.sum(), about=[name],
+                    )
+                )  # fmt: skip
     scores = {name: array[-1] for name, array in found.items()}
     alone = run_attacks(groups[1][1], last.signals, last.member, last.valid, options)
     scores |= {name: run[0][-1] for name, run in alone.items()}
@@ -158,11 +162,14 @@ def attack_target(stacked: WithTarget, names: Sequence[str], options: AttackOpti
         del scores[name]
         skipped[name] = "has no score for both members and non-members of the target"
     notes += [
-        f"{name}: {missing} of {len(own)} examples have no score (too few shadow models with or without them, or all "
-        "of those agree to the last digit); they are left out."
+        noted(
+            "{} of {} examples have no score (too few shadow models with or without them, or all of those agree to the "
+            "last digit); they are left out.",
+            missing, len(own), about=[name],
+        )
         for name, own in scores.items()
         if (missing := int((~np.isfinite(own)).sum()))
-    ]
+    ]  # fmt: skip
     shadow_scores = {name: array[:-1] for name, array in others.items()}
     return Attacked(scores, shadow_scores, skipped, sorted(notes), _unaided(scores, alone, last, options))
 
