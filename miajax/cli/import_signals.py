@@ -45,6 +45,9 @@ class Flags:
     """what the files hold, where their names don't say or say wrong: of arrays with a class axis logits, probabilities,
     log_probabilities or losses; where there is none, of the one number of each example scaled_logits, probabilities,
     log_probabilities or losses"""
+    groups: Path | None = None
+    """without --plan: npy [N] of numbers or names that say which rows belong together, such as those of one person;
+    read from the source where it has group_of_row.npy (or groups among arrays)"""
     epoch: int | None = None
     """epoch of lira2021 folders, where the last one is not the same of all models, scores and logits"""
     lira_mode: LiraMode = "default"
@@ -69,7 +72,7 @@ def attack(flags: Flags, called: Invocation) -> StudyResult:
     options = AttackOptions(lira_mode=flags.lira_mode)
     result = run_imported(
         flags.source, flags.format, flags.out, flags.labels, options, invocation=called,
-        signal_kind=flags.signal_kind, epoch=flags.epoch,
+        signal_kind=flags.signal_kind, epoch=flags.epoch, groups=flags.groups,
     )  # fmt: skip
     print_imported_table(result.results)
     print(f"report: {result.folder / 'report.html'}")
@@ -90,7 +93,7 @@ def _check(flags: Flags) -> None:
         if idle := [name for name in without if getattr(flags, name)]:
             raise UserError(f"--{idle[0]} without --plan", expected="--plan beside it")
         return
-    if idle := [name for name in ("format", "labels", "epoch") if getattr(flags, name) is not None]:
+    if idle := [name for name in ("format", "labels", "epoch", "groups") if getattr(flags, name) is not None]:
         raise UserError(f"--{idle[0]} with --plan", expected="--plan alone, which says what the files hold")
     if flags.signal_kind == "scaled_logits":
         raise UserError("--signal_kind scaled_logits with --plan", expected="answers with a column a class")

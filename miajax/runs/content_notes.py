@@ -72,6 +72,27 @@ def note_on_copies(phi: Float[np.ndarray, "models ..."], valid: Bool[np.ndarray,
     return (f"Models with the same signals as another, to the last bit: {listed}. Each counts as a model.",)
 
 
+def note_on_rows_drawn_together(member: Bool[np.ndarray, "models examples"]) -> tuple[str, ...]:
+    """A note where far more rows are members of just the same models than rows drawn one by one would be.
+
+    Of rows drawn by themselves into half of M models a pair agrees in all of them once in 2^M; other shares of members
+    make that more frequent, each model by f^2 + (1 - f)^2. The number of such pairs is Poisson, nearly.
+    A model with just the members or the non-members of another (complementary pairs) says nothing new.
+    """
+    member = np.unique(member ^ member[:, :1], axis=0)
+    counts = np.unique(np.packbits(member, axis=0), axis=1, return_counts=True)[1].astype(np.float64)
+    share, rows = member.mean(1, dtype=np.float64), member.shape[1]
+    expected = rows * (rows - 1) / 2 * float(np.prod(share**2 + (1 - share) ** 2))
+    found = float((counts * (counts - 1)).sum() / 2)
+    if found <= 3 + 2 * expected + 6 * expected**0.5:
+        return ()
+    return (
+        f"{int(counts[counts > 1].sum())} of {rows} rows are members of just the same models as another row: they seem "
+        "to be drawn together, as those of one person are. Figures are by row and understate what is at stake for a "
+        "person, and their intervals are too narrow. --groups says which rows belong together.",
+    )
+
+
 def note_on_polarity(auc: float, interval: tuple[float, float]) -> tuple[str, ...]:
     """A note where members look less fitted than non-members.
 

@@ -6,6 +6,7 @@ which models the rows are.
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -19,6 +20,7 @@ from miajax.runs.array_files import load_npy
 from miajax.runs.atomic import atomic_folder, read_sealed, write_json
 from miajax.runs.derived import why_changed
 from miajax.runs.folder import RunFolder
+from miajax.runs.group_names import GROUPS_FILE
 from miajax.runs.integrity import array_hash
 from miajax.runs.space import with_space_for
 
@@ -149,6 +151,8 @@ def export_run(run: Path, format: ExportFormat, out: Path) -> dict[str, Any]:
     }
     with atomic_folder(out) as folder:
         facts |= write(stored, folder)
+        if (groups := run / GROUPS_FILE).is_file():  # figures by row alone would understate what an importer finds
+            shutil.copyfile(groups, folder / GROUPS_FILE)
         write_json(folder / "export.json", facts)
     return facts
 

@@ -33,6 +33,7 @@ class Stored:
     rows_where: str = ""
     labels: Int[np.ndarray, " examples"] | None = None
     notes: tuple[str, ...] = ()
+    groups: np.ndarray | None = None
 
 
 def lira2021(source: Path, epoch: int | None) -> Stored:
@@ -201,7 +202,7 @@ def _tf_privacy(source: Path) -> Stored:
 
 def _arrays(source: Path) -> Stored:
     if source.is_dir():
-        names = ("membership", "labels", "signals", "logits", "losses")
+        names = ("membership", "labels", "signals", "logits", "losses", "groups")
         files = {name: source / f"{name}.npy" for name in names}
         arrays: Mapping[str, np.ndarray] = {name: load_npy(file) for name, file in files.items() if file.is_file()}
     else:
@@ -227,7 +228,7 @@ def _arrays(source: Path) -> Stored:
     labels = None
     if "labels" in arrays:
         labels = codes.labels_of(arrays["labels"], member.shape[1], str(source))
-    return Stored(member, numbers, rows, f"{source}: logits", labels)
+    return Stored(member, numbers, rows, f"{source}: logits", labels, groups=arrays.get("groups"))
 
 
 READERS: dict[str, Callable[[Path], Stored]] = {

@@ -13,6 +13,7 @@ from miajax.runs.array_files import load_npy
 from miajax.runs.atomic import read_json
 from miajax.runs.codes import labels_of
 from miajax.runs.content_checks import SignalKind
+from miajax.runs.group_names import GROUPS_FILE
 from miajax.runs.import_layouts import READERS, Stored, lira2021
 
 ImportFormat = Literal["lira2021", "privacy_meter", "tf_privacy", "arrays"]
@@ -29,6 +30,7 @@ class ImportedSignals:
       logits: ``float32[M, N, Q, C]`` or None.
       labels: ``int32[N]``, or None where the files have none.
       notes: what was assumed of the numbers, and what was done to them on the way.
+      groups: ``int32[N]``, 0..G-1: which rows belong together, or None where the files don't say.
     """
 
     member: Bool[np.ndarray, "models examples"]
@@ -36,6 +38,7 @@ class ImportedSignals:
     logits: Float[np.ndarray, "models examples queries classes"] | None = None
     labels: Int[np.ndarray, " examples"] | None = None
     notes: tuple[str, ...] = ()
+    groups: Int[np.ndarray, " examples"] | None = None
 
 
 def read_signals(
@@ -44,6 +47,7 @@ def read_signals(
     labels: Path | None = None,
     signal_kind: SignalKind | None = None,
     epoch: int | None = None,
+    groups: Path | None = None,
 ) -> ImportedSignals:
     """Reads signals computed elsewhere, and checks what they are by their content (``content_checks``).
 
@@ -63,6 +67,9 @@ def read_signals(
       signal_kind: what the rows over classes hold, or where there are none the one number of each example; judged by
         name and content if None.
       epoch: of ``lira2021`` folders; the last one, if it is the same of all, when None.
+      groups: a ``.npy`` ``[N]`` of numbers or names that say which rows belong together, such as those of one person;
+        if None ``groups`` of ``arrays``, or ``group_of_row.npy`` beside the source's files, where runs and exports
+        have it.
 
     Raises:
       UserError: what is missing, malformed, in doubt or does not fit together, by file.
@@ -77,7 +84,24 @@ def read_signals(
     if labels is not None:
         found = labels_of(load_npy(labels), stored.member.shape[1], str(labels))
         stored = dataclasses.replace(stored, labels=found)
-    return _settled(stored, str(source), signal_kind, _is_own(source, format))
+    found = _settled(stored, str(source), signal_kind, _is_own(source, format))
+    return dataclasses.replace(found, groups=_groups(source, groups, stored))
+
+
+def _groups(source: Path, told: Path | None, stored: Stored) -> np.ndarray | None:
+    """Groups by number, in the order of their keys.
+
+    Raises:
+      UserError: they are not one whole number or name for each row.
+    """
+    file = told or (source / GROUPS_FILE if (source / GROUPS_FILE).is_file() else None)
+    keys = stored.groups if file is None else load_npy(file)
+    if keys is None:
+        return None
+    where, count = file or f"{source}: groups", stored.member.shape[1]
+    if keys.shape != (count,) or keys.dtype.kind not in "iuU":
+        raise UserError(f"{where} holds {keys.dtype} {list(keys.shape)}", expected=f"a whole number or name [{count}]")
+    return np.unique(keys, return_inverse=True)[1].reshape(-1).astype(np.int32)
 
 
 def _is_own(source: Path, format: str) -> bool:

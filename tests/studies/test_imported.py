@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from miajax.attacks.registry import run_attack
 from miajax.errors import UserError
+from miajax.runs.content_notes import note_on_rows_drawn_together
 from miajax.runs.exports import export_run
 from miajax.signals.bundle import Signals
 from miajax.studies.imported.study import run_imported
@@ -130,3 +131,64 @@ def test_shuffled_labels_and_doubled_models_are_noted(tmp_path):
     np.savez(tmp_path / "a.npz", membership=member, labels=np.random.default_rng(0).permutation(labels), logits=logits)
     notes = run_imported(tmp_path / "a.npz", "arrays", tmp_path / "out").results["notes"]
     assert any("different orders" in note for note in notes) and any("5 of 2" in note for note in notes)
+
+
+def drawn_together(rng, num_models: int = 16, people: int = 40, each: int = 3):
+    """``(who, member, signals)``: rows of people in a mixed order, members by person, signals that tell them."""
+    who = rng.permutation(np.repeat(np.arange(people), each))
+    member = np.stack([rng.permutation(people) < people // 2 for _ in range(num_models)])[:, who]
+    return who, member, (rng.normal(size=member.shape) + member).astype(np.float32)
+
+
+def test_a_source_that_names_groups_gives_figures_by_group_and_intervals_that_resample_them(tmp_path):
+    who, member, signals = drawn_together(np.random.default_rng(0))
+    np.savez(tmp_path / "a.npz", membership=member, signals=signals, groups=[f"P{number:02d}" for number in who])
+    results = run_imported(tmp_path / "a.npz", "arrays", tmp_path / "out", signal_kind="scaled_logits").results
+    assert results["unit"] == "group" and results["num_groups"] == 40
+    entry = results["attacks"]["global_threshold"]
+    together = np.stack([signals[:, who == person].mean(1) for person in range(40)], 1)
+    whole = np.stack([member[:, who == person][:, 0] for person in range(40)], 1)
+    by_person = roc_auc_score(whole.ravel(), together.ravel())
+    assert entry["per_group"]["mean"]["auc"] == pytest.approx(by_person, abs=1e-6)
+    assert entry["auc"] == pytest.approx(roc_auc_score(member.ravel(), signals.ravel()), abs=1e-6)
+    assert not any("drawn together" in note for note in results["notes"])
+    assert "By group" in Document((tmp_path / "out" / "report.html").read_text()).text
+
+
+def test_rows_that_seem_drawn_together_are_told_where_no_groups_are_named_and_not_where_drawn_one_by_one(tmp_path):
+    rng = np.random.default_rng(1)
+    who, member, signals = drawn_together(rng)
+    np.savez(tmp_path / "a.npz", membership=member, signals=signals)
+    results = run_imported(tmp_path / "a.npz", "arrays", tmp_path / "out", signal_kind="scaled_logits").results
+    assert results["unit"] == "row" and any("120 of 120 rows" in note for note in results["notes"])
+    np.save(tmp_path / "who.npy", who)
+    again = run_imported(
+        tmp_path / "a.npz", "arrays", tmp_path / "out", signal_kind="scaled_logits", groups=tmp_path / "who.npy"
+    ).results
+    assert again["unit"] == "group"
+    for models, share in ((4, 0.5), (16, 0.5), (16, 0.9)):
+        rows = rng.random((models, 400)) < share
+        assert note_on_rows_drawn_together(rows) == ()
+        assert note_on_rows_drawn_together(np.concatenate([rows, ~rows])) == ()  # complementary pairs
+
+
+def test_groups_that_models_divide_are_said_and_figures_stay_by_row(tmp_path):
+    who, member, signals = drawn_together(np.random.default_rng(2))
+    member[0, np.flatnonzero(who == 3)[0]] ^= True
+    np.savez(tmp_path / "a.npz", membership=member, signals=signals, groups=who)
+    results = run_imported(tmp_path / "a.npz", "arrays", tmp_path / "out", signal_kind="scaled_logits").results
+    assert results["unit"] == "row" and results["num_groups"] == 40
+    assert "per_group" not in results["attacks"]["global_threshold"]
+    assert any("no group is a member" in note for note in results["notes"])
+
+
+def test_groups_of_another_length_or_with_fractions_are_refused(tmp_path):
+    _, member, signals = drawn_together(np.random.default_rng(3))
+    np.savez(tmp_path / "a.npz", membership=member, signals=signals)
+    for wrong in (np.arange(5), np.arange(120) / 2):
+        np.save(tmp_path / "who.npy", wrong)
+        with pytest.raises(UserError, match=r"who\.npy holds .*; expected a whole number or name \[120\]"):
+            run_imported(
+                tmp_path / "a.npz", "arrays", tmp_path / "out", signal_kind="scaled_logits", groups=tmp_path / "who.npy"
+            )
+    assert not (tmp_path / "out").exists()

@@ -128,7 +128,7 @@ def _attacks(results: Json) -> tuple[AttackFound, ...]:
             },
         )
         for name, by_row in results["attacks"].items()
-        if (entry := by_row and (by_row.get("per_group") or by_row))
+        if (entry := by_row and ((results.get("groups") and by_row.get("per_group")) or by_row))
     ]
     return tuple(sorted(found, key=lambda each: (ranked.get(each.name, 1.0), -(each.auc.value or 0.0))))
 

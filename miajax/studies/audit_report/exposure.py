@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float
 from miajax.metrics.groups import joined, of_groups
 from miajax.metrics.intervals import CONFIDENCE, clopper_pearson
 from miajax.metrics.most_exposed import most_exposed
+from miajax.runs.group_names import GROUPS_FILE
 from miajax.runs.tables import read_table
 from miajax.studies.audit_report.found import AttackFound, Kind, Named, Scored, lead_of
 from miajax.typed import Json
@@ -81,7 +82,7 @@ def scored_in(path: Path, kind: Kind, results: Json, attacks: tuple[AttackFound,
     member: Bool[np.ndarray, "models examples"] = np.load(path / "membership.npy", allow_pickle=False)
     rows = [results["target"]] if results["target"] is not None else np.arange(len(member))
     rows = np.setdiff1d(rows, results["failed_models"])
-    groups = np.load(path / "groups.npy", allow_pickle=False) if results.get("groups") else None
+    groups = np.load(path / GROUPS_FILE, allow_pickle=False) if results.get("groups") else None
     found: dict[str, Scored] = {}
     for name in wanted:
         file = path / "scores" / f"{name}.npy"

@@ -120,14 +120,14 @@ def _records(evidence: Evidence) -> Table:
 
 
 def _slices(evidence: Evidence) -> Table:
-    known = [each for each in evidence.slices if each.auc.interval is not None]
-    known.sort(key=lambda each: -(each.auc.interval or (0.0, 0.0))[0])
+    known = words.for_all(evidence.slices)
     rows: list[list[Cell]] = [
-        [each.by.replace("_", " "), each.name, each.auc, each.num_members] for each in known[:_LISTED]
+        [each.by.replace("_", " "), each.name, auc, each.num_members] for each, auc in known[:_LISTED]
     ]
     columns = [Column("Grouped by"), Column("Group"), Column("AUC", "number"), Column("Scores of members", "count")]
     shown = f"the {len(rows)} highest of {len(known)}" if len(known) > len(rows) else f"all {len(rows)}"
     return Table(
         columns, rows,
-        f"The strongest attack by group, {shown}. Each interval is 95 % by itself: about 1 in 20 misses by chance.",
+        f"The strongest attack by group, {shown}. All {len(known)} intervals hold at once with "
+        "probability 95 %.",
     )  # fmt: skip

@@ -167,6 +167,11 @@ def _scope(evidence: Evidence, options: AuditReportOptions) -> Section:
 
 
 def _unit(evidence: Evidence) -> str:
+    if evidence.unit == "record" and evidence.results.get("unit") == "group":
+        return (
+            "One record (row). Members were drawn by group, such as a person with several records: figures by record "
+            "understate how exposed a group is. Those by group stand in report.html beside the figures of this report."
+        )
     if evidence.unit == "record":
         return (
             "One record (row). Where a person has several records, figures by record understate how exposed they are."

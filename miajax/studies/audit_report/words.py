@@ -2,9 +2,10 @@
 
 import math
 
-from miajax.metrics.claims import against
+from miajax.metrics.claims import against, at_once
 from miajax.report import claims, numbers
 from miajax.report.attack_faces import face
+from miajax.report.numbers import Estimate
 from miajax.report.privacy_words import epsilon_text
 from miajax.studies.attacked.groups import EXPOSURE_FPR
 from miajax.studies.audit_report.evidence import Evidence
@@ -139,11 +140,29 @@ def worst_sentences(evidence: Evidence) -> list[str]:
 
 def slices_finding(slices: tuple[SliceFound, ...]) -> str:
     """The group of which the attack finds most."""
-    most = max(slices, key=lambda each: -1.0 if each.auc.interval is None else each.auc.interval[0])
+    found = for_all(slices)
+    if not found:
+        return "No group of records has an AUC with an interval."
+    most, auc = found[0]
     return (
-        f"Of {len(slices)} groups of records, {most.by.replace('_', ' ')} {most.name} has the highest lower end: "
-        f"AUC {most.auc}."
+        f"Of {numbers.counted(len(found), 'group')} of records, {most.by.replace('_', ' ')} {most.name} has the "
+        f"highest lower end: AUC {auc}, the interval that holds for all of them at once."
     )
+
+
+def for_all(slices: tuple[SliceFound, ...]) -> list[tuple[SliceFound, Estimate]]:
+    """Slices with their AUC and an interval that holds for all at once, the highest lower end first.
+
+    One of them is spoken of because it is the highest: its interval accounts for that.
+    """
+    known = [each for each in slices if each.auc.value is not None and each.auc.interval is not None]
+    found: list[tuple[float, SliceFound, Estimate]] = []
+    for each in known:
+        value, interval = each.auc.value, each.auc.interval
+        assert value is not None and interval is not None
+        wide = at_once(value, interval, len(known))
+        found.append((wide[0], each, numbers.estimate(value, wide, decimals=3)))
+    return [(each, auc) for _, each, auc in sorted(found, key=lambda one: -one[0])]
 
 
 def gap_sentence(evidence: Evidence) -> str:

@@ -10,6 +10,7 @@ from miajax.metrics.summary import AttackSummary
 from miajax.report import claims, numbers, plots, provenance
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import AttackFigures, attack_table
+from miajax.report.group_words import beside_sections
 from miajax.report.page import Block, Code, Column, Columns, Details, Figure, Page, Points, Prose, Section, Table
 
 _DRAWN = (
@@ -50,7 +51,12 @@ def render_imported_report(
             ("Views", numbers.count(results["queries"])),
         ],
         banners=["The signals were computed elsewhere: how the models were trained and asked was not checked."],
-        sections=[_attacks(figures, results, rocs), _limits(results), _run(results, command)],
+        sections=[
+            _attacks(figures, results, rocs),
+            *beside_sections({face(name).label: entry for name, entry in results["attacks"].items()}),
+            _limits(results),
+            _run(results, command),
+        ],
         footer="Made by miajax.",
     ).html()
 

@@ -14,6 +14,7 @@ from miajax.campaign.made import versions
 from miajax.errors import UserError
 from miajax.metrics.accuracy import share_correct
 from miajax.metrics.claims import strongest
+from miajax.metrics.groups import undivided
 from miajax.metrics.json_form import to_json
 from miajax.metrics.new_data import on_new_data
 from miajax.metrics.roc import roc_curve, thin
@@ -21,13 +22,15 @@ from miajax.metrics.summary import AttackSummary, summarise
 from miajax.metrics.vulnerability import empirical_auc, exposure_at_pooled_fpr
 from miajax.runs.atomic import write_json, write_npy, write_text
 from miajax.runs.content_checks import SignalKind
-from miajax.runs.content_notes import note_on_copies, note_on_order
+from miajax.runs.content_notes import note_on_copies, note_on_order, note_on_rows_drawn_together
+from miajax.runs.group_names import GROUPS_FILE
 from miajax.runs.imports import ImportedSignals, ImportFormat, read_signals
 from miajax.runs.tables import write_table
 from miajax.signals.bundle import Signals
 from miajax.signals.scaled_logit import scaled_logit
 from miajax.studies import common
 from miajax.studies.attacked.entries import run_families
+from miajax.studies.attacked.groups import with_groups
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import StudyResult
 from miajax.warned import collected_warnings
@@ -54,11 +57,12 @@ def run_imported(
     invocation: Invocation | None = None,
     signal_kind: SignalKind | None = None,
     epoch: int | None = None,
+    groups: Path | None = None,
 ) -> ImportedResult:
     """Attacks imported signals and writes scores, table, results and report in the files of a run.
 
     Args:
-      source, format, labels, signal_kind, epoch: see ``read_signals``.
+      source, format, labels, signal_kind, epoch, groups: see ``read_signals``.
       out: a new or empty folder, or one of an earlier import.
       options: of the attacks.
       invocation: how the study was called; from code if None.
@@ -69,7 +73,8 @@ def run_imported(
     called = invocation or Invocation()
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "source.json").is_file())):
         raise UserError(f"--out {out} holds something else", expected="a new or empty folder, or an earlier import")
-    found = read_signals(source, format, labels, signal_kind, epoch)
+    found = read_signals(source, format, labels, signal_kind, epoch, groups)
+    of_row = found.groups
     signals, valid = signals_of(found)
     reasons = {name: why_not(name, signals, found.member, valid) for name in ATTACKS}
     skipped = {name: reason for name, reason in reasons.items() if reason}
@@ -82,12 +87,22 @@ def run_imported(
         figures: dict[str, AttackSummary] = {}
         remarks: dict[str, None] = {}
         for name, array in scores.items():
-            figures[name] = summarise(array, found.member, valid)
+            figures[name] = summarise(array, found.member, valid, groups=of_row)
             remarks |= dict.fromkeys(figures[name].notes)
+        whole = of_row is not None and undivided(found.member, of_row)
+        if whole:
+            figures = with_groups(figures, scores, found.member, valid, of_row)
     notes = [*found.notes, *note_on_copies(np.asarray(signals.scaled_logit), valid), *common.polarity_notes(figures)]
     if found.logits is not None and found.labels is not None:
         notes += note_on_order(found.logits[:, :, 0].argmax(-1), found.labels, found.member, valid)
-    lead = strongest(scores, found.member, valid)
+    if of_row is None:
+        notes += note_on_rows_drawn_together(found.member)
+    elif not whole:
+        notes.append(
+            "Models trained on some rows of a group and not on others: no group is a member, so that figures are by "
+            "row. Their intervals resample groups."
+        )
+    lead = strongest(scores, found.member, valid, groups=of_row)
     results = {
         "dataset": source.name,
         "model": f"elsewhere ({format})",
@@ -97,7 +112,9 @@ def run_imported(
         "member_fraction": float(found.member.mean()),
         "queries": 1 if signals.scaled_logit is None else signals.scaled_logit.shape[2],
         "target": None,
-        **_accuracies(signals, found.member, valid),
+        "unit": "group" if whole else "row",
+        "num_groups": None if of_row is None else int(of_row.max()) + 1,
+        **_accuracies(signals, found.member, valid, of_row),
         "attacks": {name: summary.to_json() for name, summary in figures.items()},
         "attacks_not_run": skipped,
         "strongest": lead and to_json(lead),
@@ -139,12 +156,12 @@ def signals_of(found: ImportedSignals) -> tuple[Signals, np.ndarray]:
     return Signals(phi, correct, labels, logits), valid  # type: ignore[arg-type]
 
 
-def _accuracies(signals: Signals, member: np.ndarray, valid: np.ndarray) -> dict[str, Any]:
+def _accuracies(signals: Signals, member: np.ndarray, valid: np.ndarray, groups: np.ndarray | None) -> dict[str, Any]:
     if signals.correct is None:
         nothing = ("train_accuracy", "test_accuracy", "generalization_gap")
         return dict.fromkeys([*nothing, *(f"{name}_ci" for name in nothing)])
     right, known = np.asarray(signals.correct), valid[:, None]
-    return common.accuracy_figures(*(share_correct(right, side & known) for side in (member, ~member)))
+    return common.accuracy_figures(*(share_correct(right, side & known, groups) for side in (member, ~member)))
 
 
 def _write(
@@ -166,6 +183,8 @@ def _write(
     write_npy(out / "signals.npy", np.asarray(signals.scaled_logit))
     if found.labels is not None:
         write_npy(out / "labels.npy", found.labels)
+    if found.groups is not None:
+        write_npy(out / GROUPS_FILE, found.groups)
     common.store_scores(out, scores)
     is_in = found.member & valid[:, None]
     phi = np.asarray(signals.scaled_logit).mean(-1)
@@ -181,6 +200,8 @@ def _write(
     }
     if found.labels is not None:
         columns["label"] = found.labels
+    if found.groups is not None:
+        columns["group"] = found.groups
     for name, array in scores.items():
         exposure = exposure_at_pooled_fpr(array, found.member, valid, common.EXPOSURE_FPR)
         columns[f"vulnerability_{name}"], columns[f"fpr_{name}"] = exposure.tpr, exposure.fpr

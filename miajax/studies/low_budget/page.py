@@ -231,6 +231,11 @@ def _limits(found: LowBudget) -> Section:
         "where models come in complementary pairs.",
         "They hold for this data, recipe and set of attacks: a lower bound on leakage, not a proof of safety.",
     ]
+    if found.head.unit == "group":
+        points.append(
+            "Members are drawn by group, and figures here are by row: a group's rows together may give away more, as "
+            "miajax attacks --run DIR shows. Intervals resample groups."
+        )
     blocks: list[Block] = [Points(points, "What to bear in mind")]
     if found.notes:
         blocks.append(Details("Notes", [Points(found.notes)]))

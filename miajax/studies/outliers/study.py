@@ -24,7 +24,7 @@ from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from scipy.special import expit
 
 from miajax.attacks.lira import online_variant
@@ -35,8 +35,11 @@ from miajax.campaign.run import Campaign, run_campaign
 from miajax.campaign.storing import kept
 from miajax.described import described
 from miajax.errors import UserError
+from miajax.metrics.accuracy import share_correct
+from miajax.metrics.clusters import Groups
 from miajax.metrics.figures import Estimate, Figure
 from miajax.metrics.intervals import clopper_pearson
+from miajax.metrics.paired import mean_rate
 from miajax.metrics.vulnerability import exposure_at_pooled_fpr, gaussian_vulnerability
 from miajax.notes import not_done
 from miajax.outliers.memorisation import memorisation, strongest_influence
@@ -161,7 +164,7 @@ def run_outliers(
         metrics_not_run=skipped,
         memorisation=_memorisation(campaign),
         influence_pairs=_influence_pairs(campaign),
-        outliers_by_fit=_outliers_by_fit(table),
+        outliers_by_fit=_outliers_by_fit(table, setup.dataset.groups),
         models_shown=int(spaces.models[0]),
         notes=(
             *common.campaign_notes(campaign),
@@ -277,8 +280,11 @@ def _influence_pairs(campaign: Campaign) -> tuple[InfluencePair, ...]:
     return tuple(pairs)
 
 
-def _outliers_by_fit(table: OutlierTable) -> OutliersByFit:
-    """How many outliers LiRA names, easy and hard ones apart: outliers and fit from one half, names from the other."""
+def _outliers_by_fit(table: OutlierTable, groups: Groups = None) -> OutliersByFit:
+    """How many outliers LiRA names, easy and hard ones apart: outliers and fit from one half, names from the other.
+
+    Where rows come in groups, the intervals of shares resample groups.
+    """
     first, second = table.sides
     name = next(each for each in ("feature_centroid_distance", "input_centroid_distance") if each in table.names)
     known = table.known
@@ -287,21 +293,33 @@ def _outliers_by_fit(table: OutlierTable) -> OutliersByFit:
     outlier = known & (metric >= np.quantile(metric[known], 1.0 - _OUTLIERS))
     easy = fit >= np.median(fit[known])
 
-    def share(where: np.ndarray) -> Share:
-        hits, number = int((vulnerable & where).sum()), int(where.sum())
-        if not number:
-            return Share(Estimate(None, reason="There is no such outlier."), 0)
-        low, high = clopper_pearson(hits, number)
-        return Share(Figure(hits / number, (low, high)), number)
-
     return OutliersByFit(
         metric=name,
         share=_OUTLIERS,
         vulnerable_at=_VULNERABLE_AT,
-        easy=share(outlier & easy),
-        hard=share(outlier & ~easy),
-        all=share(known),
+        easy=share_named(vulnerable, outlier & easy, groups),
+        hard=share_named(vulnerable, outlier & ~easy, groups),
+        all=share_named(vulnerable, known, groups),
     )
+
+
+def share_named(
+    vulnerable: Bool[np.ndarray, " examples"], where: Bool[np.ndarray, " examples"], groups: Groups = None
+) -> Share:
+    """Which share of some examples is vulnerable, with its interval.
+
+    Args:
+      vulnerable: of every example.
+      where: those that count.
+      groups: examples that were drawn together, or None.
+    """
+    hits, number = int((vulnerable & where).sum()), int(where.sum())
+    if not number:
+        return Share(Estimate(None, reason="There is no such outlier."), 0)
+    if groups is not None:
+        return Share(mean_rate([share_correct(vulnerable[None], where[None], groups)]), number)
+    low, high = clopper_pearson(hits, number)
+    return Share(Figure(hits / number, (low, high)), number)
 
 
 def _panels(campaign: Campaign, spaces: Spaces, vulnerability: Vulnerability) -> list[Panel]:

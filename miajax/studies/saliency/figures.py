@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 
 from miajax.campaign.run import Campaign
 from miajax.metrics.association import Ranked, association, correlation_figure, crossed, resamples
+from miajax.metrics.clusters import Groups, renumbered
 from miajax.metrics.figures import Estimate, Figure
 from miajax.metrics.intervals import critical_value
 from miajax.saliency.counterfactual import Counterfactual
@@ -176,14 +177,22 @@ def related(evidence: SaliencyEvidence, found: Counterfactual, count: int) -> Re
     if len(shift) < _FEWEST:
         few = Estimate(None, reason="Too few models on a side.")
         return Related(**vars(two_groups(shift[:0], shift[:0])), spearman=few, num_examples=len(shift))
-    weights = np.vstack([np.ones((1, len(shift)), np.float32), resamples(len(shift), _RESAMPLES, 0)])
-    spearman = association(Ranked(shift, weights, 0.01), Ranked(vulnerability, weights, 0.01)).spearman
+    groups = renumbered(evidence.campaign.setup.dataset.groups, evidence.spread.ids[: evidence.drawn][known])
     order = np.argsort(vulnerability, kind="stable")
     return Related(
         **vars(two_groups(shift[order[::-1][:count]], shift[order[:count]])),
-        spearman=correlation_figure(float(spearman[0]), crossed(spearman[1:], spearman[:1])),
+        spearman=rank_correlation(shift, vulnerability, groups),
         num_examples=len(shift),
     )
+
+
+def rank_correlation(
+    one: Float[np.ndarray, " examples"], other: Float[np.ndarray, " examples"], groups: Groups = None
+) -> Estimate:
+    """Spearman's correlation of two numbers of each example, with an interval that resamples examples, or groups."""
+    weights = np.vstack([np.ones((1, len(one)), np.float32), resamples(len(one), _RESAMPLES, 0, groups)])
+    spearman = association(Ranked(one, weights, 0.01), Ranked(other, weights, 0.01)).spearman
+    return correlation_figure(float(spearman[0]), crossed(spearman[1:], spearman[:1]))
 
 
 def drawn_shifts(evidence: SaliencyEvidence, found: Counterfactual) -> tuple[np.ndarray, np.ndarray]:

@@ -354,6 +354,11 @@ def _limits(found: Saliency) -> Section:
         "Intervals let examples vary; all rest on the same models.",
         "They hold for this data, recipe and network.",
     ]
+    if found.head.unit == "group":
+        points.append(
+            "Members are drawn by group. The interval of the rank correlation resamples groups; means and differences "
+            "count rows, so that their intervals are too narrow where rows of a group are alike."
+        )
     blocks: list[Block] = [Points(points, "What to bear in mind")]
     if found.notes:
         blocks.append(Details("Notes", [Points(found.notes)]))
