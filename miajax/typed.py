@@ -24,6 +24,10 @@ class _Map(Protocol):
     def __call__(self, f: Callable[[Any], _R], xs: Any, /, *, batch_size: int | None = None) -> _R: ...
 
 
+class _TreeMap(Protocol):
+    def __call__(self, f: Callable[[Any], Any], tree: Any, /) -> Any: ...
+
+
 class _ForiLoop(Protocol):
     def __call__(self, lower: int, upper: int, body: Callable[[Array, _R], _R], start: _R, /) -> _R: ...
 
@@ -40,5 +44,6 @@ _untyped: Any = jax  # a partly unknown type cannot be cast without a complaint
 jit: _Jit = _untyped.jit
 grad: _Grad = _untyped.grad
 eval_shape: _EvalShape = _untyped.eval_shape
+tree_map: _TreeMap = _untyped.tree.map
 lax_map: _Map = _untyped.lax.map
 fori_loop: _ForiLoop = _untyped.lax.fori_loop

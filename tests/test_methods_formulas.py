@@ -13,7 +13,6 @@ from miajax.attacks import quantile
 from miajax.attacks.label_only import label_ratio_scores
 from miajax.attacks.options import AttackOptions, BavariaOptions, QuantileOptions, RmiaOptions
 from miajax.attacks.registry import ATTACKS, run_attack
-from miajax.attacks.tnr_of_loss import tnr_of_loss
 from miajax.outliers.registry import METRICS, Evidence
 from tests.attacks.helpers import ensemble, take
 from tests.oracles.attack_formulas import FORMULAS, OFFICIAL_FORMULAS, Target
@@ -96,15 +95,6 @@ def test_quantile_regression_judges_margins_in_units_of_the_non_members(monkeypa
         others = margin[t, ~member[t]]
         h = (margin[t] - others.mean()) / others.std()
         np.testing.assert_allclose(scores[t], (h - mean[t]) / np.exp(log_deviation[t]), rtol=1e-4)
-
-
-def test_tnr_of_loss_is_the_share_of_non_members_above_the_quantile_of_the_members():
-    signals, member = ensemble(models=3, examples=40)
-    found = np.asarray(tnr_of_loss(signals.scaled_logit, member, np.ones(3, bool), 0.1))
-    loss = np.log1p(np.exp(-signals.scaled_logit.astype(np.float64))).mean(-1)
-    for t in range(3):
-        threshold = np.quantile(loss[t, member[t]], 0.9)
-        assert found[t] == pytest.approx((loss[t, ~member[t]] > threshold).mean())
 
 
 @pytest.fixture(scope="module")

@@ -30,6 +30,7 @@ Member = Bool[AnyArray, "models examples"]
 Valid = Bool[AnyArray, " models"]
 Scores = Mapping[str, Float[AnyArray, "models examples"]]
 FamilyScores = Callable[[Names, Signals, Member, Valid, AttackOptions, Partners], Scores]
+OutsidePopulation = Callable[[Signals, Member, Valid, AttackOptions, Partners], int]
 Signal = TypeVar("Signal")
 
 
@@ -47,14 +48,18 @@ class Attack:
       needs: the fields of ``Signals`` that it reads.
       min_in, min_out: the least shadow models, target and partner left out, with and without an example to score it.
       requires: what the attacker must have beside the target's answers, in a few words, for tables.
-      knowledge: what the attacker must have, whole, to end a sentence.
       source: paper or code that the formula comes from.
       cost: what grows with what.
+      knowledge: what the attacker must have, whole, to end a sentence; made from
+        ``requires`` of attacks by shadow models where it is not given.
       pure: False where scoring trains something: it does not compile as a whole, and the order of models matters.
       least_queries: views of an example from which on it differs from a cheaper attack.
       few_queries: why it is left out below so many, in words that end a sentence.
       log_likelihood_ratio: whether a score is the log of how much likelier the target's answer is if it trained on the
         example than if it did not, so that scores of rows that are members together may be added.
+      outside_population: ``(signals, member, valid, options, partners) -> int``, how many (target, example) pairs of a
+        population from the pool are left out of it because no shadow model was trained without the example; None where
+        none can be.
     """
 
     name: str
@@ -65,13 +70,20 @@ class Attack:
     min_in: int
     min_out: int
     requires: str
-    knowledge: str
     source: str
     cost: str
+    knowledge: str = ""
     pure: bool = True
     least_queries: int = 1
     few_queries: str = ""
     log_likelihood_ratio: bool = False
+    outside_population: OutsidePopulation | None = None
+
+    def __post_init__(self):
+        if not self.knowledge and self.shadow_based:
+            models, _, references = self.requires.partition(", ")
+            trained = models.replace(SHADOWS, f"{SHADOWS} trained") + (", and a population," if references else "")
+            object.__setattr__(self, "knowledge", f"{trained} on data like the target's")
 
     @property
     def shadow_based(self) -> bool:
@@ -158,3 +170,41 @@ def sides(
 ) -> Bool[Array, "2 models examples"]:
     """The valid models that trained on each example, and those that did not."""
     return jnp.stack([member & valid[:, None], ~member & valid[:, None]])
+
+
+def online_and_offline(
+    family: str,
+    label: str,
+    family_scores: FamilyScores,
+    *,
+    source: str,
+    cost: str,
+    log_likelihood_ratio: bool = False,
+    outside_population: OutsidePopulation | None = None,
+) -> tuple[Attack, Attack]:
+    """The two forms of an attack on logits: its shadow models with and without the example, or without it only.
+
+    Args:
+      family, family_scores, source, cost, log_likelihood_ratio: as in ``Attack``; the names are the family's with
+        ``_online`` and ``_offline``.
+      label: of both; the form is added.
+      outside_population: as in ``Attack``, of the offline form; of an attack that asks reference examples as well.
+    """
+
+    def of(form: str, models: str, min_in: int) -> Attack:
+        return Attack(
+            f"{family}_{form}",
+            f"{label} {form}",
+            family_scores,
+            family,
+            ("logits", "labels"),
+            min_in,
+            1,
+            requires=models if outside_population is None else f"{models}, {REFERENCES}",
+            source=source,
+            cost=cost,
+            log_likelihood_ratio=log_likelihood_ratio,
+            outside_population=None if form == "online" else outside_population,
+        )
+
+    return of("online", WITH_AND_WITHOUT, 1), of("offline", WITHOUT, 0)

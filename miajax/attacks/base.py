@@ -9,9 +9,6 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from miajax.attacks.attack import (
-    WITH_AND_WITHOUT,
-    WITHOUT,
-    Attack,
     Labels,
     Logits,
     Member,
@@ -20,6 +17,7 @@ from miajax.attacks.attack import (
     Scores,
     Valid,
     needed,
+    online_and_offline,
     sides,
 )
 from miajax.attacks.blocks import block_width, map_examples
@@ -56,35 +54,11 @@ def _family_scores(
     return map_examples(kernel, arrays, (1, 0, 1, None, None), block_width(num_models * queries * classes))
 
 
-_SOURCE = "Lassila et al. 2025 (arXiv 2505.24089)"
-_COST = "shadow models, even few; one pass over their logits for all targets"
-ATTACKS = (
-    Attack(
-        "base_online",
-        "BASE online",
-        _family_scores,
-        "base",
-        ("logits", "labels"),
-        1,
-        1,
-        requires=WITH_AND_WITHOUT,
-        knowledge="shadow models trained with and without the example on data like the target's",
-        source=_SOURCE,
-        cost=_COST,
-        log_likelihood_ratio=True,
-    ),
-    Attack(
-        "base_offline",
-        "BASE offline",
-        _family_scores,
-        "base",
-        ("logits", "labels"),
-        0,
-        1,
-        requires=WITHOUT,
-        knowledge="shadow models trained without the example on data like the target's",
-        source=_SOURCE,
-        cost=_COST,
-        log_likelihood_ratio=True,
-    ),
+ATTACKS = online_and_offline(
+    "base",
+    "BASE",
+    _family_scores,
+    source="Lassila et al. 2025 (arXiv 2505.24089)",
+    cost="shadow models, even few; one pass over their logits for all targets",
+    log_likelihood_ratio=True,
 )

@@ -48,7 +48,6 @@ ATTACKS = (
         1,
         1,
         requires=f"{WITH_AND_WITHOUT}, {REFERENCES}",
-        knowledge="shadow models trained with and without the example, and a population, on data like the target's",
         source="ensembles of attacks after the CCS 2025 study of their disagreement (RPI-DSPlab/MIAE); derived here",
         cost="that of its attacks",
     ),

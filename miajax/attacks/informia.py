@@ -13,18 +13,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from miajax.attacks.attack import (
-    REFERENCES,
-    WITH_AND_WITHOUT,
-    WITHOUT,
-    Attack,
     Member,
     Names,
     Partners,
     Scores,
     Valid,
-    shadow_counts,
+    online_and_offline,
 )
-from miajax.attacks.likelihood_ratios import log_ratios
+from miajax.attacks.likelihood_ratios import estimated, log_ratios, outside_population
 from miajax.attacks.options import AttackOptions
 from miajax.attacks.population import pool_sample
 from miajax.attacks.rmia import offline_a_of
@@ -53,8 +49,7 @@ def _family_scores(
         )
         if others is None:
             ids = pool_sample(plain.shape[1], options.population_size)
-            num_in, num_out = shadow_counts(member, valid, partners)
-            usable = (~member & (num_out + online * num_in > 0))[:, ids]  # offline p(z) of no model is a mere constant
+            usable = (~member & estimated(member, valid, partners, online=online))[:, ids]
             others = plain[:, ids]
         else:
             usable = jnp.ones(others.shape, bool)
@@ -62,33 +57,11 @@ def _family_scores(
     return scores
 
 
-_SOURCE = "Tao and Shokri 2025 (arXiv 2510.05582)"
-_COST = "shadow models, even few; one pass over their logits for all targets"
-ATTACKS = (
-    Attack(
-        "informia_online",
-        "InfoRMIA online",
-        _family_scores,
-        "informia",
-        ("logits", "labels"),
-        1,
-        1,
-        requires=f"{WITH_AND_WITHOUT}, {REFERENCES}",
-        knowledge="shadow models trained with and without the example, and a population, on data like the target's",
-        source=_SOURCE,
-        cost=_COST,
-    ),
-    Attack(
-        "informia_offline",
-        "InfoRMIA offline",
-        _family_scores,
-        "informia",
-        ("logits", "labels"),
-        0,
-        1,
-        requires=f"{WITHOUT}, {REFERENCES}",
-        knowledge="shadow models trained without the example, and a population, on data like the target's",
-        source=_SOURCE,
-        cost=_COST,
-    ),
+ATTACKS = online_and_offline(
+    "informia",
+    "InfoRMIA",
+    _family_scores,
+    outside_population=outside_population,
+    source="Tao and Shokri 2025 (arXiv 2510.05582)",
+    cost="shadow models, even few; one pass over their logits for all targets",
 )

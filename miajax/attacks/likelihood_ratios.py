@@ -9,11 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from miajax.attacks.attack import Labels, Logits, Member, Partners, Valid, needed, sides
+from miajax.attacks.attack import Labels, Logits, Member, Partners, Valid, needed, shadow_counts, sides
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.likelihood import log_likelihood, others_log_mean
-from miajax.attacks.options import RmiaOptions
+from miajax.attacks.options import AttackOptions, RmiaOptions
 from miajax.attacks.order_statistics import order_statistic
+from miajax.attacks.population import pool_sample
 from miajax.signals.bundle import AnyArray, Signals
 from miajax.typed import jit
 
@@ -100,3 +101,19 @@ def _log_ratios(
         return ratios[0], ratios[0]
     together = ratios.mean(0) if views == "mean" else order_statistic(ratios, (queries - 1) // 2)
     return together, ratios[0]
+
+
+def estimated(member: Member, valid: Valid, partners: Partners, *, online: bool) -> Bool[AnyArray, "models examples"]:
+    """Of which examples each target has a p; offline, p_out(z) = 0 of no model trained without z is no estimate."""
+    num_in, num_out = shadow_counts(member, valid, partners)
+    return num_out + online * num_in > 0
+
+
+def outside_population(
+    signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners
+) -> int:
+    """How many non-members of valid targets their offline populations from the pool lack, for want of a p."""
+    if signals.population_logits is not None:
+        return 0
+    lacking = ~member & ~estimated(member, valid, partners, online=False) & valid[:, None]
+    return int(np.asarray(lacking)[:, pool_sample(member.shape[1], options.population_size)].sum())

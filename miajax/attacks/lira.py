@@ -134,7 +134,6 @@ def _variant(name: str, label: str, min_in: int, min_out: int, requires: str) ->
         min_in,
         min_out,
         requires=requires,
-        knowledge=requires.replace("models", "models trained") + " on data like the target's",
         source="Carlini et al. 2022 (arXiv 2112.03570); tensorflow/privacy research/mi_lira_2021",
         cost="shadow models; one pass over their scaled logits for all targets and all variants",
         log_likelihood_ratio="online" in name,  # offline scores are distances from models without the example

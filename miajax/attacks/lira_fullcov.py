@@ -95,7 +95,6 @@ ATTACKS = (
         2,
         2,
         requires=WITH_AND_WITHOUT,
-        knowledge="shadow models trained with and without the example on data like the target's",
         source="Carlini et al. 2022 (arXiv 2112.03570), its views under one joint Gaussian; shrinkage derived here",
         cost="shadow models; elimination of a Q x Q covariance per cell",
         log_likelihood_ratio=True,

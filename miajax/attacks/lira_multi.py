@@ -67,7 +67,6 @@ ATTACKS = (
         2,
         2,
         requires=WITH_AND_WITHOUT,
-        knowledge="shadow models trained with and without the example on data like the target's",
         source="Carlini et al. 2022 (arXiv 2112.03570), joint over signals; derived here",
         cost="shadow models; elimination of a small covariance per cell and query",
         log_likelihood_ratio=True,

@@ -94,6 +94,7 @@ class AttackReport:
       too_few: cells of valid targets that are NaN because fewer shadow models than the attack needs stand behind them.
       degenerate: other NaN cells of valid targets, such as those whose shadow models all agree to the last bit.
       failed_models: ids of models that are left out.
+      outside_population: pairs that no population holds because no shadow model was trained without the example.
     """
 
     name: str
@@ -101,6 +102,7 @@ class AttackReport:
     too_few: int
     degenerate: int
     failed_models: tuple[int, ...]
+    outside_population: int = 0
 
 
 def run_attack(
@@ -151,7 +153,14 @@ def run_attacks(
             attack = ATTACKS[name]
             together = tuple(n for n in names if ATTACKS[n].family_scores is attack.family_scores)
             raw.update(attack.family_scores(together, signals, member, valid, options, partners))
-    return {name: _masked(ATTACKS[name], np.asarray(raw[name]), member, valid, partners) for name in names}
+    found: dict[str, tuple[np.ndarray, AttackReport]] = {}
+    for name in names:
+        scores, report = _masked(ATTACKS[name], np.asarray(raw[name]), member, valid, partners)
+        if (count := ATTACKS[name].outside_population) is not None:
+            outside = count(signals, member, valid, options, partners)
+            report = dataclasses.replace(report, outside_population=outside)
+        found[name] = scores, report
+    return found
 
 
 def why_not(

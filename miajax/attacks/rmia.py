@@ -13,19 +13,16 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from miajax.attacks.attack import (
-    REFERENCES,
-    WITH_AND_WITHOUT,
-    WITHOUT,
-    Attack,
     Member,
     Names,
     Partners,
     Scores,
     Valid,
+    online_and_offline,
     partners_in,
     shadow_counts,
 )
-from miajax.attacks.likelihood_ratios import log_ratios
+from miajax.attacks.likelihood_ratios import estimated, log_ratios, outside_population
 from miajax.attacks.options import AttackOptions
 from miajax.attacks.population import count_below, own_entries, pool_sample
 from miajax.signals.bundle import AnyArray, Signals
@@ -51,14 +48,8 @@ def _scores(
     if others is not None:
         return _beaten(deciding, others, gamma=options.rmia.gamma)
     ids = pool_sample(plain.shape[1], options.population_size)
-    usable = ~jnp.asarray(member) & _known(member, valid, partners, online=online)
+    usable = ~jnp.asarray(member) & estimated(member, valid, partners, online=online)
     return _beaten_in_pool(deciding, plain, ids, usable, gamma=options.rmia.gamma)
-
-
-def _known(member: Member, valid: Valid, partners: Partners, *, online: bool) -> Bool[AnyArray, "models examples"]:
-    """Of which examples each target has a p; offline, p_out(z) = 0 of no model trained without z is no estimate."""
-    num_in, num_out = shadow_counts(member, valid, partners)
-    return num_out + online * num_in > 0
 
 
 @jit(static_argnames="gamma")
@@ -158,7 +149,7 @@ def _best_offline_a(
         place = jnp.zeros(len(partners), jnp.int32).at[rows].set(jnp.arange(len(rows)))
         partners = place[jnp.asarray(partners)[rows]]
     aucs: list[Array] = []
-    known = _known(member, valid, partners, online=False)
+    known = estimated(member, valid, partners, online=False)
     for a in _OFFLINE_A_GRID:
         offline_a = np.full(len(member), a, np.float32)
         scores = _scores(some, member, valid, partners, offline_a, online=False, options=options)
@@ -192,33 +183,11 @@ def _family_scores(
     return scores
 
 
-_SOURCE = "Zarifzadeh et al. 2024 (arXiv 2312.03262); privacytrustlab/ml_privacy_meter"
-_COST = "shadow models, even few; a sort of the population per target"
-ATTACKS = (
-    Attack(
-        "rmia_online",
-        "RMIA online",
-        _family_scores,
-        "rmia",
-        ("logits", "labels"),
-        1,
-        1,
-        requires=f"{WITH_AND_WITHOUT}, {REFERENCES}",
-        knowledge="shadow models trained with and without the example, and a population, on data like the target's",
-        source=_SOURCE,
-        cost=_COST,
-    ),
-    Attack(
-        "rmia_offline",
-        "RMIA offline",
-        _family_scores,
-        "rmia",
-        ("logits", "labels"),
-        0,
-        1,
-        requires=f"{WITHOUT}, {REFERENCES}",
-        knowledge="shadow models trained without the example, and a population, on data like the target's",
-        source=_SOURCE,
-        cost=_COST,
-    ),
+ATTACKS = online_and_offline(
+    "rmia",
+    "RMIA",
+    _family_scores,
+    outside_population=outside_population,
+    source="Zarifzadeh et al. 2024 (arXiv 2312.03262); privacytrustlab/ml_privacy_meter",
+    cost="shadow models, even few; a sort of the population per target",
 )

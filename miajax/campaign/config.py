@@ -9,7 +9,14 @@ from typing import Any, Literal, cast
 import jax.numpy as jnp
 import numpy as np
 
-from miajax.campaign.estimator_settings import check_settings, refuse, stand_in, with_encoding, without_records
+from miajax.campaign.estimator_settings import (
+    check_settings,
+    estimator_of,
+    refuse,
+    stand_in,
+    with_encoding,
+    without_records,
+)
 from miajax.campaign.privacy import PrivacyFlags, check_sweep, privacy_identity, with_units
 from miajax.data.bounds import FeatureBounds, scaled_columns, told_by_preparation
 from miajax.data.dataset import Dataset
@@ -20,17 +27,17 @@ from miajax.data.validation import carve_validation
 from miajax.defenses.treatment import Treatment
 from miajax.described import described
 from miajax.errors import UserError
-from miajax.estimators.elsewhere import ELSEWHERE, trained_elsewhere
-from miajax.estimators.reference import Estimator, load_estimator, names_estimator
+from miajax.estimators.reference import Estimator
 from miajax.models.contract import check_model
 from miajax.models.model import Model
-from miajax.models.registry import MODELS, ModelOptions, build_model, check_pictures
+from miajax.models.registry import ModelOptions, build_model, check_pictures
 from miajax.signals.query import QueryMode, check_queries
 from miajax.training.dp.mechanism import Mechanism, Privacy, resolve
 from miajax.training.parallel import Parallel
 from miajax.training.private import trainer_under
 from miajax.training.recipe import OptimizerBuilder, Recipe
-from miajax.training.trainer import InputScaling, Trainer
+from miajax.training.scaling import InputScaling
+from miajax.training.trainer import Trainer
 from miajax.typed import Json
 
 Keep = Literal["logits", "losses", "margins", "early", "parameters"]
@@ -172,7 +179,7 @@ class Setup:
           ValueError: several mechanisms that don't make one ensemble.
         """
         notes: tuple[str, ...] = ()
-        estimator = None if model is not None else _estimator(config)
+        estimator = None if model is not None else estimator_of(config)
         if estimator is not None:
             check_settings(config, estimator, treatment is not None and treatment.weights is not None)
             config, notes = without_records(config)
@@ -350,29 +357,6 @@ class Setup:
         if self.treatment is not None:
             identity["treatment"] = self.treatment.identity()
         return identity
-
-
-def _estimator(config: CampaignConfig) -> Estimator | None:
-    """The estimator that ``--model`` names, or None for a network."""
-    reference, args = config.model, config.model_options.model_args
-    if reference == ELSEWHERE:
-        return trained_elsewhere(args)
-    if reference not in MODELS and names_estimator(reference, args):
-        return load_estimator(reference, args)
-    module, _, name = reference.rpartition(".")
-    if reference not in MODELS and module and ":" not in reference:
-        raise UserError(
-            f"--model {reference} is unknown",
-            expected=f"one of {', '.join(MODELS)}, path/to/file.py:name, or module:Class",
-            remedy=f"Write {module}:{name}",
-        )
-    if args is not None:
-        raise UserError(
-            f"--model_args with --model {reference}",
-            expected="an estimator, module:Class or path/to/file.py:factory",
-            remedy="Networks have flags of their own: --widths, --activation, --dropout, --norm",
-        )
-    return None
 
 
 def fitting_batch(batch_size: int, members: int) -> int:

@@ -8,11 +8,13 @@ from miajax.campaign.privacy import PrivacyFlags
 from miajax.data.dataset import Dataset
 from miajax.data.splits import is_ragged, member_capacity
 from miajax.errors import UserError
-from miajax.estimators.elsewhere import ELSEWHERE
-from miajax.estimators.reference import Estimator
+from miajax.estimators.elsewhere import ELSEWHERE, trained_elsewhere
+from miajax.estimators.reference import Estimator, load_estimator, names_estimator
 from miajax.models.model import Model
+from miajax.models.registry import MODELS
 from miajax.training.recipe import Recipe
-from miajax.training.trainer import InputScaling, Trainer
+from miajax.training.scaling import InputScaling
+from miajax.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from miajax.campaign.config import CampaignConfig
@@ -20,6 +22,29 @@ if TYPE_CHECKING:
 _RECORDS = ("losses", "margins", "early", "parameters")
 _PICTURES = ("flip", "shift", "cutout", "mixup")
 _OF_NETWORKS = ("lowering", "chunk", "tune", "parallel", "query_mode", "widths", "activation", "dropout", "norm")
+
+
+def estimator_of(config: "CampaignConfig") -> Estimator | None:
+    """The estimator that ``--model`` names, or None for a network."""
+    reference, args = config.model, config.model_options.model_args
+    if reference == ELSEWHERE:
+        return trained_elsewhere(args)
+    if reference not in MODELS and names_estimator(reference, args):
+        return load_estimator(reference, args)
+    module, _, name = reference.rpartition(".")
+    if reference not in MODELS and module and ":" not in reference:
+        raise UserError(
+            f"--model {reference} is unknown",
+            expected=f"one of {', '.join(MODELS)}, path/to/file.py:name, or module:Class",
+            remedy=f"Write {module}:{name}",
+        )
+    if args is not None:
+        raise UserError(
+            f"--model_args with --model {reference}",
+            expected="an estimator, module:Class or path/to/file.py:factory",
+            remedy="Networks have flags of their own: --widths, --activation, --dropout, --norm",
+        )
+    return None
 
 
 def refuse(estimator: Estimator, what: str) -> NoReturn:

@@ -59,6 +59,22 @@ def effect_of_signals(
     }
 
 
+def notes_on_effect(effect: dict[str, Any]) -> list[str]:
+    """What `effect_of_plan` returned, in sentences."""
+    notes = [
+        f"Effect of the changed plan on {effect['models']} models trained again: scaled logits move by at most "
+        f"{effect['max_difference']:.3g}, rank correlation {effect['rank_correlation']:.6f}."
+    ]
+    if scores := effect.get("on_scores"):
+        before, now = scores["tpr_before"], scores["tpr_now"]
+        moved = "" if before is None else f", TPR at FPR {scores['fpr']:g} from {before:.4f} to {now:.4f}"
+        notes.append(
+            f"The same models under {scores['attack']}: scores' rank correlation "
+            f"{scores['rank_correlation']:.6f}{moved}."
+        )
+    return notes
+
+
 def effect_on_scores(
     before: Float[np.ndarray, "models examples queries"],
     now: Float[np.ndarray, "models examples queries"],

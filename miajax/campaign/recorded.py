@@ -13,6 +13,7 @@ from miajax.runs.checkpoints import load_tree
 from miajax.runs.folder import range_name
 from miajax.signals.bundle import Signals
 from miajax.signals.gradients import gradient_norms
+from miajax.signals.passes import in_groups
 from miajax.signals.query import Querier
 from miajax.training.trainer import Members, TrainState
 from miajax.typed import eval_shape
@@ -98,13 +99,8 @@ def logits_on(
         block=campaign.plan.query_block,
         mode=campaign.setup.config.query_mode,
     )
-    num_models = len(campaign.valid)
-    width = -(-num_models // placement.width) * placement.width
-    rows = np.minimum(np.arange(width), num_models - 1)
 
-    def padded(leaf: np.ndarray) -> np.ndarray:
-        return leaf[rows]
+    def asked(group: tuple[Any, Any]) -> Any:
+        return querier(TrainState(*group, None)).logits
 
-    params, state = jax.tree.map(padded, models)
-    answers = querier(TrainState(params, state, None))
-    return np.asarray(answers.logits)[:num_models, :, 0]
+    return in_groups(asked, models, placement)[:, :, 0]

@@ -12,33 +12,30 @@ from typing import Any
 import jax
 import numpy as np
 
-from miajax.campaign.config import Setup, plain
-from miajax.campaign.epochs import LARGE, Records
+from miajax.campaign.config import Setup
+from miajax.campaign.epochs import Records
 from miajax.campaign.interrupt import Stopped, asked_to_stop
 from miajax.campaign.made import group_record
-from miajax.campaign.plan_effect import effect_of_plan
+from miajax.campaign.plan_effect import effect_of_plan, notes_on_effect
 from miajax.campaign.planning import planned
 from miajax.campaign.privacy import calibration_note, noise_key, private_facts, private_line, taken_up
 from miajax.campaign.programs import Finished, Programs
 from miajax.campaign.progress import Reporter, Silent
+from miajax.campaign.storing import arrays_of, file_sizes, kept, small_kinds, store_inputs
 from miajax.errors import UserError
 from miajax.estimators.elsewhere import ELSEWHERE
 from miajax.models.registry import MODELS
 from miajax.notes import noted
-from miajax.runs.atomic import write_npy, write_sealed
 from miajax.runs.content_notes import note_on_answers
-from miajax.runs.derived import remember
-from miajax.runs.folder import RunFolder, range_name, with_space_for
-from miajax.runs.group_names import GROUPS_FILE
+from miajax.runs.folder import RunFolder, range_name
 from miajax.runs.integrity import Damaged, array_hash
+from miajax.runs.space import with_space_for
 from miajax.signals.query import untrained_answers
 from miajax.training.devices import free_memory, machine_name
 from miajax.training.ensemble import Group
 from miajax.training.parallel import CALL_SECONDS
-from miajax.training.plan import ExecutionPlan, bytes_per_model
+from miajax.training.plan import ExecutionPlan
 
-_SMALL_KINDS = ("signals", "correct", "valid", "training_loss", "training_accuracy")
-_SMALL = 2 << 30  # what is kept without being asked for
 _EXAMPLES_TO_JUDGE = 1000  # whose answers tell logits from probabilities
 _STEP_SECONDS = 5.0  # how long one step of a whole group may, which no call can be shorter than
 
@@ -102,29 +99,6 @@ class _TooSlow(Exception):
 
 class Incomplete(Exception):
     """This process has done its part (``--models``), and other models of the campaign are still missing."""
-
-
-def kept(setup: Setup) -> tuple[str, ...]:
-    """Which large files the campaign keeps, and why they fit."""
-    config = setup.config
-    if config.keep is not None:
-        return config.keep
-    sizes, kinds = file_sizes(setup), ("logits",) if setup.estimator else ("logits", "parameters")
-    return tuple(kind for kind in kinds if sizes[kind] <= _SMALL)
-
-
-def file_sizes(setup: Setup) -> dict[str, int]:
-    """Bytes on disk of each kind of file, for all models."""
-    config, dataset = setup.config, setup.dataset
-    cells = config.num_shadows * dataset.num_examples
-    return {
-        "signals": 2 * 4 * cells * config.queries,
-        "logits": 4 * cells * config.queries * dataset.num_classes,
-        "losses": 4 * cells * config.recipe.epochs,
-        "margins": 4 * cells * config.recipe.epochs,
-        "early": 4 * cells * (dataset.num_classes + 1),
-        "parameters": 0 if setup.estimator else config.num_shadows * bytes_per_model(setup.trainer)[0],
-    }
 
 
 def training_seconds(folder: RunFolder, num_models: int) -> float | None:
@@ -204,7 +178,7 @@ class Runner:
         self.folder.enter()
         self._checked: set[range] = set()  # groups that this process verified or stored itself
         self._waited = False
-        self._store_inputs()
+        store_inputs(self.folder.path, setup, self.member)
         listed = ", ".join(f"{kind} {size / 1e6:.1f} MB" for kind, size in sizes.items())
         reporter.say(
             f"{setup.dataset.name}: {setup.dataset.num_examples} examples, {self.config.num_shadows} models of "
@@ -237,28 +211,13 @@ class Runner:
             for note in self.no_logits:
                 reporter.say(f"warning: {note}")
 
-    def _store_inputs(self) -> None:
-        """Membership and labels lie on disk before the first model trains."""
-        path = self.folder.path
-        write_npy(path / "membership.npy", self.member)
-        remember(path, path / "membership.npy")
-        write_npy(path / "labels.npy", self.setup.dataset.labels)
-        if self.setup.dataset.groups is not None:
-            write_npy(path / GROUPS_FILE, self.setup.dataset.groups)
-        write_sealed(path / "config.json", plain(dataclasses.asdict(self.config)))
-
-    def _small_kinds(self) -> tuple[str, ...]:
-        """The small arrays that every group of this campaign holds."""
-        official = ("official_test_accuracy",) if self.setup.dataset.test_labels is not None else ()
-        return (*_SMALL_KINDS, *official, *(("private_steps",) if self.setup.mechanisms else ()))
-
     def _set_damage_aside(self) -> None:
         """Verifies every finished group once; a damaged one is named, moved away, and counts as missing."""
         for models in self.folder.done():
             if models in self._checked:
                 continue
             try:
-                self.folder.verify(models, self._small_kinds())
+                self.folder.verify(models, small_kinds(self.setup))
             except Damaged as damage:
                 with self.folder.lock(models) as ours:
                     if not ours:
@@ -333,17 +292,7 @@ class Runner:
             effect = self._effect_of_plan(self.folder.done()[0], stop)
             self.folder.update_manifest(changed_plans=[*history, {"plan": mine, "effect": effect}])
         if effect is not None:
-            self.notes.append(
-                f"Effect of the changed plan on {effect['models']} models trained again: scaled logits move by at most "
-                f"{effect['max_difference']:.3g}, rank correlation {effect['rank_correlation']:.6f}."
-            )
-            if scores := effect.get("on_scores"):
-                before, now = scores["tpr_before"], scores["tpr_now"]
-                moved = "" if before is None else f", TPR at FPR {scores['fpr']:g} from {before:.4f} to {now:.4f}"
-                self.notes.append(
-                    f"The same models under {scores['attack']}: scores' rank correlation "
-                    f"{scores['rank_correlation']:.6f}{moved}."
-                )
+            self.notes += notes_on_effect(effect)
 
     def _effect_of_plan(self, models: range, stop: Callable[[], bool]) -> dict[str, Any]:
         """As `effect_of_plan`, of some of a stored group's models."""
@@ -490,26 +439,8 @@ class Runner:
         )
 
     def _store(self, models: range, finished: Finished, records: Records, facts: dict[str, Any]) -> None:
-        snapshot, pool, official = finished
-        phi = np.array(pool.scaled_logit)
-        valid = np.isfinite(phi).all((1, 2)) & np.isfinite(snapshot.history.loss[:, 0])
-        phi[~valid] = np.nan
-        arrays: dict[str, np.ndarray] = {
-            "signals": phi,
-            "correct": np.asarray(pool.correct) & valid[:, None],
-            "valid": valid,
-            "training_loss": np.asarray(snapshot.history.loss),
-            "training_accuracy": np.asarray(snapshot.history.accuracy),
-        }
-        if official is not None:
-            arrays["official_test_accuracy"] = np.where(valid, official, np.nan)
-        if snapshot.state.private_steps is not None:
-            arrays["private_steps"] = np.asarray(snapshot.state.private_steps)
-        beside = {name: array for name, array in records.items() if name in LARGE}
-        arrays |= {name: array for name, array in records.items() if name not in LARGE}
-        if pool.logits is not None:
-            beside["logits"] = np.asarray(pool.logits)
-        parameters = self.setup.trainer.evaluated(snapshot.state) if "parameters" in self.keep else None
+        arrays, beside = arrays_of(finished, records)
+        parameters = self.setup.trainer.evaluated(finished.snapshot.state) if "parameters" in self.keep else None
         self.folder.save_group(models, arrays, beside, parameters, facts)
         self._checked.add(models)
 

@@ -18,7 +18,7 @@ import numpy as np
 from miajax.estimators.reference import built, settings_of
 
 Kind = Literal["probabilities", "scores"]
-LOWEST_LOG = -103.6  # log(1e-45), which stands for a probability of 0, as in signals/scaled_logit.py
+LOWEST_LOG = -103.6  # log(1e-45), for a probability of 0: where published code stops telling them apart
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,8 +5,8 @@ reports may say".
 """
 
 import dataclasses
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -14,6 +14,7 @@ from scipy.special import ndtri
 
 from miajax.metrics.clusters import Groups
 from miajax.metrics.figures import Figure, Interval, fpr_key
+from miajax.metrics.forms import LEFT_OUT
 from miajax.metrics.intervals import CONFIDENCE
 from miajax.metrics.json_form import Together, from_json
 from miajax.metrics.paired import Influence, influences, mean_difference, mean_rate
@@ -80,6 +81,21 @@ class Behind:
     auc: Figure
 
 
+@dataclasses.dataclass(frozen=True)
+class Ranking:
+    """The attack with the highest lower end of the AUC, beside a rate that none shows above chance.
+
+    Attributes:
+      ci: wide enough to hold for the AUCs of all contestants at once.
+      standing: of ``ci`` to .5.
+    """
+
+    attack: str
+    value: float
+    ci: Interval
+    standing: Standing
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Lead:
     """The attack that leads, and how it was chosen.
@@ -95,6 +111,7 @@ class Lead:
       differences: the leading attack minus each other.
       not_told_apart: those whose difference may be 0.
       unresolved: non-members of attacks that too few have a score of to compete.
+      by_auc: where attacks are ranked by a rate and none is above chance there: what AUCs show.
     """
 
     attack: str
@@ -109,6 +126,12 @@ class Lead:
     differences: Mapping[str, Behind]
     not_told_apart: tuple[str, ...]
     unresolved: Mapping[str, int] = dataclasses.field(default_factory=dict[str, int])
+    by_auc: Annotated[Ranking | None, LEFT_OUT] = None
+
+    @property
+    def shows(self) -> bool:
+        """Whether members are told better than by chance, by the rate or else by the AUC."""
+        return self.standing == "above" or (self.by_auc is not None and self.by_auc.standing == "above")
 
 
 def lead_from(entry: Mapping[str, Any] | None) -> Lead | None:
@@ -143,6 +166,10 @@ def strongest(
     Where there is no such rate, but one that more than half of the attacks resolve, those compete at it and the others
     are ``unresolved``: one attack with few scores hides no leak that the others show. Else it is the AUC of all. Counts
     of non-members alone decide this, never scores, so that it costs nothing either.
+
+    Where the attack that leads by a rate is not above chance there, the AUCs of the same contestants are looked at as
+    well, by intervals at the same confidence: all AUCs hold at once with probability .95, rates and AUCs together with
+    .9 or more.
 
     Args:
       scores: of each attack, higher = member; NaN cells are left out.
@@ -191,6 +218,10 @@ def strongest(
     others = [name for name in names if name != lead]
     differences = dict(zip(others, each(behind, others), strict=True))
     leader = figures[lead][0]
+
+    def auc_of(name: str) -> Figure:
+        return mean_rate([(figures[name][1] or found(name))[1]], confidence)
+
     chance = 0.5 if fpr is None else chance_of_tpr(fpr, leader.chance)
     return Lead(
         attack=lead,
@@ -205,7 +236,26 @@ def strongest(
         differences=differences,
         not_told_apart=tuple(name for name, of in differences.items() if against(of.ci, 0.0) == "not shown"),
         unresolved={name: count for name, count in able.items() if name not in names},
+        by_auc=None
+        if fpr is None or against(leader.ci, chance) == "above"
+        else _ranking(leaders, each(auc_of, leaders)),
     )
+
+
+def _ranking(names: Sequence[str], aucs: Iterable[Figure]) -> Ranking:
+    found = dict(zip(names, aucs, strict=True))
+    first = min(found, key=lambda name: (-found[name].ci[0], -found[name].value, name))
+    return Ranking(first, found[first].value, found[first].interval, against(found[first].ci, 0.5))
+
+
+def at_once(value: float, interval: Sequence[float], count: int) -> tuple[float, float]:
+    """A 95 % interval of a figure in 0..1, widened to hold for ``count`` such figures at once.
+
+    Its two distances grow by the normal factor (Bonferroni), as those of ``difference_of_separate``.
+    """
+    wider = float(ndtri(1 - 0.025 / count) / ndtri(0.975))
+    low, high = interval
+    return max(0.0, value - wider * (value - low)), min(1.0, value + wider * (high - value))
 
 
 def _contest(non_members: Mapping[str, int]) -> tuple[float | None, list[str]]:

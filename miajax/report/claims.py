@@ -48,7 +48,8 @@ def lead_finding(lead: Lead | None) -> str:
         return "No attack could be measured"
     of = _of(lead)
     if lead.standing != "above":
-        return f"{_none_of(lead)} does measurably better than chance{_where(lead)}; {_closest(lead)}"
+        told = f"{_none_of(lead)} does measurably better than chance{_where(lead)}; {_closest(lead)}"
+        return " ".join(filter(None, [told + ("; but" if lead.shows else ""), _ranks(lead)]))
     if lead.fpr is None:
         return f"{of}{lead_label(lead)} is strongest, with an AUC of {_interval(lead)}"
     share = f"{numbers.percent(lead.value)} of the members{_where(lead)}"
@@ -72,7 +73,20 @@ def lead_sentence(lead: Lead | None) -> str:
     )
     if lead.standing == "above":
         return told + f"{numbers.times(lead.value / lead.chance, 'chance')}."
-    return told + f"{against_chance(lead.ci, lead.chance)}."
+    told += f"{against_chance(lead.ci, lead.chance)}."
+    if not (ranks := _ranks(lead)):
+        return told
+    for_all = "" if count == 1 else f", the interval that holds for the AUCs of all {count} at once"
+    return f"{told} Over all rates, {ranks}{for_all}: measurably more than chance (0.5)."
+
+
+def _ranks(lead: Lead) -> str:
+    """What the AUC shows where no rate does; nothing where it shows nothing either."""
+    ranking = lead.by_auc
+    if ranking is None or ranking.standing != "above":
+        return ""
+    low, high = ranking.ci
+    return f"{face(ranking.attack).inline} ranks members with an AUC of {ranking.value:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def equals_sentence(lead: Lead | None) -> str:
@@ -100,7 +114,17 @@ def lead_rule(lead: Lead | None) -> str:
         if count > 1
         else f"Only one attack has a {figure}, so that none was chosen."
     )
-    return " ".join(filter(None, [rule, _not_in_it(lead)]))
+    return " ".join(filter(None, [rule, _second(lead), _not_in_it(lead)]))
+
+
+def _second(lead: Lead) -> str:
+    """That the AUC was looked at after the rate."""
+    if lead.by_auc is None or lead.by_auc.standing != "above":
+        return ""
+    return (
+        "The AUC is looked at because no rate is above chance: its intervals are at the same confidence, and rates and "
+        "AUCs hold together with probability 90 % or more."
+    )
 
 
 def _not_in_it(lead: Lead) -> str:

@@ -1,15 +1,14 @@
 """What a report says where rows are of people, or of other groups: figures by group, the exposed, slices."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from miajax.metrics.claims import against, chance_of_tpr, difference_of_separate, lead_of
 from miajax.report import claims, numbers
 from miajax.report.attack_faces import face
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Column, Points, Prose, Section, Table
+from miajax.typed import Json
 
-Json = Mapping[str, Any]
 _FPRS = ("0.001", "0.01")
 _JOINS = {"sum": "sum", "mean": "mean", "max": "maximum"}
 _NOT_RESOLVED = "Too few non-members for this rate."

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+Drawn = Any
+"""A figure or axes of matplotlib, whose own annotations leave keyword arguments without a type."""
 FPR_FLOOR = 1e-5
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
@@ -52,7 +54,7 @@ _STYLE: dict[Any, Any] = {
     "axes.formatter.use_mathtext": False,
 }
 _PAGE_FONTS = "font-family: Inter, Segoe UI, Helvetica Neue, Arial, Liberation Sans, sans-serif"
-_INCHES = (4.7, 3.5)
+INCHES = (4.7, 3.5)
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -98,22 +100,6 @@ class Sample:
 
 
 @dataclasses.dataclass(frozen=True)
-class Line:
-    """A rate measured at several budgets.
-
-    Attributes:
-      label: its name in the legend.
-      points: ``(budget, rate, low, high)``, the last two an interval.
-      colour, dash: how it is drawn.
-    """
-
-    label: str
-    points: Sequence[tuple[float, float, float, float]]
-    colour: str
-    dash: str = "-"
-
-
-@dataclasses.dataclass(frozen=True)
 class Mark:
     """A vertical line with a name."""
 
@@ -122,7 +108,7 @@ class Mark:
 
 
 @styled
-def roc_figure(curves: Sequence[Curve], *, resolvable_fpr: float, inches: tuple[float, float] = _INCHES) -> "Figure":
+def roc_figure(curves: Sequence[Curve], *, resolvable_fpr: float, inches: tuple[float, float] = INCHES) -> "Figure":
     """Log-log ROC from 1e-5 with the diagonal of chance and bars for known intervals.
 
     Args:
@@ -160,7 +146,7 @@ def roc_figure(curves: Sequence[Curve], *, resolvable_fpr: float, inches: tuple[
     axes.set_xlim(FPR_FLOOR, 1)
     axes.set_ylim(FPR_FLOOR, 1)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_ticks([10.0**power for power in range(-5, 1)], [_power(power) for power in range(-5, 1)])
+        axis.set_ticks([10.0**power for power in range(-5, 1)], [power_of_ten(power) for power in range(-5, 1)])
         axis.set_ticks([], minor=True)
     axes.grid(True)
     axes.set_xlabel("false-positive rate")
@@ -180,7 +166,7 @@ def histogram_figure(
     marks: Sequence[Mark] = (),
     overlay: tuple[str, Float[np.ndarray, " points"], Float[np.ndarray, " points"]] | None = None,
     clip: tuple[float, float] = (0.001, 0.001),
-    inches: tuple[float, float] = _INCHES,
+    inches: tuple[float, float] = INCHES,
 ) -> "Figure":
     """Histograms over common bins, as densities, filled under a step line.
 
@@ -215,7 +201,7 @@ def histogram_figure(
         bottom, top = math.floor(math.log10(floor)), math.ceil(math.log10(peak * 2))
         axes.set_ylim(10.0**bottom, 10.0**top)
         powers = range(bottom, top + 1, max(1, (top - bottom) // 5))
-        axes.yaxis.set_ticks([10.0**power for power in powers], [_power(power) for power in powers])
+        axes.yaxis.set_ticks([10.0**power for power in powers], [power_of_ten(power) for power in powers])
         axes.yaxis.set_ticks([], minor=True)
     else:
         axes.set_ylim(0, 1.22 * peak or 1)
@@ -237,7 +223,7 @@ def gap_figure(
     non_member_accuracy: Float[np.ndarray, " models"],
     *,
     most: int = 256,
-    inches: tuple[float, float] = _INCHES,
+    inches: tuple[float, float] = INCHES,
 ) -> "Figure":
     """Every model's accuracy on its members and on its non-members, joined by a line, sorted by the latter.
 
@@ -272,56 +258,6 @@ def gap_figure(
     axes.set_xlabel("models, sorted by accuracy on non-members", labelpad=6)
     axes.set_ylabel("accuracy")
     axes.legend(loc="upper right", ncols=2, borderaxespad=0.1, handletextpad=0.2, columnspacing=1.2)
-    return figure
-
-
-@styled
-def budget_figure(
-    lines: Sequence[Line],
-    *,
-    xlabel: str,
-    ylabel: str,
-    chance: Sequence[tuple[float, float]],
-    inches: tuple[float, float] = _INCHES,
-) -> "Figure":
-    """Rates against powers of two, both axes logarithmic, with bars for intervals and a line where chance lies.
-
-    Args:
-      lines: drawn in order; points without a value are gaps.
-      xlabel, ylabel: names of the axes.
-      chance: budgets, and the rate of an attack without any power at each.
-      inches: width and height.
-    """
-    figure, axes = blank_axes(inches)
-    axes.set_xscale("log", base=2)
-    axes.set_yscale("log")
-    dotted = {"color": palette.MUTED, "linewidth": 0.9, "linestyle": (0, (1, 2)), "label": "chance"}
-    if len(chance) == 1:
-        axes.axhline(chance[0][1], **dotted)
-    else:
-        axes.plot(*zip(*chance, strict=True), **dotted)
-    seen = [point for line in lines for point in line.points if point[1] > 0]
-    rates = [*(rate for _, rate in chance), *(point[1] for point in seen)]
-    floor = min(rates) / 2
-    for index, line in enumerate([line for line in lines if line.points]):
-        x, y, low, high = np.asarray(line.points, np.float64).T
-        beside = x * 2 ** (0.03 * (index - (len(lines) - 1) / 2))  # bars at one budget would hide each other
-        shown = np.where(y > 0, y, np.nan)
-        axes.plot(beside, shown, "o", color=line.colour, linestyle=line.dash, markersize=3.2, label=line.label)
-        spread = [np.maximum(y - np.maximum(low, floor), 0), np.maximum(high - y, 0)]
-        axes.errorbar(beside, shown, spread, fmt="none", ecolor=line.colour, elinewidth=0.9, capsize=1.5)
-    budgets = sorted({int(point[0]) for line in lines for point in line.points})
-    axes.xaxis.set_ticks(budgets, [f"{budget}" for budget in budgets])
-    axes.xaxis.set_ticks([], minor=True)
-    top = max(rates) * (2 + len(lines))  # the legend needs room
-    powers = range(math.ceil(math.log10(floor)), math.floor(math.log10(top)) + 1)
-    axes.set_ylim(floor, top)
-    axes.yaxis.set_ticks([10.0**power for power in powers], [_power(power) for power in powers])
-    axes.yaxis.set_ticks([], minor=True)
-    axes.grid(True)
-    axes.set_xlabel(xlabel)
-    axes.set_ylabel(ylabel)
-    axes.legend(loc="upper left", ncols=2, borderaxespad=0.2, labelspacing=0.3, handlelength=2.2)
     return figure
 
 
@@ -416,7 +352,7 @@ def draw_marks(axes: "Axes", marks: Sequence[Mark]) -> None:
         )
 
 
-def blank_axes(inches: tuple[float, float], *, left: float = 0.6, bottom: float = 0.46) -> tuple["Figure", "Axes"]:
+def blank_axes(inches: tuple[float, float], *, left: float = 0.6, bottom: float = 0.46) -> tuple[Drawn, Drawn]:
     """A figure with one axes placed in inches from its edges."""
     from matplotlib.figure import Figure
 
@@ -430,7 +366,8 @@ def blank_axes(inches: tuple[float, float], *, left: float = 0.6, bottom: float 
     return figure, axes
 
 
-def _power(power: int) -> str:
+def power_of_ten(power: int) -> str:
+    """How an axis writes 10 to the power."""
     return {0: "1", -1: "0.1", 1: "10"}.get(power, "10" + str(power).translate(_SUPERSCRIPT))
 
 

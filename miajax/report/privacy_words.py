@@ -1,13 +1,13 @@
 """What a report says of private training: the guarantee, what it rests on, what it leaves out. For every report."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from miajax.report import numbers
 from miajax.report.page import Block, Column, Columns, Points, Section, Table
+from miajax.typed import Json
 
-Json = Mapping[str, Any]
 _SAMPLING = {
     "poisson": "Poisson: each {member} by itself with this probability",
     "fixed_size": "batches of one size, without replacement",

@@ -18,8 +18,9 @@ from miajax.errors import UserError
 from miajax.runs.array_files import load_npy
 from miajax.runs.atomic import atomic_folder, read_sealed, write_json
 from miajax.runs.derived import why_changed
-from miajax.runs.folder import RunFolder, with_space_for
+from miajax.runs.folder import RunFolder
 from miajax.runs.integrity import array_hash
+from miajax.runs.space import with_space_for
 
 ExportFormat = Literal["lira2021", "privacy_meter", "tf_privacy", "sklearn"]
 

@@ -6,8 +6,7 @@ import functools
 import hashlib
 import json
 import re
-import shutil
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -384,26 +383,3 @@ class RunFolder:
 def _format_of(manifest: Mapping[str, Any]) -> int:
     version = manifest.get("format", 1)
     return version if isinstance(version, int) else 0
-
-
-def with_space_for(path: Path, size: int, what: Callable[[], str]) -> None:
-    """Refuses to begin what the disk can't hold.
-
-    Raises:
-      UserError: fewer than ``size`` bytes are free where ``path`` will lie.
-    """
-    there = next(p for p in (path, *path.resolve().parents) if p.exists())
-    free = shutil.disk_usage(there).free
-    if free < size:
-        raise UserError(
-            f"{path} needs {amount(size)} for {what()} and the disk has {amount(free)} free",
-            remedy="Free some space, choose another --out, or keep less with --keep",
-        )
-
-
-def amount(size: int) -> str:
-    """Bytes for people, in the unit that leaves something before the point."""
-    for unit, power in (("GB", 9), ("MB", 6), ("kB", 3)):
-        if size >= 10**power:
-            return f"{size / 10**power:.2f} {unit}"
-    return f"{size} bytes"

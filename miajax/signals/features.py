@@ -11,7 +11,8 @@ from jaxtyping import Array, Float
 
 from miajax.errors import UserError
 from miajax.models.model import Model
-from miajax.training.parallel import OverModels, Placement
+from miajax.signals.passes import Passes, block_of, in_groups
+from miajax.training.parallel import Placement
 from miajax.training.trainer import Trainer
 
 
@@ -44,7 +45,7 @@ def penultimate(model: Model) -> Callable[[Any, Any, jax.Array], Float[Array, "b
 def penultimate_features(
     trainer: Trainer, models: tuple[Any, Any], features: np.ndarray, placement: Placement, *, block: int = 256
 ) -> Float[np.ndarray, "models examples features"]:
-    """Penultimate features of all models on all examples, in evaluation mode.
+    """Penultimate features of all models on all examples, in evaluation mode, by calls of about a second each.
 
     Args:
       trainer: whose models they are.
@@ -56,18 +57,19 @@ def penultimate_features(
     Raises:
       UserError: see ``penultimate``.
     """
-    num_models, num_examples = len(jax.tree.leaves(models)[0]), len(features)
+    num_examples = len(features)
     block = min(block, num_examples)
     blocks = -(-num_examples // block)
     rows = np.minimum(np.arange(blocks * block), num_examples - 1)
-    folded = placement.share(features[rows].reshape(blocks, block, *features.shape[1:]))
+    folded = features[rows].reshape(blocks, block, *features.shape[1:])
     read = penultimate(trainer.model)
 
-    def of_model(_, model, shared):
-        params, state = model
-        found = jax.lax.map(lambda x: read(params, state, trainer.scaling(x)), shared)
-        return found.reshape(-1, found.shape[-1])[:num_examples]
+    def of_pass(model: tuple[Any, Any], shared, number):
+        return read(*model, trainer.scaling(block_of(shared, number)))
 
-    padding = np.minimum(np.arange(-(-num_models // placement.width) * placement.width), num_models - 1)
-    padded = jax.tree.map(lambda leaf: np.asarray(leaf)[padding], models)
-    return np.asarray(OverModels(of_model, placement)((), padded, folded))[:num_models]
+    passes = Passes(of_pass, blocks, folded, placement)
+
+    def of_group(models):
+        return np.concatenate([seen for _, seen in passes(models)], 1)[:, :num_examples]
+
+    return in_groups(of_group, models, placement)

@@ -10,7 +10,7 @@ import optax
 from jaxtyping import Float
 
 from miajax.signals.bundle import AnyArray
-from miajax.signals.passes import Passes, block_of, go_on
+from miajax.signals.passes import Passes, block_of, go_on, in_groups
 from miajax.training.dp.clipping import clipped_sum, plan_clipping
 from miajax.training.losses import cross_entropy
 from miajax.training.parallel import Placement
@@ -113,10 +113,7 @@ def gradient_norms(
     """
     first = jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), models)
     querier = GradientQuerier(trainer, first, features, labels, placement, block=block)
-    num_models = len(jax.tree.leaves(models)[0])
-    rows = np.minimum(np.arange(-(-num_models // placement.width) * placement.width), num_models - 1)
-    answers = querier(jax.tree.map(lambda leaf: np.asarray(leaf)[rows], models))
-    return jax.tree.map(lambda a: np.asarray(a)[:num_models], answers)
+    return in_groups(querier, models, placement)
 
 
 def _evaluating(trainer: Trainer, state: Any):

@@ -143,7 +143,8 @@ class Querier:
 
         def of_pass(model: tuple[Any, Any], shared, number):
             features, labels, all_views = shared
-            x, y = block_of((features, labels), number // queries)
+            # Else XLA:CPU would work the slice, and what is done to it, off once for each of its readers.
+            x, y = jax.lax.optimization_barrier(block_of((features, labels), number // queries))
             logits = forward(*model, _view(x, all_views[number % queries], reach) if queries > 1 else x)
             return _Pass(scaled_logit(logits, y), jnp.argmax(logits, -1) == y, logits if keep_logits else None)
 

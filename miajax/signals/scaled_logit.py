@@ -10,8 +10,6 @@ from jaxtyping import Array, Bool, Float, Int
 
 from miajax.signals.bundle import AnyArray
 
-_LOWEST_LOG = -103.6  # log(1e-45): where published code that works on probabilities stops telling them from 0
-
 
 def scaled_logit(logits: Float[AnyArray, "*batch classes"], labels: Int[AnyArray, "..."]) -> Float[Array, "*batch"]:
     """The logit of the probability of the label, ``log(p_y / (1 - p_y)) = z_y - logsumexp of the other logits``.
@@ -30,17 +28,6 @@ def scaled_logit(logits: Float[AnyArray, "*batch classes"], labels: Int[AnyArray
     best = others.max(-1)
     # the difference of the two largest terms first: at |z| = 1e4 a logsumexp has lost the digits below 1e-3
     return (_at_label(logits, own) - best) - jnp.log(jnp.exp(others - best[..., None]).sum(-1))
-
-
-def logits_of_probabilities(probabilities: Float[AnyArray, "*batch classes"]) -> Float[Array, "*batch classes"]:
-    """Logits whose softmax the probabilities are, finite where one is exactly 0: for targets that tell no logits.
-
-    The scaled logit then takes ``1 - p_y`` from the other classes, with the digits that the subtraction would lose.
-
-    Args:
-      probabilities: ``[..., C]``, non-negative; rounded ones may miss a sum of 1 by a little.
-    """
-    return jnp.maximum(jnp.log(probabilities), _LOWEST_LOG)
 
 
 def hinge(logits: Float[AnyArray, "*batch classes"], labels: Int[AnyArray, "..."]) -> Float[Array, "*batch"]:

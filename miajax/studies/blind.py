@@ -182,13 +182,13 @@ def near_duplicates(
       lists up to 20 ``[example, member, distance]``, ascending.
     """
     rng = np.random.default_rng([seed, _STREAM])
-    member, pool = np.asarray(member), _rows_of(features)
+    member, pool = np.asarray(member), rows_of(features)
     members, others = np.flatnonzero(member), np.flatnonzero(~member)
-    scale = _scale(pool)
+    scale = scale_of(pool)
     against = _Scaled(pool, members, scale)
     parts = {"non_members": _Scaled(pool, others, scale)}
     if test_features is not None:
-        tests = _rows_of(test_features)
+        tests = rows_of(test_features)
         parts["test"] = _Scaled(tests, np.arange(len(tests)), scale)
     drawn = others if len(others) <= _MEDIAN_OF else np.sort(rng.permutation(others)[:_MEDIAN_OF])
     median = float(np.median(against.nearest(_Scaled(pool, drawn, scale))[1]))
@@ -295,12 +295,13 @@ def _may_be_near(
     return least <= below**2 * 1.01 + rounding
 
 
-def _rows_of(features: np.ndarray) -> Num[np.ndarray, "rows features"]:
+def rows_of(features: np.ndarray) -> Num[np.ndarray, "rows features"]:
+    """Examples as flat rows, bytes as they are and all else in single precision."""
     flat = np.asarray(features).reshape(len(features), -1)
-    return flat if flat.dtype in (np.uint8, np.float32) else flat.astype(np.float32)
+    return flat if flat.dtype in (np.dtype(np.uint8), np.dtype(np.float32)) else flat.astype(np.float32)
 
 
-def _scale(rows: np.ndarray) -> Float[np.ndarray, " features"]:
+def scale_of(rows: np.ndarray) -> Float[np.ndarray, " features"]:
     """The features' standard deviations, 1 where a feature is constant; in blocks, since float64 pools fill memory."""
     total, squares = np.zeros(rows.shape[1]), np.zeros(rows.shape[1])
     centre = rows[:_BLOCK].mean(0, dtype=np.float64)
@@ -315,7 +316,7 @@ def _scale(rows: np.ndarray) -> Float[np.ndarray, " features"]:
 
 def _projected(flat: Float[np.ndarray, "rows features"], seed: int) -> Float[np.ndarray, "rows dimensions"]:
     """Standardised rows; their leading principal components where they have more features than ``_DIMENSIONS``."""
-    rows = (flat - flat.mean(0)) / _scale(flat)
+    rows = (flat - flat.mean(0)) / scale_of(flat)
     if rows.shape[1] <= _DIMENSIONS or len(rows) <= _DIMENSIONS:
         return rows
     chosen = np.random.default_rng([seed, _STREAM, 1]).permutation(len(rows))[:_BASIS_ROWS]

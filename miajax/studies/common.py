@@ -82,7 +82,7 @@ def strongest_attack(campaign: Campaign, scores: Scores, targets: Sequence[int] 
 
 
 def attack_notes(skipped: Mapping[str, str], reports: Mapping[str, AttackReport]) -> list[str]:
-    """Notes on attacks that did not run, and on cells that those that ran left out."""
+    """Notes on attacks that did not run, and on pairs that those that ran left out of scores and populations."""
     notes: list[str] = [not_done(name, "run", reason) for name, reason in skipped.items()]
     for name, report in reports.items():
         counts = {"too few shadow models": report.too_few, "shadow models that all agree": report.degenerate}
@@ -90,6 +90,12 @@ def attack_notes(skipped: Mapping[str, str], reports: Mapping[str, AttackReport]
             reasons = " and ".join(f"{{}} have {why}" for why in found)
             left_out = f"of the (target, example) pairs {reasons}; they are left out."
             notes.append(noted(left_out, *found.values(), about=[name]))
+        if report.outside_population:
+            lacking = (
+                "its populations lack {} (target, example) pairs that they should hold: no shadow model was trained "
+                "without the example, so nothing says how such a model answers."
+            )
+            notes.append(noted(lacking, report.outside_population, about=[name]))
     return notes
 
 

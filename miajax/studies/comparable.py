@@ -3,13 +3,14 @@
 import dataclasses
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.special import stdtrit
 
 from miajax.campaign.config import Setup
+from miajax.typed import Json
 
 _QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 _LEVEL = 0.99  # at least, of the interval that a further shadow model would fall into
@@ -29,16 +30,16 @@ def recipe_of(setup: Setup) -> dict[str, Any]:
     }
 
 
-def flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(mapping: Json, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Names, joined by dots, and values of nested settings."""
     for name, value in mapping.items():
         if isinstance(value, Mapping):
-            yield from flat(value, f"{prefix}{name}.")
+            yield from flat(cast(Json, value), f"{prefix}{name}.")
         else:
             yield prefix + name, value
 
 
-def recipe_differences(recipe: Mapping[str, Any], declared: Mapping[str, Any]) -> list[dict[str, Any]]:
+def recipe_differences(recipe: Json, declared: Json) -> list[dict[str, Any]]:
     """Declared values that differ from the run's: ``[{name, run, target}]``."""
     return [
         {"name": name, "run": _plain(recipe[name]), "target": value}

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from miajax.errors import UserError
 from miajax.runs.atomic import read_json
 from miajax.studies.written import SCHEMA_VERSION
-
-Json = Mapping[str, Any]
+from miajax.typed import Json
 
 
 def found_results(run: Path) -> dict[Path, Json]:
@@ -27,10 +26,11 @@ def found_results(run: Path) -> dict[Path, Json]:
             expected="the folder of a finished study",
             remedy="miajax lira or miajax attacks writes one",
         )
-    found = {}
+    found: dict[Path, Json] = {}
     for file in files:
-        results = read_json(file)
-        if not isinstance(results, dict) or not isinstance(results.get("attacks", {}), dict):
+        read: Any = read_json(file)
+        results = cast(Json, read) if isinstance(read, dict) else {"attacks": None}
+        if not isinstance(results.get("attacks", {}), dict):
             raise UserError(f"{file} is no results.json of miajax", expected="an object of figures")
         if (version := results.get("schema_version", SCHEMA_VERSION)) != SCHEMA_VERSION:
             raise UserError(f"{file} has schema_version {version}", expected=str(SCHEMA_VERSION),

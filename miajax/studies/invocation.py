@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -59,11 +59,11 @@ class Invocation:
     begun: float = dataclasses.field(default_factory=time.perf_counter)
     typed: frozenset[str] = frozenset()
     files: PageFiles = PageFiles()
-    beside: dict[str, Path] = dataclasses.field(default_factory=dict)
-    _spent: dict[str, float] = dataclasses.field(default_factory=dict)
+    beside: dict[str, Path] = dataclasses.field(default_factory=dict[str, Path])
+    _spent: dict[str, float] = dataclasses.field(default_factory=dict[str, float])
 
     @contextlib.contextmanager
-    def timed(self, part: str) -> Iterator[None]:
+    def timed(self, part: str) -> Generator[None, None, None]:
         """Counts the seconds of a block under ``<part>_s``."""
         begin = time.perf_counter()
         try:
@@ -74,7 +74,7 @@ class Invocation:
     @contextlib.contextmanager
     def reporting(
         self, folder: Path, results: dict[str, Any], campaigns: Sequence["Timing"] = (), *, study: str
-    ) -> Iterator[None]:
+    ) -> Generator[None, None, None]:
         """Around the writing of a report: ``results`` gets its ``timing``, and ``results.json`` follows the report.
 
         What libraries warned of so far joins the ``notes``.
@@ -97,7 +97,7 @@ class Invocation:
         self.print_page(folder)
 
     @contextlib.contextmanager
-    def drawing(self, folder: Path) -> Iterator[None]:
+    def drawing(self, folder: Path) -> Generator[None, None, None]:
         """Around the drawing of a page: with ``--vector`` its figures become files of their own."""
         if not self.files.vector:
             yield

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int, Num
 
-from miajax.studies.blind import _rows_of, _scale
+from miajax.studies.blind import rows_of, scale_of
 
 _NEAR = 0.25  # of the median distance from a row to the nearest row of another group, as for near-copies of rows
 _FEWEST = 2  # rows of a group that have to be near: single rows of different people are alike by chance
@@ -36,8 +36,8 @@ def near_groups(
       ``{count, searched, near_below, pairs}``: pairs found, rows searched, and up to 20 ``[group, other group, rows
       that are near, rows of the group]``, most rows first.
     """
-    rows = _rows_of(features)
-    scaled = (rows.astype(np.float32) - rows.mean(0, dtype=np.float64).astype(np.float32)) / _scale(rows)
+    rows = rows_of(features)
+    scaled = (rows.astype(np.float32) - rows.mean(0, dtype=np.float64).astype(np.float32)) / scale_of(rows)
     asked = np.arange(len(rows))
     most = max(1, _MOST_PAIRS // len(rows))
     if len(asked) > most:

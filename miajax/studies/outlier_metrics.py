@@ -10,11 +10,11 @@ import functools
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
-import jax
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import expit
 
+from miajax.arrays import AnyArray
 from miajax.campaign.epochs import has_kind
 from miajax.campaign.recorded import kept_models
 from miajax.campaign.run import Campaign
@@ -23,6 +23,7 @@ from miajax.errors import UserError
 from miajax.outliers.density import isolation_score
 from miajax.outliers.registry import METRICS, Evidence, Metric
 from miajax.signals.features import penultimate_features
+from miajax.typed import jit, tree_map
 
 SPACES = ("input", "feature", "logit")
 _KEPT_BY = {
@@ -76,7 +77,7 @@ def spaces_of(campaign: Campaign, chosen: Int[np.ndarray, " chosen"]) -> Spaces:
     if parameters is None:
         missing["feature"] = "needs parameters, which the run did not keep"
     else:
-        picked = jax.tree.map(lambda leaf: leaf[chosen], parameters)
+        picked = tree_map(lambda leaf: leaf[chosen], parameters)
         placement, data = campaign.plan.placement(), campaign.setup.dataset
         try:
             vectors["feature"] = penultimate_features(campaign.setup.trainer, picked, data.features, placement)
@@ -133,8 +134,12 @@ def _score(metric: Metric, vectors: np.ndarray, labels: np.ndarray, num_classes:
 
 
 @functools.cache
-def _compiled(name: str, num_classes: int):
-    return jax.jit(lambda evidence: METRICS[name].score(evidence, num_classes))
+def _compiled(name: str, num_classes: int) -> Callable[[Evidence], AnyArray]:
+    @jit
+    def compiled(evidence: Evidence) -> AnyArray:
+        return METRICS[name].score(evidence, num_classes)
+
+    return compiled
 
 
 def _mean(name: str, metric: Metric, values: np.ndarray, member: np.ndarray, models: np.ndarray) -> Estimator:

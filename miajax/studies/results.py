@@ -22,7 +22,7 @@ class Found:
       notes: what a reader of the figures should know, a sentence each.
     """
 
-    timing: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    timing: Mapping[str, float] = dataclasses.field(default_factory=dict[str, float])
     notes: tuple[str, ...] = ()
 
 

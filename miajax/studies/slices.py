@@ -126,7 +126,8 @@ def slicings(
       outlier_metric: of ``METRICS``, cut into quarters; None for no such slicing.
       columns: the user's own.
     """
-    names, notes = campaign.setup.dataset.class_names, []
+    names = campaign.setup.dataset.class_names
+    notes: list[str] = []
     made = {
         "class": np.array(names)[signals.labels],
         "prediction": np.where(np.asarray(signals.correct), "right", "wrong"),

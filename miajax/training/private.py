@@ -7,20 +7,11 @@ from functools import partial
 import numpy as np
 from jaxtyping import Int
 
-from miajax.training.dp.mechanism import Mechanism, Privacy, resolve
+from miajax.training.dp.mechanism import Mechanism
 from miajax.training.dp.statistics import Statistics, standardising
 from miajax.training.dp.step import PrivateInputs, PrivateStep
 from miajax.training.losses import cross_entropy
 from miajax.training.trainer import Trainer
-
-
-def private_trainer(trainer: Trainer, privacy: Privacy) -> Trainer:
-    """The trainer with every step private.
-
-    Raises:
-      UserError: whatever in model, recipe and privacy would break the guarantee, or has no bound.
-    """
-    return trainer_under(trainer, [resolve(privacy, trainer.recipe, trainer.capacity, trainer.ragged)])
 
 
 def trainer_under(

@@ -15,6 +15,7 @@ from miajax.attacks.registry import ATTACKS, run_attack, run_attacks
 from miajax.attacks.rmia import choose_offline_a
 from miajax.data.splits import membership
 from miajax.errors import UserError
+from miajax.estimators.answers import logits_of
 from miajax.signals import scaled_logit as signals_of
 from tests.attacks.helpers import ensemble
 from tests.oracles import attacks as oracle
@@ -252,7 +253,7 @@ def test_rounded_probabilities_of_exactly_zero_and_one_can_be_attacked():
     signals, member = ensemble(gap=3.0)
     p = np.asarray(jax.nn.softmax(3 * signals.logits)).round(3)
     assert (p == 0).any() and (p == 1).any()
-    rounded = _with_logits(signals, np.asarray(signals_of.logits_of_probabilities(p)))
+    rounded = _with_logits(signals, logits_of("probabilities", p))
     told = {"logits", "labels", "scaled_logit", "correct"}
     names = tuple(name for name, attack in ATTACKS.items() if set(attack.needs) <= told)
     for name, (scores, report) in run_attacks(names, rounded, member, np.ones(len(member), bool)).items():

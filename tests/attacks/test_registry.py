@@ -122,3 +122,9 @@ def test_models_that_all_agree_are_refused_rather_than_scored_as_nan():
 def test_an_unknown_attack_lists_the_known_ones():
     with pytest.raises(UserError, match=r"attack lyra is unknown; expected one of .*lira_online"):
         run_attack("lyra", SIGNALS, MEMBER, VALID)
+
+
+def test_what_an_attacker_with_shadow_models_must_know_follows_from_what_the_attack_requires():
+    trained = "shadow models trained without the example"
+    assert ATTACKS["attack_r"].knowledge == f"{trained} on data like the target's"
+    assert ATTACKS["rmia_offline"].knowledge == f"{trained}, and a population, on data like the target's"

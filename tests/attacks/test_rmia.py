@@ -5,7 +5,8 @@ import pytest
 
 from miajax.attacks.attack import shadow_counts
 from miajax.attacks.options import AttackOptions, RmiaOptions
-from miajax.attacks.registry import ATTACKS
+from miajax.attacks.population import pool_sample
+from miajax.attacks.registry import ATTACKS, run_attacks
 from tests.attacks.helpers import ensemble
 from tests.oracles import attacks as oracle
 
@@ -41,3 +42,35 @@ def test_what_a_target_says_of_such_an_example_moves_no_other_score(few, offline
         for each in (signals, signals._replace(logits=changed))
     )
     np.testing.assert_array_equal(before, after)
+
+
+OFFLINE, ONLINE = ("rmia_offline", "informia_offline"), ("rmia_online", "informia_online")
+
+
+def outside(signals, member, valid, options=None):
+    """What the reports of attacks count."""
+    runs = run_attacks((*OFFLINE, *ONLINE), signals, member, valid, options)
+    return {name: report.outside_population for name, (_, report) in runs.items()}
+
+
+@pytest.mark.parametrize("failed", [None, 2])
+@pytest.mark.parametrize("size", [None, 20])
+def test_reports_count_the_pairs_that_offline_populations_lack(few, failed, size):
+    signals, member, _ = few
+    valid = np.arange(5) != failed
+    population = range(60) if size is None else pool_sample(60, size)
+    by_hand = sum(
+        not member[target, z] and all(member[other, z] for other in range(5) if other != target and valid[other])
+        for target in np.flatnonzero(valid)
+        for z in population
+    )
+    found = outside(signals, member, valid, AttackOptions(population_size=size))
+    assert found == {**dict.fromkeys(OFFLINE, by_hand), **dict.fromkeys(ONLINE, 0)} and by_hand > 0
+
+
+def test_reports_count_none_where_every_example_has_a_model_without_it_or_the_population_comes_from_outside(few):
+    signals, member, _ = few
+    elsewhere = signals._replace(population_logits=signals.logits[:, :9, 0], population_labels=signals.labels[:9])
+    assert not any(outside(elsewhere, member, np.ones(5, bool)).values())
+    many, of_many = ensemble(models=24, examples=40, queries=1, seed=3)
+    assert not any(outside(many, of_many, np.ones(24, bool)).values())

@@ -24,7 +24,8 @@ from miajax.models.model import count_parameters
 from miajax.models.registry import build_model
 from miajax.training.losses import cross_entropy
 from miajax.training.recipe import Recipe
-from miajax.training.trainer import InputScaling, Members, Trainer
+from miajax.training.scaling import InputScaling
+from miajax.training.trainer import Members, Trainer
 
 pytestmark = pytest.mark.slow  # mostly compiling; continuous integration runs them
 

@@ -7,7 +7,7 @@ from miajax.data.bounds import FeatureBounds, told_by_preparation
 from miajax.data.dataset import Dataset
 from miajax.data.registry import DataOptions, load_dataset
 from miajax.errors import UserError
-from miajax.training.trainer import InputScaling
+from miajax.training.scaling import InputScaling
 
 CSV = """age,income,city,member,nothing,outcome
 30,1000,Rome,true,,yes

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from miajax.metrics.claims import against, chance_of_tpr, difference_of_separate, strongest
+from miajax.metrics.claims import against, at_once, chance_of_tpr, difference_of_separate, strongest
 
 
 @pytest.mark.parametrize(
@@ -142,3 +142,42 @@ def test_who_leads_among_some_has_the_interval_that_holds_for_all():
     assert some.ci == whole.intervals["b"].interval and some.confidence == whole.confidence
     assert some.differences["a"].ci[1] < 0
     assert strongest(scores, member, np.ones(1, bool), among=()) is None
+
+
+def test_where_no_rate_is_above_chance_aucs_are_looked_at_by_intervals_that_hold_at_once():
+    scores, member = _campaign({"weak": 0.05, "ranks": 0.5})
+    # of the best non-members all are above every member: no rate near 0 shows anything, and the order of the rest does
+    top = ~member & (np.random.default_rng(1).random(member.shape) < 0.05)
+    scores = {name: np.where(top, 50.0 + array, array) for name, array in scores.items()}
+    valid = np.ones(len(member), bool)
+    lead = strongest(scores, member, valid)
+    assert lead.by == "tpr_at_fpr" and lead.standing != "above" and lead.shows
+    own, alone = lead.by_auc, strongest({"ranks": scores["ranks"]}, member, valid).by_auc
+    assert own.attack == "ranks" and own.standing == "above"
+    inside, outside = np.sort(scores["ranks"][member]), np.sort(scores["ranks"][~member])
+    by_count = (np.searchsorted(outside, inside, "left") / len(outside)).mean()
+    assert own.value == pytest.approx(by_count, abs=1e-9)
+    assert own.ci[0] < alone.ci[0] < alone.value < alone.ci[1] < own.ci[1]  # chosen among two: wider
+    assert strongest(scores, member, valid, among=["weak"]).by_auc.attack == "weak"
+    huge = strongest({name: array * 1e300 for name, array in scores.items()}, member, valid)
+    assert huge.by_auc == own
+
+
+def test_a_rate_above_chance_and_a_ranking_by_auc_need_no_second_look():
+    scores, member = _campaign({"strong": 2.0})
+    assert strongest(scores, member, np.ones(len(member), bool)).by_auc is None
+    scores, member = _campaign({"one": 0.0}, models=4, examples=10)
+    assert strongest(scores, member, np.ones(4, bool)).by_auc is None
+
+
+def test_scores_without_information_show_nothing_by_auc_either():
+    scores, member = _campaign({"one": 0.0, "other": 0.0})
+    lead = strongest({**scores, "same": np.zeros(member.shape)}, member, np.ones(len(member), bool))
+    assert lead.by_auc is not None and lead.by_auc.standing == "not shown" and not lead.shows
+
+
+def test_an_interval_chosen_among_many_is_wider_and_stays_within_0_and_1():
+    assert at_once(0.7, (0.6, 0.8), 1) == pytest.approx((0.6, 0.8))
+    wider = 2.2414027 / 1.9599640  # normal quantiles of .9875 and .975
+    assert at_once(0.7, (0.6, 0.75), 2) == pytest.approx((0.7 - 0.1 * wider, 0.7 + 0.05 * wider), abs=1e-6)
+    assert at_once(0.99, (0.1, 0.999), 10**6)[1] == 1.0

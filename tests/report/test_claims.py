@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from miajax.metrics.claims import Lead
+from miajax.metrics.claims import Lead, Ranking
 from miajax.report import claims
 from miajax.report.numbers import Estimate
 from tests.studies.made import made
@@ -58,6 +58,23 @@ def _plain(text):
 def test_the_headline_is_the_strongest_attack_or_what_would_go_unseen(lead, finding, sentence):
     assert _plain(claims.lead_finding(lead)) == finding
     assert _plain(claims.lead_sentence(lead)).endswith(sentence)
+
+
+def test_a_headline_without_a_rate_above_chance_says_what_the_auc_shows():
+    nothing = _lead(0.0, (0.0, 0.002), standing="not shown")
+    shown = dataclasses.replace(nothing, by_auc=Ranking("gap", 0.7041, (0.65, 0.75), "above"))
+    assert _plain(claims.lead_finding(shown)).endswith(
+        "a leak of up to 0.20 % would go unseen; but gap (right or wrong) ranks members with an AUC of 0.704 [0.650, "
+        "0.750]"
+    )
+    assert _plain(claims.lead_sentence(shown)).endswith(
+        "would go unseen. Over all rates, gap (right or wrong) ranks members with an AUC of 0.704 [0.650, 0.750], the "
+        "interval that holds for the AUCs of all 2 at once: measurably more than chance (0.5)."
+    )
+    assert "rates and AUCs hold together with probability 90 % or more" in claims.lead_rule(shown)
+    neither = dataclasses.replace(nothing, by_auc=Ranking("gap", 0.52, (0.45, 0.6), "not shown"))
+    for said in (claims.lead_finding, claims.lead_sentence, claims.lead_rule):
+        assert said(neither) == said(nothing)
 
 
 def test_the_rule_and_the_equals_are_said_for_several_attacks_only():

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from miajax.errors import UserError
 from miajax.runs import atomic
 from miajax.runs.checkpoints import save_tree
-from miajax.runs.folder import RunFolder, amount, differences, fingerprint, range_name, with_space_for
+from miajax.runs.folder import RunFolder, differences, fingerprint, range_name
 
 IDENTITY = {"dataset": "d", "recipe": {"epochs": 3, "learning_rate": 0.1}, "seed": 0}
 
@@ -299,11 +299,6 @@ def test_a_users_umask_holds_for_files_and_folders(tmp_path):
     assert not open_to_others
 
 
-@pytest.mark.parametrize(("size", "text"), [(12, "12 bytes"), (1500, "1.50 kB"), (2_500_000, "2.50 MB")])
-def test_small_sizes_are_told_in_small_units(size, text):
-    assert amount(size) == text
-
-
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "a.json"
     atomic.write_json(path, {"a": 1})
@@ -327,12 +322,6 @@ def test_a_full_disk_is_one_clear_line_and_loses_nothing(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="no space left on the disk"):
         atomic.write_npy(path, np.ones(3))
     np.testing.assert_array_equal(np.load(path), np.zeros(3))
-
-
-def test_a_campaign_too_large_for_the_disk_is_refused_before_it_begins(tmp_path):
-    with_space_for(tmp_path / "new" / "run", 1, lambda: "signals")
-    with pytest.raises(UserError, match=r"needs .* GB for logits"):
-        with_space_for(tmp_path / "new" / "run", 1 << 60, lambda: "logits")
 
 
 @given(

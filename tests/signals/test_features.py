@@ -11,7 +11,8 @@ from miajax.models.registry import ModelOptions, build_model
 from miajax.signals.features import penultimate, penultimate_features
 from miajax.training.parallel import Placement
 from miajax.training.recipe import Recipe
-from miajax.training.trainer import InputScaling, Members, Trainer
+from miajax.training.scaling import InputScaling
+from miajax.training.trainer import Members, Trainer
 
 pytestmark = pytest.mark.slow  # mostly compiling; continuous integration runs them
 

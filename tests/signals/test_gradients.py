@@ -9,7 +9,8 @@ from miajax.signals.gradients import gradient_norms
 from miajax.training.losses import cross_entropy
 from miajax.training.parallel import Placement
 from miajax.training.recipe import Recipe
-from miajax.training.trainer import InputScaling, Members, Trainer
+from miajax.training.scaling import InputScaling
+from miajax.training.trainer import Members, Trainer
 from tests.training.helpers import digits
 
 

@@ -1,5 +1,7 @@
 """Passes over examples: cut into calls by time, to the same bits as one call, and given up between two of them."""
 
+import os
+import signal
 import types
 
 import jax
@@ -10,13 +12,15 @@ import pytest
 from miajax.data.dataset import Dataset
 from miajax.models.registry import build_model
 from miajax.signals import passes as passes_module
-from miajax.signals.gradients import GradientQuerier
+from miajax.signals.features import penultimate, penultimate_features
+from miajax.signals.gradients import GradientQuerier, gradient_norms
 from miajax.signals.query import Querier, views
 from miajax.signals.scaled_logit import scaled_logit
 from miajax.training.ensemble import Ensemble
 from miajax.training.parallel import OverModels, Placement
 from miajax.training.recipe import Recipe
-from miajax.training.trainer import InputScaling, Trainer
+from miajax.training.scaling import InputScaling
+from miajax.training.trainer import Trainer
 
 
 class Clock:
@@ -130,3 +134,47 @@ def test_a_request_to_stop_is_honoured_after_one_pass_of_a_slow_query(monkeypatc
     with pytest.raises(Enough):
         ask(models, stop)
     assert clock.counts == [1, 1, 1]
+
+
+@pytest.mark.parametrize(("network", "shape", "chunk"), [("mlp", (12,), 4), ("mlp", (12,), 1), ("cnn", (12, 12, 1), 1)])
+def test_penultimate_features_of_all_models_at_once_are_those_of_calls_cut_by_time(
+    monkeypatch, devices, network, shape, chunk
+):
+    dataset, trainer, placement, state = trained(network, shape, 37, devices, chunk)
+    twice = jax.tree.map(lambda leaf: np.concatenate([leaf, leaf[::-1]]), trainer.evaluated(state))
+    read, rows = penultimate(trainer.model), np.minimum(np.arange(40), 36)
+    folded = placement.share(dataset.features[rows].reshape(5, 8, *shape))
+
+    def of_model(_, model, shared):
+        found = jax.lax.map(lambda x: read(*model, trainer.scaling(x)), shared)
+        return found.reshape(40, -1)[:37]
+
+    whole = np.asarray(OverModels(of_model, placement)((), twice, folded))[:-1]
+    some = jax.tree.map(lambda leaf: leaf[:-1], twice)  # the last group is not full
+    for seconds in (10.0, 0.5):
+        with monkeypatch.context() as patch:
+            clock = Clock(patch, seconds)
+            found = penultimate_features(trainer, some, dataset.features, placement, block=8)
+        np.testing.assert_array_equal(found, whole)
+        assert sum(clock.counts) == 2 * 5 and max(clock.counts) == max(1, int(1 / seconds))
+
+
+@pytest.mark.parametrize("what", ["features", "gradients"])
+def test_ctrl_c_ends_what_a_whole_pool_of_models_answers_after_one_call(monkeypatch, devices, what):
+    dataset, trainer, placement, state = trained("mlp", (12,), 37, devices, 1)
+    models = jax.tree.map(lambda leaf: np.concatenate([leaf] * 8), trainer.evaluated(state))
+    clock, called = Clock(monkeypatch, 60.0), OverModels.__call__
+
+    def interrupted(*args):
+        answers = called(*args)
+        if len(clock.counts) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        return answers
+
+    monkeypatch.setattr(OverModels, "__call__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        if what == "features":
+            penultimate_features(trainer, models, dataset.features, placement, block=16)
+        else:
+            gradient_norms(trainer, models, dataset.features, dataset.labels, placement, block=16)
+    assert clock.counts == [1, 1, 1], "of 3 blocks and 16 models"

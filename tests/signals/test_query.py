@@ -15,7 +15,8 @@ from miajax.signals.query import Querier, views
 from miajax.training.ensemble import Ensemble
 from miajax.training.parallel import Placement
 from miajax.training.recipe import Recipe
-from miajax.training.trainer import InputScaling, Trainer
+from miajax.training.scaling import InputScaling
+from miajax.training.trainer import Trainer
 
 
 def images(n: int = 37) -> Dataset:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from scipy import special
 
+from miajax.estimators.answers import logits_of
 from miajax.signals import scaled_logit as signals
 from tests.oracles import attacks as oracle
 
@@ -86,12 +87,12 @@ def test_correct_counts_the_first_of_equal_logits_as_the_prediction():
 
 def test_probabilities_give_the_same_scaled_logit_as_their_logits():
     p = special.softmax(LOGITS.astype(np.float64), -1).astype(np.float32)
-    got = signals.scaled_logit(signals.logits_of_probabilities(jnp.asarray(p)), _wide(LABELS))
+    got = signals.scaled_logit(logits_of("probabilities", p), _wide(LABELS))
     np.testing.assert_allclose(got, signals.scaled_logit(jnp.asarray(LOGITS), _wide(LABELS)), atol=1e-4)
 
 
 def test_probabilities_of_exactly_zero_and_one_are_capped_where_published_code_caps_them():
-    z = signals.logits_of_probabilities(jnp.asarray([[1.0, 0.0], [1.0, 0.0]]))
+    z = logits_of("probabilities", np.array([[1.0, 0.0], [1.0, 0.0]]))
     np.testing.assert_allclose(signals.scaled_logit(z, np.array([0, 1])), [103.6, -103.6], rtol=1e-6)
     y = np.array([0, 1])
     for value in (signals.entropy(z), signals.modified_entropy(z, y), signals.hinge(z, y)):
@@ -99,5 +100,5 @@ def test_probabilities_of_exactly_zero_and_one_are_capped_where_published_code_c
 
 
 def test_a_certain_probability_keeps_the_digits_of_its_complement():
-    z = signals.logits_of_probabilities(jnp.asarray([[1.0, 1e-12, 2e-12]]))
+    z = logits_of("probabilities", np.array([[1.0, 1e-12, 2e-12]]))
     np.testing.assert_allclose(signals.scaled_logit(z, np.array([0])), -np.log(3e-12), rtol=1e-6)

@@ -35,6 +35,13 @@ def test_cells_are_left_out_for_the_reason_that_they_have(too_few, degenerate, s
     assert attack_notes({}, {"a": AttackReport("a", 90, too_few, degenerate, ())}) == [said]
 
 
+def test_pairs_that_populations_lack_have_a_note_of_their_own():
+    assert attack_notes({}, {"a": AttackReport("a", 90, 0, 0, (), outside_population=12)}) == [
+        "a: its populations lack 12 (target, example) pairs that they should hold: no shadow model was trained without "
+        "the example, so nothing says how such a model answers."
+    ]
+
+
 def test_nothing_left_out_is_not_mentioned():
     assert attack_notes({}, {"a": AttackReport("a", 90, 0, 0, ())}) == []
 

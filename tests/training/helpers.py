@@ -9,7 +9,8 @@ from miajax.models.registry import build_model
 from miajax.training.ensemble import Ensemble
 from miajax.training.parallel import Parallel, Placement
 from miajax.training.recipe import Recipe
-from miajax.training.trainer import InputScaling, Trainer
+from miajax.training.scaling import InputScaling
+from miajax.training.trainer import Trainer
 
 
 def digits(n: int = 301) -> Dataset:

@@ -16,7 +16,8 @@ from miajax.training.devices import instruction_set
 from miajax.training.ensemble import Ensemble
 from miajax.training.parallel import Placement
 from miajax.training.recipe import Recipe
-from miajax.training.trainer import InputScaling, Trainer
+from miajax.training.scaling import InputScaling
+from miajax.training.trainer import Trainer
 
 pytestmark = pytest.mark.slow  # mostly compiling; continuous integration runs them
 

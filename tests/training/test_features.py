@@ -14,7 +14,8 @@ from miajax.training import trainer as trainer_module
 from miajax.training.ensemble import Ensemble
 from miajax.training.parallel import Placement
 from miajax.training.recipe import Recipe
-from miajax.training.trainer import InputScaling, Trainer
+from miajax.training.scaling import InputScaling
+from miajax.training.trainer import Trainer
 from tests.signals.test_query import images
 from tests.training.helpers import digits, ensemble
 

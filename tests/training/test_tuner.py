@@ -14,7 +14,8 @@ from miajax.models.registry import build_model
 from miajax.training import tuner
 from miajax.training.plan import choose_plan
 from miajax.training.recipe import Recipe
-from miajax.training.trainer import InputScaling, Trainer
+from miajax.training.scaling import InputScaling
+from miajax.training.trainer import Trainer
 from miajax.training.tuner import Candidate, Measured, candidates, has_convolutions, tune, worth_tuning
 from tests.training.helpers import digits
 

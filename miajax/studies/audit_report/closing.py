@@ -6,10 +6,10 @@ from miajax.report.terminal import grouped
 from miajax.studies.audit_report import words
 from miajax.studies.audit_report.definitions import DEFINITIONS
 from miajax.studies.audit_report.evidence import Evidence
-from miajax.studies.audit_report.found import Json
 from miajax.studies.audit_report.guidance import QUESTIONS, SOURCES
 from miajax.studies.audit_report.options import AuditReportOptions
 from miajax.studies.audit_report.statuses import statuses
+from miajax.typed import Json
 
 _TO_ATTACH = (
     "Data protection impact assessment, or why none is needed",

@@ -9,7 +9,8 @@ from miajax.metrics.groups import joined, of_groups
 from miajax.metrics.intervals import CONFIDENCE, clopper_pearson
 from miajax.metrics.most_exposed import most_exposed
 from miajax.runs.tables import read_table
-from miajax.studies.audit_report.found import AttackFound, Json, Kind, Named, Scored, lead_of
+from miajax.studies.audit_report.found import AttackFound, Kind, Named, Scored, lead_of
+from miajax.typed import Json
 
 _BLOCK = 1 << 24  # cells of signals that are averaged at a time
 

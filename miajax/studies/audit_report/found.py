@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -12,8 +12,8 @@ from miajax.metrics.claims import lead_of as strongest_of
 from miajax.metrics.figures import Interval
 from miajax.report.numbers import Estimate
 from miajax.studies.results import Found, Record
+from miajax.typed import Json
 
-Json = Mapping[str, Any]
 Kind = Literal["run", "import", "target"]
 """Models trained here; models trained elsewhere, by their signals; one model trained elsewhere, against a run's."""
 

@@ -29,10 +29,10 @@ from miajax.studies.audit_report.closing import (
     sign_off_section,
 )
 from miajax.studies.audit_report.evidence import Evidence
-from miajax.studies.audit_report.found import Json
 from miajax.studies.audit_report.membership import exposed_section, membership_section
 from miajax.studies.audit_report.options import AuditReportOptions
 from miajax.studies.audit_report.safeguards import safeguards_section
+from miajax.typed import Json
 
 _SHORT = 12
 _EXTRACTION = (

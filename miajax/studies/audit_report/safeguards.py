@@ -6,7 +6,7 @@ from miajax.report import numbers, privacy_words
 from miajax.report.page import Block, Cell, Column, Points, Prose, Section, Table, Terms
 from miajax.studies.audit_report import words
 from miajax.studies.audit_report.evidence import Evidence
-from miajax.studies.audit_report.found import Json
+from miajax.typed import Json
 
 _HAZARDS = (
     "Side channels, such as how long an answer takes: not measured.",

@@ -8,8 +8,9 @@ from miajax.report.attack_faces import face
 from miajax.report.privacy_words import epsilon_text
 from miajax.studies.attacked.groups import EXPOSURE_FPR
 from miajax.studies.audit_report.evidence import Evidence
-from miajax.studies.audit_report.found import Json, Named, SliceFound
+from miajax.studies.audit_report.found import Named, SliceFound
 from miajax.studies.audit_report.options import NOT_STATED, AuditReportOptions
+from miajax.typed import Json
 
 NOT_MEASURED = "Not measured"
 

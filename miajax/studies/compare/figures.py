@@ -80,7 +80,7 @@ def accuracy_changes(before: Side, after: Side, paired: bool) -> Accuracies | No
     """Accuracy on members, on non-members and their gap; None where a run kept no answers."""
     if before.correct is None or after.correct is None:
         return None
-    found = []
+    found: list[tuple[Influence, ...]] = []
     for side, models in zip((before, after), _both_valid(before, after, paired), strict=True):
         parts = [share_by_model(side.correct, of, models, side.groups) for of in (side.member, ~side.member)]  # type: ignore[arg-type]
         found.append((*parts, parts[0].minus(parts[1])))

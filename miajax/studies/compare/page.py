@@ -125,7 +125,7 @@ def _attacks(found: Comparison) -> Section:
         f"TPR at FPR {figures.fpr_key(fpr)}": {name: entries[name].tpr_at_fpr[fpr] for name in names} for fpr in fprs
     }
     by_rate = [Details(title, [_table(found, title, of)]) for title, of in rates.items()]
-    rows = []
+    rows: list[clouds.Row] = []
     for name in names:
         auc = entries[name].auc
         low, high = auc.change_ci_of_all
@@ -166,7 +166,7 @@ def _table(found: Comparison, title: str, entries: Mapping[str, Changed | None])
         Column(title, "number", "before"), Column(title, "number", "after"),
     ]  # fmt: skip
     rows: list[list[Any]] = []
-    bold = []
+    bold: list[int] = []
     for index, (name, entry) in enumerate(entries.items()):
         if entry is None:
             none = numbers.estimate(None, None, "A run has too few non-members to show this rate.")

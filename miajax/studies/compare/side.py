@@ -15,6 +15,7 @@ from miajax.runs.folder import RunFolder, differences
 from miajax.runs.group_names import GROUPS_FILE
 from miajax.studies.compare.results import Setting
 from miajax.studies.results import Record
+from miajax.typed import Json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,10 +51,10 @@ class Side:
     valid: Bool[np.ndarray, " models"]
     correct: Bool[np.ndarray, "models examples"] | None
     labels: Int[np.ndarray, " examples"] | None
-    identity: Mapping[str, Any]
+    identity: Json
     scores: Mapping[str, Path]
     results: Stored
-    manifest: Mapping[str, Any]
+    manifest: Json
     notes: tuple[str, ...]
     groups: Int[np.ndarray, " examples"] | None = None
 
@@ -71,7 +72,9 @@ def read_side(path: Path) -> Side:
     results = _results(path)
     member = _array(path / "membership.npy")
     if (path / "source.json").is_file():
-        identity, manifest, correct = {}, {}, None
+        identity: dict[str, Any] = {}
+        manifest: dict[str, Any] = {}
+        correct = None
         valid = np.asarray(np.isfinite(_array(path / "signals.npy")).all((1, 2)))
     else:
         folder = RunFolder.open(path)
@@ -166,9 +169,9 @@ def check_comparable(before: Side, after: Side, encoded_otherwise: bool = False)
     return [f"An import holds no features: that both runs are about the same records is judged by their {by} alone."]
 
 
-def _spread(identity: Mapping[str, Any]) -> dict[str, Any]:
+def _spread(identity: Json) -> dict[str, Any]:
     """The identity with its list of mechanisms by name, so that their settings are compared one by one."""
-    mechanisms = identity.get("privacy") or []
+    mechanisms: list[Json] = identity.get("privacy") or []
     by_place = {str(place): of for place, of in enumerate(mechanisms)} if len(mechanisms) > 1 else {}
     return {**identity, "privacy": by_place or dict(mechanisms[0] if mechanisms else {})}
 

@@ -30,7 +30,7 @@ from miajax.runs.atomic import write_text
 from miajax.runs.tables import write_table
 from miajax.studies import common
 from miajax.studies.compare.figures import accuracy_changes, attack_changes, example_changes
-from miajax.studies.compare.results import AttackChanged, Comparison, SideFound, Speaking
+from miajax.studies.compare.results import AttackChanged, Comparison, Exposure, SideFound, Speaking
 from miajax.studies.compare.side import Side, check_comparable, read_side, settings_that_differ
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import FoundResult
@@ -89,10 +89,15 @@ def run_compare(
             for side in sides
         ]
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            exposures = dict(
-                zip(names, pool.map(lambda name: example_changes(*sides, name, paired), names), strict=True)
-            )
-            changes = pool.map(lambda name: attack_changes(*sides, name, paired, len(names), exposures[name][1]), names)
+
+            def of_examples(name: str) -> tuple[Changes, Exposure]:
+                return example_changes(*sides, name, paired)
+
+            def of_attack(name: str) -> AttackChanged:
+                return attack_changes(*sides, name, paired, len(names), exposures[name][1])
+
+            exposures = dict(zip(names, pool.map(of_examples, names), strict=True))
+            changes = pool.map(of_attack, names)
             attacks = dict(zip(names, changes, strict=True))
         accuracy = accuracy_changes(*sides, paired)
     comparison = Comparison(
@@ -159,7 +164,7 @@ def _about(side: Side, lead: Lead | None) -> SideFound:
 
 
 def _notes(before: Side, after: Side, paired: bool) -> list[str]:
-    notes = []
+    notes: list[str] = []
     if len(before.member) != len(after.member):
         notes.append(
             f"The runs have {len(before.member)} and {len(after.member)} models: attacks grow stronger with more "

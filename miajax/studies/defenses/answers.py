@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
+from miajax.arrays import AnyArray
 from miajax.campaign.recorded import kept_models, logits_on
 from miajax.campaign.run import Campaign
 from miajax.defenses.hamp import borrowed_scores
@@ -20,6 +21,7 @@ from miajax.metrics.figures import Figure
 from miajax.metrics.paired import mean_rate
 from miajax.signals.scaled_logit import scaled_logit
 from miajax.studies.defenses.figures import Answered
+from miajax.typed import jit
 
 _REPEATS = 5
 
@@ -49,7 +51,11 @@ def asked_about(
     campaign: Campaign, labels: Int[np.ndarray, " examples"]
 ) -> Float[np.ndarray, "models examples queries"]:
     """Scaled logits of other labels than the data set's, from the kept logits."""
-    of_labels = jax.jit(lambda logits: scaled_logit(logits, jnp.asarray(labels)[:, None]))
+
+    @jit
+    def of_labels(logits: AnyArray) -> Array:
+        return scaled_logit(logits, jnp.asarray(labels)[:, None])
+
     return np.stack([np.asarray(of_labels(logits)) for _, logits in logits_of_models(campaign)])
 
 
@@ -70,12 +76,18 @@ def reweighted_answers(
     """
     labels = jnp.asarray(campaign.setup.dataset.labels)
     touched = np.ones(len(labels), bool) if flagged is None else flagged
-    centroids_of = jax.jit(lambda logits, member: logit_centroids(logits[:, 0], labels, member))
-    scaled = jax.jit(lambda logits: scaled_logit(logits, labels[:, None]))
     known = np.full(campaign.signals.shape, np.nan, np.float32)
 
-    @jax.jit
-    def reweighted(logits, centroids):
+    @jit
+    def centroids_of(logits: Array, member: np.ndarray) -> Array:
+        return logit_centroids(logits[:, 0], labels, member)
+
+    @jit
+    def scaled(logits: AnyArray) -> Array:
+        return scaled_logit(logits, labels[:, None])
+
+    @jit
+    def reweighted(logits: Array, centroids: Array) -> Array:
         return jnp.where(touched[:, None, None], reweight_logits(logits, centroids, weight), logits)
 
     def defence(model: int, logits: jax.Array) -> Callable[[], jax.Array]:
@@ -125,7 +137,11 @@ def borrowed_answers(campaign: Campaign) -> tuple[Answered, float]:
     else:
         inputs = rng.uniform(low, high, features.shape).astype(features.dtype)
     strangers = logits_on(campaign, models, inputs)
-    borrowed = jax.jit(lambda logits, scores: borrowed_scores(logits, scores[:, None]))
+
+    @jit
+    def borrowed(logits: Array, scores: AnyArray) -> Array:
+        return borrowed_scores(logits, scores[:, None])
+
     return _after(campaign, lambda model, logits: lambda: borrowed(logits, strangers[model]))
 
 
@@ -138,8 +154,8 @@ def _after(campaign: Campaign, defence: Callable[[int, jax.Array], Callable[[], 
     """
     labels = jnp.asarray(campaign.setup.dataset.labels)
 
-    @jax.jit
-    def judged(logits):
+    @jit
+    def judged(logits: Array) -> tuple[Array, Array]:
         return scaled_logit(logits, labels[:, None]), jnp.argmax(logits[:, 0], -1) == labels
 
     signals, correct, seconds = np.empty(campaign.signals.shape, np.float32), np.empty_like(campaign.correct), None
@@ -156,10 +172,10 @@ def _after(campaign: Campaign, defence: Callable[[int, jax.Array], Callable[[], 
 
 
 def _median_seconds(work: Callable[[], jax.Array]) -> float:
-    spent = []
+    spent: list[float] = []
     for _ in range(_REPEATS):
         begin = time.perf_counter()
-        jax.block_until_ready(work())
+        work().block_until_ready()
         spent.append(time.perf_counter() - begin)
     return float(np.median(spent))
 

@@ -39,9 +39,9 @@ class Defense:
     title: str
     stage: Stage
     base: str = "original"
-    recipe: Settings = dataclasses.field(default_factory=dict)
-    model: Settings = dataclasses.field(default_factory=dict)
-    privacy: Settings = dataclasses.field(default_factory=dict)
+    recipe: Settings = dataclasses.field(default_factory=dict[str, Any])
+    model: Settings = dataclasses.field(default_factory=dict[str, Any])
+    privacy: Settings = dataclasses.field(default_factory=dict[str, Any])
     treatment: str | None = None
     control: bool = False
     weight: float | None = None

@@ -11,7 +11,7 @@ from miajax.attacks.options import AttackOptions
 from miajax.attacks.registry import ATTACKS, run_attacks
 from miajax.metrics.accuracy import share_by_model, share_correct
 from miajax.metrics.clusters import Groups, by_group, renumbered, rows_a_draw
-from miajax.metrics.figures import Figure
+from miajax.metrics.figures import Figure, Interval
 from miajax.metrics.intervals import CONFIDENCE, Spread, critical_value, crossed_spread, rate_interval
 from miajax.metrics.paired import Influence, influences, mean_difference, mean_rate
 from miajax.metrics.summary import summarise
@@ -112,7 +112,9 @@ class Attacks:
         if figures is None:
             return None
         cells = np.ix_(odd, among & self.survivors)
-        member, named, wrongly = self.defended.member[cells], {}, {}
+        member = self.defended.member[cells]
+        named: dict[float, Figure] = {}
+        wrongly: dict[float, float] = {}
         for fpr in FPRS:
             hits = self.hits(scores, fpr)[cells]
             together = renumbered(self.groups, among & self.survivors)
@@ -266,7 +268,8 @@ def top_change(
     member = attacks.defended.member[cells]
     if not member.any():
         return None
-    named, of_all = {}, {}
+    named: dict[float, Figure] = {}
+    of_all: dict[float, Interval] = {}
     for fpr in FPRS:
         after, ago = (each.hits(each.adaptive, fpr)[cells].astype(np.float64) for each in (attacks, before))
         mean, spread = _mean_over(after - ago, member, renumbered(attacks.groups, top & attacks.survivors))
@@ -285,7 +288,8 @@ def accuracy_change(attacks: Attacks, before: Attacks, others: Bool[np.ndarray, 
       attacks, before: on the defended and the undefended models.
       others: cells that count as non-members, the undefended models' own on both sides.
     """
-    models, found = attacks.valid & before.valid, []
+    models = attacks.valid & before.valid
+    found: list[Figure] = []
     for side in (attacks.defended.member, others):
         after, ago = (share_by_model(each.defended.correct, side, models, each.groups) for each in (attacks, before))
         found.append(mean_difference([(after, ago)]))

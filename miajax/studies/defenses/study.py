@@ -129,7 +129,7 @@ class _Study:
     def run(self) -> FoundResult[Defenses]:
         original = self._campaign("original", self.setup)
         self._before = self._attacked(plain_answers(original), catalogue(self.options.strengths)["original"])
-        self._top = most_vulnerable(self._before.defended, np.ones(original.member.shape[1], bool))
+        self._top = most_vulnerable(self._before.defended, np.ones(original.setup.dataset.num_examples, bool))
         head = head_of(original)
         beside = beside_published(self.setup, head.test_accuracy.value)
         self._published = next((each for each in beside if each.source == SOURCE), None)

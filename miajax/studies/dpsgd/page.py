@@ -74,7 +74,7 @@ def render_dpsgd_report(found: Dpsgd, config: Record, manifest: Record, command:
 
 def _by_group(found: Dpsgd) -> dict[str, dict[str, Any]]:
     """What LiRA finds under every budget by row and by group; empty where members are rows."""
-    entries = {}
+    entries: dict[str, dict[str, Any]] = {}
     for name, point in found.named:
         of, tprs = point.attacked, point.attacked.lira_tpr_at_fpr
         entries[name] = {
@@ -265,7 +265,7 @@ def _bounds(found: Dpsgd) -> Section:
 
 
 def _guarantee(found: Dpsgd) -> Section:
-    mechanism = {**found.mechanism, "delta": found.delta}
+    mechanism: dict[str, Any] = {**found.mechanism, "delta": found.delta}
     return Section(
         "Guarantee",
         f"{mechanism['adjacency'][:1].upper()}{mechanism['adjacency'][1:]}, at delta {found.delta:g}",

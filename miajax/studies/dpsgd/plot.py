@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from miajax.metrics.figures import Estimate, fpr_key
 from miajax.report import palette
-from miajax.report.plots import styled
+from miajax.report.plots import Drawn, styled
 from miajax.studies.dpsgd.figures import FPR, Dpsgd, Point
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _LEAST_EPSILON = 0.01  # bounds of 0 are drawn here, on the axis
@@ -38,7 +37,7 @@ def privacy_figure(found: Dpsgd) -> "Figure":
     from matplotlib.figure import Figure
 
     names, columns = zip(*found.named, strict=True)
-    figure = Figure(figsize=_INCHES)
+    figure: Drawn = Figure(figsize=_INCHES)
     for place, draw in enumerate((_accuracy, _found, _epsilons)):
         axes = figure.add_axes((0.12, 0.705 - 0.322 * place, 0.85, 0.275))
         axes.set_axisbelow(True)
@@ -50,7 +49,7 @@ def privacy_figure(found: Dpsgd) -> "Figure":
     return figure
 
 
-def _dots(axes: "Axes", figures: Sequence[Estimate], **look: Any) -> None:
+def _dots(axes: Drawn, figures: Sequence[Estimate], **look: Any) -> None:
     """Figures with their intervals, a place each; one without a value leaves a gap."""
     known = [
         (place, each.value, each.interval or (each.value, each.value))
@@ -63,7 +62,7 @@ def _dots(axes: "Axes", figures: Sequence[Estimate], **look: Any) -> None:
         axes.errorbar(x, y, reach, capsize=2.5, elinewidth=1.1, **look)
 
 
-def _accuracy(axes: "Axes", columns: Sequence[Point]) -> None:
+def _accuracy(axes: Drawn, columns: Sequence[Point]) -> None:
     _dots(
         axes, [each.train_accuracy for each in columns], fmt="o", color=palette.MEMBER, markersize=4, label="on members"
     )
@@ -79,7 +78,7 @@ def _accuracy(axes: "Axes", columns: Sequence[Point]) -> None:
     axes.legend(loc="lower left", ncols=2)
 
 
-def _found(axes: "Axes", columns: Sequence[Point]) -> None:
+def _found(axes: Drawn, columns: Sequence[Point]) -> None:
     rates = [each.attacked.tpr for each in columns]
     _dots(axes, rates, fmt="o", color=palette.BLUE, markersize=4, label="LiRA, every model a target")
     line = max(each.attacked.chance for each in columns)
@@ -89,7 +88,7 @@ def _found(axes: "Axes", columns: Sequence[Point]) -> None:
     axes.legend(loc="upper right")
 
 
-def _epsilons(axes: "Axes", columns: Sequence[Point]) -> None:
+def _epsilons(axes: Drawn, columns: Sequence[Point]) -> None:
     axes.set_yscale("log")
     for accountant, size in (("rdp", 8), ("pld", 16)):
         spent = [column.guarantee.epsilon_by_accountant[accountant] for column in columns]

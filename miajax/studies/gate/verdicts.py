@@ -9,8 +9,8 @@ from typing import Any, Literal, NoReturn
 from miajax.attacks.registry import ATTACKS
 from miajax.errors import UserError
 from miajax.studies.gate.rules import ALL, Rule
+from miajax.typed import Json
 
-Json = Mapping[str, Any]
 Outcome = Literal["kept", "exceeded", "unresolved"]
 EXCEEDED, UNRESOLVED = 3, 4
 """Exit statuses."""

@@ -8,6 +8,7 @@ from miajax.metrics.claims import Standing
 from miajax.metrics.figures import Estimate, Figure, fpr_key
 from miajax.metrics.forms import SPREAD
 from miajax.studies.head import CampaignFound
+from miajax.typed import Json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Recommended:
         }  # fmt: skip
 
 
-NONE_RUNS = {"attack": None, "not_told_apart": [], "ci_of_all": None, "standing": None}
+NONE_RUNS: Json = {"attack": None, "not_told_apart": [], "ci_of_all": None, "standing": None}
 """An entry of ``recommended`` where no attack can run."""
 
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from miajax.attacks.registry import ATTACKS
 from miajax.metrics.claims import against
-from miajax.report import numbers, plots, provenance
+from miajax.report import budgets, numbers, plots, provenance
 from miajax.report.attack_faces import face
 from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.numbers import Estimate
-from miajax.report.page import Block, Card, Cards, Column, Details, Figure, Page, Points, Prose, Section, Table
+from miajax.report.page import Block, Card, Cards, Cell, Column, Details, Figure, Page, Points, Prose, Section, Table
 from miajax.studies.low_budget.figures import AtBudget, Compared, LowBudget, Recommended
 from miajax.studies.results import Record
 
@@ -60,7 +60,7 @@ def render_low_budget_report(found: LowBudget, config: Record, manifest: Record,
 
 def power_figure(compared: Compared) -> "MatplotlibFigure":
     """Returns TPR against the number of models as a figure, for ``plots.save_png``."""
-    lines = []
+    lines: list[budgets.Line] = []
     for name, by_budget in compared.attacks.items():
         points = [
             (float(budget), found.tpr.value, *found.tpr.interval)
@@ -68,8 +68,8 @@ def power_figure(compared: Compared) -> "MatplotlibFigure":
             if found.tpr.value is not None and found.tpr.interval is not None
         ]
         look = face(name)
-        lines.append(plots.Line(look.label, points, look.colour, look.dash))
-    return plots.budget_figure(
+        lines.append(budgets.Line(look.label, points, look.colour, look.dash))
+    return budgets.budget_figure(
         lines,
         xlabel="models: one target, the others its shadows",
         ylabel=f"TPR at FPR {compared.fpr:g}",
@@ -80,7 +80,7 @@ def power_figure(compared: Compared) -> "MatplotlibFigure":
 
 def _chance(compared: Compared) -> list[tuple[float, float]]:
     """Of every budget, the rate that an attack without power shows; attacks whose ranks coincide show more."""
-    points = []
+    points: list[tuple[float, float]] = []
     for budget in compared.budgets:
         tprs = [found[budget].tpr for found in compared.attacks.values() if budget in found]
         known = [tpr.chance for tpr in tprs if tpr.chance is not None]
@@ -114,7 +114,7 @@ def _named(recommended: Recommended) -> str:
 
 
 def _cards(compared: Compared) -> Cards:
-    cards = []
+    cards: list[Card] = []
     for budget, each in compared.recommended.items():
         tpr = None if each is None else compared.attacks[each.attack][budget].tpr
         if each is not None and tpr is not None and tpr.value is not None:
@@ -130,7 +130,7 @@ def _cards(compared: Compared) -> Cards:
 
 
 def _recommendations(compared: Compared) -> Table:
-    rows = []
+    rows: list[list[Cell]] = []
     for budget, each in compared.recommended.items():
         sets = [found[budget].num_sets for found in compared.attacks.values() if budget in found]
         equal = ", ".join(face(name).label for name in each.not_told_apart) if each else ""
@@ -190,9 +190,11 @@ def _tpr(found: AtBudget | None) -> Estimate:
 
 def _differences(compared: Compared) -> Section:
     blocks: list[Block] = []
-    told, pairs, by_budget = 0, 0, []
+    by_budget: list[list[Cell]] = []
+    told, pairs = 0, 0
     for budget, differences in compared.differences.items():
-        rows, counts = [], [0, 0]
+        rows: list[list[Cell]] = []
+        counts = [0, 0]
         for each in differences:
             tpr, auc = numbers.shown(each.tpr), numbers.shown(each.auc, decimals=4)
             sure = against(each.tpr.interval or each.auc.interval, 0.0) != "not shown"

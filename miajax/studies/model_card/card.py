@@ -4,7 +4,6 @@ import html
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from miajax.attacks.registry import ATTACKS
 from miajax.campaign.privacy import privacy_note
@@ -14,8 +13,7 @@ from miajax.report.attack_faces import face
 from miajax.report.blind_words import blind_banners
 from miajax.report.terminal import grouped
 from miajax.studies.found import fullest
-
-Json = Mapping[str, Any]
+from miajax.typed import Json
 
 
 def model_card(found: Mapping[Path, Json]) -> str:

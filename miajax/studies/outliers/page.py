@@ -10,6 +10,7 @@ from miajax.report.page import (
     Block,
     Card,
     Cards,
+    Cell,
     Column,
     Columns,
     Details,
@@ -84,9 +85,9 @@ def render_outliers_report(inputs: OutliersReportInputs) -> str:
 def metrics_figure(found: Outliers) -> "MatplotlibFigure":
     """Returns all metrics' figures with intervals, for ``plots.save_png``."""
     names, ceiling = _in_order(found), found.ceiling
-    columns = []
+    columns: list[tuple[str, list[clouds.Row]]] = []
     for figure, title in FIGURES.items():
-        rows = []
+        rows: list[clouds.Row] = []
         for name in names:
             metric = found.metrics[name]
             low, high = metric.all[figure].interval or (np.nan, np.nan)
@@ -109,7 +110,7 @@ def _summary(found: Outliers) -> list[str]:
 
 
 def _metrics(found: Outliers) -> Section:
-    rows = []
+    rows: list[list[Cell]] = []
     for name in _in_order(found):
         metric = found.metrics[name]
         rows.append([label(name), metric.meaning, *(numbers.shown(metric.all[figure], 3) for figure in FIGURES)])
@@ -190,7 +191,7 @@ def _by_fit(found: Outliers) -> Section:
 
 
 def _circularity(found: Outliers) -> Section:
-    rows = []
+    rows: list[list[Cell]] = []
     for name in sorted(found.metrics, key=lambda each: -(outliers_words.gain(found.metrics[each]) or 0.0)):
         metric = found.metrics[name]
         rows.append([
@@ -248,16 +249,17 @@ def _pictures(inputs: OutliersReportInputs) -> list[Section]:
     if not inputs.panels or inputs.pictures is None or inputs.redacted:
         return []
     low, high = float(inputs.pictures.min()), float(inputs.pictures.max())
-    rows, hits, count = [], {"nearest": 0, "farthest": 0}, 0
+    rows: list[tuple[str, list[clouds.Tile], list[clouds.Tile]]] = []
+    hits, count = {"nearest": 0, "farthest": 0}, 0
     for panel in inputs.panels:
         named = panel.named[max(panel.named)]
-        ends = []
+        ends: list[list[clouds.Tile]] = []
         for end, positions in zip(("nearest", "farthest"), panel.ends, strict=True):
             shown = pictures.as_bytes(inputs.pictures[panel.examples[positions]], low, high)
             ends.append([clouds.Tile(picture, bool(hit)) for picture, hit in zip(shown, named[positions], strict=True)])
             hits[end] += int(named[positions].sum())
         count += len(ends[0])
-        rows.append((_class_name(inputs, panel.label), *ends))
+        rows.append((_class_name(inputs, panel.label), ends[0], ends[1]))
     if not count:
         return []
     finding = (
@@ -284,7 +286,7 @@ def _ensemble(inputs: OutliersReportInputs) -> Section:
         f"{found.median_standard_error:.2f} (one standard error). Models that did not train on an example are right "
         f"about {numbers.percent(found.mean_consistency)} of them, the consistency score's mean."
     )
-    exhibits = []
+    exhibits: list[Exhibit] = []
     for pair in inputs.found.influence_pairs:
         uris = []
         if inputs.pictures is not None and not inputs.redacted:
@@ -327,7 +329,7 @@ def _sources(found: Outliers) -> Section:
 
 
 def _cards(found: Outliers) -> Cards:
-    cards = []
+    cards: list[Card] = []
     for figure, of in found.best["all"].items():
         low, high = found.metrics[of.metric].all[figure].interval or (np.nan, np.nan)
         cards.append(Card(f"{FIGURES[figure]}, best", f"{of.value:.2f}", f"{low:.2f} to {high:.2f}", label(of.metric)))

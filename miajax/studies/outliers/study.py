@@ -31,7 +31,8 @@ from miajax.attacks.lira import online_variant
 from miajax.attacks.registry import run_attacks
 from miajax.campaign.config import Setup
 from miajax.campaign.progress import Reporter, Silent
-from miajax.campaign.run import Campaign, kept, run_campaign
+from miajax.campaign.run import Campaign, run_campaign
+from miajax.campaign.storing import kept
 from miajax.described import described
 from miajax.errors import UserError
 from miajax.metrics.figures import Estimate, Figure
@@ -200,7 +201,7 @@ def _of_metric(metric: Estimator, measured: Mapping[str, Measured], table: Outli
 def small_class_notes(labels: Int[np.ndarray, " examples"]) -> list[str]:
     """What metrics do not say of examples whose class has one or two of them."""
     sizes = np.bincount(labels)[labels]
-    notes = []
+    notes: list[str] = []
     within = "LOF and isolation forest"
     for size, metrics, what in (
         (1, f"Distances from the own class, {within}", "the only one of its class"),

@@ -59,7 +59,7 @@ def panels(
     widest = max(named)
     counts = [int((named[widest] & member & (labels == label)).sum()) for label in range(num_classes)]
     shown = sorted(np.argsort(counts, kind="stable")[::-1][:_MOST_CLASSES])
-    found = []
+    found: list[Panel] = []
     for label in shown:
         rows = np.flatnonzero(labels[trained] == label)
         own = trained[rows]

@@ -27,7 +27,7 @@ import concurrent.futures
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -37,7 +37,8 @@ from miajax.attacks.registry import run_attacks, why_not
 from miajax.campaign.config import Setup
 from miajax.campaign.epochs import EpochTraces
 from miajax.campaign.progress import Reporter, Silent
-from miajax.campaign.run import Campaign, kept, run_campaign
+from miajax.campaign.run import Campaign, run_campaign
+from miajax.campaign.storing import kept
 from miajax.described import described
 from miajax.errors import UserError
 from miajax.metrics.accuracy import mean_of_cells, share_correct
@@ -294,7 +295,7 @@ class _Study:
         phi = {epoch: self.traces.scaled_logit(epoch) for epoch in shown}
         pooled = np.concatenate([array[self.valid].ravel() for array in phi.values()])
         low, high = np.quantile(pooled, [0.001, 0.999])
-        edges = np.linspace(low, high, _BINS + 1)
+        edges = cast(np.ndarray, np.linspace(low, high, _BINS + 1))
 
         def densities(side: np.ndarray) -> tuple[tuple[float, ...], ...]:
             values = [array[side] for array in phi.values()]

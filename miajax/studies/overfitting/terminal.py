@@ -20,7 +20,7 @@ def print_overfitting_table(found: Overfitting, console: Console | None = None) 
             *(f"{found.attacks[name].auc[at].value:.3f}" for name in names),
             cell(found.main.tpr_at_fpr[fpr][at], 4),
         ])  # fmt: skip
-    for rule, stopped in (found.early_stopping.rules if found.early_stopping else {}).items():
+    for rule, stopped in found.early_stopping.rules.items() if found.early_stopping else ():
         rows.append([
             f"best {rule.replace('_', ' ')}: {stopped.epoch_mean:.1f}",
             *(cell(stopped.accuracy[side]) for side in SIDES),

@@ -1,6 +1,7 @@
 """The page that leads to everything that was reproduced of the paper."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from markupsafe import Markup
 
@@ -14,7 +15,7 @@ from miajax.studies.outliers.figures import Outliers
 from miajax.studies.overfitting import words as overfitting_words
 from miajax.studies.overfitting.figures import Overfitting
 from miajax.studies.reproduce.record import CampaignParts, Part, Reproduced
-from miajax.studies.results import FoundResult, StudyResult
+from miajax.studies.results import StudyResult
 from miajax.studies.saliency.page import relevance_finding
 from miajax.studies.saliency.results import Saliency
 
@@ -35,7 +36,7 @@ _PAPER = (
 
 def finding_of(result: StudyResult) -> str:
     """What the study of a part found, in a sentence or two."""
-    found = result.found if isinstance(result, FoundResult) else None
+    found: Any = getattr(result, "found", None)
     if isinstance(found, Defenses):
         return defenses_finding(found.rows)
     if isinstance(found, Saliency):

@@ -45,4 +45,4 @@ class Reproduced:
     miniature: bool
     campaigns: Mapping[str, CampaignParts]
     versions: Mapping[str, str]
-    timing: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    timing: Mapping[str, float] = dataclasses.field(default_factory=dict[str, float])

@@ -23,7 +23,8 @@ from miajax.campaign.interrupt import Stopped
 from miajax.campaign.made import versions
 from miajax.campaign.presets import preset
 from miajax.campaign.progress import Reporter, Silent
-from miajax.campaign.run import Incomplete, file_sizes
+from miajax.campaign.run import Incomplete
+from miajax.campaign.storing import file_sizes
 from miajax.described import described
 from miajax.errors import UserError
 from miajax.metrics.json_form import from_json, to_json
@@ -129,7 +130,7 @@ class ReproduceOptions:
     """campaigns of the preset to run; all when not given"""
     parts: tuple[str, ...] | None = None
     """lira, attacks, overfitting, outliers, saliency, defenses; all when not given"""
-    data_path: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    data_path: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """where data sets lie, in pairs: purchase100 FILE cifar10 FOLDER; their usual places when not given"""
     num_shadows: int | None = None
     """models of each campaign; its own number when not given"""
@@ -224,7 +225,7 @@ def _begun(path: Path, options: ReproduceOptions) -> Reproduced:
                 raise UserError(
                     f"{file} has {flag} {before.get(flag)}", expected=f"{flag} {value}", remedy="Choose another --out"
                 )
-    empty = {**asked, "campaigns": {}, "timing": {}}
+    empty: dict[str, Any] = {**asked, "campaigns": {}, "timing": {}}
     return from_json(Reproduced, {**empty, **before, "versions": versions()})
 
 
@@ -268,7 +269,7 @@ def _ran(path: Path, name: str, setup: Setup, part: str, options: Any, reporter:
         reporter.say(f"{name}: {part} failed: {reason}")
         spent = time.perf_counter() - begin
         return Part(status="failed", reason=reason, num_shadows=num_shadows, asked=asked, seconds=spent)
-    found = result.found if isinstance(result, FoundResult) else None
+    found: Any = getattr(result, "found", None)
     return Part(
         status="done",
         finding=finding,

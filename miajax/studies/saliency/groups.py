@@ -52,7 +52,8 @@ def ends_by_class(
       labels, num_classes: of all examples.
       each: examples of a class at either end; at most half of the class are taken.
     """
-    nearest, farthest = [], []
+    nearest: list[np.ndarray] = []
+    farthest: list[np.ndarray] = []
     for label in range(min(num_classes, _MOST_CLASSES)):
         own = np.flatnonzero((labels == label) & np.isfinite(distance))
         order = own[np.argsort(distance[own], kind="stable")]

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from miajax.campaign.recorded import kept_models
 from miajax.campaign.run import Campaign
@@ -25,6 +25,7 @@ from miajax.saliency.relevance import (
 )
 from miajax.signals.features import penultimate_features
 from miajax.training.parallel import OverModels
+from miajax.typed import tree_map
 
 METHODS = ("gradient", "gradient_times_input", "smooth_grad", "integrated_gradients", "grad_cam")
 FROM_NOTHING = ("gradient_times_input", "integrated_gradients")
@@ -129,7 +130,7 @@ class Mapper:
     def _convolutional(self, row: np.ndarray) -> bool:
         if row.ndim != 4:
             return False
-        first = jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), self._models)
+        first = tree_map(lambda leaf: jnp.asarray(leaf[0]), self._models)
         return bool(convolutions(self._logits_of(first), self.trainer.scaling(jnp.asarray(row))))
 
     def _logits_of(self, model: tuple[Any, Any]) -> LogitsOf:
@@ -155,12 +156,12 @@ class Mapper:
         for first in range(0, len(models), width):
             ids = np.asarray(models[first : first + width])
             padded = ids[np.minimum(np.arange(width), len(ids) - 1)]
-            results = program((), jax.tree.map(lambda leaf: leaf[padded], self._models), shared)  # noqa: B023
-            yield ids, jax.tree.map(lambda a: np.asarray(a)[: len(ids)], results)  # noqa: B023
+            results = program((), tree_map(lambda leaf: leaf[padded], self._models), shared)  # noqa: B023
+            yield ids, tree_map(lambda a: np.asarray(a)[: len(ids)], results)  # noqa: B023
 
     def _shared(self, examples: Examples) -> tuple[jax.Array, jax.Array, jax.Array]:
         root = jax.random.key(self.campaign.setup.config.seed, impl="threefry2x32")
-        keys = jax.vmap(lambda i: jax.random.fold_in(root, i))(jnp.asarray(examples.ids, jnp.int32))
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(root, jnp.asarray(examples.ids, jnp.int32))
         return jnp.asarray(examples.features), jnp.asarray(examples.classes), keys
 
     def _block(self, method: str) -> int:
@@ -171,8 +172,8 @@ class Mapper:
     def maps(self, method: str, models: Sequence[int], examples: Examples) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Maps of the examples by groups of models: ``(ids, float32[G, n, ...])``."""
 
-        def of_model(model, shared):
-            def of_block(rows, classes, keys):
+        def of_model(model: Any, shared: Any) -> Any:
+            def of_block(rows: Array, classes: Array, keys: Array) -> Array:
                 return self._map(method, self._logits_of(model), self.trainer.scaling(rows), classes, keys)
 
             return in_blocks(of_block, self._block(method), *shared)
@@ -184,10 +185,10 @@ class Mapper:
         background, integrated = self.background(examples), method == "integrated_gradients"
         hidden = np.zeros((len(examples.ids), 1), bool) if background is None else background
 
-        def of_model(model, shared):
+        def of_model(model: Any, shared: Any) -> Any:
             logits_of, nothing = self._logits_of(model), jnp.asarray(self.nothing)
 
-            def of_block(rows, classes, keys, empty):
+            def of_block(rows: Array, classes: Array, keys: Array, empty: Array) -> tuple[Array, ...]:
                 x = self.trainer.scaling(rows)
                 maps = self._map(method, logits_of, x, classes, keys)
                 relevance = pixel_relevance(maps)
@@ -211,13 +212,16 @@ class Mapper:
     def space(self, model: int) -> tuple[str, Float[np.ndarray, "examples features"]]:
         """Where one model sees every example of the pool: ``feature`` (penultimate layer), else ``logit``."""
         features = self.campaign.setup.dataset.features
-        picked = jax.tree.map(lambda leaf: leaf[[model]], self._models)
+        picked = tree_map(lambda leaf: leaf[[model]], self._models)
         try:
             return "feature", penultimate_features(self.trainer, picked, features, self.placement)[0]
         except UserError:  # its network has no last dense layer to look into
 
-            def of_model(model, rows):
-                return in_blocks(lambda x: self._logits_of(model)(self.trainer.scaling(x)), _BLOCK_ROWS, rows)
+            def of_model(model: Any, rows: Array) -> Any:
+                def of_block(x: Array) -> Array:
+                    return self._logits_of(model)(self.trainer.scaling(x))
+
+                return in_blocks(of_block, _BLOCK_ROWS, rows)
 
             [(_, logits)] = self._over([model], of_model, jnp.asarray(features))
             return "logit", logits[0]

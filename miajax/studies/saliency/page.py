@@ -295,7 +295,7 @@ def _galleries(inputs: SaliencyReportInputs) -> Section:
     blocks: list[Block] = []
     order = ", ".join(map(_named, inputs.maps))
     for group, ids in inputs.groups.items():
-        exhibits = []
+        exhibits: list[Exhibit] = []
         for i in map(int, ids):
             distance = numbers.finite(inputs.distance[i])
             lines = [_auc(inputs, i), *([] if distance is None else [f"distance {distance:.3g}"])]

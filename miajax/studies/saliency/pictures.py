@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from miajax.report import palette
 from miajax.report.pictures import as_bytes, png_data_uri
-from miajax.report.plots import blank_axes, styled
+from miajax.report.plots import Drawn, blank_axes, styled
 from miajax.studies.saliency.results import FeatureShare, MapFound
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def deletion_figure(methods: Mapping[str, MapFound]) -> "Figure":
 
     columns = min(3, len(methods))
     rows = -(-len(methods) // columns)
-    figure = Figure(figsize=(3.1 * columns, 2.5 * rows))
+    figure: Drawn = Figure(figsize=(3.1 * columns, 2.5 * rows))
     for place, (name, entry) in enumerate(methods.items()):
         axes = figure.add_subplot(rows, columns, place + 1)
         curves, deleted = entry.deletion.curves, [100 * fraction for fraction in entry.deletion.fractions]
@@ -99,7 +99,7 @@ def shift_figure(
     from matplotlib.figure import Figure
 
     width = max(7.4, 4.4 * len(shifts))
-    figure = Figure(figsize=(width, 3.3))
+    figure: Drawn = Figure(figsize=(width, 3.3))
     for place, (name, (vulnerability, shift)) in enumerate(shifts.items()):
         axes = figure.add_subplot(1, len(shifts), place + 1)
         axes.axhline(0, color=palette.MUTED, linewidth=0.9, linestyle=(0, (1, 2)))

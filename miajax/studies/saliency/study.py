@@ -47,8 +47,9 @@ from miajax.studies.saliency.figures import (
     vulnerable_against_safe,
 )
 from miajax.studies.saliency.groups import by_vulnerability, distance_in_training_set, ends_by_class
-from miajax.studies.saliency.maps import LEAST_STEPS, METHODS, Examples, Mapper
+from miajax.studies.saliency.maps import LEAST_STEPS, METHODS, Examples, Mapper, Relevance
 from miajax.studies.saliency.results import Centroid, Saliency
+from miajax.typed import jit
 from miajax.warned import collected_warnings
 
 _ENDS = 2  # examples at either end of a class
@@ -161,14 +162,14 @@ def _evidence(mapper: Mapper, methods: Sequence[str], options: SaliencyOptions, 
     groups = {"vulnerable": vulnerable, "safe": safe, "nearest": nearest, "farthest": farthest}
     gallery_ids = np.unique(np.concatenate(list(_galleries(groups, options).values())))
     compared = Examples.of(campaign, np.concatenate([vulnerable, safe]))
-    relevance = {}
+    relevance: dict[str, Relevance] = {}
     for method in methods:
         reporter.say(f"{method}: {len(chosen)} models x {len(compared.ids)} examples")
         relevance[method] = mapper.relevance(method, chosen, compared)
     rng = np.random.default_rng([0x5A11, campaign.setup.config.seed])
     drawn = rng.permutation(num_examples)[: options.spread]
     spread = Examples.of(campaign, np.concatenate([drawn, np.setdiff1d(gallery_ids, drawn)]))
-    counterfactuals = {}
+    counterfactuals: dict[str, Counterfactual] = {}
     for method in [name for name in ("gradient", "grad_cam") if name in methods] or list(methods[:1]):
         reporter.say(f"counterfactual {method}: {len(odd)} models x {len(spread.ids)} examples")
         counterfactuals[method] = _counterfactual(mapper, method, odd, spread)
@@ -190,7 +191,11 @@ def _galleries(groups: Mapping[str, np.ndarray], options: SaliencyOptions) -> di
 
 def _counterfactual(mapper: Mapper, method: str, models: Sequence[int], examples: Examples) -> Counterfactual:
     member, total = mapper.campaign.member, None
-    add = jax.jit(lambda maps, member: map_sums(unit_length(maps), member, jnp.ones(len(maps), bool)))
+
+    @jit
+    def add(maps: np.ndarray, member: np.ndarray) -> MapSums:
+        return map_sums(unit_length(maps), member, jnp.ones(len(maps), bool))
+
     for ids, maps in mapper.maps(method, models, examples):
         sums = jax.tree.map(np.asarray, add(maps, member[np.ix_(ids, examples.ids)]))
         total = sums if total is None else MapSums(*(a + b for a, b in zip(total, sums, strict=True)))

@@ -63,7 +63,7 @@ class TargetReportInputs:
             return strongest
         if strongest is None:
             return without
-        return strongest if strongest.standing == "above" != without.standing else without
+        return strongest if strongest.shows and not without.shows else without
 
     @property
     def main(self) -> AttackFigures | None:

@@ -58,6 +58,7 @@ class SampledGaussian:
       slots: where a larger sample is cut, or None where it never is.
       noise_multiplier: standard deviation of the noise over the clipping norm.
       released: noise multiplier of a Gaussian release from all members, once before the steps, or None.
+      ragged: whether models may have fewer members, at the same sampling rate; then bounds hold for all of them.
     """
 
     sampling: Sampling
@@ -66,6 +67,7 @@ class SampledGaussian:
     slots: int | None
     noise_multiplier: float
     released: float | None = None
+    ragged: bool = False
 
     @property
     def rate(self) -> float:
@@ -86,13 +88,20 @@ class SampledGaussian:
     def cut_with(self, examples: int) -> tuple[float, float]:
         """That the other examples fill the slots, and that they do and the differing one is kept all the same.
 
+        Of ragged models no smaller one exceeds these: given that the slots are full, a member is kept with its sampling
+        rate at most, however many others there are. At that rate Gaussians two norms apart tell more than those one
+        norm apart, so that the bound grows with the chance of full slots, which the largest model has the largest.
+
         Args:
           examples: of the larger of the two data sets, the differing one among them: one more than there are members
             where one is added, as many where one is removed.
         """
         assert self.slots is not None
         others_fill = special.bdtrc(self.slots - 1, examples - 1, self.rate)
-        return float(others_fill), float(special.bdtrc(self.slots, examples, self.rate) * self.slots / examples)
+        kept = others_fill * self.rate
+        if not self.ragged:
+            kept = special.bdtrc(self.slots, examples, self.rate) * self.slots / examples
+        return float(others_fill), float(kept)
 
     def mixtures(self) -> list[tuple[Pair, ...]]:
         """What a Poisson step compares, for adding an example and for removing one.

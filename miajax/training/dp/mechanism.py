@@ -236,13 +236,15 @@ def resolve(privacy: Privacy, recipe: Recipe, num_members: int, ragged: bool, gr
     cut = not fixed and privacy.overflow == "truncate"
     slots = min(privacy.slots or default_slots(batch, num_members), num_members)
     if cut and ragged and slots < batch:
-        # The accountant's bound falls with the number of members there, so that the most is not the worst.
+        # Most samples would be cut, and the more members a model has, the more its own are hidden by that: a bound for
+        # models of all sizes would be far above what most of them spend.
         raise UserError(
             f"--dp_slots {slots} below --batch_size {batch} for models of different numbers of members",
             expected=f"--dp_slots of at least {batch}, --dp_overflow microbatch, or --split fixed_size",
         )
     # A sample that can't outgrow its places is never cut.
-    step = SampledGaussian(privacy.sampling, num_members, batch, slots if cut and slots < num_members else None, 0.0)
+    places = slots if cut and slots < num_members else None
+    step = SampledGaussian(privacy.sampling, num_members, batch, places, 0.0, ragged=ragged)
     if privacy.statistics_epsilon is not None:
         released = accounting.gaussian_noise(privacy.statistics_epsilon, privacy.delta)
         step = dataclasses.replace(step, released=released)

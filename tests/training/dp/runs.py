@@ -6,13 +6,15 @@ import numpy as np
 from miajax.data.splits import Split, is_ragged, member_capacity, membership
 from miajax.models.model import Model
 from miajax.models.registry import ModelOptions, build_model
+from miajax.training.dp.mechanism import Privacy, resolve
 from miajax.training.dp.noise import public_key
 from miajax.training.dp.step import PrivateInputs
 from miajax.training.ensemble import Ensemble, Group
 from miajax.training.parallel import Placement
-from miajax.training.private import private_inputs, private_trainer
+from miajax.training.private import private_inputs, trainer_under
 from miajax.training.recipe import Recipe
-from miajax.training.trainer import InputScaling, Trainer
+from miajax.training.scaling import InputScaling
+from miajax.training.trainer import Trainer
 from tests.training.helpers import digits
 
 RECIPE = Recipe(epochs=3, batch_size=16, learning_rate=0.2)
@@ -30,6 +32,11 @@ def trainer(recipe: Recipe = RECIPE, split: Split = "fixed_size", model: Model |
         dataset.features.shape[1:],
         0,
     )
+
+
+def private_trainer(trainer: Trainer, privacy: Privacy) -> Trainer:
+    """The trainer with every step private."""
+    return trainer_under(trainer, [resolve(privacy, trainer.recipe, trainer.capacity, trainer.ragged)])
 
 
 def private_ensemble(devices, privacy, dataset=None, **options) -> Ensemble:

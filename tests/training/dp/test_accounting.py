@@ -126,6 +126,47 @@ def test_removing_an_example_can_spend_more_than_adding_one_and_both_count():
     assert epsilon(step, 1, 0.28365, "pld") == removing
 
 
+def test_a_smaller_model_can_spend_more_than_the_largest_and_ragged_models_are_accounted_for_it():
+    """Two members, whose samples never outgrow the slots, beside four; every sample enumerated."""
+    largest, noise = SampledGaussian("poisson", 4, 1, 3, 0.2), 0.2
+    x = np.linspace(-6, 6, 6001)
+    p, q = (cut_density(x, values, largest.rate, 3, noise) for values in ([0.0, 0.0, 1.0], [0.0, 0.0]))
+    spends = 0.18
+    delta = max(np.maximum(a - math.exp(spends) * b, 0).sum() for a, b in ((p, q), (q, p))) * (x[1] - x[0])
+    assert epsilon(largest, 1, delta, "pld") < spends - 0.1
+    of_all = dataclasses.replace(largest, ragged=True)
+    assert spends - 1e-3 <= epsilon(of_all, 1, delta, "pld") < spends + 0.1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_smaller_model_breaks_the_bound_of_ragged_models(seed):
+    """One to five members at the sampling rate of a largest model; every sample enumerated."""
+    rng = np.random.default_rng(seed)
+    most, noise = int(rng.integers(3, 6)), float(np.exp(rng.uniform(np.log(0.3), np.log(2))))
+    batch = int(rng.integers(1, most))
+    slots = int(rng.integers(batch, most))
+    step = SampledGaussian("poisson", most, batch, slots, noise, ragged=True)
+    x = np.linspace(-most - 1 - 9 * noise, most + 1 + 9 * noise, 4001)
+    for size in range(1, most + 1):
+        members = [-1.0] * size if seed % 2 else list(rng.choice([-1.0, 1.0, 0.3], size))
+        p, q = (cut_density(x, values, step.rate, slots, noise) for values in ([*members, 1.0], members))
+        for spends in (0.05, 0.5, 2.0):
+            delta = max(np.maximum(a - math.exp(spends) * b, 0).sum() for a, b in ((p, q), (q, p))) * (x[1] - x[0])
+            if delta > 1e-9:
+                assert epsilon(step, 1, delta * (1 + 1e-6), "rdp") >= spends - 1e-6
+                assert epsilon(step, 1, delta * (1 + 1e-6), "pld") >= spends - 1e-3
+
+
+@pytest.mark.parametrize("noise", [0.5, 1.0])
+def test_ragged_models_with_room_for_their_samples_spend_what_models_of_one_size_do(noise):
+    one_size = SampledGaussian("poisson", 898, 64, 112, noise)
+    ragged = dataclasses.replace(one_size, ragged=True)
+    for accountant in ACCOUNTANTS:
+        alike = epsilon(one_size, 420, 1e-5, accountant)
+        assert alike <= epsilon(ragged, 420, 1e-5, accountant) * (1 + 1e-9)
+        assert epsilon(ragged, 420, 1e-5, accountant) == pytest.approx(alike, rel=1e-4)
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_no_small_set_of_members_breaks_the_bound_of_cut_steps_by_adding_or_removing_one(seed):
     """Up to five members, any slots, rate and noise; the differing example as far from the others as it gets."""

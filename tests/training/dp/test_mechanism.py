@@ -41,7 +41,8 @@ def test_overflow_in_microbatches_never_cuts_and_fixed_size_counts_as_itself():
 def test_few_slots_are_refused_only_where_smaller_models_would_be_less_private_than_accounted():
     few = Privacy(noise_multiplier=1.0, slots=32)
     assert resolve(few, RECIPE, 898, ragged=False).step.slots == 32
-    assert resolve(dataclasses.replace(few, slots=64), RECIPE, 898, ragged=True).step.slots == 64
+    enough = resolve(dataclasses.replace(few, slots=64), RECIPE, 898, ragged=True)
+    assert enough.step.slots == 64 and enough.step.ragged
     uncut = dataclasses.replace(few, overflow="microbatch")
     assert resolve(uncut, RECIPE, 898, ragged=True).block == 32
     # Why: at one sampling rate, a model of half the members spends more where samples are cut below their mean.

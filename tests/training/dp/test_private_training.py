@@ -16,11 +16,11 @@ from miajax.training.dp.threefry import step_key
 from miajax.training.ensemble import Ensemble
 from miajax.training.losses import cross_entropy
 from miajax.training.parallel import Placement
-from miajax.training.private import private_inputs, private_trainer
+from miajax.training.private import private_inputs
 from miajax.training.recipe import Recipe
 from tests.oracles.dp import explicit_clipped_sum
 from tests.training.dp.networks import CHEAP
-from tests.training.dp.runs import RECIPE, parameters, private_ensemble, started, trained, trainer
+from tests.training.dp.runs import RECIPE, parameters, private_ensemble, private_trainer, started, trained, trainer
 from tests.training.helpers import digits
 
 pytestmark = pytest.mark.slow  # mostly compiling; continuous integration runs them
