@@ -74,7 +74,7 @@ def attack(flags: Flags, called: Invocation) -> StudyResult:
         flags.source, flags.format, flags.out, flags.labels, options, invocation=called,
         signal_kind=flags.signal_kind, epoch=flags.epoch, groups=flags.groups,
     )  # fmt: skip
-    print_imported_table(result.results)
+    print_imported_table(result.found)
     print(f"report: {result.folder / 'report.html'}")
     return result
 

@@ -13,6 +13,7 @@ from miajax.studies.audit_report.found import AuditReportFound
 from miajax.studies.compare.results import Comparison
 from miajax.studies.defenses.results import Defenses
 from miajax.studies.dpsgd.figures import Dpsgd
+from miajax.studies.imported.results import Imported
 from miajax.studies.low_budget.figures import AtBudget, Compared, LowBudget, Recommended
 from miajax.studies.outliers.figures import Outliers
 from miajax.studies.overfitting.figures import Overfitting
@@ -240,7 +241,7 @@ STUDIES = {
 }  # fmt: skip
 FOUND = {
     overfitting: Overfitting, outliers: Outliers, saliency: Saliency, dpsgd: Dpsgd, defenses: Defenses,
-    reproduce: Reproduced, audit: Audit, compare: Comparison, audit_report: AuditReportFound,
+    imported: Imported, reproduce: Reproduced, audit: Audit, compare: Comparison, audit_report: AuditReportFound,
 }  # fmt: skip
 
 

@@ -1,17 +1,16 @@
 """The report on signals that were computed elsewhere: figures and their limits, nothing about models it cannot know."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from miajax.metrics.claims import lead_of
-from miajax.metrics.summary import AttackSummary
+from miajax.metrics.json_form import to_json
 from miajax.report import claims, numbers, plots, provenance
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import AttackFigures, attack_table
 from miajax.report.group_words import beside_sections
 from miajax.report.page import Block, Code, Column, Columns, Details, Figure, Page, Points, Prose, Section, Table
+from miajax.studies.imported.results import Imported
 
 _DRAWN = (
     "lira_online",
@@ -26,48 +25,45 @@ _DRAWN = (
 
 
 def render_imported_report(
-    figures: Mapping[str, AttackSummary],
-    results: Mapping[str, Any],
+    found: Imported,
     rocs: Mapping[str, tuple[np.ndarray, np.ndarray]],
     command: str,
 ) -> str:
     """Returns the report as one self-contained HTML document.
 
     Args:
-      figures: of each attack.
-      results: ``results.json``.
+      found: the figures.
       rocs: of each attack, ``(fpr, tpr)`` of its pooled ROC, ascending.
       command: what was typed.
     """
-    models = numbers.counted(results["num_valid"], "model")
+    models = numbers.counted(found.num_valid, "model")
     return Page(
         kicker="Membership-inference audit of imported signals",
         title=f"What the signals of {models} give away",
-        subtitle=claims.lead_sentence(lead_of(results)),
+        subtitle=claims.lead_sentence(found.strongest),
         facts=[
-            ("Source", str(results["dataset"])),
-            ("Models", numbers.count(results["num_valid"])),
-            ("Examples", numbers.count(results["num_examples"])),
-            ("Views", numbers.count(results["queries"])),
+            ("Source", found.dataset),
+            ("Models", numbers.count(found.num_valid)),
+            ("Examples", numbers.count(found.num_examples)),
+            ("Views", numbers.count(found.queries)),
         ],
         banners=["The signals were computed elsewhere: how the models were trained and asked was not checked."],
         sections=[
-            _attacks(figures, results, rocs),
-            *beside_sections({face(name).label: entry for name, entry in results["attacks"].items()}),
-            _limits(results),
-            _run(results, command),
+            _attacks(found, rocs),
+            *beside_sections({face(name).label: to_json(entry) for name, entry in found.attacks.items()}),
+            _limits(found),
+            _run(found, command),
         ],
         footer="Made by miajax.",
     ).html()
 
 
 def _attacks(
-    figures: Mapping[str, AttackSummary],
-    results: Mapping[str, Any],
+    found: Imported,
     rocs: Mapping[str, tuple[np.ndarray, np.ndarray]],
 ) -> Section:
-    others = results["num_non_members"]
-    attacks = [AttackFigures(name, found) for name, found in figures.items()]
+    others = found.num_non_members
+    attacks = [AttackFigures(name, summary) for name, summary in found.attacks.items()]
     caption = f"All targets pooled, {numbers.counted(others, 'non-member')}; brackets 95 % intervals."
     curves = [
         plots.Curve(face(name).label, *rocs[name], face(name).colour, face(name).dash)
@@ -79,23 +75,23 @@ def _attacks(
         figure = plots.roc_figure(curves, resolvable_fpr=1 / others, inches=(5.4, 4.6))
         picture = Figure(
             plots.figure_to_data_uri(figure),
-            f"ROC curves with logarithmic axes. {claims.lead_sentence(lead_of(results))}",
+            f"ROC curves with logarithmic axes. {claims.lead_sentence(found.strongest)}",
             "Members named against false alarms, both axes logarithmic.",
             "ROC",
         )
         blocks.append(Columns([picture]))
-    told = [claims.equals_sentence(lead_of(results)), claims.lead_rule(lead_of(results))]
+    told = [claims.equals_sentence(found.strongest), claims.lead_rule(found.strongest)]
     blocks.append(Prose([sentence for sentence in told if sentence]))
-    return Section("Attacks", claims.lead_finding(lead_of(results)), blocks)
+    return Section("Attacks", claims.lead_finding(found.strongest), blocks)
 
 
-def _limits(results: Mapping[str, Any]) -> Section:
+def _limits(found: Imported) -> Section:
     points = [
         "No verdict is given, neither pass nor fail. A stronger attack or more models may find more.",
         "Intervals let models and examples both vary, as if every model had drawn its members at random.",
-        *results["notes"],
+        *found.notes,
     ]
-    not_run = results["attacks_not_run"].items()
+    not_run = found.attacks_not_run.items()
     rows = [[face(name).label, reason[:1].upper() + reason[1:] + "."] for name, reason in not_run]
     why = Table([Column("Attack"), Column("Why")], rows)
     blocks: list[Block] = [Points(points, "What to bear in mind")]
@@ -104,13 +100,13 @@ def _limits(results: Mapping[str, Any]) -> Section:
     return Section("Limits", "These figures are a lower bound on leakage, not a proof of safety", blocks)
 
 
-def _run(results: Mapping[str, Any], command: str) -> Section:
-    versions = [[name, value] for name, value in provenance.flattened(results["versions"])]
+def _run(found: Imported, command: str) -> Section:
+    versions = [[name, value] for name, value in provenance.flattened(found.versions)]
     return Section(
         "How it was run",
         "Signals were read and attacked; no model was trained or asked",
         [
-            provenance.timing_table(results["timing"]),
+            provenance.timing_table(found.timing),
             Code(command),
             Details("Versions", [Table([Column("Name"), Column("Value", "code")], versions)]),
         ],

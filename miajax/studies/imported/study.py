@@ -14,9 +14,10 @@ from miajax.campaign.made import versions
 from miajax.errors import UserError
 from miajax.metrics.accuracy import share_correct
 from miajax.metrics.claims import strongest
+from miajax.metrics.figures import Estimate
 from miajax.metrics.groups import undivided
-from miajax.metrics.json_form import to_json
 from miajax.metrics.new_data import on_new_data
+from miajax.metrics.paired import mean_difference, mean_rate
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import AttackSummary, summarise
 from miajax.metrics.vulnerability import empirical_auc, exposure_at_pooled_fpr
@@ -31,13 +32,14 @@ from miajax.signals.scaled_logit import scaled_logit
 from miajax.studies import common
 from miajax.studies.attacked.entries import run_families
 from miajax.studies.attacked.groups import with_groups
+from miajax.studies.imported.results import Imported
 from miajax.studies.invocation import Invocation
-from miajax.studies.results import StudyResult
+from miajax.studies.results import FoundResult
 from miajax.warned import collected_warnings
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class ImportedResult(StudyResult):
+class ImportedResult(FoundResult[Imported]):
     """What attacks on imported signals found.
 
     Attributes:
@@ -102,36 +104,33 @@ def run_imported(
             "Models trained on some rows of a group and not on others: no group is a member, so that figures are by "
             "row. Their intervals resample groups."
         )
-    lead = strongest(scores, found.member, valid, groups=of_row)
-    results = {
-        "dataset": source.name,
-        "model": f"elsewhere ({format})",
-        "num_shadows": len(valid),
-        "num_valid": int(valid.sum()),
-        "num_examples": found.member.shape[1],
-        "member_fraction": float(found.member.mean()),
-        "queries": 1 if signals.scaled_logit is None else signals.scaled_logit.shape[2],
-        "target": None,
-        "unit": "group" if whole else "row",
-        "num_groups": None if of_row is None else int(of_row.max()) + 1,
-        **_accuracies(signals, found.member, valid, of_row),
-        "attacks": {name: summary.to_json() for name, summary in figures.items()},
-        "attacks_not_run": skipped,
-        "strongest": lead and to_json(lead),
-        "num_non_members": int((~found.member)[valid].sum()),
-        "timing": {},
-        "versions": versions(),
-        "failed_models": [int(i) for i in np.flatnonzero(~valid)],
-        "notes": [
-            *notes,
-            *common.design_notes(found.member),
-            *common.attack_notes({}, ran.reports),
-            *remarks,
-        ],
-    }
-    with called.reporting(out, results, study="import_signals"):
-        _write(out, source, format, found, signals, valid, scores, figures, results, called.command)
-    return ImportedResult(out, results, scores)
+    train, test, gap = _accuracies(signals, found.member, valid, of_row)
+    imported = Imported(
+        dataset=source.name,
+        model=f"elsewhere ({format})",
+        num_shadows=len(valid),
+        num_valid=int(valid.sum()),
+        num_examples=found.member.shape[1],
+        member_fraction=float(found.member.mean()),
+        unit="group" if whole else "row",
+        num_groups=None if of_row is None else int(of_row.max()) + 1,
+        queries=1 if signals.scaled_logit is None else signals.scaled_logit.shape[2],
+        train_accuracy=train,
+        test_accuracy=test,
+        generalization_gap=gap,
+        attacks=figures,
+        attacks_not_run=skipped,
+        strongest=strongest(scores, found.member, valid, groups=of_row),
+        num_non_members=int((~found.member)[valid].sum()),
+        versions=versions(),
+        failed_models=tuple(int(i) for i in np.flatnonzero(~valid)),
+        notes=(*notes, *common.design_notes(found.member), *common.attack_notes({}, ran.reports), *remarks),
+    )
+
+    def report(so_far: Imported) -> None:
+        _write(out, source, format, found, signals, valid, scores, so_far, called.command)
+
+    return ImportedResult(out, called.finished("import_signals", out, imported, report), scores)
 
 
 def signals_of(found: ImportedSignals) -> tuple[Signals, np.ndarray]:
@@ -156,12 +155,16 @@ def signals_of(found: ImportedSignals) -> tuple[Signals, np.ndarray]:
     return Signals(phi, correct, labels, logits), valid  # type: ignore[arg-type]
 
 
-def _accuracies(signals: Signals, member: np.ndarray, valid: np.ndarray, groups: np.ndarray | None) -> dict[str, Any]:
+def _accuracies(
+    signals: Signals, member: np.ndarray, valid: np.ndarray, groups: np.ndarray | None
+) -> tuple[Estimate, Estimate, Estimate]:
+    """On members, on non-members, and the gap between them."""
     if signals.correct is None:
-        nothing = ("train_accuracy", "test_accuracy", "generalization_gap")
-        return dict.fromkeys([*nothing, *(f"{name}_ci" for name in nothing)])
+        nothing = Estimate(None, reason="The signals came without predictions.")
+        return nothing, nothing, nothing
     right, known = np.asarray(signals.correct), valid[:, None]
-    return common.accuracy_figures(*(share_correct(right, side & known, groups) for side in (member, ~member)))
+    inside, outside = (share_correct(right, side & known, groups) for side in (member, ~member))
+    return mean_rate([inside]), mean_rate([outside]), mean_difference([(inside, outside)])
 
 
 def _write(
@@ -172,8 +175,7 @@ def _write(
     signals: Signals,
     valid: np.ndarray,
     scores: Mapping[str, np.ndarray],
-    figures: Mapping[str, AttackSummary],
-    results: dict[str, Any],
+    imported: Imported,
     command: str,
 ) -> None:
     from miajax.studies.imported.page import render_imported_report
@@ -210,4 +212,4 @@ def _write(
     for name, array in scores.items():
         known = np.isfinite(array)
         rocs[name] = thin(roc_curve(array[known], found.member[known]))
-    write_text(out / "report.html", render_imported_report(figures, results, rocs, command))
+    write_text(out / "report.html", render_imported_report(imported, rocs, command))

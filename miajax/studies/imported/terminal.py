@@ -1,17 +1,14 @@
 """Figures of imported signals on a terminal."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from rich.console import Console
 
-from miajax.report.terminal import figure, print_notes, print_table, say
+from miajax.report.terminal import cell, print_notes, print_table, say
+from miajax.studies.imported.results import Imported
 
 
-def print_imported_table(results: Mapping[str, Any], console: Console | None = None) -> None:
+def print_imported_table(found: Imported, console: Console | None = None) -> None:
     """Prints how much was read and how each attack did; notes follow."""
     console = console or Console(highlight=False)
-    say(console, f"{results['num_valid']} of {results['num_shadows']} models, {results['num_examples']} examples")
-    rows = [[name, figure(entry["auc"], entry["auc_ci"])] for name, entry in results["attacks"].items()]
-    print_table(console, "attack", {"AUC": [""]}, rows)
-    print_notes(console, results["notes"])
+    say(console, f"{found.num_valid} of {found.num_shadows} models, {found.num_examples} examples")
+    print_table(console, "attack", {"AUC": [""]}, [[name, cell(each.auc)] for name, each in found.attacks.items()])
+    print_notes(console, found.notes)
