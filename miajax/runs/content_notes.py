@@ -81,7 +81,7 @@ def note_on_rows_drawn_together(member: Bool[np.ndarray, "models examples"]) -> 
     """
     member = np.unique(member ^ member[:, :1], axis=0)
     counts = np.unique(np.packbits(member, axis=0), axis=1, return_counts=True)[1].astype(np.float64)
-    share, rows = member.mean(1, dtype=np.float64), member.shape[1]
+    share, rows = np.asarray(member.mean(1), np.float64), member.shape[1]
     expected = rows * (rows - 1) / 2 * float(np.prod(share**2 + (1 - share) ** 2))
     found = float((counts * (counts - 1)).sum() / 2)
     if found <= 3 + 2 * expected + 6 * expected**0.5:

@@ -6,7 +6,7 @@ nothing below the layer is differentiated.
 """
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import flax.linen as nn
 import jax
@@ -92,7 +92,7 @@ def activation_and_gradient(
     """The layer's output and the gradient of each example's logit by it; arguments and errors as in ``grad_cam``."""
     layer = layer or _last_convolution(logits_of, x)
 
-    def with_tap(tap: jax.Array | None, inputs: jax.Array):
+    def with_tap(tap: jax.Array | None, inputs: AnyArray):
         outputs: list[jax.Array] = []
 
         def touch(path: str, module: nn.Module, output: Any) -> Any:
@@ -115,7 +115,7 @@ def activation_and_gradient(
     return activation, gradients
 
 
-def _last_convolution(logits_of: LogitsOf, x: jax.Array) -> str:
+def _last_convolution(logits_of: LogitsOf, x: AnyArray | jax.ShapeDtypeStruct) -> str:
     found = convolutions(logits_of, x)
     if not found:
         raise UserError(
@@ -126,7 +126,9 @@ def _last_convolution(logits_of: LogitsOf, x: jax.Array) -> str:
     return list(found)[-1]
 
 
-def _intercepted(tap: Callable[[str, nn.Module, Any], Any], logits_of: LogitsOf, x: jax.Array) -> jax.Array:
+def _intercepted(
+    tap: Callable[[str, nn.Module, Any], Any], logits_of: LogitsOf, x: AnyArray | jax.ShapeDtypeStruct
+) -> jax.Array:
     """``logits_of(x)`` with every submodule's output passed through ``tap(path, module, output)``."""
 
     def interceptor(call, args, kwargs, context):
@@ -136,7 +138,7 @@ def _intercepted(tap: Callable[[str, nn.Module, Any], Any], logits_of: LogitsOf,
         return tap("/".join(context.module.path), context.module, output)
 
     with nn.intercept_methods(interceptor):
-        return logits_of(x)
+        return logits_of(cast(jax.Array, x))  # of a shape, too, where nothing is computed
 
 
 def _weighted(activation: Array, gradients: Array, variant: str) -> Array:

@@ -11,6 +11,7 @@ from miajax.attacks.lira import lira_scores
 from miajax.attacks.registry import ATTACKS, run_attack
 from miajax.campaign.run import run_campaign
 from miajax.errors import UserError
+from miajax.metrics.claims import lead_from
 from miajax.metrics.roc import auc, roc_curve
 from miajax.report.claims import lead_sentence
 from miajax.signals.bundle import Signals
@@ -151,7 +152,7 @@ def test_a_target_unlike_its_shadow_models_leads_with_the_strongest_attack_that_
     assert lead["confidence"] == pytest.approx(1 - 0.05 / len(QUICK)) and lead["ci"][0] > 0.8
     assert lead["intervals"] == found["strongest"]["intervals"]
     text = Document((folder / "run" / "targets" / "sure" / "report.html").read_text()).text
-    assert " ".join(f"Lower bound: {lead_sentence(lead)}".split()) in " ".join(text.split())
+    assert " ".join(f"Lower bound: {lead_sentence(lead_from(lead))}".split()) in " ".join(text.split())
     assert "leads with the strongest attack that needs none" in text and "Bonferroni" in text
 
 

@@ -1,6 +1,7 @@
 """Saliency studies of small campaigns: figures, pictures, tables, and what bad input is told."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -190,7 +191,10 @@ def test_examples_that_were_not_drawn_have_no_part_in_the_figures():
     rng = np.random.default_rng(0)
     vulnerability, shift = rng.random(60), rng.random(60)
     spread, found = partly(Examples, ids=np.arange(60)), partly(Counterfactual, shift=shift)
-    evidence = partly(SaliencyEvidence, spread=spread, drawn=50, vulnerability=vulnerability)
+    rows = SimpleNamespace(setup=SimpleNamespace(dataset=SimpleNamespace(groups=None)))
+    evidence = partly(
+        SaliencyEvidence, spread=spread, drawn=50, vulnerability=vulnerability, mapper=SimpleNamespace(campaign=rows)
+    )
     before = related(evidence, found, 10)
     assert before.num_examples == 50
     assert before.spearman.value == pytest.approx(spearmanr(vulnerability[:50], shift[:50]).statistic, abs=1e-5)

@@ -233,10 +233,7 @@ def audit(
             trials = privacy_bounds.counts_at_many_thresholds(tested, signal, member, is_reference, ~is_reference)
             threshold = None
         perfect = privacy_bounds.perfect(trials)
-        named, wrongly = (
-            tuple(found) if isinstance(found, list) else found
-            for found in (np.squeeze(of).tolist() for of in (trials.true_positives, trials.false_positives))
-        )
+        named, wrongly = (_counted(of) for of in (trials.true_positives, trials.false_positives))
         counts: dict[str, Any] = {
             "canary": tested.example, "true_positives": named, "members": trials.members, "false_positives": wrongly,
             "non_members": trials.non_members,
@@ -364,3 +361,9 @@ def _write_report(campaign: Campaign, found: Audit, scored: Scored, command: str
     config, manifest = dataclasses.asdict(campaign.setup.config), campaign.folder.manifest
     html = render_audit_report(found, config, manifest, command, scores[coins], scores[~coins])
     write_text(campaign.folder.path / "audit" / "report.html", html)
+
+
+def _counted(of: Any) -> int | tuple[int, ...]:
+    """One count, or those of several thresholds."""
+    counts = tuple(int(count) for count in np.ravel(of))
+    return counts[0] if len(counts) == 1 else counts

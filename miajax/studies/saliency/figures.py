@@ -145,12 +145,14 @@ def two_groups(vulnerable: np.ndarray, safe: np.ndarray) -> Compared:
     means = [float(side.mean()) if len(side) else np.nan for side in sides]
     errors = [side.var(ddof=1) / len(side) if len(side) > 1 else np.nan for side in sides]
     reaches = [
-        critical_value(len(side) - 1) * error**0.5 if len(side) > 1 else np.nan
+        critical_value(len(side) - 1) * float(error) ** 0.5 if len(side) > 1 else np.nan
         for side, error in zip(sides, errors, strict=True)
     ]
     total = errors[0] + errors[1]
     parts = sum(e**2 / max(len(s) - 1, 1) for e, s in zip(errors, sides, strict=True))
-    reach = critical_value(float(total**2 / parts)) * total**0.5 if parts > 0 else (0.0 if total == 0 else np.nan)
+    reach = (
+        critical_value(float(total**2 / parts)) * float(total) ** 0.5 if parts > 0 else (0.0 if total == 0 else np.nan)
+    )
     return Compared(
         vulnerable=_around(means[0], reaches[0]),
         safe=_around(means[1], reaches[1]),
