@@ -9,7 +9,7 @@ from scipy.stats import spearmanr, ttest_ind
 
 from experiments import saliency
 from miajax.campaign.config import CampaignConfig, Setup
-from miajax.campaign.run import run_campaign
+from miajax.campaign.run import Campaign, run_campaign
 from miajax.data.dataset import Dataset
 from miajax.errors import UserError
 from miajax.saliency.counterfactual import Counterfactual
@@ -191,7 +191,7 @@ def test_examples_that_were_not_drawn_have_no_part_in_the_figures():
     rng = np.random.default_rng(0)
     vulnerability, shift = rng.random(60), rng.random(60)
     spread, found = partly(Examples, ids=np.arange(60)), partly(Counterfactual, shift=shift)
-    rows = SimpleNamespace(setup=SimpleNamespace(dataset=SimpleNamespace(groups=None)))
+    rows = partly(Campaign, setup=SimpleNamespace(dataset=SimpleNamespace(groups=None)))
     evidence = partly(
         SaliencyEvidence, spread=spread, drawn=50, vulnerability=vulnerability, mapper=SimpleNamespace(campaign=rows)
     )
