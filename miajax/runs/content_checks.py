@@ -196,10 +196,14 @@ def scaled_logits_of_logits(
 def share_apart(one: np.ndarray, other: np.ndarray) -> float:
     """The share of cells in which two scaled logits of the same thing differ by more than precision explains.
 
-    Beyond ±12 probabilities in float32 have lost their digits, and float16 keeps three.
+    Beyond ±12 probabilities in float32 have lost their digits, and float16 keeps three. What was clipped (to a least
+    value that is minus the greatest, as saturated answers of estimators are) is compared within its bounds.
     """
     known = np.isfinite(one) & np.isfinite(other)
-    a, b = np.clip(one[known], -12, 12), np.clip(other[known], -12, 12)
+    sides = one[known], other[known]
+    reaches = [float(side.max()) for side in sides if len(side) and side.max() == -side.min()]
+    reach = min([12.0, *reaches])
+    a, b = (np.clip(side, -reach, reach) for side in sides)
     return float((np.abs(a - b) > 0.05 * (1 + np.abs(b))).mean()) if known.any() else 0.0
 
 

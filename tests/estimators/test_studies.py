@@ -15,6 +15,7 @@ from miajax.data.registry import DataOptions
 from miajax.errors import UserError
 from miajax.models.registry import ModelOptions
 from miajax.runs.exports import export_run
+from miajax.runs.imports import read_signals
 from miajax.studies.attacks.study import AttacksOptions, run_attacks_study
 from miajax.studies.lira.study import run_lira
 
@@ -34,6 +35,14 @@ def test_a_run_of_estimators_is_exported_as_any_other(studied, tmp_path):
     export_run(studied.folder, "lira2021", tmp_path / "out")
     keep = np.load(tmp_path / "out" / "experiment-5_6" / "keep.npy")
     np.testing.assert_array_equal(keep, studied.campaign.member[5])
+
+
+@pytest.mark.parametrize("layout", ["lira2021", "privacy_meter", "tf_privacy"])
+def test_what_was_exported_of_estimators_can_be_imported(studied, tmp_path, layout):
+    """Their signals are clipped and their logits are not."""
+    export_run(studied.folder, layout, tmp_path / "out")
+    found = read_signals(tmp_path / "out", layout)
+    np.testing.assert_array_equal(found.member, studied.campaign.member)
 
 
 def labels_probability(campaign) -> np.ndarray:
