@@ -16,7 +16,7 @@ LOWEST = Path("tests") / "lowest.txt"
 @nox.session(python=["3.11", "3.12", "3.13"])
 def tests(session: nox.Session) -> None:
     """The default tests, with the newest versions that pip finds."""
-    session.install("-e", ".[test,estimators]")
+    session.install("-e", ".[test]")
     session.run("pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", *session.posargs)
 
 
