@@ -172,9 +172,13 @@ def test_ctrl_c_ends_what_a_whole_pool_of_models_answers_after_one_call(monkeypa
         return answers
 
     monkeypatch.setattr(OverModels, "__call__", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        if what == "features":
-            penultimate_features(trainer, models, dataset.features, placement, block=16)
-        else:
-            gradient_norms(trainer, models, dataset.features, dataset.labels, placement, block=16)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it may be ignored
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            if what == "features":
+                penultimate_features(trainer, models, dataset.features, placement, block=16)
+            else:
+                gradient_norms(trainer, models, dataset.features, dataset.labels, placement, block=16)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert clock.counts == [1, 1, 1], "of 3 blocks and 16 models"

@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from miajax.notes import noted
 from miajax.report.attack_faces import face
 from miajax.studies.attacked.evidence import Evidence
 from miajax.studies.lira.page import lira_roc_figure, render_lira_report
@@ -184,7 +185,7 @@ def test_the_roc_for_the_run_folder_shows_every_attack(inputs):
 
 
 def test_notes_on_the_whole_run_stand_before_notes_on_attacks(inputs):
-    notes = ["lira_offline: 3 scores are missing.", "The data set is synthetic."]
+    notes = [noted("{} scores are missing.", 3, about=["lira_offline"]), "The data set is synthetic."]
     text = Document(render_lira_report(fixtures.with_results(inputs, notes=notes))).text
     assert text.index(notes[1]) < text.index("Notes on the attacks") < text.index(notes[0])
 
