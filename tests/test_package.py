@@ -30,7 +30,7 @@ def test_neither_python_nor_a_dependency_has_an_upper_bound_without_a_reason_bes
             assert "#" in line, f"{line.strip()}: write the reason of the bound beside it"
 
 
-def test_every_dependency_has_a_lowest_version_that_is_tested():
+def test_every_dependencys_lowest_version_is_listed():
     pinned = dict(re.findall(r"^([\w-]+)==(\S+)$", (ROOT / "tests" / "lowest.txt").read_text(), re.M))
     for each in PROJECT["dependencies"]:
         name, version = re.fullmatch(r"([\w-]+)>=([\d.]+)", each).groups()
