@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import errno
+import gc
 import io
 import os
 import re
@@ -288,6 +289,7 @@ def main(run: Callable[[Sequence[str]], Any], argv: Sequence[str] | None = None)
             stream.reconfigure(errors="backslashreplace")  # names of files may hold bytes that are no text
     use_cpu_cores_as_devices()
     use_compilation_cache()
+    gc.freeze()  # modules live until the end
     try:
         _refuse_debugging_of_nan()
         with collected_warnings():  # of reading data and setting up, too

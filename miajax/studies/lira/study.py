@@ -126,6 +126,8 @@ def _load_drawing() -> None:
         "matplotlib.backends.backend_agg",
         "miajax.studies.lira.page",
         "miajax.studies.blind",
+        "miajax.studies.attacked.entries",
+        "miajax.studies.attacked.saturation",
     ):
         importlib.import_module(module)
 
