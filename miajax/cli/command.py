@@ -24,7 +24,7 @@ from miajax.campaign.estimator_settings import refuse_typed
 from miajax.campaign.interrupt import Stopped
 from miajax.campaign.presets import PRESETS, preset
 from miajax.campaign.progress import Reporter, Terminal
-from miajax.campaign.run import Incomplete
+from miajax.campaign.runner import Incomplete
 from miajax.campaign.stored import stored_config
 from miajax.cli import flags, help
 from miajax.data.registry import dataset_names

@@ -13,8 +13,9 @@ from miajax.attacks import registry
 from miajax.attacks.options import AttackOptions, LiraMode
 from miajax.attacks.registry import why_not
 from miajax.campaign.config import Setup
+from miajax.campaign.made import training_seconds
 from miajax.campaign.progress import Reporter, Silent
-from miajax.campaign.run import Campaign, run_campaign, training_seconds
+from miajax.campaign.run import Campaign, run_campaign
 from miajax.described import described
 from miajax.errors import UserError
 from miajax.metrics.json_form import to_json

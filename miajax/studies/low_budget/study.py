@@ -23,9 +23,10 @@ import numpy as np
 from miajax.attacks.options import RMIA_PRESETS, AttackOptions, RmiaOptions
 from miajax.attacks.registry import ATTACKS, BASELINE, why_not
 from miajax.campaign.config import Setup
+from miajax.campaign.gathered import Campaign
 from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.recorded import recorded_signals
-from miajax.campaign.run import Campaign, run_campaign
+from miajax.campaign.run import run_campaign
 from miajax.described import described
 from miajax.errors import UserError
 from miajax.metrics.claims import against, chance_of_tpr
