@@ -102,7 +102,7 @@ def run_lira(
         "groups": people and people.entry,
         "spread": spread,
         **saturated,
-        **blind,
+        **to_json(blind),
         "notes": [*common.campaign_notes(campaign), *(people.notes if people else ()), *notes, *spread_remarks],
     }
     published = beside_published(setup, head.test_accuracy.value)

@@ -141,7 +141,7 @@ def run_low_budget(
     found = called.finished(
         "low_budget",
         path / "low_budget",
-        LowBudget(head=head_of(campaign), **checks, compared=compared, notes=notes),
+        LowBudget(head=head_of(campaign), checks=checks, compared=compared, notes=notes),
         lambda so_far: _write_report(campaign, so_far, called.command),
         [campaign.timing],
     )
