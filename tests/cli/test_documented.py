@@ -108,7 +108,7 @@ def test_every_flag_is_taken_by_a_command_of_its_page(page, written, any_run):
 
 def switched(name: str) -> set[str]:
     """Flags of a command, and the opposites of its switches."""
-    known = flags_of(command(name).kind)
+    known = command(name).known()
     return {*known, *(f"no_{flag.name}" for flag in known.values() if flag.is_switch)}
 
 
