@@ -78,7 +78,8 @@ def test_parts_packed_without_a_bound_are_refused(tmp_path, method):
 def test_arrays_are_what_numpy_reads(tmp_path):
     arrays = {
         "c": np.arange(6.0).reshape(2, 3), "f": np.asfortranarray(np.arange(6).reshape(2, 3)),
-        "text": np.array(["a", "bc"]), "scalar": np.array(3), "none": np.zeros((0, 7)), "dates": np.array(["2020-01-01"], "M8[D]"),
+        "text": np.array(["a", "bc"]), "scalar": np.array(3), "none": np.zeros((0, 7)),
+        "dates": np.array(["2020-01-01"], "M8[D]"),
     }  # fmt: skip
     for save in (np.savez, np.savez_compressed):
         save(tmp_path / "a.npz", **arrays)
