@@ -127,7 +127,9 @@ def _share(values: np.ndarray, member: np.ndarray, overlap: np.ndarray) -> float
     counts = (inside.sum(axis=0), (1.0 - inside).sum(axis=0))
     sums = _along(values, inside)
     means = [total / np.maximum(count, 1) for total, count in zip((sums, values.sum(0) - sums), counts, strict=True)]
-    residuals = values - np.where(member, *means)
+    residuals = np.zeros(values.shape)
+    expected: np.ndarray = np.where(member, means[0], means[1])
+    np.subtract(values, expected, out=residuals)
     squares = (_along(residuals * inside, residuals), _along(residuals * (1.0 - inside), residuals))
     variances = [square / np.maximum(count - 1, 1) for square, count in zip(squares, counts, strict=True)]
     usable = np.all([(count >= 2) & (var > 0.0) for count, var in zip(counts, variances, strict=True)], axis=0)
@@ -135,7 +137,9 @@ def _share(values: np.ndarray, member: np.ndarray, overlap: np.ndarray) -> float
         return None
     residuals, inside = residuals[:, usable], inside[:, usable]
     ins, outs = (count[usable] for count in counts)
-    residuals *= np.where(member[:, usable], *(1.0 / np.sqrt(variance[usable]) for variance in variances))
+    scales = [1.0 / np.sqrt(variance[usable]) for variance in variances]
+    scale: np.ndarray = np.where(member[:, usable], scales[0], scales[1])
+    np.multiply(residuals, scale, out=residuals)
     whole = overlap.sum(axis=1)
     through = overlap @ inside
     beyond = whole[:, None] - through
