@@ -30,7 +30,7 @@ from miajax.errors import UserError
 from miajax.estimators.reference import Estimator
 from miajax.models.contract import check_model
 from miajax.models.model import Model
-from miajax.models.registry import ModelOptions, build_model, check_pictures
+from miajax.models.registry import WHITENED, ModelOptions, build_model, check_pictures
 from miajax.signals.query import QueryMode, check_queries
 from miajax.training.dp.mechanism import Mechanism, Privacy, resolve
 from miajax.training.parallel import Parallel
@@ -319,7 +319,7 @@ class Setup:
 
     def told_by_preparation(self) -> list[str]:
         """What was read off this campaign's records before training, which no guarantee covers, by name."""
-        whitened = self.trainer.model.name == "fast_cifar"
+        whitened = self.trainer.model.name in WHITENED
         return told_by_preparation(self.dataset, self.config.data.feature_bounds, whitened)
 
     def identity(self) -> dict[str, Any]:
