@@ -7,11 +7,13 @@ import difflib
 import importlib
 import os
 import sys
+import time
 from collections.abc import Sequence
 from typing import NoReturn
 
 from miajax import __version__
 
+BEGUN = time.perf_counter()  # before the heavy imports of a command: they count
 COMMANDS: dict[str, dict[str, str]] = {
     "Train shadow models and attack them": {
         "lira": "the main job: shadow models, each attacked by LiRA",
