@@ -106,7 +106,8 @@ class Invocation:
 
         with vector_figures(folder / "figures"):
             yield
-        self.beside["figures"] = folder / "figures"
+        if (folder / "figures").is_dir():  # a page may hold none
+            self.beside["figures"] = folder / "figures"
 
     def print_page(self, folder: Path) -> None:
         """With ``--pdf`` prints the page that lies in a folder; last, so that nothing is lost where that fails.

@@ -151,7 +151,7 @@ def run_audit(
         checks = common.blind_checks(campaign)
     result = Audit(
         head=head_of(campaign),
-        **checks,
+        checks=checks,
         canaries=Canaries(
             kind=config.data.canary_kind if config.data.canaries else "natural",
             count=len(canaries),

@@ -158,7 +158,7 @@ class _Study:
         options = self.options
         found = Defenses(
             head=dataclasses.replace(head, made=common.made_by(list(self.campaigns.values()))),
-            **checks,
+            checks=checks,
             rows=tuple(rows),
             not_run=not_run,
             lira=self._before.lira,

@@ -102,7 +102,7 @@ def run_lira(
         "groups": people and people.entry,
         "spread": spread,
         **saturated,
-        **blind,
+        **to_json(blind),
         "notes": [*common.campaign_notes(campaign), *(people.notes if people else ()), *notes, *spread_remarks],
     }
     published = beside_published(setup, head.test_accuracy.value)
@@ -127,6 +127,8 @@ def _load_drawing() -> None:
         "matplotlib.backends.backend_agg",
         "miajax.studies.lira.page",
         "miajax.studies.blind",
+        "miajax.studies.attacked.entries",
+        "miajax.studies.attacked.saturation",
     ):
         importlib.import_module(module)
 

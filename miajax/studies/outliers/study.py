@@ -150,7 +150,7 @@ def run_outliers(
         checks = common.blind_checks(campaign)
     found = Outliers(
         head=head_of(campaign),
-        **checks,
+        checks=checks,
         vulnerability=Measure(
             primary="separation",
             other="named_share",
