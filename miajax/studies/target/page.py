@@ -103,7 +103,7 @@ def render_target_report(inputs: TargetReportInputs) -> str:
             _summary(inputs),
             _comparison(inputs),
             _attacks(inputs),
-            *beside_sections({face(name).label: entry for name, entry in results["attacks"].items()}),
+            *beside_sections({face(name).label: found for name, found in inputs.figures.items()}),
             *blind_sections(from_json(Checks, results)),
             _answers(inputs),
             _limits(inputs),
