@@ -183,7 +183,7 @@ def run_campaign(
         ``keep=("logits", "losses")``, or whole groups: ``recipe=Recipe(...)``.
 
     Returns:
-      The run: ``signals``, ``member``, ``valid``, ``report()``.
+      The run, with ``signals``, ``member``, ``valid`` and ``report()``.
 
     Raises:
       UserError: an unknown setting; data, model and settings that do not fit; a folder of another configuration.

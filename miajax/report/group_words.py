@@ -1,10 +1,11 @@
 """What a report says where rows are of people, or of other groups: figures by group, the exposed, slices."""
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from miajax.metrics import figures as measured
 from miajax.metrics.claims import against, chance_of_tpr, difference_of_separate
+from miajax.metrics.figures import fpr_key
 from miajax.metrics.groups import GroupFigures
 from miajax.metrics.people import People
 from miajax.metrics.spread import Spread
@@ -19,13 +20,31 @@ _JOINS = {"sum": "sum", "mean": "mean", "max": "maximum"}
 _NOT_RESOLVED = "Too few non-members for this rate."
 
 
-class ByRow(Protocol):
-    """Figures by row, and by group beside them where members are drawn by group."""
+class Rates(Protocol):
+    """What is shown of an attack, by row or by group."""
 
     @property
     def auc(self) -> measured.Estimate: ...
     @property
     def tpr_at_fpr(self) -> Mapping[float, measured.Estimate]: ...
+
+
+class At(NamedTuple):
+    """Rates of one moment, or of one number of models."""
+
+    auc: measured.Estimate
+    tpr_at_fpr: Mapping[float, measured.Estimate]
+
+
+class Beside(NamedTuple):
+    """The same attack by row and by group."""
+
+    by_row: Rates
+    by_group: Rates
+    num_groups: int
+
+
+class _Grouped(Rates, Protocol):
     @property
     def per_group(self) -> GroupFigures | None: ...
 
@@ -45,42 +64,51 @@ def spread_sections(spread: Spread | None, unit: str) -> list[Section]:
     return [] if spread is None else [_spread(spread, unit)]
 
 
-def beside_sections(attacks: Mapping[str, ByRow], subject: str = "Attack") -> list[Section]:
+def both_units(attacks: Mapping[str, _Grouped]) -> dict[str, Beside]:
+    """Attacks by row and by group, of those that have figures by group."""
+    return {
+        name: Beside(by_row, of.figures, of.num_groups)
+        for name, by_row in attacks.items()
+        if (of := by_row.per_group) is not None
+    }
+
+
+def beside_sections(
+    attacks: Mapping[str, Beside], subject: str = "Attack", fprs: Sequence[float] = _FPRS, about: str = ""
+) -> list[Section]:
     """Figures by row and by group side by side; nothing where no attack has figures by group.
 
     Args:
       attacks: by what the first column shows.
       subject: the first column's title.
+      fprs: false-positive rates to show.
+      about: a sentence on what the figures are of, where that is not the whole run.
     """
-    found = _by_group(attacks)
-    if not found:
+    if not attacks:
         return []
     columns = [Column(subject), Column("AUC", "number", "by row"), Column("AUC", "number", "by group")]
-    rows: list[list[Cell]] = [[name, *_cells(attacks[name], of)] for name, of in found.items()]
-    count = max(of.num_groups for of in found.values())
-    most = max(found, key=lambda name: found[name].figures.auc.value)
+    rows: list[list[Cell]] = [[name, *_cells(of, fprs)] for name, of in attacks.items()]
+    count = max(of.num_groups for of in attacks.values())
+    most = max(attacks, key=lambda name: attacks[name].by_group.auc.value or 0.0)
     finding = (
         f"Asked about groups of rows instead of single ones, {most} reaches an AUC of "
-        f"{_auc(found[most].figures.auc).number}; by row it is {_auc(attacks[most].auc).number}"
+        f"{_auc(attacks[most].by_group.auc).number}; by row it is {_auc(attacks[most].by_row.auc).number}"
     )
     caption = (
         f"{numbers.counted(count, 'group')}, scores of whose rows are joined. Brackets are 95 % intervals over groups."
+        + (f" {about}" if about else "")
     )
-    table = Table([*columns, *_rate_columns("group")], rows, caption)
+    table = Table([*columns, *_rate_columns("group", fprs)], rows, caption)
     return [Section("By group", finding, [Prose([how("group")]), table])]
 
 
-def _by_group(attacks: Mapping[str, ByRow]) -> dict[str, GroupFigures]:
-    return {name: of.per_group for name, of in attacks.items() if of.per_group is not None}
+def _rate_columns(name: str, fprs: Sequence[float] = _FPRS) -> list[Column]:
+    return [Column("TPR", "number", f"by {by}, FPR {fpr_key(fpr)}") for fpr in fprs for by in ("row", name)]
 
 
-def _rate_columns(name: str) -> list[Column]:
-    return [Column("TPR", "number", f"by {by}, FPR {fpr:g}") for fpr in _FPRS for by in ("row", name)]
-
-
-def _cells(by_row: ByRow, of: GroupFigures) -> list[Estimate]:
-    both: tuple[ByRow, ByRow] = (by_row, of.figures)
-    return [*(_auc(each.auc) for each in both), *(_tpr(each, fpr) for fpr in _FPRS for each in both)]
+def _cells(of: Beside, fprs: Sequence[float] = _FPRS) -> list[Estimate]:
+    both = (of.by_row, of.by_group)
+    return [*(_auc(each.auc) for each in both), *(_tpr(each, fpr) for fpr in fprs for each in both)]
 
 
 def how(name: str) -> str:
@@ -96,14 +124,14 @@ def _auc(auc: measured.Estimate) -> Estimate:
     return numbers.shown(auc, decimals=3)
 
 
-def _tpr(figures: ByRow, fpr: float) -> Estimate:
+def _tpr(figures: Rates, fpr: float) -> Estimate:
     """One footnote for all: rows and groups have counts of their own."""
     tpr = figures.tpr_at_fpr.get(fpr)
     return Estimate(None, reason=_NOT_RESOLVED) if tpr is None or tpr.value is None else numbers.shown(tpr)
 
 
 def _groups(people: People, attacks: Mapping[str, AttackSummary]) -> Section:
-    name, found, lead = people.name, _by_group(attacks), people.strongest
+    name, found, lead = people.name, both_units(attacks), people.strongest
     names = list(found)
     columns = [
         Column("Attack"),
@@ -113,7 +141,7 @@ def _groups(people: People, attacks: Mapping[str, AttackSummary]) -> Section:
         *_rate_columns(name),
     ]
     rows: list[list[Cell]] = [
-        [face(attack).label, _JOINS[of.leads], *_cells(attacks[attack], of)] for attack, of in found.items()
+        [face(attack).label, _JOINS[people.joins[attack]], *_cells(of)] for attack, of in found.items()
     ]
     table = Table(
         columns,

@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from miajax.attacks.registry import BASELINE, AttackReport
+from miajax.campaign.gathered import Campaign
 from miajax.campaign.made import made
 from miajax.campaign.privacy import privacy_note, privacy_record
-from miajax.campaign.run import Campaign
 from miajax.data.dataset import Dataset
 from miajax.data.pairs import complementary_partners, equal_counts
 from miajax.errors import UserError

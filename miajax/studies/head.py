@@ -5,8 +5,8 @@ from typing import Annotated
 
 import numpy as np
 
+from miajax.campaign.gathered import Campaign
 from miajax.campaign.made import versions
-from miajax.campaign.run import Campaign
 from miajax.metrics.accuracy import interval_over_models
 from miajax.metrics.figures import Estimate, Figure
 from miajax.metrics.forms import SPREAD

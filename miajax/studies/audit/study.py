@@ -18,9 +18,10 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from miajax.campaign.config import Setup
+from miajax.campaign.gathered import Campaign
 from miajax.campaign.privacy import refuse_rows_of_groups
 from miajax.campaign.progress import Reporter, Silent
-from miajax.campaign.run import Campaign, run_campaign
+from miajax.campaign.run import run_campaign
 from miajax.data.canaries import canary_ids
 from miajax.described import described
 from miajax.errors import UserError

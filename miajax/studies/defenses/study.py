@@ -25,8 +25,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from miajax.campaign.config import Setup
+from miajax.campaign.gathered import Campaign
+from miajax.campaign.made import training_seconds
 from miajax.campaign.progress import Reporter, Silent
-from miajax.campaign.run import Campaign, run_campaign, training_seconds
+from miajax.campaign.run import run_campaign
 from miajax.defenses import treatment as treatments
 from miajax.defenses.selection import most_outlying, relabelled
 from miajax.described import described

@@ -6,7 +6,7 @@ from miajax.metrics import figures
 from miajax.metrics.claims import against
 from miajax.report import numbers, plots, provenance
 from miajax.report.blind_words import blind_banners, blind_sections
-from miajax.report.group_words import beside_sections
+from miajax.report.group_words import beside_sections, both_units
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Column, Columns, Figure, Page, Points, Prose, Section, Table
 from miajax.report.privacy_words import epsilon_text, mechanism_rows, sentences
@@ -59,7 +59,7 @@ def render_dpsgd_report(found: Dpsgd, config: Record, manifest: Record, command:
         sections=[
             Section("Summary", _finding(found), [_cards(found), _figure(found)]),
             Section("Every budget", _cost(found), [_table(found)]),
-            *beside_sections({name: point.attacked for name, point in found.named}, "Epsilon"),
+            *beside_sections(both_units({name: point.attacked for name, point in found.named}), "Epsilon"),
             _bounds(found),
             _guarantee(found),
             *blind_sections(found.checks),

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from miajax.campaign.config import CampaignConfig, Setup, plain
+from miajax.campaign.gathered import Campaign
 from miajax.campaign.made import versions
 from miajax.campaign.presets import preset
 from miajax.campaign.privacy import PrivacyFlags, privacy_identity, refuse_rows_of_groups
 from miajax.campaign.progress import Reporter, Silent
-from miajax.campaign.run import Campaign, run_campaign
+from miajax.campaign.run import run_campaign
 from miajax.campaign.stored import stored_study
 from miajax.described import described
 from miajax.errors import UserError

@@ -11,8 +11,9 @@ from miajax.attacks import registry
 from miajax.attacks.options import AttackOptions, LiraMode
 from miajax.attacks.registry import why_not
 from miajax.campaign.config import Setup
+from miajax.campaign.made import training_seconds
 from miajax.campaign.progress import Reporter, Silent
-from miajax.campaign.run import Campaign, run_campaign, training_seconds
+from miajax.campaign.run import Campaign, run_campaign
 from miajax.described import described
 from miajax.errors import UserError
 from miajax.metrics.summary import AttackSummary
@@ -132,6 +133,8 @@ def _load_drawing() -> None:
         "matplotlib.backends.backend_agg",
         "miajax.studies.lira.page",
         "miajax.studies.blind",
+        "miajax.studies.attacked.entries",
+        "miajax.studies.attacked.saturation",
     ):
         importlib.import_module(module)
 
