@@ -1,6 +1,7 @@
 """The documentation site: ``sphinx-build -W --keep-going docs docs/_build/html``.
 
-Tutorials are executed while the site is built. ``MIAJAX_DOCS_EXECUTION=off`` leaves their outputs out, for work on prose.
+Tutorials are executed while the site is built. ``MIAJAX_DOCS_EXECUTION=off`` leaves their outputs out, for
+work on prose.
 Nothing is fetched: no inventory of other projects, no font, no script.
 """
 

@@ -30,8 +30,8 @@ def pages() -> dict[str, str]:
 def _index() -> str:
     lines = [
         "# Commands\n",
-        "Every study and tool of miajax is a command. `miajax --help` lists them, `miajax COMMAND --help` explains every "
-        "flag, and `python -m experiments.COMMAND` is the same command in a clone. These pages are made from the code "
+        "Every study and tool of miajax is a command. `miajax --help` lists them, `miajax COMMAND --help` explains "
+        "every flag, and `python -m experiments.COMMAND` is the same command in a clone. These pages are made from the code "
         "that reads the flags.\n",
     ]
     for title, group in COMMANDS.items():
@@ -41,10 +41,10 @@ def _index() -> str:
     lines += [
         "## How flags are written\n",
         "`--flag value` and `--flag=value` say the same, and so do hyphens and underscores. A switch stands alone "
-        "(`--tune`, `--no_tune`) or with its value (`--tune False`). Where a flag is written twice the last one counts. "
-        "`None` clears a value that may be missing.\n",
-        "Commands that train take [the flags that all campaigns share](shared.md). `--run DIR` takes their defaults from "
-        "a run folder, and `--preset NAME` from [a preset](../presets.md).\n",
+        "(`--tune`, `--no_tune`) or with its value (`--tune False`). Where a flag is written twice the last one "
+        "counts. `None` clears a value that may be missing.\n",
+        "Commands that train take [the flags that all campaigns share](shared.md). `--run DIR` takes their defaults "
+        "from a run folder, and `--preset NAME` from [a preset](../presets.md).\n",
         "## Exit status\n",
         "| status | meaning |\n|---|---|\n| 0 | done |\n| 1 | the reader of the output went away |\n"
         "| 2 | bad input: one line on standard error says what, where, what was expected and the remedy |\n"
@@ -97,7 +97,11 @@ def _of_the_shared(shared: Sequence[Flag], why_not: str) -> list[str]:
     lines = ["## Flags on data, network and training\n"]
     lines.append("It takes all of [the flags that campaigns share](shared.md).\n")
     if other:
-        lines += ["Where no run and no preset is named, these have defaults of their own:\n", "| flag | default |", "|---|---|"]
+        lines += [
+            "Where no run and no preset is named, these have defaults of their own:\n",
+            "| flag | default |",
+            "|---|---|",
+        ]
         lines += [f"| `--{flag.name}` | {_default(flag) or 'not given'} |" for flag in other]
         lines.append("")
     return lines
@@ -125,7 +129,9 @@ def _entry(flag: Flag, choices: Sequence[str]) -> str:
     lines = [f"{text}." if text else ""]
     if names:
         lines.append("Known: " + ", ".join(f"`{name}`" for name in names) + ".")
-    lines.append("Must be given." if flag.default is dataclasses.MISSING else f"Default: {_default(flag) or 'not given'}.")
+    lines.append(
+        "Must be given." if flag.default is dataclasses.MISSING else f"Default: {_default(flag) or 'not given'}."
+    )
     body = "\n\n".join(line for line in lines if line)
     return f"````{{option}} {typed}\n\n{body}\n````\n"
 
@@ -159,7 +165,11 @@ def presets_page() -> str:
             for flag in flags.values()
             if flag.default != usual[flag.name].default and flag.default is not None
         ]
-        parts += [f"## {name}\n", f"Source\n: {_escaped(preset.source)}.\n", f"Measured\n: {_escaped(preset.measured)}.\n"]
+        parts += [
+            f"## {name}\n",
+            f"Source\n: {_escaped(preset.source)}.\n",
+            f"Measured\n: {_escaped(preset.measured)}.\n",
+        ]
         parts.append(f"Settings\n: {', '.join(typed) or 'the defaults of all flags'}.\n")
         if preset.departures:
             parts.append("Departures from the source\n: " + "; ".join(map(_escaped, preset.departures)) + ".\n")
