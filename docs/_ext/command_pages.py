@@ -31,8 +31,8 @@ def _index() -> str:
     lines = [
         "# Commands\n",
         "Every study and tool of miajax is a command. `miajax --help` lists them, `miajax COMMAND --help` explains "
-        "every flag, and `python -m experiments.COMMAND` is the same command in a clone. These pages are made from the code "
-        "that reads the flags.\n",
+        "every flag, and `python -m experiments.COMMAND` is the same command in a clone. These pages are made "
+        "from the code that reads the flags.\n",
     ]
     for title, group in COMMANDS.items():
         lines += [f"## {title}\n", "| command | what it does |", "|---|---|"]
