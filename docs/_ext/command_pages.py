@@ -9,11 +9,12 @@ from miajax.campaign.config import CampaignConfig
 from miajax.campaign.presets import PRESETS
 from miajax.cli import COMMANDS, NAMES
 from miajax.cli.command import CHOICES, Command, Place
+from miajax.cli.config_file import ConfigFiles
 from miajax.cli.flags import Flag, flags_of
 from miajax.cli.help import OWN, TITLES, shown, value_of
 from miajax.studies.invocation import PageFiles
 
-SHARED = {"Place": Place, "PageFiles": PageFiles, "CampaignConfig": CampaignConfig}
+SHARED = (Place, ConfigFiles, PageFiles, CampaignConfig)
 
 
 def command(name: str) -> "Command[Any, Any]":
@@ -65,7 +66,7 @@ def _shared() -> str:
         "`digits`; a command whose own defaults differ says so on its page.\n",
         _program("miajax"),
     ]
-    flags = {**flags_of(Place), **flags_of(PageFiles), **flags_of(CampaignConfig)}
+    flags = {name: flag for of in SHARED for name, flag in flags_of(of).items()}
     return "\n".join([*parts, *_groups(flags.values(), CHOICES)])
 
 
@@ -73,7 +74,7 @@ def _command(name: str) -> str:
     what = next(group[name] for group in COMMANDS.values() if name in group)
     run = command(name)
     does, _, examples = (run.about or "").strip().partition("\n\n")
-    flags = flags_of(run.kind, run.default([]) if run.default is not None else None)
+    flags = run.known(run.default([]))
     own = [flag for flag in flags.values() if flag.group.__name__ not in TITLES or flag.group.__name__ == "Strengths"]
     shared = [flag for flag in flags.values() if flag not in own]
     parts = [f"# miajax {name}\n", f"*{what[0].upper()}{what[1:]}.*\n", f"{does}\n"]
@@ -92,7 +93,7 @@ def _of_the_shared(shared: Sequence[Flag], why_not: str) -> list[str]:
         only = ", ".join(f"`--{flag.name}`" for flag in shared)
         took = [f"Of [the flags that campaigns share](shared.md) it takes {only}.\n"] if only else []
         return ["## Other flags\n", *took, f"It takes no flags on data, network and training. {why_not.rstrip('.')}.\n"]
-    usual = {**flags_of(Place), **flags_of(PageFiles), **flags_of(CampaignConfig, PRESETS["digits"].campaign)}
+    usual = flags_of(CampaignConfig, PRESETS["digits"].campaign)
     other = [flag for flag in shared if flag.name in usual and flag.default != usual[flag.name].default]
     lines = ["## Flags on data, network and training\n"]
     lines.append("It takes all of [the flags that campaigns share](shared.md).\n")

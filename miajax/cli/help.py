@@ -13,6 +13,7 @@ from miajax.cli.flags import Flag
 TITLES = {
     "Place": "Start and output",
     "PageFiles": "Beside the report",
+    "ConfigFiles": "Flags in a file",
     "CampaignConfig": "Shadow models",
     "DataOptions": "Data",
     "ModelOptions": "Network",

@@ -26,25 +26,29 @@ def spread_sections(results: Json) -> list[Section]:
     return [_spread(results)] if results.get("spread") else []
 
 
-def beside_sections(entries: Mapping[str, Json], subject: str = "Attack") -> list[Section]:
+def beside_sections(
+    entries: Mapping[str, Json], subject: str = "Attack", fprs: Sequence[str] = _FPRS, about: str = ""
+) -> list[Section]:
     """Figures by row and by group side by side; nothing where no entry has figures by group.
 
     Args:
       entries: by what the first column shows, ``{auc, auc_ci, tpr_at_fpr, tpr_at_fpr_ci, per_group}``.
       subject: the first column's title.
+      fprs: false-positive rates to show.
+      about: a sentence on what the figures are of, where that is not the whole run.
     """
     found = {name: entry for name, entry in entries.items() if entry.get("per_group")}
     if not found:
         return []
     columns = [Column(subject), Column("AUC", "number", "by row"), Column("AUC", "number", "by group")]
-    for fpr in _FPRS:
+    for fpr in fprs:
         columns += [Column("TPR", "number", f"by row, FPR {fpr}"), Column("TPR", "number", f"by group, FPR {fpr}")]
     rows = [
         [
             name,
             _figure(entry, "auc"),
             _figure(entry["per_group"], "auc"),
-            *(_figure(of, "tpr_at_fpr", fpr) for fpr in _FPRS for of in (entry, entry["per_group"])),
+            *(_figure(of, "tpr_at_fpr", fpr) for fpr in fprs for of in (entry, entry["per_group"])),
         ]
         for name, entry in found.items()
     ]
@@ -56,6 +60,7 @@ def beside_sections(entries: Mapping[str, Json], subject: str = "Attack") -> lis
     )
     caption = (
         f"{numbers.counted(count, 'group')}, scores of whose rows are joined. Brackets are 95 % intervals over groups."
+        + (f" {about}" if about else "")
     )
     table = Table(columns, rows, caption)
     return [Section("By group", finding, [Prose([how("group")]), table])]

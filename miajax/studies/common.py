@@ -13,19 +13,21 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from miajax.attacks.registry import BASELINE, AttackReport
+from miajax.campaign.gathered import Campaign
 from miajax.campaign.made import made
 from miajax.campaign.privacy import privacy_note, privacy_record
-from miajax.campaign.run import Campaign
 from miajax.data.dataset import Dataset
 from miajax.data.pairs import complementary_partners, equal_counts
 from miajax.errors import UserError
 from miajax.metrics.accuracy import share_by_model
 from miajax.metrics.claims import Lead, strongest
+from miajax.metrics.json_form import from_json, to_json
 from miajax.metrics.new_data import NewData, on_new_data
 from miajax.metrics.paired import Influence, mean_difference, mean_rate
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import AttackSummary, summarise
 from miajax.metrics.vulnerability import Exposure, empirical_auc, exposure_at_pooled_fpr, gaussian_vulnerability
+from miajax.metrics.without_models import Checks
 from miajax.notes import headed, not_done, noted
 from miajax.runs.atomic import read_sealed, write_npy, write_sealed
 from miajax.runs.content_notes import note_on_polarity
@@ -99,17 +101,13 @@ def attack_notes(skipped: Mapping[str, str], reports: Mapping[str, AttackReport]
     return notes
 
 
-def blind_checks(campaign: Campaign) -> dict[str, Any]:
-    """``blind`` and ``near_duplicates`` of ``results.json``: whether members differ from others without any model.
+def blind_checks(campaign: Campaign) -> Checks:
+    """Whether members differ from others without any model.
 
     Membership is drawn at random: one model shows whether the draw, or copies in the pool, went wrong. Every study of a
     run says the same; ``blind.json`` in the run folder spares the others the work.
     """
-    from miajax.studies.blind import (  # with scipy.stats: while models trained
-        CHECKS,  # with scipy.stats: while models trained
-        blind_baseline,
-        near_duplicates,
-    )
+    from miajax.studies.blind import CHECKS, blind_baseline, near_duplicates  # with scipy.stats: while models trained
 
     dataset, file = campaign.setup.dataset, campaign.folder.path / "blind.json"
     one = campaign.member[int(np.flatnonzero(campaign.valid)[0])]
@@ -120,12 +118,12 @@ def blind_checks(campaign: Campaign) -> dict[str, Any]:
     }
     with contextlib.suppress(UserError):  # not there, or damaged: made again
         if (known := read_sealed(file, required=lambda _: True)).get("of") == of:
-            return known["found"]
-    found = {
-        "blind": blind_baseline(dataset.features, dataset.labels, one, quick=True, groups=dataset.groups),
-        "near_duplicates": near_duplicates(dataset.features, one, dataset.test_features),
-    }
-    write_sealed(file, {"of": of, "found": found})
+            return from_json(Checks, known["found"])
+    found = Checks(
+        blind=blind_baseline(dataset.features, dataset.labels, one, quick=True, groups=dataset.groups),
+        near_duplicates=near_duplicates(dataset.features, one, dataset.test_features),
+    )
+    write_sealed(file, {"of": of, "found": to_json(found)})
     return found
 
 

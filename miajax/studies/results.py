@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from miajax.campaign.run import Campaign
+from miajax.campaign.gathered import Campaign
 from miajax.metrics.json_form import to_json
 from miajax.studies.common import Scores
 

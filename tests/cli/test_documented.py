@@ -85,6 +85,7 @@ def any_run(monkeypatch):
 def parsed(name: str, written: str):
     for placeholder, value in PLACES.items():
         written = written.replace(placeholder, value)
+    written = re.sub(r"--(save_)?config \S+", "", written)  # no such file here: see the test of files of flags
     return command(name).parse(shlex.split(written))
 
 
@@ -100,6 +101,17 @@ def test_all_flags_of_all_pages_stand_in_code_that_is_checked():
     for page in PAGES:
         text = re.sub(r"<code>.*?</code>", "", text_of(page))  # of benchmarks
         assert set(FLAG.findall(text)) <= {flag for part in code(page) for flag in FLAG.findall(part)}, page
+
+
+TOML = re.compile(r"^```toml\n(?!\[)(.*?)^```", re.DOTALL | re.MULTILINE)
+FILES_OF_FLAGS = [(page, block) for page in PAGES for block in TOML.findall((ROOT / page).read_text())]
+
+
+@pytest.mark.parametrize(("page", "block"), FILES_OF_FLAGS, ids=[page for page, _ in FILES_OF_FLAGS])
+def test_every_file_of_flags_is_taken(page, block, tmp_path):
+    (tmp_path / "flags.toml").write_text(block)
+    parse = command("lira").parse
+    assert parse(["--config", str(tmp_path / "flags.toml")]) != parse([])
 
 
 def completed(name: str, written: str) -> str:
@@ -129,7 +141,7 @@ def test_every_flag_is_taken_by_a_command_of_its_page(page, written, any_run):
 
 def switched(name: str) -> set[str]:
     """Flags of a command, and the opposites of its switches."""
-    known = flags_of(command(name).kind)
+    known = command(name).known()
     return {*known, *(f"no_{flag.name}" for flag in known.values() if flag.is_switch)}
 
 

@@ -8,6 +8,7 @@ from miajax.campaign.config import CampaignConfig
 from miajax.campaign.presets import PRESETS
 from miajax.cli import NAMES
 from miajax.cli.command import Place
+from miajax.cli.config_file import ConfigFiles
 from miajax.cli.flags import flags_of
 from miajax.studies.invocation import PageFiles
 from tests.docs import pages  # noqa: F401  # finds command_pages
@@ -15,7 +16,7 @@ from tests.docs import pages  # noqa: F401  # finds command_pages
 import command_pages  # isort: skip
 
 PAGES = command_pages.pages()
-SHARED = {name for of in (Place, PageFiles, CampaignConfig) for name in flags_of(of)}
+SHARED = {name for of in (Place, PageFiles, ConfigFiles, CampaignConfig) for name in flags_of(of)}
 
 
 def options(page: str) -> set[str]:
@@ -25,7 +26,7 @@ def options(page: str) -> set[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_flag_of_a_command_stands_on_its_page_or_among_the_shared_ones(name):
     run = command_pages.command(name)
-    flags = flags_of(run.kind, run.default([]))
+    flags = run.known(run.default([]))
     own = options(f"{name}.md")
     assert own <= set(flags)
     assert set(flags) - own <= options("shared.md")

@@ -15,7 +15,7 @@ from miajax.metrics.claims import strongest
 from miajax.metrics.groups import Join, figures_per_group, joined, leading_join, of_groups
 from miajax.metrics.intervals import CONFIDENCE, clopper_pearson
 from miajax.metrics.json_form import to_json
-from miajax.metrics.summary import AttackSummary
+from miajax.metrics.summary import FPRS, AttackSummary
 from miajax.metrics.vulnerability import Exposure, empirical_auc, exposure_at_pooled_fpr
 from miajax.runs.derived import remember
 from miajax.runs.group_names import group_names
@@ -41,6 +41,7 @@ def with_groups(
     groups: Int[np.ndarray, " examples"] | None,
     targets: Sequence[int] | None = None,
     each_target: bool = True,
+    fprs: Sequence[float] = FPRS,
 ) -> dict[str, AttackSummary]:
     """Every attack's figures with those per group beside them; as they are without groups."""
     if groups is None:
@@ -48,7 +49,8 @@ def with_groups(
 
     def beside(name: str) -> AttackSummary:
         leads = join_of(name)
-        found = figures_per_group(scores[name], member, valid, groups, leads, targets=targets, each_target=each_target)
+        settings = {"targets": targets, "each_target": each_target, "fprs": fprs}
+        found = figures_per_group(scores[name], member, valid, groups, leads, **settings)
         return dataclasses.replace(figures[name], per_group=found)
 
     with concurrent.futures.ThreadPoolExecutor() as pool:

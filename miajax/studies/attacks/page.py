@@ -8,7 +8,9 @@ from markupsafe import Markup
 from miajax.attacks.registry import ATTACKS
 from miajax.metrics.claims import against, difference_of_separate
 from miajax.metrics.figures import fpr_key
+from miajax.metrics.json_form import from_json
 from miajax.metrics.summary import AttackSummary
+from miajax.metrics.without_models import Checks
 from miajax.report import claims, numbers, plots, privacy_words, provenance
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import attack_table, chance_remark, reported_fprs
@@ -64,7 +66,7 @@ def render_attacks_report(inputs: LiraReportInputs, entries: Mapping[str, Entry]
             _groups(evidence, entries),
             _single_examples(entries),
             lira_examples.examples_section(evidence),
-            *blind_sections(results),
+            *blind_sections(from_json(Checks, results)),
             _costs(entries),
             lira_threat.threat_section(evidence),
             *privacy_words.privacy_sections(results),
@@ -93,7 +95,7 @@ def _banners(evidence: Evidence) -> list[str | Markup]:
         banners.append(f"Only {models}: intervals are wide and figures about single examples are coarse.")
     if evidence.inputs.redacted:
         banners.append(lira_examples.REDACTED)
-    return [*banners, *blind_banners(evidence.inputs.results)]
+    return [*banners, *blind_banners(from_json(Checks, evidence.inputs.results))]
 
 
 def _best(evidence: Evidence, *, shadows: bool) -> str | None:

@@ -145,7 +145,7 @@ def run_attacks_study(
         "groups": people and people.entry,
         "spread": spread,
         **saturated,
-        **blind,
+        **to_json(blind),
         "notes": [
             *common.campaign_notes(campaign),
             *(people.notes if people else ()),

@@ -7,6 +7,7 @@ from typing import Annotated
 from miajax.metrics.figures import Estimate, Figure
 from miajax.metrics.forms import SPREAD, Form
 from miajax.metrics.json_form import Together
+from miajax.metrics.without_models import Checks
 from miajax.studies.results import Found, Record
 
 FPR = 1e-3
@@ -128,7 +129,7 @@ class Dpsgd(Found):
       epsilons: budgets as they were asked for.
       significance: of each lower bound; and of all verdicts together.
       points: one a budget.
-      blind, near_duplicates: whether members differ from others without any model.
+      checks: whether members differ from others without any model.
     """
 
     dataset: str
@@ -153,18 +154,12 @@ class Dpsgd(Found):
     points: tuple[Budget, ...]
     non_private: Plain
     bounds: Mapping[str, BoundFacts]
-    blind: Record
-    near_duplicates: Record
+    checks: Annotated[Checks, SPREAD]
 
     @property
     def named(self) -> list[tuple[str, Point]]:
         """All points with their names, the models without privacy first."""
         return [("no privacy", self.non_private), *((point.name, point) for point in self.points)]
-
-    @property
-    def checks(self) -> Record:
-        """Both checks, as pages print them."""
-        return {"blind": self.blind, "near_duplicates": self.near_duplicates}
 
     def record(self) -> Record:
         """The run as its page prints it."""

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from miajax.attacks.lira import lira_scores
 from miajax.attacks.options import AttackOptions
 from miajax.attacks.registry import run_attacks, why_not
-from miajax.campaign.run import Campaign
+from miajax.campaign.gathered import Campaign
 from miajax.metrics import one_run, privacy_bounds
 from miajax.metrics.accuracy import share_correct
 from miajax.metrics.claims import against, chance_of_tpr

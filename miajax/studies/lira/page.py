@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup
 
+from miajax.metrics.json_form import from_json
+from miajax.metrics.without_models import Checks
 from miajax.report import claims, numbers, palette, plots, privacy_words, provenance
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import attack_table, chance_remark
@@ -54,7 +56,7 @@ def render_lira_report(inputs: LiraReportInputs) -> str:
             _overfitting(evidence),
             _targets(evidence),
             lira_examples.examples_section(evidence),
-            *blind_sections(inputs.results),
+            *blind_sections(from_json(Checks, inputs.results)),
             lira_threat.limits_section(evidence),
             provenance.run_section(inputs.results, inputs.config, inputs.manifest, inputs.command),
             lira_threat.terms_section(evidence),
@@ -96,7 +98,7 @@ def _banners(evidence: Evidence) -> list[str | Markup]:
         banners.append(f"Only {models}: intervals are wide and figures about single examples are coarse.")
     if inputs.redacted:
         banners.append(lira_examples.REDACTED)
-    return [*banners, *blind_banners(inputs.results)]
+    return [*banners, *blind_banners(from_json(Checks, inputs.results))]
 
 
 def _summary(evidence: Evidence) -> Section:

@@ -13,8 +13,9 @@ from miajax.attacks import registry
 from miajax.attacks.options import AttackOptions, LiraMode
 from miajax.attacks.registry import why_not
 from miajax.campaign.config import Setup
+from miajax.campaign.made import training_seconds
 from miajax.campaign.progress import Reporter, Silent
-from miajax.campaign.run import Campaign, run_campaign, training_seconds
+from miajax.campaign.run import Campaign, run_campaign
 from miajax.described import described
 from miajax.errors import UserError
 from miajax.metrics.json_form import to_json
@@ -101,7 +102,7 @@ def run_lira(
         "groups": people and people.entry,
         "spread": spread,
         **saturated,
-        **blind,
+        **to_json(blind),
         "notes": [*common.campaign_notes(campaign), *(people.notes if people else ()), *notes, *spread_remarks],
     }
     published = beside_published(setup, head.test_accuracy.value)
@@ -126,6 +127,8 @@ def _load_drawing() -> None:
         "matplotlib.backends.backend_agg",
         "miajax.studies.lira.page",
         "miajax.studies.blind",
+        "miajax.studies.attacked.entries",
+        "miajax.studies.attacked.saturation",
     ):
         importlib.import_module(module)
 
