@@ -133,7 +133,7 @@ def _entry(flag: Flag, choices: Sequence[str]) -> str:
     lines.append(
         "Must be given." if flag.default is dataclasses.MISSING else f"Default: {_default(flag) or 'not given'}."
     )
-    body = "\n\n".join(line for line in lines if line)
+    body = " ".join(line for line in lines if line)
     return f"````{{option}} {typed}\n\n{body}\n````\n"
 
 

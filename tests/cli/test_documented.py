@@ -55,7 +55,9 @@ def code(page: str) -> list[str]:
     rest = re.sub(fence, "", text, flags=re.DOTALL | re.MULTILINE)
     indented = re.findall(r"^    \S.*$", rest, re.MULTILINE)
     lines = [line for block in [*fenced, "\n".join(indented)] for line in block.replace("\\\n", " ").splitlines()]
-    parts = [part.strip() for line in lines for part in re.sub(r"(^| )# .*| {3,}# ?.*", "", line).split("&&")]
+    parts = [
+        part.strip() for line in lines for part in re.sub(r"(^| )# .*| {3,}# ?.*| > [\w.]+$", "", line).split("&&")
+    ]
     spans = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", rest)]
     return [part for part in [*parts, *spans] if part]
 
