@@ -26,6 +26,7 @@ from miajax.errors import UserError
 from miajax.estimators.elsewhere import ELSEWHERE
 from miajax.models.registry import MODELS
 from miajax.notes import noted
+from miajax.runs.checkpoints import load_library
 from miajax.runs.content_notes import note_on_answers
 from miajax.runs.folder import RunFolder, range_name
 from miajax.runs.integrity import Damaged, array_hash
@@ -238,6 +239,8 @@ class Runner:
         self._finished = sum(map(len, self.folder.done()))
         group = self.plan.group
         with concurrent.futures.ThreadPoolExecutor(1) as writer, asked_to_stop() as stop:
+            if self.folder.missing(wanted, group):
+                writer.submit(load_library)  # where no signal of the main thread's can break into the import
             if self.plan_changed and self.folder.missing(wanted, group):
                 self._record_changed_plan(stop)
             while missing := self._still_missing(wanted, group):

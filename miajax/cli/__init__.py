@@ -70,7 +70,11 @@ def main(argv: Sequence[str] | None = None, prog: str = "miajax") -> None:
         what = "stands where a command is expected" if argv[0].startswith("-") else "is no command"
         print(f"error: {argv[0]} {what}. {meant}", file=sys.stderr)
         raise SystemExit(2)
-    command = importlib.import_module(f"miajax.cli.{name}").run
+    try:
+        command = importlib.import_module(f"miajax.cli.{name}").run
+    except KeyboardInterrupt:
+        print("\nStopped before anything was begun.", file=sys.stderr)
+        raise SystemExit(130) from None
     command.main(f"{prog} {argv[0]}", argv[1:])
 
 

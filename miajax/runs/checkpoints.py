@@ -14,6 +14,11 @@ from miajax.errors import UserError
 from miajax.runs.atomic import told_when_full
 
 
+def load_library() -> None:
+    """Imports what stores checkpoints, so that it is there when a signal asks for one."""
+    import orbax.checkpoint  # noqa: F401
+
+
 def _checkpointer() -> tuple[Any, Any]:
     import orbax.checkpoint as ocp  # a third of a second, needed only when something is stored
 
