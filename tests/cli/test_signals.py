@@ -19,20 +19,28 @@ interrupt.GRACE_SECONDS, interrupt.TWICE_SECONDS = 1.0, 0.5
 def begun():
     print("begun", flush=True)
 """
-BUSY = PREAMBLE + """
+BUSY = (
+    PREAMBLE
+    + """
 def act(_):
     begun()
     while True:  # scoring, a report
         time.sleep(.01)
 command.main(act, [])
 """
-IN_A_LIBRARY = PREAMBLE + """
+)
+IN_A_LIBRARY = (
+    PREAMBLE
+    + """
 def act(_):
     begun()
     ctypes.CDLL(None).sleep(60)  # one long call, between whose ends Python delivers nothing
 command.main(act, [])
 """
-LOCKED = PREAMBLE + """
+)
+LOCKED = (
+    PREAMBLE
+    + """
 def act(_):
     lock = threading.Lock()
     lock.acquire()
@@ -45,7 +53,10 @@ def act(_):
                 pass
 command.main(act, [])
 """
-SAVING = PREAMBLE + """
+)
+SAVING = (
+    PREAMBLE
+    + """
 def act(_):
     with asked_to_stop() as stop:
         begun()
@@ -56,6 +67,7 @@ def act(_):
         raise Stopped
 command.main(act, [])
 """
+)
 
 
 def ended(code: str, *numbers: int) -> tuple[int, str, str, float]:
