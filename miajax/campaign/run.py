@@ -5,7 +5,7 @@ import contextlib
 import dataclasses
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,14 @@ import numpy as np
 
 from miajax.campaign.config import Setup
 from miajax.campaign.epochs import Records
+from miajax.campaign.failures import (
+    DoesNotFit,
+    exhausts_memory,
+    notes_on,
+    nothing_of,
+    refusal,
+    refuse_failed,
+)
 from miajax.campaign.interrupt import Stopped, asked_to_stop
 from miajax.campaign.made import group_record
 from miajax.campaign.plan_effect import effect_of_plan, notes_on_effect
@@ -26,6 +34,7 @@ from miajax.errors import UserError
 from miajax.estimators.elsewhere import ELSEWHERE
 from miajax.models.registry import MODELS
 from miajax.notes import noted
+from miajax.parsing import reason
 from miajax.runs.checkpoints import load_library
 from miajax.runs.content_notes import note_on_answers
 from miajax.runs.folder import RunFolder, range_name
@@ -84,10 +93,6 @@ class Campaign:
     timing: Timing
     trained: int
     notes: tuple[str, ...]
-
-
-class _DoesNotFit(Exception):
-    """The compiler says that a group needs more memory than the device has free."""
 
 
 class _TooSlow(Exception):
@@ -254,11 +259,10 @@ class Runner:
                     self.folder.update_manifest(plan={**self.folder.manifest["plan"], "group": group})
                     self.reporter.say(f"groups of {group}: a step of more takes {slow.seconds:.0f} seconds")
                     continue
-                except (jax.errors.JaxRuntimeError, _DoesNotFit) as error:
+                except (jax.errors.JaxRuntimeError, DoesNotFit) as error:
                     unit = self.plan.placement().width
-                    exhausted = isinstance(error, _DoesNotFit) or "RESOURCE_EXHAUSTED" in str(error)
-                    if not exhausted or group <= unit:
-                        raise
+                    if not exhausts_memory(error) or group <= unit:
+                        raise refusal(self.setup, unit, error) from error
                     # The chunk decides bits and stays; the group does not.
                     group = max(unit, group // 2 // unit * unit)
                     self._programs = None
@@ -318,7 +322,10 @@ class Runner:
                     continue
                 if self.folder.missing(models, group) != [models]:
                     continue  # another process finished some of them in the meantime
-                done, store = self._one_group(models, min(group, max(map(len, missing))), stop)
+                try:
+                    done, store = self._one_group(models, min(group, max(map(len, missing))), stop)
+                except (jax.errors.JaxRuntimeError, DoesNotFit) as error:
+                    done, store = self._given_up(models, group, error)
                 if pending is not None:
                     pending.result()
                 pending = writer.submit(self._stored, store, held.pop_all())
@@ -328,6 +335,28 @@ class Runner:
             pending.result()
         self.trained += trained
         return trained
+
+    def _given_up(self, models: range, group: int, error: Exception) -> tuple[range, Callable[[], None]]:
+        """A group as small as groups get that cannot be trained, though others were: its models count as failed.
+
+        Raises:
+          Exception: the error itself, where a smaller group may succeed or nothing has been trained yet.
+        """
+        smaller = exhausts_memory(error) and group > self.plan.placement().width
+        if smaller or self._programs is None or not self._finished:
+            raise error
+        why = "no memory for it" if exhausts_memory(error) else reason(error)
+        listed = f"{models.start} to {models.stop - 1}"
+        self.reporter.say(f"warning: models {listed} cannot be trained and are left out ({reason(error)})")
+        finished, records = nothing_of(self.setup, self._programs, models, self.keep)
+        facts = {
+            "plan": dataclasses.asdict(self.plan),
+            "membership_sha256": array_hash(self.member[models.start : models.stop]),
+            "training_s": None,
+            "made": group_record(self.device, compile_s=0.0, train_s=0.0, query_s=0.0),
+            "failures": {str(model): why for model in models},
+        }
+        return models, functools.partial(self._store, models, finished, records, facts)
 
     @staticmethod
     def _stored(store: Callable[[], None], held: contextlib.ExitStack) -> None:
@@ -344,8 +373,9 @@ class Runner:
             self._programs = Programs(self.setup, self.plan, width, self.keep, key)
             self.timing.compile_s += time.perf_counter() - begin
             need, free = self._programs.device_bytes(), free_memory(jax.devices()[0])
-            if need > free and width > unit:
-                raise _DoesNotFit
+            if need > free:
+                self._programs = None
+                raise DoesNotFit(need, free)
         return self._programs
 
     def _one_group(self, models: range, width: int, stop: Callable[[], bool]) -> tuple[range, Callable[[], None]]:
@@ -446,6 +476,19 @@ class Runner:
         parameters = self.setup.trainer.evaluated(finished.snapshot.state) if "parameters" in self.keep else None
         self.folder.save_group(models, arrays, beside, parameters, facts)
         self._checked.add(models)
+        self._refuse_failed(models, arrays["valid"], facts.get("failures", {}))
+
+    def _refuse_failed(self, models: range, valid: np.ndarray, told: Mapping[str, str]) -> None:
+        """As `refuse_failed`, where ``--strict`` asks for it."""
+        if self.config.strict:
+            refuse_failed([models[place] for place in np.flatnonzero(~valid)], told)
+
+    def _recorded(self, kind: str) -> dict[str, Any]:
+        """A record of single models, of all groups together, by id."""
+        found: dict[str, Any] = {}
+        for models in self.folder.done():
+            found |= self.folder.group_facts(models).get(kind, {})
+        return {name: value for name, value in found.items() if int(name) < self.config.num_shadows}
 
     def _all_failed(self) -> UserError:
         return UserError(
@@ -466,6 +509,8 @@ class Runner:
             )
         if not valid.any():
             raise self._all_failed()
+        failures = self._recorded("failures")
+        self._refuse_failed(range(num_models), valid, failures)
         stored = sum(map(len, folder.done()))
         if stored > num_models:
             self.notes.append(f"The run folder holds {stored} models; these figures rest on the first {num_models}.")
@@ -496,5 +541,5 @@ class Runner:
             private_steps=folder.gather("private_steps", num_models) if self.setup.mechanisms else None,
             timing=self.timing,
             trained=self.trained,
-            notes=tuple(self.notes),
+            notes=(*self.notes, *notes_on(failures)),
         )

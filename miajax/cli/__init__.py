@@ -38,6 +38,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     },
     "All of it, and other tools": {
         "reproduce": "all figures and tables of the paper",
+        "runs": "run folders: what is there, is it whole, how two differ",
         "export": "a run in the files of other tools",
         "plan": "a folder for whoever trains models elsewhere",
         "import_signals": "signals computed elsewhere, attacked here",

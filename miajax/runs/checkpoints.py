@@ -1,6 +1,7 @@
 """Pytrees on disk, by Orbax."""
 
 import errno
+import importlib
 import logging
 import os
 from pathlib import Path
@@ -16,7 +17,7 @@ from miajax.runs.atomic import told_when_full
 
 def load_library() -> None:
     """Imports what stores checkpoints, so that it is there when a signal asks for one."""
-    import orbax.checkpoint  # noqa: F401
+    importlib.import_module("orbax.checkpoint")
 
 
 def _checkpointer() -> tuple[Any, Any]:

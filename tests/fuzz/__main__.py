@@ -1,4 +1,4 @@
-"""``python -m tests.fuzz [READER ...] [--inputs N] [--seconds S] [--seed K] [--start I]``: a line a reader, and faults."""
+"""``python -m tests.fuzz [READER ...] [--inputs N] [--seconds S] [--seed K] [--start I]``: a line a reader."""
 
 import argparse
 

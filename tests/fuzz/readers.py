@@ -338,7 +338,7 @@ def _read_config(folder: Path) -> None:
     from miajax.campaign.stored import stored_config
 
     config = stored_config(folder)
-    small = dataclasses.replace(config.data, max_examples=min(config.data.max_examples or 40, 40))
+    small = dataclasses.replace(config.data, max_examples=min(config.data.max_examples or 200, 200))
     Setup.of(dataclasses.replace(config, data=small, num_shadows=min(config.num_shadows, 8)))
 
 
