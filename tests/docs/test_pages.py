@@ -39,6 +39,11 @@ def test_no_page_claims_that_a_leak_is_absent(page):
     assert re.findall(claims, page.read_text(), re.IGNORECASE) == []
 
 
+def test_the_landing_page_counts_the_attacks():
+    (told,) = re.findall(r"\*\*(\d+) attacks\*\*", (DOCS / "index.md").read_text())
+    assert int(told) == len(mj.attack_names())
+
+
 def test_tutorials_read_no_file_that_they_do_not_make():
     for page in (DOCS / "tutorials").glob("*.md"):
         assert not re.search(r"\.\./shared|https?://(?!arxiv)", page.read_text()), page
