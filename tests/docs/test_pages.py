@@ -59,6 +59,17 @@ def test_every_tutorial_is_a_notebook_that_is_what_its_page_says():
     assert len(made) == 5
 
 
+def test_colab_opens_a_tutorial_from_the_repository_or_takes_it_as_a_file():
+    pytest.importorskip("jupytext", reason="jupytext is of the extra docs")
+    import notebook_links
+
+    opened = (
+        "https://colab.research.google.com/github/OWNER/miajax/blob/main/docs/tutorials/notebooks/first_audit.ipynb"
+    )
+    assert notebook_links.colab("https://github.com/OWNER/miajax/", "first_audit") == opened
+    assert notebook_links.colab("", "first_audit") == notebook_links.UPLOAD
+
+
 def test_a_notebook_installs_miajax_in_colab_and_holds_no_output():
     for path in (DOCS / "tutorials" / "notebooks").glob("*.ipynb"):
         cells = json.loads(path.read_text())["cells"]
