@@ -30,7 +30,7 @@ from miajax.errors import UserError
 from miajax.estimators.reference import Estimator
 from miajax.models.contract import check_model
 from miajax.models.model import Model
-from miajax.models.registry import ModelOptions, build_model, check_pictures
+from miajax.models.registry import WHITENED, ModelOptions, build_model, check_pictures
 from miajax.signals.query import QueryMode, check_queries
 from miajax.training.dp.mechanism import Mechanism, Privacy, resolve
 from miajax.training.parallel import Parallel
@@ -95,6 +95,8 @@ class CampaignConfig:
     """train only this range of model ids, FIRST:END (END not included), so that several machines share a run folder"""
     checkpoint_minutes: float = 10.0
     """how often an unfinished group is stored"""
+    strict: bool = False
+    """take models that fail (divergence, no memory, a compiler's failure) as an error, instead of leaving them out"""
 
     def __post_init__(self):
         if self.num_shadows < 1:
@@ -330,7 +332,7 @@ class Setup:
 
     def told_by_preparation(self) -> list[str]:
         """What was read off this campaign's records before training, which no guarantee covers, by name."""
-        whitened = self.trainer.model.name == "fast_cifar"
+        whitened = self.trainer.model.name in WHITENED
         return told_by_preparation(self.dataset, self.config.data.feature_bounds, whitened)
 
     def identity(self) -> dict[str, Any]:

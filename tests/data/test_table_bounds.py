@@ -47,9 +47,7 @@ def test_categories_that_make_more_features_than_the_file_can_mean_are_refused(t
     path = tmp_path / "t.csv"
     rows = [f"{row % 2}," + ",".join(f"t{(row * (place + 3)) % 50}" for place in range(9)) for row in range(150)]
     path.write_text("\n".join(["outcome," + ",".join(f"c{place}" for place in range(9)), *rows]))
-    with pytest.raises(
-        UserError, match=r"the columns up to c\d make \d+ features of 150 rows, 30\.00 kB; expected at"
-    ):
+    with pytest.raises(UserError, match=r"the columns up to c\d make \d+ features of 150 rows, 30\.00 kB; expected at"):
         load_table(path, "outcome")
     assert load_table(path, "outcome", max_examples=10).num_examples == 10
 
