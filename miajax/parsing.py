@@ -39,6 +39,8 @@ def reason(error: Exception) -> str:
         return error.strerror
     text = str(error).strip()
     text = text.splitlines()[0] if text else type(error).__name__
+    if isinstance(error, (LookupError, AttributeError, TypeError)):
+        text = f"{type(error).__name__}: {text}"
     if "Object arrays" in text or "Python objects" in text:
         return "it holds Python objects, which would have to be executed"
     if "pickle" in text.lower():

@@ -194,7 +194,10 @@ def _check_labels(file: Path, own: np.ndarray, labels: np.ndarray, classes: tupl
     wrong = np.flatnonzero(own != labels)
     if not len(wrong):
         return
-    counts, theirs = (np.bincount(np.maximum(each, 0), minlength=len(classes)) for each in (labels, own))
+    known = ((each >= 0) & (each < len(classes)) for each in (labels, own))  # a label may be any number
+    counts, theirs = (
+        np.bincount(each[fine], minlength=len(classes)) for each, fine in zip((labels, own), known, strict=True)
+    )
     remedy = "Check which data were used"
     if not ordered and np.array_equal(counts, theirs):
         remedy = "The rows came back in another order: add rows, the row number of each answer"

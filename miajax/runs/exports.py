@@ -160,9 +160,17 @@ def export_run(run: Path, format: ExportFormat, out: Path) -> dict[str, Any]:
 def _lira2021(stored: StoredSignals, out: Path) -> dict[str, Any]:
     num_models = len(stored.member)
     hashed = stored.folder.format > 1
-    config = read_sealed(stored.folder.path / "config.json", required=lambda _: hashed)
-    epoch = f"{config['recipe']['epochs']:010d}.npy"
-    hparams = json.dumps({"arch": config["model"], "seed": config["seed"], **config["recipe"]}, indent=2)
+    where = stored.folder.path / "config.json"
+    config = read_sealed(where, required=lambda _: hashed)
+    recipe: Any = config.get("recipe")
+    if (
+        not isinstance(recipe, dict)
+        or not isinstance(recipe.get("epochs"), int)
+        or not {"model", "seed"} <= set(config)
+    ):
+        raise UserError(f"{where} lacks the model, the seed or the recipe's epochs", expected="settings of a campaign")
+    epoch = f"{recipe['epochs']:010d}.npy"
+    hparams = json.dumps({"arch": config["model"], "seed": config["seed"], **recipe}, indent=2)
     np.save(out / "y_train.npy", stored.labels, allow_pickle=False)
     for model in np.flatnonzero(stored.valid):
         folder = out / f"experiment-{model}_{num_models}"
