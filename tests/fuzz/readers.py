@@ -492,6 +492,7 @@ def _results(folder: Path) -> None:
     for name, (kept,) in _RESULTS_OF.items():
         (folder / name).mkdir()
         results = json.loads((KEPT / f"{kept}.json").read_text())["results"]
+        results = {"versions": {"miajax": "0"}, "timing": {"train_s": 1.0}} | results  # which snapshots leave out
         (folder / name / "results.json").write_text(json.dumps(results))
 
 
