@@ -14,6 +14,7 @@ from miajax.parsing import parsing
 from miajax.plugins import StoredReference
 from miajax.runs.atomic import read_sealed
 from miajax.runs.folder import RunFolder
+from miajax.training.plan import ExecutionPlan
 from miajax.typed import Json
 
 Options = TypeVar("Options")
@@ -79,6 +80,33 @@ def _recorded_code(folder: RunFolder) -> str | None:
     """SHA-256 of the Python file that the run's network came from."""
     model: Any = folder.manifest["identity"].get("model")
     return typing.cast(Json, model).get("sha256") if isinstance(model, dict) else None
+
+
+def stored_plan(folder: RunFolder) -> ExecutionPlan:
+    """The execution plan that a run was begun with.
+
+    Raises:
+      UserError: its manifest holds none.
+    """
+    manifest = folder.manifest
+    where = folder.path / "manifest.json"
+    for name, kind in (("plan", dict), ("device", str)):
+        if not isinstance(manifest.get(name), kind):
+            raise UserError(f"{where} holds no {name}", expected="a manifest of a campaign")
+    return rebuilt_plan(where, manifest["plan"])
+
+
+def rebuilt_plan(where: Path, value: Any) -> ExecutionPlan:
+    """The execution plan that a file holds.
+
+    Args:
+      where: the file, for messages.
+      value: its JSON.
+
+    Raises:
+      UserError: it is none.
+    """
+    return _Source(where, None).rebuilt(ExecutionPlan, value)
 
 
 def stored_config(path: Path) -> CampaignConfig:

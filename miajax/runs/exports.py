@@ -164,7 +164,7 @@ def _lira2021(stored: StoredSignals, out: Path) -> dict[str, Any]:
     where = stored.folder.path / "config.json"
     config = read_sealed(where, required=lambda _: hashed)
     told: Any = config.get("recipe")
-    recipe = cast(Json, told) if isinstance(told, dict) else {}
+    recipe = cast(Json, told if isinstance(told, dict) else {})
     if not isinstance(recipe.get("epochs"), int) or not {"model", "seed"} <= set(config):
         raise UserError(f"{where} lacks the model, the seed or the recipe's epochs", expected="settings of a campaign")
     epoch = f"{recipe['epochs']:010d}.npy"
