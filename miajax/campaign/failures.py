@@ -20,7 +20,11 @@ from miajax.training.plan import ExecutionPlan, bytes_per_model
 _SMALLER = "Take a smaller model, a smaller --batch_size, or --chunk 1, or free some memory"
 
 
-class DoesNotFit(Exception):
+class TooLarge(Exception):
+    """A group is too large for the device's memory, or for a step that can be interrupted."""
+
+
+class DoesNotFit(TooLarge):
     """The compiler says that a group needs more memory than a device has free.
 
     Attributes:

@@ -199,10 +199,10 @@ def _reading(config: CampaignConfig, key_column: str | None, num_examples: int) 
         dropped = list(dict.fromkeys(name for name in no_features if name is not None))
         without = f".drop(columns={_text(dropped)})" if dropped else ""
         label = data.label_column if data.header == "line" else int(data.label_column or 0)
-        return "import numpy as np\nimport pandas as pd\n", (
+        return "import pandas as pd\n", (
             f"table = {read}.head({num_examples}){without}  # where the data of the plan lie\n"
             f"labels = table.pop({_text(label)})\n"
-            "X = pd.get_dummies(table).fillna(0).to_numpy(np.float32)  # as your model needs them"
+            'X = pd.get_dummies(table).fillna(0).to_numpy("float32")  # as your model needs them'
         )
     if config.dataset == "npz":
         return "import numpy as np\n", (

@@ -15,9 +15,9 @@ from scipy.special import ndtri
 from miajax.array_files import load_npz
 from miajax.campaign.config import Setup
 from miajax.campaign.elsewhere import ElsewhereRunner
+from miajax.campaign.gathered import Campaign
 from miajax.campaign.handover import Plan, named, numbered, read_plan
 from miajax.campaign.progress import Reporter, Silent
-from miajax.campaign.run import Campaign
 from miajax.errors import UserError
 from miajax.estimators.answers import unclipped_logit
 from miajax.estimators.elsewhere import ELSEWHERE

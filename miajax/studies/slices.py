@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from miajax.array_files import load_npz
-from miajax.campaign.run import Campaign
+from miajax.campaign.gathered import Campaign
 from miajax.errors import UserError
 from miajax.metrics.slices import quantile_groups
 from miajax.outliers.registry import METRICS

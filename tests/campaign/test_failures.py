@@ -22,14 +22,14 @@ def undisturbed(tmp_path_factory):
 
 def failing(monkeypatch, message: str, at: int):
     """Training fails from the group that begins at model ``at``."""
-    real = campaign_module.Runner._one_group
+    real = campaign_module.NetworkRunner._one_group
 
     def one_group(self, models, width, stop):
         if models.start == at:
             raise jax.errors.JaxRuntimeError(message)
         return real(self, models, width, stop)
 
-    monkeypatch.setattr(campaign_module.Runner, "_one_group", one_group)
+    monkeypatch.setattr(campaign_module.NetworkRunner, "_one_group", one_group)
 
 
 @pytest.mark.parametrize(
