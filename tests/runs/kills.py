@@ -7,6 +7,7 @@ forked from one that has imported everything and computed nothing, so that a kil
 """
 
 import hashlib
+import importlib
 import json
 import os
 import random
@@ -76,6 +77,8 @@ def at(path: Path) -> str:
 
 
 def main(folder: Path, kills: int, seed: int = 0) -> None:
+    for name in ("miajax.studies.lira.study", "miajax.studies.lira.page", "orbax.checkpoint"):
+        importlib.import_module(name)  # once, and not in every process
     draws, moments = random.Random(seed), Counter[str]()
     assert os.waitpid(begun(folder / "whole"), 0)[1] == 0
     begin = time.monotonic()

@@ -1,5 +1,6 @@
 """A disk that fills up stops a campaign cleanly, wherever it is met, and costs no bit of what is finished later."""
 
+import dataclasses
 import shutil
 import subprocess
 from pathlib import Path
@@ -45,6 +46,7 @@ def everything(path: Path) -> dict[str, bytes]:
 @pytest.mark.slow
 def test_a_disk_of_any_size_stops_a_campaign_with_one_line_and_the_rest_gives_the_same_bits(disk, monkeypatch):
     setup: Setup = tiny()
+    setup = Setup.of(dataclasses.replace(setup.config, checkpoint_minutes=10.0), setup.dataset)
     assert mount(disk, 1 << 26, "remount")
     run_campaign(setup, disk / "whole")
     reference, need = everything(disk / "whole"), shutil.disk_usage(disk).used
