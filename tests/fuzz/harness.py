@@ -14,6 +14,7 @@ import os
 import random
 import resource
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -132,9 +133,9 @@ def work(reader_name: str, seed: int, number: int, stop: int, place: Path) -> No
 
     reader = ALL[reader_name]
     folder = place / reader_name
-    if not folder.exists():
-        folder.mkdir()
-        reader.build(folder)
+    shutil.rmtree(folder, ignore_errors=True)  # of a worker that died amid an input
+    folder.mkdir()
+    reader.build(folder)
     sound = {
         file: (folder / file).read_bytes()
         for file in sorted(p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
