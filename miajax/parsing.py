@@ -33,7 +33,7 @@ def parsing(where: str, *, expected: str, remedy: str = "", fault: str = "cannot
         raise UserError(f"{where} {fault} ({reason(error)})", expected=expected, remedy=remedy) from error
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """What went wrong in one line of bounded length, without a library's advice to unpickle what it was given."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror

@@ -177,6 +177,8 @@ def _read(reader, folder: Path) -> tuple[str, str]:
     except UserError as error:
         text = str(error)
         return "refused", f"message: {text[:300]!r}" if "\n" in text or len(text) > 3000 else ""
+    except OSError as error:  # which commands tell in one line, with the path that the system refused
+        return ("refused", "") if error.filename is not None else ("fault", f"traceback: {error!r}")
     except (Exception, SystemExit) as error:
         where = "; ".join(
             f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)[-5:]
