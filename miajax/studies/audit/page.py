@@ -71,7 +71,7 @@ def render_audit_report(
             *privacy_sections(found.head.privacy),
             *blind_sections(found.checks),
             _limits(found),
-            provenance.run_section(found.record(), config, manifest, command),
+            provenance.run_section(found.ran, config, manifest, command),
         ],
         footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
     ).html()

@@ -80,7 +80,7 @@ def render_defenses_report(found: Defenses, config: Record, manifest: Record, co
             *sections,
             *blind_sections(found.checks),
             _limits(found),
-            provenance.run_section(found.record(), config, manifest, command),
+            provenance.run_section(found.ran, config, manifest, command),
             _sources(found),
         ],
         footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",

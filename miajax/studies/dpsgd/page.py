@@ -64,7 +64,7 @@ def render_dpsgd_report(found: Dpsgd, config: Record, manifest: Record, command:
             _guarantee(found),
             *blind_sections(found.checks),
             _limits(found),
-            provenance.run_section(found.record(), config, manifest, command),
+            provenance.run_section(found.ran, config, manifest, command),
             Section("Sources", "Whose methods these are", provenance.citation_blocks(version, _SOURCES)),
         ],
         footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",

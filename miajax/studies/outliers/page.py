@@ -68,7 +68,7 @@ def render_outliers_report(inputs: OutliersReportInputs) -> str:
         _ensemble(inputs),
         *blind_sections(found.checks),
         _limits(found),
-        provenance.run_section(found.record(), inputs.config, inputs.manifest, inputs.command),
+        provenance.run_section(found.ran, inputs.config, inputs.manifest, inputs.command),
         _sources(found),
     ]
     return Page(

@@ -63,7 +63,7 @@ def render_overfitting_report(found: Overfitting, config: "Record", manifest: "R
         *_by_row(by_row),
         *blind_sections(found.checks),
         _limits(found),
-        provenance.run_section(found.record(), config, manifest, command),
+        provenance.run_section(found.ran, config, manifest, command),
         _sources(found),
     ]
     return Page(

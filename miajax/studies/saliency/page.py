@@ -74,7 +74,7 @@ def render_saliency_report(inputs: SaliencyReportInputs) -> str:
         Section("Summary", relevance_finding(found), [Prose([counterfactual + ".", _how(found)])]),
         _relevance(found), _counterfactual(inputs), *_features(found), _galleries(inputs),
         *blind_sections(found.checks), _limits(found),
-        provenance.run_section(found.record(), inputs.config, inputs.manifest, inputs.command),
+        provenance.run_section(found.ran, inputs.config, inputs.manifest, inputs.command),
         _sources(found),
     ]  # fmt: skip
     return Page(
