@@ -168,10 +168,10 @@ def _share(values: np.ndarray, member: np.ndarray, overlap: np.ndarray) -> float
     inside = member.astype(np.float64)
     counts = (inside.sum(axis=0), (1.0 - inside).sum(axis=0))
     sums = _along(values, inside)
-    means = [total / np.maximum(count, 1) for total, count in zip((sums, values.sum(0) - sums), counts, strict=True)]
+    inner: Float[np.ndarray, " examples"] = sums / np.maximum(counts[0], 1)
+    outer: Float[np.ndarray, " examples"] = (values.sum(axis=0) - sums) / np.maximum(counts[1], 1)
     residuals = np.zeros(values.shape)
-    expected: np.ndarray = np.where(member, means[0], means[1])
-    np.subtract(values, expected, out=residuals)
+    np.subtract(values, np.where(member, inner, outer), out=residuals)
     squares = (_along(residuals * inside, residuals), _along(residuals * (1.0 - inside), residuals))
     variances = [square / np.maximum(count - 1, 1) for square, count in zip(squares, counts, strict=True)]
     usable = np.all([(count >= 2) & (var > 0.0) for count, var in zip(counts, variances, strict=True)], axis=0)
@@ -179,9 +179,8 @@ def _share(values: np.ndarray, member: np.ndarray, overlap: np.ndarray) -> float
         return None
     residuals, inside = residuals[:, usable], inside[:, usable]
     ins, outs = (count[usable] for count in counts)
-    scales = [1.0 / np.sqrt(variance[usable]) for variance in variances]
-    scale: np.ndarray = np.where(member[:, usable], scales[0], scales[1])
-    np.multiply(residuals, scale, out=residuals)
+    scales: list[np.ndarray] = [1.0 / np.sqrt(variance[usable]) for variance in variances]
+    residuals *= np.where(member[:, usable], scales[0], scales[1])
     whole = overlap.sum(axis=1)
     through = overlap @ inside
     beyond = whole[:, None] - through
