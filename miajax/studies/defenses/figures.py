@@ -43,7 +43,7 @@ class Answered:
       member: ``bool[M, N]``, who trained on what.
       valid: ``bool[M]``.
       signals: ``float32[M, N, Q]``, scaled logits of the true labels.
-      correct: ``bool[M, N]``.
+      correct: ``bool[M, N]``; of groups, the share of their rows.
       known: ``float32[M, N, Q]``, what somebody who knows the defence reads instead, where he can do better: scaled
         logits of the labels that examples were trained as, or of logits whose reweighting he has undone.
       groups: ``int32[N]``, whose row each is, or None.
@@ -52,7 +52,7 @@ class Answered:
     member: Bool[np.ndarray, "models examples"]
     valid: Bool[np.ndarray, " models"]
     signals: Float[np.ndarray, "models examples queries"]
-    correct: Bool[np.ndarray, "models examples"]
+    correct: Bool[np.ndarray, "models examples"] | Float[np.ndarray, "models examples"]
     known: Float[np.ndarray, "models examples queries"] | None = None
     groups: Groups = None
 
