@@ -203,14 +203,22 @@ def _exposed(groups: Json) -> list[str]:
 
 
 def _copies(groups: Json) -> list[str]:
-    copies = groups["near_copies"]
+    copies, alike = groups["near_copies"], groups.get("alike_keys") or {"count": 0}
+    said = []
+    if alike["count"]:
+        pairs = numbers.counted(alike["count"], "pair")
+        said.append(
+            f"{pairs} of keys differ in blanks, case, zeros in front or the encoding of letters only "
+            f"({', '.join(' and '.join(pair) for pair in alike['pairs'][:5])}): if they are one, members were divided."
+        )
     if not copies["count"]:
-        return []
+        return said
     listed = ", ".join(f"{one} and {other}" for one, other, *_ in copies["pairs"][:5])
     pairs = numbers.counted(copies["count"], "pair")
     return [
+        *said,
         f"{pairs} under different keys nearly copy each other ({listed}{' and more' if copies['count'] > 5 else ''}): "
-        "if they are one, figures are too low."
+        "if they are one, figures are too low.",
     ]
 
 

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 
 from miajax.attacks.registry import ATTACKS
 from miajax.campaign.run import Campaign
+from miajax.data.groups import alike_keys
 from miajax.metrics.claims import strongest
 from miajax.metrics.groups import Join, figures_per_group, joined, leading_join, of_groups
 from miajax.metrics.intervals import CONFIDENCE, clopper_pearson
@@ -24,6 +25,7 @@ from miajax.studies.near_groups import near_groups
 
 EXPOSURE_FPR = 0.01  # pooled false-positive rate at which single groups are called exposed, as single examples are
 FILE = "per_group.parquet"
+ALIKE_SHOWN = 20  # pairs of keys
 
 Scores = Mapping[str, Float[np.ndarray, "models examples"]]
 
@@ -98,6 +100,7 @@ def group_study(campaign: Campaign, scores: Scores, targets: Sequence[int] | Non
     lead = strongest(leading, whole, valid)
     names = group_names(dataset.group_keys, campaign.folder.path, campaign.setup.config.data.keep_keys)
     copies = near_groups(dataset.features, groups)
+    alike = [[str(names[one]), str(names[other])] for one, other in alike_keys(dataset.group_keys)]
     copies["pairs"] = [[str(names[one]), str(names[other]), near, of] for one, other, near, of in copies["pairs"]]
     entry = {
         "name": dataset.group_name,
@@ -111,8 +114,9 @@ def group_study(campaign: Campaign, scores: Scores, targets: Sequence[int] | Non
         "strongest": lead and to_json(lead),
         "most_exposed": None if lead is None else _most_exposed(lead.attack, exposed[lead.attack], names),
         "near_copies": copies,
+        "alike_keys": {"count": len(alike), "pairs": alike[:ALIKE_SHOWN]},
     }
-    return GroupStudy(entry, _columns(campaign, whole, leading, exposed, names, sizes), _notes(entry))
+    return GroupStudy(entry, _columns(campaign, whole, leading, exposed, names), _notes(entry))
 
 
 def _most_exposed(attack: str, exposure: Exposure, names: np.ndarray) -> dict[str, Any] | None:
@@ -145,16 +149,38 @@ def _columns(
     leading: Scores,
     exposed: Mapping[str, Exposure],
     names: np.ndarray,
-    sizes: np.ndarray,
 ) -> dict[str, np.ndarray]:
     groups = campaign.setup.dataset.groups
     assert groups is not None
-    valid = campaign.valid
-    phi = np.where(valid[:, None], campaign.signals.mean(-1), np.nan)
+    phi = np.where(campaign.valid[:, None], campaign.signals.mean(-1), np.nan)
+    columns = {"key": names, **columns_of_groups(groups, whole, campaign.valid, phi, leading, exposed)}
+    if campaign.setup.config.data.keep_keys:
+        return columns
+    order = np.argsort(names)  # groups are numbered by key: their order would tell its rank
+    return {name: column[order] for name, column in columns.items()}
+
+
+def columns_of_groups(
+    groups: Int[np.ndarray, " examples"],
+    whole: Bool[np.ndarray, "models groups"],
+    valid: Bool[np.ndarray, " models"],
+    phi: Float[np.ndarray, "models examples"],
+    leading: Mapping[str, Float[np.ndarray, "models groups"]],
+    exposed: Mapping[str, Exposure],
+) -> dict[str, np.ndarray]:
+    """Columns of ``per_group.parquet`` but the key, group by group.
+
+    Args:
+      groups: of each row, 0..G-1.
+      whole: which model trained on which group.
+      valid: the models that count.
+      phi: scaled logits, means over queries.
+      leading: of every attack, scores of groups.
+      exposed: to every attack, of groups.
+    """
     is_in, is_out = whole & valid[:, None], ~whole & valid[:, None]
     columns = {
-        "key": names,
-        "rows": sizes.astype(np.int32),
+        "rows": np.bincount(groups).astype(np.int32),
         "n_in": is_in.sum(0).astype(np.int32),
         "n_out": is_out.sum(0).astype(np.int32),
         "auc": empirical_auc(joined(phi, groups, "mean"), whole, valid),
@@ -162,10 +188,7 @@ def _columns(
     for name, array in leading.items():
         columns[f"score_in_{name}"], columns[f"score_out_{name}"] = (_mean(array, side) for side in (is_in, is_out))
         columns[f"vulnerability_{name}"], columns[f"fpr_{name}"] = exposed[name].tpr, exposed[name].fpr
-    if campaign.setup.config.data.keep_keys:
-        return columns
-    order = np.argsort(names)  # groups are numbered by key: their order would tell its rank
-    return {name: column[order] for name, column in columns.items()}
+    return columns
 
 
 def _mean(scores: np.ndarray, side: np.ndarray) -> np.ndarray:
@@ -175,6 +198,22 @@ def _mean(scores: np.ndarray, side: np.ndarray) -> np.ndarray:
 
 
 def _notes(entry: Mapping[str, Any]) -> list[str]:
+    return [*_alike(entry), *_copied(entry)]
+
+
+def _alike(entry: Mapping[str, Any]) -> list[str]:
+    alike, name = entry["alike_keys"], entry["name"]
+    if not alike["count"]:
+        return []
+    listed = ", ".join(f"{one} and {other}" for one, other in alike["pairs"][:5])
+    return [
+        f"{alike['count']} {'pair' if alike['count'] == 1 else 'pairs'} by {name} have keys that differ in blanks, "
+        f"case, zeros in front or the encoding of letters only: {listed}{' and more' if alike['count'] > 5 else ''}. "
+        "If they are one person, give them one key: members are drawn by key."
+    ]
+
+
+def _copied(entry: Mapping[str, Any]) -> list[str]:
     copies, name = entry["near_copies"], entry["name"]
     if not copies["count"]:
         return []
