@@ -11,6 +11,7 @@ from miajax.errors import UserError
 
 LARGEST_WHOLE = 2.0**53
 """From which on a floating-point number stands for more than one whole number."""
+_LARGE, _TIMES = 0.2, 5.0  # of all rows, and of the mean group, from which on a note tells of the largest
 _REMEDY = "Give every row the key of its person, or drop such rows"
 
 
@@ -139,4 +140,8 @@ def note_on_groups(name: str, groups: Int[np.ndarray, " examples"]) -> str:
     drawn = f"Members are drawn by {name}: {len(sizes):,} groups of {rows} rows"
     if single == len(sizes):
         return f"{drawn}. Every group has one row only, so that figures by group are those by row."
-    return f"{drawn}" + (f", {single:,} of which have one row only." if single else ".")
+    drawn += f", {single:,} of which have one row only." if single else "."
+    share = sizes.max() / sizes.sum()
+    if share > _LARGE and sizes.max() >= _TIMES * sizes.mean():
+        drawn += f" The largest holds {100 * share:.0f} % of the rows: figures by row are largely about it."
+    return drawn

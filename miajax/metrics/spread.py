@@ -41,10 +41,11 @@ class Part:
 
     def to_json(self) -> dict[str, Any]:
         """The part's entry of ``spread`` in ``results.json``."""
+        return {"num_rows": self.rows, "num_groups": self.draws, "few_groups": self.few, **self.figures_json()}
+
+    def figures_json(self) -> dict[str, Any]:
+        """The figures alone."""
         return {
-            "num_rows": self.rows,
-            "num_groups": self.draws,
-            "few_groups": self.few,
             "tpr": self.tpr.value,
             "tpr_ci": self.tpr.ci,
             "fpr": self.fpr.value,
@@ -97,14 +98,26 @@ def spread_over(
     return found
 
 
-def spread_json(column: str, attack: str, fpr: float, parts: dict[str, Part]) -> dict[str, Any]:
-    """``spread`` of ``results.json``: by what, of which attack, at which pooled rate, and each part."""
+def spread_json(
+    column: str, attack: str, fpr: float, parts: dict[str, Part], of_groups: dict[str, Part] | None = None
+) -> dict[str, Any]:
+    """``spread`` of ``results.json``: by what, of which attack, at which pooled rate, and each part.
+
+    Args:
+      column, attack, fpr: see above.
+      parts: by row.
+      of_groups: by group, where each group lies in one part.
+    """
+
+    def beside(name: str) -> dict[str, Any]:
+        return {} if of_groups is None else {"per_group": of_groups[name].figures_json()}
+
     return {
         "column": column,
         "attack": attack,
         "fpr": fpr_key(fpr),
         "fewest_groups": FEW,
-        "slices": {name: part.to_json() for name, part in parts.items()},
+        "slices": {name: part.to_json() | beside(name) for name, part in parts.items()},
     }
 
 

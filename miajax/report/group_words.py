@@ -235,6 +235,7 @@ def _spread(results: Json) -> Section:
     spread, slices = results["spread"], results["spread"]["slices"]
     unit = results["groups"]["name"] if results.get("groups") else "row"
     few = [name for name, of in slices.items() if of["few_groups"]]
+    whole = all(of.get("per_group") for of in slices.values())
     rows = [
         [
             f"{name} (few)" if of["few_groups"] else name,
@@ -243,6 +244,7 @@ def _spread(results: Json) -> Section:
             _figure(of, "tpr"),
             _figure(of, "fpr"),
             _figure(of, "auc"),
+            *([_figure(of["per_group"], "tpr"), _figure(of["per_group"], "auc")] if whole else []),
         ]
         for name, of in slices.items()
     ]
@@ -253,6 +255,7 @@ def _spread(results: Json) -> Section:
         Column("Members named", "number", f"pooled FPR {spread['fpr']}"),
         Column("Others named", "number", "false alarms"),
         Column("AUC", "number", "within the slice"),
+        *([Column("Members named", "number", f"by {unit}"), Column("AUC", "number", f"by {unit}")] if whole else []),
     ]
     rate = numbers.one_per(float(spread["fpr"]))
     blocks: list[Block] = [

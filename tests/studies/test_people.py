@@ -105,6 +105,15 @@ def test_the_report_has_both_kinds_of_figures_and_the_slices(by_person):
     rows = np.array([line.split(",")[1] == "south" for line in lines])
     share = (scores > refused)[member & known & rows].mean()
     assert slices["south"]["tpr"] == pytest.approx(share, abs=1e-6)
+    joined = scores.reshape(MODELS, PEOPLE, VISITS).sum(2)
+    assert stored["groups"]["joins"][lead] == "sum" and known.all()
+    whole, people = member[:, ::VISITS], rows[::VISITS]
+    apart = np.sort(joined[~whole])
+    refused = apart[len(apart) - 1 - int(0.01 * len(apart))]
+    share = (joined > refused)[whole & people].mean()
+    assert slices["south"]["per_group"]["tpr"] == pytest.approx(share, abs=1e-6)
+    auc, _ = figures_of(joined[:, people], whole[:, people])
+    assert slices["south"]["per_group"]["auc"] == pytest.approx(auc, abs=1e-6)
 
 
 def small(groups=None):

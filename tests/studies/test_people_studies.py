@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from miajax.cli import main
 from miajax.metrics.json_form import from_json, to_json
@@ -65,10 +66,42 @@ def test_budgets_outliers_exports_and_cards_work_on_groups(run, data):
     ran("low_budget", "--run", run, *ATTACKS)
     assert results(run / "low_budget")["unit"] == "group"
     ran("outliers", "--run", run, "--resamples", 50)
-    assert (run / "outliers" / "report.html").exists()
+    found = results(run / "outliers")
+    assert not breaches(found) and "By group" in (run / "outliers" / "report.html").read_text()
+    _outliers_of_people(run, found["per_group"])
     ran("model_card", "--run", run)
     ran("export", "--run", run, "--format", "lira2021", "--out", data / "exported")
     assert not list((data / "exported").rglob("*.salt"))
+
+
+def _outliers_of_people(run, found):
+    """Each metric's mean over a person's rows, against how far the means of their scaled logits lie apart."""
+    groups, member = np.load(run / "group_of_row.npy"), np.load(run / "membership.npy")
+    phi = np.load(run / "signals.npy").astype(np.float64).mean(-1)
+
+    def means(values):
+        return np.stack([values[..., groups == person].mean(-1) for person in range(60)], -1)
+
+    def separation(models):
+        apart = []
+        for person, of in enumerate(means(phi).T):
+            inside = member[:, groups == person][:, 0]
+            sides = [of[models & side] for side in (inside, ~inside)]
+            if min(map(len, sides)) < 2:
+                apart.append(np.nan)
+                continue
+            apart.append((sides[0].mean() - sides[1].mean()) / np.sqrt(sum(side.var(ddof=1) for side in sides)))
+        return np.array(apart)
+
+    name = "input_centroid_distance"  # which no model moves
+    metric = means(np.asarray(read_table(run / "per_example.parquet")[f"metric_{name}"], np.float64))
+    table = read_table(run / "per_group.parquet")
+    assert sorted(table[f"metric_{name}"]) == pytest.approx(sorted(metric), rel=1e-6)
+    assert "vulnerability_lira_online_fixed" in table and sum(table["rows"]) == 150
+    assert found["num_groups"] == 60 >= found["num_known"] and found["best"]["all"]["spearman"]
+    if found["num_known"] == 60:
+        ways = [spearmanr(metric, separation(np.arange(16) % 2 == turn)).statistic for turn in (1, 0)]
+        assert found["metrics"][name]["spearman"] == pytest.approx(np.mean(ways), abs=1e-6)
 
 
 def test_an_audit_guesses_groups_whose_rows_share_a_coin(run):

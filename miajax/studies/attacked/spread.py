@@ -7,8 +7,9 @@ import numpy as np
 
 from miajax.campaign.run import Campaign
 from miajax.metrics.claims import Lead
-from miajax.metrics.spread import spread_json, spread_notes, spread_over
-from miajax.studies.attacked.groups import EXPOSURE_FPR, Scores
+from miajax.metrics.groups import joined, of_groups
+from miajax.metrics.spread import Part, spread_json, spread_notes, spread_over
+from miajax.studies.attacked.groups import EXPOSURE_FPR, Scores, join_of
 
 
 def leak_over(
@@ -31,4 +32,16 @@ def leak_over(
     groups = campaign.setup.dataset.groups
     parts = spread_over(scores[name], campaign.member, campaign.valid, categories, EXPOSURE_FPR, groups)
     unit = "row" if groups is None else "group"
-    return spread_json(column, name, EXPOSURE_FPR, parts), spread_notes(column, unit, parts)
+    whole = None if groups is None else _of_groups(campaign, scores[name], name, categories, groups)
+    return spread_json(column, name, EXPOSURE_FPR, parts, whole), spread_notes(column, unit, parts)
+
+
+def _of_groups(
+    campaign: Campaign, scores: np.ndarray, attack: str, categories: np.ndarray, groups: np.ndarray
+) -> dict[str, Part] | None:
+    """The same of groups, scores of their rows joined; None where a group has rows in several parts."""
+    of_group = categories[np.unique(groups, return_index=True)[1]]
+    if (of_group[groups] != categories).any():
+        return None
+    together, whole = joined(scores, groups, join_of(attack)), of_groups(campaign.member, groups)
+    return spread_over(together, whole, campaign.valid, of_group, EXPOSURE_FPR)
