@@ -187,7 +187,8 @@ def test_private_training_protects_groups_and_bounds_are_about_them(data):
     found = results(where)
     assert found["mechanism"]["unit"] == "group" and found["mechanism"]["adjacency"].endswith("one group")
     assert found["points"][0]["per_group"]["num_groups"] == 60
-    assert "all rows of one" in (where / "report.html").read_text()
+    page = (where / "report.html").read_text()
+    assert "all rows of one" in page and "LiRA is asked about groups" in page and not breaches(found)
     with pytest.raises(SystemExit) as ended:
         ran("dpsgd", "--dataset", "npz", "--data_path", data / "people.npz", *SMALL, "--dp_unit", "row",
             "--dp_epsilon", 8, "--dp_delta", "0.001", "--out", data / "rows_private")  # fmt: skip

@@ -42,6 +42,7 @@ def render_dpsgd_report(found: Dpsgd, config: Record, manifest: Record, command:
       manifest: of their run folder.
       command: what was typed.
     """
+    by_row, found = found, found.of_unit
     fingerprint, version = str(manifest.get("fingerprint") or ""), str(found.versions.get("miajax") or "")
     facts = [
         ("Data set", found.dataset),
@@ -60,7 +61,7 @@ def render_dpsgd_report(found: Dpsgd, config: Record, manifest: Record, command:
         sections=[
             Section("Summary", _finding(found), [_cards(found), _figure(found)]),
             Section("Every budget", _cost(found), [_table(found)]),
-            *beside_sections(_by_group(found), "Epsilon"),
+            *beside_sections(_by_group(by_row), "Epsilon"),
             _bounds(found),
             _guarantee(found),
             *blind_sections(found.checks),
@@ -284,6 +285,11 @@ def _limits(found: Dpsgd) -> Section:
         "here counts, where it was chosen on the same data.",
         "A lower bound says what these attacks on these models refute, not what is safe; better canaries refute more.",
         "Each bound holds by itself: among those of many budgets one may lie above the truth by chance.",
+        *(
+            ["Members are drawn by group, and LiRA is asked about groups. Accuracy counts rows."]
+            if found.unit == "group"
+            else []
+        ),
         *found.notes,
     ]
     return Section("Limits", "Attacks bound the loss from below, the accountant from above", [Points(points)])
