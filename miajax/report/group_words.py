@@ -203,8 +203,9 @@ def _exposed(groups: Json) -> list[str]:
 
 
 def _copies(groups: Json) -> list[str]:
-    copies, alike = groups["near_copies"], groups.get("alike_keys") or {"count": 0}
-    said = []
+    copies: Json = groups["near_copies"]
+    alike: Json = groups.get("alike_keys") or {"count": 0, "pairs": []}
+    said: list[str] = []
     if alike["count"]:
         pairs = numbers.counted(alike["count"], "pair")
         said.append(

@@ -44,24 +44,26 @@ def attack_changes(
       exposure: of single examples to it.
       of_groups: the same of groups, where members were drawn by group.
     """
-    valid = _both_valid(before, after, paired)
+    one, other = _both_valid(before, after, paired)
 
     def by_row(side: Side, valid: np.ndarray) -> _Figures:
         return influences_at(side.score(attack), side.member, valid, FPRS, side.groups)
 
-    def joins(join: Join) -> ByUnit:
-        both = (influences_at(*side.of_groups(attack, join), models, FPRS) for side, models in sides)
-        return ByUnit(*_changes(*both, paired, comparisons))
+    def by_group(side: Side, valid: np.ndarray, join: Join) -> _Figures:
+        return influences_at(*side.of_groups(attack, join), valid, FPRS)
 
-    sides = list(zip((before, after), valid, strict=True))
-    by_group = None
+    def joins(join: Join) -> ByUnit:
+        return ByUnit(*_changes(by_group(before, one, join), by_group(after, other, join), paired, comparisons))
+
+    whole = None
     if of_groups is not None and before.groups is not None:
         each, leads, count = {join: joins(join) for join in JOINS}, join_of(attack), int(before.groups.max()) + 1
-        by_group = ByGroup(
-            **vars(each[leads]), headline=leads, num_groups=count, exposure=of_groups, **each
+        whole = ByGroup(
+            each[leads].auc, each[leads].tpr_at_fpr, headline=leads, num_groups=count, exposure=of_groups,
+            sum=each["sum"], mean=each["mean"], max=each["max"],
         )  # fmt: skip
-    changes = _changes(*(by_row(*each) for each in sides), paired, comparisons)
-    return AttackChanged(*changes, exposure=exposure, per_group=by_group)
+    changes = _changes(by_row(before, one), by_row(after, other), paired, comparisons)
+    return AttackChanged(*changes, exposure=exposure, per_group=whole)
 
 
 def _changes(

@@ -256,7 +256,9 @@ def exposed(dropped: Attacks, control: Attacks, before: Attacks) -> Onion | None
     if moved[0] is None or moved[1] is None:
         return None
     rises = [after.minus(ago) for after, ago in (moved[0], moved[1])]
-    return Onion(*(mean_difference([pair]) for pair in (moved[0], moved[1], (rises[0], rises[1]))))
+    return Onion(
+        mean_difference([moved[0]]), mean_difference([moved[1]]), mean_difference([(rises[0], rises[1])])
+    )  # fmt: skip
 
 
 def top_change(

@@ -76,9 +76,11 @@ def row_of_groups(
     lead = row_figures(asked_by_group(attacks), asked_by_group(before), top, flags, comparisons)
     fields = {field.name: getattr(lead, field.name) for field in dataclasses.fields(RowAttacks)}
     names = ("global_threshold", "gap", attacks.lira)
-    joins = {name: join_of(name) for name in names}
+    joins: dict[str, Join] = {name: join_of(name) for name in names}
     each = {join: _joined(asked_by_group(attacks, join)) for join in JOINS}
-    return RowOfGroups(**fields, num_groups=len(top), headline=joins, **each)
+    return RowOfGroups(
+        **fields, num_groups=len(top), headline=joins, sum=each["sum"], mean=each["mean"], max=each["max"]
+    )  # fmt: skip
 
 
 def _joined(asked: Attacks) -> AttacksJoined:

@@ -70,7 +70,10 @@ def group_table(
         return joined(values[None], groups, "mean")[0]
 
     def of_group(metric: Estimator) -> Estimator:
-        return dataclasses.replace(metric, of=lambda models: mean(metric.of(models)))
+        def values(models: Mask) -> np.ndarray:
+            return mean(metric.of(models))
+
+        return dataclasses.replace(metric, of=values)
 
     def separation(models: Mask) -> np.ndarray:
         return gaussian_vulnerability(phi, whole, models).auc

@@ -168,11 +168,13 @@ def _welch(values: np.ndarray, inside: np.ndarray, draws: np.ndarray) -> Compare
     """Means of both sides and their difference, with Welch's intervals over independent draws of one or more values."""
     sides = [np.isfinite(values) & side for side in (inside, ~inside)]
     codes = np.unique(draws, return_inverse=True)[1].reshape(-1)
-    means, moves, counts = [], [], []
+    means: list[float] = []
+    moves: list[np.ndarray] = []
+    counts: list[int] = []
     for side in sides:
         count, number = int(side.sum()), len(np.unique(codes[side]))
         mean = float(values[side].mean()) if count else np.nan
-        move = np.bincount(codes[side], values[side] - mean, codes.max(initial=-1) + 1) / max(count, 1)
+        move: np.ndarray = np.bincount(codes[side], values[side] - mean, int(codes.max(initial=-1)) + 1) / max(count, 1)
         means, counts = [*means, mean], [*counts, number]
         moves.append(move * (number / (number - 1)) ** 0.5 if number > 1 else np.full(len(move), np.nan))
     errors = [float(move @ move) for move in moves]
@@ -212,8 +214,8 @@ def related(evidence: SaliencyEvidence, found: Counterfactual, count: int) -> Re
     whose = renumbered(groups, known)
     assert whose is not None, "rows have groups"
     rows = np.maximum(np.bincount(whose), 1)
-    means = (np.bincount(whose, values[known]) / rows for values in (shift, vulnerability))
-    return dataclasses.replace(by_row, per_group=relation(*means, count))
+    one, other = (np.bincount(whose, values[known]) / rows for values in (shift, vulnerability))
+    return dataclasses.replace(by_row, per_group=relation(one, other, count))
 
 
 def relation(shift: np.ndarray, vulnerability: np.ndarray, count: int, groups: Groups = None) -> Related:
@@ -229,19 +231,17 @@ def relation(shift: np.ndarray, vulnerability: np.ndarray, count: int, groups: G
     count = min(count, len(shift) // 2)
     if len(shift) < _FEWEST:
         few = Estimate(None, reason="Too few models on a side.")
-        return Related(**_sides(two_groups(shift[:0], shift[:0])), spearman=few, num_examples=len(shift))
+        return _related(two_groups(shift[:0], shift[:0]), few, len(shift))
     order = np.argsort(vulnerability, kind="stable")
     ends = order[::-1][:count], order[:count]
     compared = two_groups(shift[ends[0]], shift[ends[1]], None if groups is None else groups[np.concatenate(ends)])
+    return _related(compared, rank_correlation(shift, vulnerability, groups), len(shift))
+
+
+def _related(of: Compared, spearman: Estimate, num_examples: int) -> Related:
     return Related(
-        **_sides(compared),
-        spearman=rank_correlation(shift, vulnerability, groups),
-        num_examples=len(shift),
-    )
-
-
-def _sides(of: Compared) -> dict[str, Estimate]:
-    return {"vulnerable": of.vulnerable, "safe": of.safe, "difference": of.difference}
+        vulnerable=of.vulnerable, safe=of.safe, difference=of.difference, spearman=spearman, num_examples=num_examples
+    )  # fmt: skip
 
 
 def rank_correlation(
