@@ -5,6 +5,15 @@ class UserError(Exception):
     """Bad input or a refused request, told in one line: what, where, what was expected, the remedy.
 
     Commands print it and exit with status 2; nothing has been overwritten when it is raised.
+
+    Args:
+      what: what is wrong, and where.
+      expected: what would be right.
+      remedy: what to do, a sentence.
+
+    Example:
+      >>> str(UserError("--seed -1", expected="0 or more", remedy="Leave it out"))
+      '--seed -1; expected 0 or more. Leave it out.'
     """
 
     def __init__(self, what: str, *, expected: str = "", remedy: str = ""):

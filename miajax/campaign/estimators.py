@@ -18,11 +18,12 @@ from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoo
 
 from miajax.campaign.config import Setup
 from miajax.campaign.estimator_settings import without_records
+from miajax.campaign.gathered import Campaign
 from miajax.campaign.interrupt import Stopped
 from miajax.campaign.made import group_record
 from miajax.campaign.plan_effect import effect_of_signals
 from miajax.campaign.progress import Reporter
-from miajax.campaign.run import Campaign, Runner
+from miajax.campaign.runner import Runner
 from miajax.errors import UserError
 from miajax.estimators.answers import Clip, clip_of, clipped, logits_of, unclipped_logit
 from miajax.estimators.reference import Estimator

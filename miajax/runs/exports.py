@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import expit, log_expit
 
+from miajax.array_files import load_npy
 from miajax.errors import UserError
-from miajax.runs.array_files import load_npy
 from miajax.runs.atomic import atomic_folder, read_sealed, write_json
 from miajax.runs.derived import why_changed
 from miajax.runs.folder import RunFolder

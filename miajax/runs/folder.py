@@ -12,8 +12,8 @@ from typing import Any, cast
 
 import numpy as np
 
+from miajax.array_files import load_npy
 from miajax.errors import UserError
-from miajax.runs.array_files import load_npy
 from miajax.runs.atomic import (
     atomic_file,
     atomic_folder,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from miajax.campaign.run import Campaign
+from miajax.campaign.gathered import Campaign
 from miajax.errors import UserError
 from miajax.metrics.slices import quantile_groups
 from miajax.outliers.registry import METRICS

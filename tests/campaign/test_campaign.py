@@ -18,7 +18,8 @@ from miajax.campaign import planning
 from miajax.campaign import run as campaign_module
 from miajax.campaign.config import CampaignConfig, Setup
 from miajax.campaign.interrupt import Stopped
-from miajax.campaign.run import Incomplete, run_campaign
+from miajax.campaign.run import run_campaign
+from miajax.campaign.runner import Incomplete
 from miajax.data.dataset import Dataset
 from miajax.errors import UserError
 from miajax.runs.checkpoints import load_tree

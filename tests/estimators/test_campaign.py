@@ -81,7 +81,7 @@ def test_a_models_bits_depend_neither_on_groups_nor_on_how_many_there_are(forest
 
 
 def test_the_workers_of_the_later_models_find_the_same_clip(forest, tmp_path):
-    from miajax.campaign.run import Incomplete
+    from miajax.campaign.runner import Incomplete
 
     with pytest.raises(Incomplete):
         trained(tmp_path / "run", configured(models="2:4"))

@@ -4,7 +4,6 @@ import concurrent.futures
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -13,9 +12,10 @@ from miajax.attacks.registry import ATTACKS
 from miajax.campaign.run import Campaign
 from miajax.data.groups import alike_keys
 from miajax.metrics.claims import strongest
+from miajax.metrics.figures import Figure
 from miajax.metrics.groups import Join, figures_per_group, joined, leading_join, of_groups
 from miajax.metrics.intervals import CONFIDENCE, clopper_pearson
-from miajax.metrics.json_form import to_json
+from miajax.metrics.people import AlikeKeys, MostExposed, People
 from miajax.metrics.summary import FPRS, AttackSummary
 from miajax.metrics.vulnerability import Exposure, empirical_auc, exposure_at_pooled_fpr
 from miajax.runs.derived import remember
@@ -64,12 +64,12 @@ class GroupStudy:
     """What a run says of its groups.
 
     Attributes:
-      entry: ``groups`` of ``results.json``.
+      people: in ``results.json`` by the name ``groups``.
       columns: of ``per_group.parquet``.
       notes: what readers should know.
     """
 
-    entry: dict[str, Any]
+    people: People
     columns: dict[str, np.ndarray]
     notes: list[str]
 
@@ -97,29 +97,27 @@ def group_study(campaign: Campaign, scores: Scores, targets: Sequence[int] | Non
     exposed = {
         name: exposure_at_pooled_fpr(array, whole, campaign.valid, EXPOSURE_FPR) for name, array in leading.items()
     }
-    lead = strongest(leading, whole, valid)
-    names = group_names(dataset.group_keys, campaign.folder.path, campaign.setup.config.data.keep_keys)
-    copies = near_groups(dataset.features, groups)
-    alike = [[str(names[one]), str(names[other])] for one, other in alike_keys(dataset.group_keys)]
-    copies["pairs"] = [[str(names[one]), str(names[other]), near, of] for one, other, near, of in copies["pairs"]]
-    entry = {
-        "name": dataset.group_name,
-        "num_groups": len(sizes),
-        "fewest_rows": int(sizes.min()),
-        "most_rows": int(sizes.max()),
-        "mean_rows": float(sizes.mean()),
-        "single_row": int((sizes == 1).sum()),
-        "keys": "own" if campaign.setup.config.data.keep_keys else "salted hashes",
-        "joins": {name: join_of(name) for name in scores},
-        "strongest": lead and to_json(lead),
-        "most_exposed": None if lead is None else _most_exposed(lead.attack, exposed[lead.attack], names),
-        "near_copies": copies,
-        "alike_keys": {"count": len(alike), "pairs": alike[:ALIKE_SHOWN]},
-    }
-    return GroupStudy(entry, _columns(campaign, whole, leading, exposed, names), _notes(entry))
+    lead, keep_keys = strongest(leading, whole, valid), campaign.setup.config.data.keep_keys
+    names = group_names(dataset.group_keys, campaign.folder.path, keep_keys)
+    alike = [(str(names[one]), str(names[other])) for one, other in alike_keys(dataset.group_keys)]
+    people = People(
+        name=dataset.group_name,
+        num_groups=len(sizes),
+        fewest_rows=int(sizes.min()),
+        most_rows=int(sizes.max()),
+        mean_rows=float(sizes.mean()),
+        single_row=int((sizes == 1).sum()),
+        keys="own" if keep_keys else "salted hashes",
+        joins={name: join_of(name) for name in scores},
+        strongest=lead,
+        most_exposed=None if lead is None else _most_exposed(lead.attack, exposed[lead.attack], names),
+        near_copies=near_groups(dataset.features, groups, [str(name) for name in names]),
+        alike_keys=AlikeKeys(len(alike), tuple(alike[:ALIKE_SHOWN])),
+    )
+    return GroupStudy(people, _columns(campaign, whole, leading, exposed, names), _notes(people))
 
 
-def _most_exposed(attack: str, exposure: Exposure, names: np.ndarray) -> dict[str, Any] | None:
+def _most_exposed(attack: str, exposure: Exposure, names: np.ndarray) -> MostExposed | None:
     """The group that the attack names in the largest share of the models that trained on it.
 
     Its interval is that of Clopper and Pearson at the confidence 1 - .05 / G, since it was chosen among all G groups.
@@ -129,18 +127,18 @@ def _most_exposed(attack: str, exposure: Exposure, names: np.ndarray) -> dict[st
         return None
     first = known[np.lexsort((-exposure.num_in[known], -exposure.tpr[known]))[0]]
     models, tpr = int(exposure.num_in[first]), float(exposure.tpr[first])
+    low, high = clopper_pearson(round(tpr * models), models, 1 - (1 - CONFIDENCE) / len(known))
     shares = exposure.tpr[known]
-    return {
-        "group": str(names[first]),
-        "attack": attack,
-        "pooled_fpr": EXPOSURE_FPR,
-        "tpr": tpr,
-        "tpr_ci": clopper_pearson(round(tpr * models), models, 1 - (1 - CONFIDENCE) / len(known)),
-        "models": models,
-        "median_tpr": float(np.median(shares)),
-        "named_in_half": int((shares >= 0.5).sum()),
-        "num_groups": len(known),
-    }
+    return MostExposed(
+        group=str(names[first]),
+        attack=attack,
+        pooled_fpr=EXPOSURE_FPR,
+        tpr=Figure(tpr, (low, high)),
+        models=models,
+        median_tpr=float(np.median(shares)),
+        named_in_half=int((shares >= 0.5).sum()),
+        num_groups=len(known),
+    )
 
 
 def _columns(
@@ -197,30 +195,30 @@ def _mean(scores: np.ndarray, side: np.ndarray) -> np.ndarray:
     return np.where(counts > 0, np.where(side, scores, 0.0).sum(0) / np.maximum(counts, 1), np.nan)
 
 
-def _notes(entry: Mapping[str, Any]) -> list[str]:
-    return [*_alike(entry), *_copied(entry)]
+def _notes(people: People) -> list[str]:
+    return [*_alike(people), *_copied(people)]
 
 
-def _alike(entry: Mapping[str, Any]) -> list[str]:
-    alike, name = entry["alike_keys"], entry["name"]
-    if not alike["count"]:
+def _alike(people: People) -> list[str]:
+    alike = people.alike_keys
+    if not alike.count:
         return []
-    listed = ", ".join(f"{one} and {other}" for one, other in alike["pairs"][:5])
+    listed = ", ".join(f"{one} and {other}" for one, other in alike.pairs[:5])
     return [
-        f"{alike['count']} {'pair' if alike['count'] == 1 else 'pairs'} by {name} have keys that differ in blanks, "
-        f"case, zeros in front or the encoding of letters only: {listed}{' and more' if alike['count'] > 5 else ''}. "
+        f"{alike.count} {'pair' if alike.count == 1 else 'pairs'} by {people.name} have keys that differ in blanks, "
+        f"case, zeros in front or the encoding of letters only: {listed}{' and more' if alike.count > 5 else ''}. "
         "If they are one person, give them one key: members are drawn by key."
     ]
 
 
-def _copied(entry: Mapping[str, Any]) -> list[str]:
-    copies, name = entry["near_copies"], entry["name"]
-    if not copies["count"]:
+def _copied(people: People) -> list[str]:
+    copies = people.near_copies
+    if not copies.count:
         return []
-    listed = ", ".join(f"{one} and {other} ({near} of {of} rows)" for one, other, near, of in copies["pairs"][:5])
+    listed = ", ".join(f"{one} and {other} ({near} of {of} rows)" for one, other, near, of in copies.pairs[:5])
     return [
-        f"{copies['count']} {'pair' if copies['count'] == 1 else 'pairs'} by {name} nearly copy each other under "
+        f"{copies.count} {'pair' if copies.count == 1 else 'pairs'} by {people.name} nearly copy each other under "
         f"different keys: {listed}"
-        f"{' and more' if copies['count'] > 5 else ''}. If they are one person, give them one key: a member whose copy "
+        f"{' and more' if copies.count > 5 else ''}. If they are one person, give them one key: a member whose copy "
         "is a non-member makes every figure too low."
     ]

@@ -5,11 +5,10 @@ from typing import Any
 
 from miajax.metrics import figures
 from miajax.metrics.claims import against
-from miajax.metrics.json_form import to_json
 from miajax.report import numbers, plots, provenance
 from miajax.report.attack_faces import face
 from miajax.report.blind_words import blind_banners, blind_sections
-from miajax.report.group_words import beside_sections
+from miajax.report.group_words import Beside, beside_sections
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Column, Details, Figure, Page, Points, Prose, Section, Table
 from miajax.studies.defenses.pictures import knowledge_figure, trade_off_figure
@@ -161,13 +160,12 @@ def _asked(found: Defenses) -> str:
 
 def _by_row(rows: Sequence[Row]) -> list[Section]:
     """LiRA that knows each defence, by row and by group; nothing where members are rows."""
-    entries: dict[str, Any] = {}
+    entries: dict[str, Beside] = {}
     for row in rows:
         of_rows, of = row.lira_adaptive.everybody, row.per_group
         of_groups = of and of.lira_adaptive.everybody
-        if of_rows is None or of is None or of_groups is None:
-            continue
-        entries[row.title] = {**to_json(of_rows), "per_group": {**to_json(of_groups), "num_groups": of.num_groups}}
+        if of_rows is not None and of is not None and of_groups is not None:
+            entries[row.title] = Beside(of_rows, of_groups, of.num_groups)
     about = "LiRA, defence known. results.json has every attack, and sum, mean and maximum of a group's scores."
     return beside_sections(entries, "Defence", about=about)
 

@@ -8,6 +8,7 @@ from miajax.metrics.figures import Estimate, Figure
 from miajax.metrics.forms import SPREAD, Form
 from miajax.metrics.groups import GroupFigures
 from miajax.metrics.json_form import Together
+from miajax.metrics.without_models import Checks
 from miajax.studies.results import Found, Record
 
 FPR = 1e-3
@@ -41,26 +42,26 @@ class Attacked:
     Attributes:
       above_chance: by intervals that count both figures of all budgets, of groups where members are; None where it did
         not run.
-      per_group: the same figures by group, as JSON; None where members are rows.
+      per_group: the same figures by group; None where members are rows.
     """
 
     above_chance: bool | None
     auc: Estimate
-    lira_tpr_at_fpr: Annotated[Mapping[float, Estimate], Form(chance="lira_chance_tpr_at_fpr")]
-    per_group: Record | None = None
+    tpr_at_fpr: Annotated[Mapping[float, Estimate], Form(key="lira_tpr_at_fpr", chance="lira_chance_tpr_at_fpr")]
+    per_group: GroupFigures | None = None
 
     @property
     def of_unit(self) -> "Attacked":
         """What it finds of groups, where members are groups."""
         if self.per_group is None:
             return self
-        of = GroupFigures.from_json(self.per_group).figures
-        return dataclasses.replace(self, auc=of.auc, lira_tpr_at_fpr=of.tpr_at_fpr, per_group=None)
+        of = self.per_group.figures
+        return dataclasses.replace(self, auc=of.auc, tpr_at_fpr=of.tpr_at_fpr, per_group=None)
 
     @property
     def tpr(self) -> Estimate:
         """The rate at ``FPR``."""
-        return self.lira_tpr_at_fpr.get(FPR, Estimate(None, reason="LiRA did not run."))
+        return self.tpr_at_fpr.get(FPR, Estimate(None, reason="LiRA did not run."))
 
     @property
     def chance(self) -> float:
@@ -138,7 +139,7 @@ class Dpsgd(Found):
       epsilons: budgets as they were asked for.
       significance: of each lower bound; and of all verdicts together.
       points: one a budget.
-      blind, near_duplicates: whether members differ from others without any model.
+      checks: whether members differ from others without any model.
     """
 
     dataset: str
@@ -163,8 +164,7 @@ class Dpsgd(Found):
     points: tuple[Budget, ...]
     non_private: Plain
     bounds: Mapping[str, BoundFacts]
-    blind: Record
-    near_duplicates: Record
+    checks: Annotated[Checks, SPREAD]
 
     @property
     def named(self) -> list[tuple[str, Point]]:
@@ -179,11 +179,6 @@ class Dpsgd(Found):
             points=tuple(dataclasses.replace(each, attacked=each.attacked.of_unit) for each in self.points),
             non_private=dataclasses.replace(self.non_private, attacked=self.non_private.attacked.of_unit),
         )
-
-    @property
-    def checks(self) -> Record:
-        """Both checks, as pages print them."""
-        return {"blind": self.blind, "near_duplicates": self.near_duplicates}
 
     def record(self) -> Record:
         """The run as its page prints it."""

@@ -26,9 +26,10 @@ import numpy as np
 from miajax.attacks.options import RMIA_PRESETS, AttackOptions, RmiaOptions
 from miajax.attacks.registry import ATTACKS, BASELINE, why_not
 from miajax.campaign.config import Setup
+from miajax.campaign.gathered import Campaign
 from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.recorded import recorded_signals
-from miajax.campaign.run import Campaign, run_campaign
+from miajax.campaign.run import run_campaign
 from miajax.described import described
 from miajax.errors import UserError
 from miajax.metrics.claims import against, chance_of_tpr
@@ -146,7 +147,7 @@ def run_low_budget(
     found = called.finished(
         "low_budget",
         path / "low_budget",
-        LowBudget(head=head_of(campaign), **checks, compared=compared, notes=notes),
+        LowBudget(head=head_of(campaign), checks=checks, compared=compared, notes=notes),
         lambda so_far: _write_report(campaign, so_far, called.command),
         [campaign.timing],
     )

@@ -37,8 +37,9 @@ from miajax.attacks.options import AttackOptions
 from miajax.attacks.registry import run_attacks, why_not
 from miajax.campaign.config import Setup
 from miajax.campaign.epochs import EpochTraces
+from miajax.campaign.gathered import Campaign
 from miajax.campaign.progress import Reporter, Silent
-from miajax.campaign.run import Campaign, run_campaign
+from miajax.campaign.run import run_campaign
 from miajax.campaign.storing import kept
 from miajax.described import described
 from miajax.errors import UserError
@@ -49,6 +50,7 @@ from miajax.metrics.groups import JOINS, Join, PerGroup, joined, of_groups
 from miajax.metrics.intervals import CONFIDENCE
 from miajax.metrics.paired import Influence, influences, mean_difference, mean_rate, mean_value
 from miajax.metrics.summary import POOLED, AttackSummary, summarise, unresolved_notes
+from miajax.metrics.without_models import Checks
 from miajax.notes import headed, not_done
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
@@ -72,7 +74,7 @@ from miajax.studies.overfitting.figures import (
     StoppedChange,
     Stopping,
 )
-from miajax.studies.results import FoundInCampaign, Record
+from miajax.studies.results import FoundInCampaign
 from miajax.warned import collected_warnings
 
 ATTACKS = ("global_threshold", "gap", "lira_online", "lira_online_fixed")
@@ -208,7 +210,7 @@ class _Study:
         self.main = lira if lira in self.names else "global_threshold"
         self.last = last._replace(scores=ran.scores)
 
-    def found(self, shown: Sequence[int], margin: float, head: Head, checks: Record) -> Overfitting:
+    def found(self, shown: Sequence[int], margin: float, head: Head, checks: Checks) -> Overfitting:
         """All that the study finds; the notes on the campaign are not among its notes."""
         epochs = range(1, self.traces.num_epochs + 1)
         with concurrent.futures.ThreadPoolExecutor(2) as pool:  # an epoch's figures take one core, its attacks all
@@ -219,7 +221,7 @@ class _Study:
         losses = tuple(each.loss["non_member"] for each in by_epoch)
         return Overfitting(
             head=head,
-            **checks,
+            checks=checks,
             epochs=tuple(epochs),
             accuracy=Sides(
                 member=tuple(each.accuracy["member"] for each in by_epoch),

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool, Int
 
+from miajax.array_files import load_npy, load_npz
 from miajax.data.dataset import Dataset
 from miajax.errors import UserError
 from miajax.runs import content_checks as content
-from miajax.runs.array_files import load_npy, load_npz
 from miajax.runs.atomic import read_json
 from miajax.runs.codes import ids_of, membership_of
 from miajax.runs.content_checks import RowKind
