@@ -11,6 +11,8 @@ from miajax.errors import UserError
 
 LARGEST_WHOLE = 2.0**53
 """From which on a floating-point number stands for more than one whole number."""
+FEW_GROUPS = 30
+"""From which on an interval that resamples groups is worth its name."""
 _LARGE, _TIMES = 0.2, 5.0  # of all rows, and of the mean group, from which on a note tells of the largest
 _REMEDY = "Give every row the key of its person, or drop such rows"
 
@@ -138,10 +140,13 @@ def note_on_groups(name: str, groups: Int[np.ndarray, " examples"]) -> str:
     single = int((sizes == 1).sum())
     rows = f"{sizes.max()}" if sizes.min() == sizes.max() else f"{sizes.min()} to {sizes.max()}"
     drawn = f"Members are drawn by {name}: {len(sizes):,} groups of {rows} rows"
+    few = (
+        f" Intervals that resample fewer than {FEW_GROUPS} groups may be too narrow." if len(sizes) < FEW_GROUPS else ""
+    )
     if single == len(sizes):
-        return f"{drawn}. Every group has one row only, so that figures by group are those by row."
+        return f"{drawn}. Every group has one row only, so that figures by group are those by row.{few}"
     drawn += f", {single:,} of which have one row only." if single else "."
     share = sizes.max() / sizes.sum()
     if share > _LARGE and sizes.max() >= _TIMES * sizes.mean():
         drawn += f" The largest holds {100 * share:.0f} % of the rows: figures by row are largely about it."
-    return drawn
+    return drawn + few

@@ -7,6 +7,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
+from miajax.data.groups import FEW_GROUPS
 from miajax.metrics.accuracy import share_correct
 from miajax.metrics.clusters import Groups
 from miajax.metrics.figures import Estimate
@@ -15,7 +16,7 @@ from miajax.metrics.paired import mean_rate
 from miajax.metrics.summary import summarise
 from miajax.metrics.vulnerability import exposure_at_pooled_fpr
 
-FEW = 30
+FEW = FEW_GROUPS
 """Groups (rows, where there are none) from which on an interval that resamples them is worth its name."""
 
 

@@ -168,7 +168,12 @@ def test_a_campaign_draws_whole_groups_says_so_and_is_another_run():
 
 
 def test_groups_of_one_row_are_allowed_and_said():
-    assert note_on_groups("patient", np.array([0, 1, 1, 2])).endswith("2 of which have one row only.")
+    assert note_on_groups("patient", np.repeat(np.arange(40), [1, 1, *[2] * 38])).endswith(
+        "2 of which have one row only."
+    )
+    assert note_on_groups("patient", np.array([0, 1, 1, 2])).endswith(
+        "resample fewer than 30 groups may be too narrow."
+    )
     assert "Every group has one row only" in note_on_groups("patient", np.arange(5))
     half = note_on_groups("patient", np.concatenate([np.zeros(60, int), np.arange(1, 61)]))
     assert half.endswith("The largest holds 50 % of the rows: figures by row are largely about it.")
