@@ -1,5 +1,7 @@
 """The one error that a user is meant to read."""
 
+_HEAD, _TAIL = 1500, 400  # characters of a line that are kept where a file's own words make it longer
+
 
 class UserError(Exception):
     """Bad input or a refused request, told in one line: what, where, what was expected, the remedy.
@@ -23,4 +25,7 @@ class UserError(Exception):
         line = "; ".join(parts) + "."
         if remedy:
             line += f" {remedy}" if remedy.endswith("?") else f" {remedy.rstrip('.')}."
-        super().__init__(" ".join(line.split()))
+        line = " ".join(line.split())
+        if len(line) > _HEAD + _TAIL:
+            line = f"{line[:_HEAD]} [...] {line[-_TAIL:]}"
+        super().__init__(line)

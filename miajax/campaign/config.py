@@ -95,6 +95,8 @@ class CampaignConfig:
     """train only this range of model ids, FIRST:END (END not included), so that several machines share a run folder"""
     checkpoint_minutes: float = 10.0
     """how often an unfinished group is stored"""
+    strict: bool = False
+    """take models that fail (divergence, no memory, a compiler's failure) as an error, instead of leaving them out"""
 
     def __post_init__(self):
         if self.num_shadows < 1:

@@ -1,13 +1,24 @@
 """What finished studies of attacks left in a folder, for those who read figures and train nothing."""
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from miajax.errors import UserError
+from miajax.parsing import parsing
 from miajax.runs.atomic import read_json
 from miajax.studies.written import SCHEMA_VERSION
 from miajax.typed import Json
+
+
+def reading_results(file: Path) -> contextlib.AbstractContextManager[None]:
+    """Within the block, figures of a ``results.json`` are read: whatever they lack becomes one line.
+
+    Raises:
+      UserError: the file does not hold what the block reads of it.
+    """
+    return parsing(str(file), expected="figures as a study wrote them", fault="does not hold what is read of it")
 
 
 def found_results(run: Path) -> dict[Path, Json]:
@@ -55,3 +66,8 @@ def fullest(found: Mapping[Path, Json]) -> Json:
             expected="the folder of miajax lira, attacks, audit_target or import_signals",
         )
     return max(able, key=lambda each: len(each["attacks"]))
+
+
+def named(found: Mapping[Path, Json], results: Json) -> Path:
+    """The file that some results were read from."""
+    return next(file for file, each in found.items() if each is results)

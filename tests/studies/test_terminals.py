@@ -276,5 +276,5 @@ def test_every_room_with_a_report_has_a_terminal_here():
 
     rooms = {study.__name__ for study in STUDIES}
     assert rooms >= {{"audit_target": "target", "import_signals": "imported"}.get(name, name) for name in NAMES} - {
-        "epsilon", "export", "gate", "model_card", "plan"
+        "epsilon", "export", "gate", "model_card", "plan", "runs"
     }  # fmt: skip

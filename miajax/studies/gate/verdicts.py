@@ -8,6 +8,7 @@ from typing import Any, Literal, NoReturn
 
 from miajax.attacks.registry import ATTACKS
 from miajax.errors import UserError
+from miajax.studies.found import reading_results
 from miajax.studies.gate.rules import ALL, Rule
 from miajax.typed import Json
 
@@ -60,7 +61,8 @@ def verdicts_on(rules: Sequence[Rule], found: Mapping[Path, Json]) -> list[Verdi
     Raises:
       UserError: a rule names an attack or a figure that does not exist.
     """
-    return [verdict for rule in rules for verdict in _of(rule, found)]
+    with reading_results(next(iter(found))):
+        return [verdict for rule in rules for verdict in _of(rule, found)]
 
 
 def _of(rule: Rule, found: Mapping[Path, Json]) -> Iterator[Verdict]:

@@ -14,7 +14,7 @@ from miajax.report import claims, numbers
 from miajax.report.attack_faces import face
 from miajax.report.blind_words import blind_banners
 from miajax.report.terminal import grouped
-from miajax.studies.found import fullest
+from miajax.studies.found import fullest, named, reading_results
 from miajax.typed import Json
 
 
@@ -28,6 +28,11 @@ def model_card(found: Mapping[Path, Json]) -> str:
       UserError: none of them is a study of attacks that says which is strongest.
     """
     results = fullest(found)
+    with reading_results(named(found, results)):
+        return _card(results)
+
+
+def _card(results: Json) -> str:
     parts = [
         "## Privacy: membership inference",
         "Attacks ask the model whether a record was in its training data. What they find is a lower bound on what the "
