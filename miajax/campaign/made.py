@@ -8,15 +8,17 @@ import datetime
 import importlib.metadata
 import platform
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import miajax
+from miajax.estimators.elsewhere import ELSEWHERE
 from miajax.runs.folder import RunFolder
 from miajax.training.plan import ExecutionPlan
 
 if TYPE_CHECKING:
     from miajax.campaign.run import Campaign
 
+Trainer = Literal["elsewhere", "estimator", "miajax"]
 _PARTS = ("compile_s", "train_s", "query_s")
 
 
@@ -51,7 +53,7 @@ def made(campaigns: Sequence["Campaign"], device: str) -> dict[str, Any]:
       device: this process's machine.
 
     Returns:
-      ``{models, models_here, models_timed, compile_s, train_s, query_s, groups, groups_without_record, first, last,
+      ``{by, models, models_here, models_timed, compile_s, train_s, query_s, groups, groups_without_record, first, last,
       devices[], versions[], other_bits, device_here}``; ``other_bits`` says whether a group's execution plan differs
       from its run's in what bits depend on. Seconds are sums over groups, those of workers side by side added up; a
       group that holds more models than the results rest on counts whole, ``models_timed`` says how many stand behind
@@ -59,16 +61,19 @@ def made(campaigns: Sequence["Campaign"], device: str) -> dict[str, Any]:
     """
     records: list[dict[str, Any]] = []
     timed, groups, other_bits = 0, 0, False
+    by: set[Trainer] = set()
     for campaign in campaigns:
+        by.add(trainer_of(campaign))
         for models in _used(campaign.folder, len(campaign.valid)):
             facts, groups = campaign.folder.group_facts(models), groups + 1
             if "plan" in facts:
                 first = ExecutionPlan(**campaign.folder.manifest["plan"])
                 other_bits |= bool(ExecutionPlan(**facts["plan"]).differing_bits(first))
-            if (record := facts.get("made")) is not None:
+            if (record := facts.get("made")) is not None and trainer_of(campaign) != "elsewhere":
                 records.append(record)
                 timed += len(models)
     return {
+        "by": next(each for each in get_args(Trainer) if each in by),
         "models": sum(len(campaign.valid) for campaign in campaigns),
         "models_here": sum(campaign.trained for campaign in campaigns),
         "models_timed": timed,
@@ -82,6 +87,13 @@ def made(campaigns: Sequence["Campaign"], device: str) -> dict[str, Any]:
         "other_bits": other_bits,
         "device_here": device,
     }
+
+
+def trainer_of(campaign: "Campaign") -> Trainer:
+    """Who trained a campaign's models."""
+    if campaign.setup.estimator is None:
+        return "miajax"
+    return "elsewhere" if campaign.setup.estimator.reference == ELSEWHERE else "estimator"
 
 
 def _used(folder: RunFolder, num_models: int) -> list[range]:

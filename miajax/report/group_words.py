@@ -1,6 +1,6 @@
 """What a report says where rows are of people, or of other groups: figures by group, the exposed, slices."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from miajax.metrics.claims import against, chance_of_tpr, difference_of_separate, lead_of
 from miajax.report import claims, numbers
@@ -37,14 +37,15 @@ def beside_sections(entries: Mapping[str, Json], subject: str = "Attack") -> lis
     if not found:
         return []
     columns = [Column(subject), Column("AUC", "number", "by row"), Column("AUC", "number", "by group")]
-    for fpr in _FPRS:
+    fprs = _shown(found.values())
+    for fpr in fprs:
         columns += [Column("TPR", "number", f"by row, FPR {fpr}"), Column("TPR", "number", f"by group, FPR {fpr}")]
     rows = [
         [
             name,
             _figure(entry, "auc"),
             _figure(entry["per_group"], "auc"),
-            *(_figure(of, "tpr_at_fpr", fpr) for fpr in _FPRS for of in (entry, entry["per_group"])),
+            *(_figure(of, "tpr_at_fpr", fpr) for fpr in fprs for of in (entry, entry["per_group"])),
         ]
         for name, entry in found.items()
     ]
@@ -70,6 +71,12 @@ def how(name: str) -> str:
     )
 
 
+def _shown(entries: Iterable[Json]) -> list[str]:
+    """False-positive rates that any of the attacks has non-members enough for, by row or by group."""
+    tprs = [of["tpr_at_fpr"] for entry in entries for of in (entry, entry["per_group"])]
+    return [fpr for fpr in _FPRS if any(each.get(fpr) is not None for each in tprs)]
+
+
 def _figure(entry: Json, name: str, fpr: str | None = None) -> Estimate:
     value, interval = entry[name], entry[f"{name}_ci"]
     if fpr is not None:
@@ -89,7 +96,8 @@ def _groups(results: Json, groups: Json) -> Section:
         Column("AUC", "number", "by row"),
         Column("AUC", "number", f"by {name}"),
     ]
-    for fpr in _FPRS:
+    fprs = _shown(found.values())
+    for fpr in fprs:
         columns += [Column("TPR", "number", f"by row, FPR {fpr}"), Column("TPR", "number", f"by {name}, FPR {fpr}")]
     rows = [
         [
@@ -97,14 +105,14 @@ def _groups(results: Json, groups: Json) -> Section:
             _JOINS[entry["per_group"]["headline"]],
             _figure(entry, "auc"),
             _figure(entry["per_group"], "auc"),
-            *(_figure(of, "tpr_at_fpr", fpr) for fpr in _FPRS for of in (entry, entry["per_group"])),
+            *(_figure(of, "tpr_at_fpr", fpr) for fpr in fprs for of in (entry, entry["per_group"])),
         ]
         for attack, entry in found.items()
     ]
     table = Table(
         columns,
         rows,
-        f"{numbers.counted(groups['num_groups'], 'group')} by {name}, {_rows(groups)} rows each. "
+        f"{_counted(groups)}, {_rows(groups)} rows each. "
         "Rates are fractions, brackets 95 % intervals that resample groups.",
         [names.index(lead.attack)] if lead is not None and lead.attack in names else [],
     )
@@ -114,6 +122,12 @@ def _groups(results: Json, groups: Json) -> Section:
         blocks.insert(0, Cards(cards))
     points = [*_exposed(groups), *_copies(groups), _keys(groups)]
     return Section(f"By {name}", _finding(results, groups), [*blocks, Points(points)])
+
+
+def _counted(groups: Json) -> str:
+    """How many groups there are, and by what where that has a name of its own."""
+    by = "" if groups["name"] == "group" else f" by {groups['name']}"
+    return f"{numbers.counted(groups['num_groups'], 'group')}{by}"
 
 
 def _noun(name: str) -> str:
@@ -184,7 +198,10 @@ def _cards(results: Json, groups: Json) -> list[Card]:
 def _exposed(groups: Json) -> list[str]:
     found, name = groups["most_exposed"], _noun(groups["name"])
     if found is None:
-        return []
+        return [
+            f"How exposed the single most exposed {name} is was not measured: it takes several models that trained on "
+            "it, and others that did not."
+        ]
     low, high = found["tpr_ci"]
     return [
         f"The most exposed {name}, {found['group']}, is named by {face(found['attack']).inline} in "
@@ -199,6 +216,11 @@ def _exposed(groups: Json) -> list[str]:
 
 def _copies(groups: Json) -> list[str]:
     copies = groups["near_copies"]
+    if copies is None:
+        return [
+            "Whether one person comes under several keys was not measured: signals hold no records. If so, figures are "
+            "too low."
+        ]
     if not copies["count"]:
         return []
     listed = ", ".join(f"{one} and {other}" for one, other, *_ in copies["pairs"][:5])
@@ -212,6 +234,8 @@ def _copies(groups: Json) -> list[str]:
 def _keys(groups: Json) -> str:
     if groups["keys"] == "own":
         return "per_group.parquet names groups by their own keys."
+    if groups["keys"] == "numbers":
+        return "per_group.parquet names groups by number, as the column group of per_example.parquet does."
     return (
         "per_group.parquet names groups by salted hashes. The salt is group_keys.salt in the run folder: keep it "
         "there, or remove it."

@@ -27,7 +27,8 @@ def run_section(
 ) -> Section:
     """How the run was made and how to make it again."""
     timing, made = results.get("timing") or {}, results.get("made") or {}
-    devices = made.get("devices") or [each for each in (manifest.get("device"),) if each]
+    elsewhere = made.get("by") == "elsewhere"
+    devices = made.get("devices") or [each for each in (manifest.get("device"),) if each and not elsewhere]
     facts = {
         "Fingerprint": manifest.get("fingerprint"),
         "Models trained on": ", ".join(devices),
@@ -61,7 +62,9 @@ def made_finding(results: Mapping[str, Any]) -> str:
     count = int(made.get("models") or results.get("num_shadows") or 0)
     models, took = numbers.counted(count, "model"), f"this command took {numbers.seconds(total)}" if total else ""
     here = made.get("models_here")
-    if here is None:
+    if made.get("by") == "elsewhere":
+        who = f"{models} trained elsewhere"
+    elif here is None:
         who = f"The figures rest on {models}"
     elif here == 0:
         who = f"The {models} of this run were there before" if count != 1 else "The model of this run was there before"
@@ -96,6 +99,8 @@ def _span(made: Mapping[str, Any]) -> str:
 
 
 def _again(privacy: Mapping[str, Any] | None, made: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
+    if made.get("by") == "elsewhere":
+        return "To measure again: the same command, on the answers as they came back."
     if privacy is not None and privacy["release"] == "secret noise":
         return (
             "To measure again: the same command. Noise and samples of private training come from a secret key of this "

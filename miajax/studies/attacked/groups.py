@@ -2,16 +2,16 @@
 
 import concurrent.futures
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Num
 
 from miajax.attacks.registry import ATTACKS
 from miajax.campaign.run import Campaign
-from miajax.metrics.claims import strongest
+from miajax.metrics.claims import Lead, strongest
 from miajax.metrics.groups import Join, figures_per_group, joined, leading_join, of_groups
 from miajax.metrics.intervals import CONFIDENCE, clopper_pearson
 from miajax.metrics.json_form import to_json
@@ -24,6 +24,10 @@ from miajax.studies.near_groups import near_groups
 
 EXPOSURE_FPR = 0.01  # pooled false-positive rate at which single groups are called exposed, as single examples are
 FILE = "per_group.parquet"
+DIVIDED = (
+    "Models trained on some rows of a group and not on others: no group is a member, so that figures are by row. Their "
+    "intervals resample groups."
+)
 
 Scores = Mapping[str, Float[np.ndarray, "models examples"]]
 
@@ -56,6 +60,79 @@ def with_groups(
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Grouping:
+    """Which rows belong together, and what may be said of it.
+
+    Attributes:
+      of_row: ``int[N]``, the group of each row, 0..G-1.
+      name: what groups them, such as ``patient``.
+      names: ``str[G]``, of each group.
+      keys: whether the names are the client's own keys, hashes of them, or the numbers in ``of_row``.
+      features: of the rows, ``[N, ...]``; None where only signals are known.
+    """
+
+    of_row: Int[np.ndarray, " examples"]
+    name: str
+    names: np.ndarray
+    keys: Literal["own", "salted hashes", "numbers"]
+    features: Num[np.ndarray, "examples *row"] | None = None
+
+    @classmethod
+    def of(cls, campaign: Campaign) -> "Grouping | None":
+        """That of a campaign's rows; None where they have none."""
+        dataset, keep = campaign.setup.dataset, campaign.setup.config.data.keep_keys
+        if dataset.groups is None:
+            return None
+        names = group_names(dataset.group_keys, campaign.folder.path, keep)
+        name = str(dataset.group_name)
+        return cls(dataset.groups, name, names, "own" if keep else "salted hashes", dataset.features)
+
+    def among(self, rows: Int[np.ndarray, " kept"]) -> "Grouping":
+        """Of some rows only."""
+        present, of_row = np.unique(self.of_row[rows], return_inverse=True)
+        features = None if self.features is None else self.features[rows]
+        return dataclasses.replace(self, of_row=of_row.reshape(-1), names=self.names[present], features=features)
+
+    def entry(self, attacks: Iterable[str], lead: Lead | None, exposed: Mapping[str, Any] | None) -> dict[str, Any]:
+        """``groups`` of ``results.json``.
+
+        Args:
+          attacks: that ran.
+          lead: the strongest of them by group.
+          exposed: the most exposed group; None where it was not measured.
+        """
+        sizes = np.bincount(self.of_row)
+        copies = None if self.features is None else near_groups(self.features, self.of_row)
+        if copies is not None:
+            found = copies["pairs"]
+            copies["pairs"] = [
+                [str(self.names[one]), str(self.names[other]), near, of] for one, other, near, of in found
+            ]
+        return {
+            "name": self.name,
+            "num_groups": len(sizes),
+            "fewest_rows": int(sizes.min()),
+            "most_rows": int(sizes.max()),
+            "mean_rows": float(sizes.mean()),
+            "single_row": int((sizes == 1).sum()),
+            "keys": self.keys,
+            "joins": {name: join_of(name) for name in attacks},
+            "strongest": lead and to_json(lead),
+            "most_exposed": exposed,
+            "near_copies": copies,
+        }
+
+    def table(self, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """``per_group.parquet``: names and numbers of rows before other columns ``[G]``."""
+        sizes = np.bincount(self.of_row).astype(np.int32)
+        whole = {"key": self.names, "rows": sizes, **columns}
+        if self.keys != "salted hashes":
+            return whole
+        order = np.argsort(self.names)  # groups are numbered by key: their order would tell its rank
+        return {name: column[order] for name, column in whole.items()}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class GroupStudy:
     """What a run says of its groups.
 
@@ -83,34 +160,66 @@ def group_study(campaign: Campaign, scores: Scores, targets: Sequence[int] | Non
       scores: of every attack that ran.
       targets: models that are attacked; all that are valid by default.
     """
-    dataset, member = campaign.setup.dataset, campaign.member
-    groups = dataset.groups
-    if groups is None:
+    grouping = Grouping.of(campaign)
+    if grouping is None:
         return None
-    valid = campaign.valid if targets is None else campaign.valid & np.isin(np.arange(len(member)), targets)
-    whole, sizes = of_groups(member, groups), np.bincount(groups)
+    return study_of(grouping, scores, campaign.signals, campaign.member, campaign.valid, targets)
+
+
+def study_of(
+    grouping: Grouping,
+    scores: Scores,
+    signals: Float[np.ndarray, "models examples queries"],
+    member: Bool[np.ndarray, "models examples"],
+    valid: Bool[np.ndarray, " models"],
+    targets: Sequence[int] | None = None,
+) -> GroupStudy:
+    """All that is said of the groups of any models, each of them a target.
+
+    Args:
+      grouping: of their rows.
+      scores: of every attack that ran.
+      signals: scaled logits.
+      member: who trained on what; a group's rows are members together.
+      valid: models that count.
+      targets: models that are attacked; all that are valid by default.
+    """
+    groups = grouping.of_row
+    whole = of_groups(member, groups)
     leading = {name: joined(array, groups, join_of(name)) for name, array in scores.items()}
-    exposed = {
-        name: exposure_at_pooled_fpr(array, whole, campaign.valid, EXPOSURE_FPR) for name, array in leading.items()
+    exposed = {name: exposure_at_pooled_fpr(array, whole, valid, EXPOSURE_FPR) for name, array in leading.items()}
+    lead = strongest(leading, whole, valid if targets is None else valid & np.isin(np.arange(len(member)), targets))
+    worst = None if lead is None else _most_exposed(lead.attack, exposed[lead.attack], grouping.names)
+    entry = grouping.entry(scores, lead, worst)
+    phi = np.where(valid[:, None], signals.mean(-1), np.nan)
+    is_in, is_out = whole & valid[:, None], ~whole & valid[:, None]
+    columns = {
+        "n_in": is_in.sum(0).astype(np.int32),
+        "n_out": is_out.sum(0).astype(np.int32),
+        "auc": empirical_auc(joined(phi, groups, "mean"), whole, valid),
     }
-    lead = strongest(leading, whole, valid)
-    names = group_names(dataset.group_keys, campaign.folder.path, campaign.setup.config.data.keep_keys)
-    copies = near_groups(dataset.features, groups)
-    copies["pairs"] = [[str(names[one]), str(names[other]), near, of] for one, other, near, of in copies["pairs"]]
-    entry = {
-        "name": dataset.group_name,
-        "num_groups": len(sizes),
-        "fewest_rows": int(sizes.min()),
-        "most_rows": int(sizes.max()),
-        "mean_rows": float(sizes.mean()),
-        "single_row": int((sizes == 1).sum()),
-        "keys": "own" if campaign.setup.config.data.keep_keys else "salted hashes",
-        "joins": {name: join_of(name) for name in scores},
-        "strongest": lead and to_json(lead),
-        "most_exposed": None if lead is None else _most_exposed(lead.attack, exposed[lead.attack], names),
-        "near_copies": copies,
-    }
-    return GroupStudy(entry, _columns(campaign, whole, leading, exposed, names, sizes), _notes(entry))
+    for name, array in leading.items():
+        columns[f"score_in_{name}"], columns[f"score_out_{name}"] = (_mean(array, side) for side in (is_in, is_out))
+        columns[f"vulnerability_{name}"], columns[f"fpr_{name}"] = exposed[name].tpr, exposed[name].fpr
+    return GroupStudy(entry, grouping.table(columns), _notes(entry))
+
+
+def study_of_one(
+    grouping: Grouping, scores: Mapping[str, Float[np.ndarray, " examples"]], member: Bool[np.ndarray, " examples"]
+) -> GroupStudy:
+    """What is said of the groups of one model, trained once: how often one would be named cannot be counted.
+
+    Args:
+      grouping: of its rows.
+      scores: of every attack that ran.
+      member: rows that it was trained on; a group's rows are members together.
+    """
+    groups = grouping.of_row
+    whole = of_groups(member[None], groups)
+    leading = {name: joined(own[None], groups, join_of(name)) for name, own in scores.items()}
+    entry = grouping.entry(scores, strongest(leading, whole, np.ones(1, bool)), None)
+    columns = {"member": whole[0]} | {f"score_{name}": array[0] for name, array in leading.items()}
+    return GroupStudy(entry, grouping.table(columns), _notes(entry))
 
 
 def _most_exposed(attack: str, exposure: Exposure, names: np.ndarray) -> dict[str, Any] | None:
@@ -137,35 +246,6 @@ def _most_exposed(attack: str, exposure: Exposure, names: np.ndarray) -> dict[st
     }
 
 
-def _columns(
-    campaign: Campaign,
-    whole: Bool[np.ndarray, "models groups"],
-    leading: Scores,
-    exposed: Mapping[str, Exposure],
-    names: np.ndarray,
-    sizes: np.ndarray,
-) -> dict[str, np.ndarray]:
-    groups = campaign.setup.dataset.groups
-    assert groups is not None
-    valid = campaign.valid
-    phi = np.where(valid[:, None], campaign.signals.mean(-1), np.nan)
-    is_in, is_out = whole & valid[:, None], ~whole & valid[:, None]
-    columns = {
-        "key": names,
-        "rows": sizes.astype(np.int32),
-        "n_in": is_in.sum(0).astype(np.int32),
-        "n_out": is_out.sum(0).astype(np.int32),
-        "auc": empirical_auc(joined(phi, groups, "mean"), whole, valid),
-    }
-    for name, array in leading.items():
-        columns[f"score_in_{name}"], columns[f"score_out_{name}"] = (_mean(array, side) for side in (is_in, is_out))
-        columns[f"vulnerability_{name}"], columns[f"fpr_{name}"] = exposed[name].tpr, exposed[name].fpr
-    if campaign.setup.config.data.keep_keys:
-        return columns
-    order = np.argsort(names)  # groups are numbered by key: their order would tell its rank
-    return {name: column[order] for name, column in columns.items()}
-
-
 def _mean(scores: np.ndarray, side: np.ndarray) -> np.ndarray:
     side = side & np.isfinite(scores)
     counts = side.sum(0)
@@ -174,7 +254,7 @@ def _mean(scores: np.ndarray, side: np.ndarray) -> np.ndarray:
 
 def _notes(entry: Mapping[str, Any]) -> list[str]:
     copies, name = entry["near_copies"], entry["name"]
-    if not copies["count"]:
+    if copies is None or not copies["count"]:
         return []
     listed = ", ".join(f"{one} and {other} ({near} of {of} rows)" for one, other, near, of in copies["pairs"][:5])
     return [

@@ -8,7 +8,7 @@ from miajax.metrics.json_form import to_json
 from miajax.report import claims, numbers, plots, provenance
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import AttackFigures, attack_table
-from miajax.report.group_words import beside_sections
+from miajax.report.group_words import group_sections
 from miajax.report.page import Block, Code, Column, Columns, Details, Figure, Page, Points, Prose, Section, Table
 from miajax.studies.imported.results import Imported
 
@@ -50,7 +50,7 @@ def render_imported_report(
         banners=["The signals were computed elsewhere: how the models were trained and asked was not checked."],
         sections=[
             _attacks(found, rocs),
-            *beside_sections({face(name).label: to_json(entry) for name, entry in found.attacks.items()}),
+            *group_sections(to_json(found)),
             _limits(found),
             _run(found, command),
         ],

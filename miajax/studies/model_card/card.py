@@ -78,7 +78,12 @@ def _accuracy(results: Json) -> str:
 def _privacy(results: Json) -> str:
     if "privacy" not in results:
         return "not known: the models were trained elsewhere" if "shadows" not in results else "not known of the target"
-    return "none: training gives no guarantee" if results["privacy"] is None else privacy_note(results["privacy"])
+    if results["privacy"] is not None:
+        return privacy_note(results["privacy"])
+    by = (results.get("made") or {}).get("by")
+    if by == "elsewhere":
+        return "not known: the models were trained elsewhere"
+    return "not known: the estimator trains by itself" if by == "estimator" else "none: training gives no guarantee"
 
 
 def _strongest(results: Json) -> str:

@@ -14,7 +14,7 @@ from miajax.report import claims, numbers, plots, provenance
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import AttackFigures, attack_table
 from miajax.report.blind_words import blind_banners, blind_sections
-from miajax.report.group_words import beside_sections
+from miajax.report.group_words import group_sections
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Column, Details, Figure, Page, Points, Prose, Section, Table
 from miajax.studies.target.attack import ShadowFigures
@@ -101,7 +101,7 @@ def render_target_report(inputs: TargetReportInputs) -> str:
             _summary(inputs),
             _comparison(inputs),
             _attacks(inputs),
-            *beside_sections({face(name).label: entry for name, entry in results["attacks"].items()}),
+            *group_sections(results),
             *blind_sections(results),
             _answers(inputs),
             _limits(inputs),

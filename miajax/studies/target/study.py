@@ -19,7 +19,7 @@ from miajax.campaign.stored import stored_config
 from miajax.errors import UserError
 from miajax.metrics.accuracy import share_correct
 from miajax.metrics.claims import strongest
-from miajax.metrics.clusters import renumbered
+from miajax.metrics.clusters import Groups
 from miajax.metrics.groups import undivided
 from miajax.metrics.json_form import to_json
 from miajax.metrics.roc import roc_curve, thin
@@ -28,7 +28,7 @@ from miajax.runs.atomic import write_npy, write_text
 from miajax.runs.content_checks import RowKind
 from miajax.runs.tables import write_table
 from miajax.studies import common
-from miajax.studies.attacked.groups import with_groups
+from miajax.studies.attacked.groups import DIVIDED, FILE, Grouping, GroupStudy, study_of_one, with_groups
 from miajax.studies.blind import blind_baseline, near_duplicates
 from miajax.studies.comparable import Check, behaviour, reasons, recipe_differences, recipe_of
 from miajax.studies.invocation import Invocation
@@ -94,7 +94,9 @@ def run_audit_target(
     campaign = run_campaign(setup, run, reporter or Silent())
 
     options = options or AttackOptions(rmia=RMIA_PRESETS.get(setup.dataset.name, RmiaOptions()))
-    labels, groups = setup.dataset.labels[target.ids], renumbered(setup.dataset.groups, target.ids)
+    labels, grouping = setup.dataset.labels[target.ids], Grouping.of(campaign)
+    grouping = None if grouping is None else grouping.among(target.ids)
+    groups = None if grouping is None else grouping.of_row
     with called.timed("attack"):
         clip = clip_of_run(campaign.folder)
         channel = Channel.of(target, None if clip is None else clip.clip)
@@ -109,9 +111,10 @@ def run_audit_target(
             unresolved |= dict.fromkeys(about)
             shadows[name] = shadow_figures(attacked.shadow_scores.get(name), figures[name].auc.value, stacked)
         own = {name: scores[None] for name, scores in attacked.scores.items()}
-        whole = groups is not None and undivided(target.member[None], groups)
-        if whole:
+        people: GroupStudy | None = None
+        if grouping is not None and undivided(target.member[None], grouping.of_row):
             figures = with_groups(figures, own, target.member[None], np.ones(1, bool), groups)
+            people = study_of_one(grouping, attacked.scores, target.member)
         lead = strongest(own, target.member[None], np.ones(1, bool), groups=groups)
         unaided = attacked.unaided
         without = strongest(own, target.member[None], np.ones(1, bool), among=unaided, groups=groups)
@@ -125,7 +128,7 @@ def run_audit_target(
         copies = near_duplicates(dataset.features[target.ids], target.member, dataset.test_features)
         copies = _with_pool_ids(copies, target.ids)
 
-    results = _results(campaign, target, target_file, channel, stacked, recipe, declared, checks)
+    results = _results(campaign, target, target_file, channel, stacked, recipe, declared, checks, groups)
     comparable = results["comparable"]
     about_channel = _channel_notes(channel, results["answers"])
     results |= {
@@ -133,6 +136,9 @@ def run_audit_target(
             name: found.to_json() | {"comparable": comparable, "needs_shadows": name not in unaided}
             for name, found in figures.items()
         },
+        "unit": "row" if people is None else "group",
+        "num_groups": None if groups is None else int(groups.max()) + 1,
+        "groups": people and people.entry,
         "strongest": lead and to_json(lead),
         "without_shadows": without and to_json(without),
         "shadows": {name: found and found.to_json() for name, found in shadows.items()},
@@ -145,11 +151,16 @@ def run_audit_target(
             *common.polarity_notes(figures),
             *about_channel,
             *attacked.notes,
+            *(people.notes if people is not None else [] if groups is None else [DIVIDED]),
             *unresolved,
         ],
     }
     with called.reporting(out, results, study="audit_target"):
         _write(out, campaign, target, labels, attacked.scores, figures, shadows, results, called.command)
+        if people is None:
+            (out / FILE).unlink(missing_ok=True)  # of an earlier audit under this name
+        else:
+            write_table(out / FILE, people.columns)
     return TargetAudit(out, results, attacked.scores)
 
 
@@ -172,9 +183,9 @@ def _results(
     recipe: Mapping[str, Any],
     declared: Mapping[str, Any],
     checks: list[Check],
+    groups: Groups,
 ) -> dict[str, Any]:
     setup, config = campaign.setup, campaign.setup.config
-    groups = renumbered(setup.dataset.groups, target.ids)
     phi, correct = stacked.signals.scaled_logit, stacked.correct[-1]
     saturated = np.zeros(len(target.ids), bool) if phi is None else channel.saturated(np.asarray(phi)[-1, :, 0])
     inside, outside = (share_correct(correct[None], side[None], groups) for side in (target.member, ~target.member))
@@ -187,8 +198,6 @@ def _results(
         "num_shadows": config.num_shadows,
         "num_valid": int(campaign.valid.sum()),
         "num_examples": len(target.ids),
-        "unit": "row" if groups is None else "group",
-        "num_groups": None if groups is None else int(groups.max()) + 1,
         "num_members": int(target.member.sum()),
         "num_non_members": int((~target.member).sum()),
         **common.accuracy_figures(inside, outside),
