@@ -196,6 +196,7 @@ def test_where_members_are_people_the_report_is_about_people(run, tmp_path):
     assert first["named_in_ci"] == clopper_pearson(40, 40, 1 - 0.05 / 4)  # two people have models on both sides
     assert "The most exposed patient found was named in 40 of 40 trainings with it and in 0 of 32" in document.text
     assert "One patient with all its records: 3 of them, 3 records each." in document.text
+    assert "Only 3 groups by patient stand behind every figure" in document.text
     assert (
         "names 50.0 % of the members" in document.text.replace("\u00a0", " ")
         and "0.900 [0.800, 0.950]" in document.text

@@ -15,6 +15,7 @@ from miajax.metrics.claims import Lead, strongest
 from miajax.metrics.groups import Join, figures_per_group, joined, leading_join, of_groups
 from miajax.metrics.intervals import CONFIDENCE, clopper_pearson
 from miajax.metrics.json_form import to_json
+from miajax.metrics.spread import FEW
 from miajax.metrics.summary import AttackSummary
 from miajax.metrics.vulnerability import Exposure, empirical_auc, exposure_at_pooled_fpr
 from miajax.runs.derived import remember
@@ -253,13 +254,20 @@ def _mean(scores: np.ndarray, side: np.ndarray) -> np.ndarray:
 
 
 def _notes(entry: Mapping[str, Any]) -> list[str]:
-    copies, name = entry["near_copies"], entry["name"]
+    copies, name, count = entry["near_copies"], entry["name"], int(entry["num_groups"])
+    notes: list[str] = []
+    if count < FEW:
+        notes.append(
+            f"Only {count} groups by {name} stand behind every figure: intervals that resample groups may be too "
+            "narrow, and no comparison should rest on them."
+        )
     if copies is None or not copies["count"]:
-        return []
+        return notes
     listed = ", ".join(f"{one} and {other} ({near} of {of} rows)" for one, other, near, of in copies["pairs"][:5])
     return [
+        *notes,
         f"{copies['count']} {'pair' if copies['count'] == 1 else 'pairs'} by {name} nearly copy each other under "
         f"different keys: {listed}"
         f"{' and more' if copies['count'] > 5 else ''}. If they are one person, give them one key: a member whose copy "
-        "is a non-member makes every figure too low."
+        "is a non-member makes every figure too low.",
     ]

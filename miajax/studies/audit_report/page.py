@@ -1,6 +1,7 @@
 """The audit report: sections in the order in which Opinion 28/2024 asks, each with what was not measured."""
 
 from miajax.attacks.registry import ATTACKS
+from miajax.metrics.spread import FEW
 from miajax.report import claims, numbers, privacy_words
 from miajax.report.attack_faces import face
 from miajax.report.blind_words import blind_banners
@@ -101,6 +102,8 @@ def _banners(evidence: Evidence) -> list[str]:
             "The audited model is not comparable with the shadow models. Attacks by them bound its leakage from below: "
             + " ".join(results["not_comparable"])
         )
+    if evidence.by_group and (count := int(results["groups"]["num_groups"])) < FEW:
+        said.append(f"Only {count} groups by {evidence.unit} stand behind every figure: intervals may be too narrow.")
     if failed := len(results["failed_models"]):
         said.append(f"{numbers.counted(failed, 'model')} did not train well and take no part in any figure.")
     return said

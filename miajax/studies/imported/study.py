@@ -126,7 +126,13 @@ def run_imported(
         num_non_members=int((~found.member)[valid].sum()),
         versions=versions(),
         failed_models=tuple(int(i) for i in np.flatnonzero(~valid)),
-        notes=(*notes, *common.design_notes(found.member), *common.attack_notes({}, ran.reports), *remarks),
+        notes=(
+            *notes,
+            *(people.notes if people else ()),
+            *common.design_notes(found.member),
+            *common.attack_notes({}, ran.reports),
+            *remarks,
+        ),
     )
 
     def report(so_far: Imported) -> None:
