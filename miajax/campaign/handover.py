@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 import miajax
+from miajax.array_files import load_npy
 from miajax.campaign.config import CampaignConfig, Setup, plain
 from miajax.campaign.stored import rebuilt_config
 from miajax.data.registry import DataOptions
@@ -20,7 +21,6 @@ from miajax.errors import UserError
 from miajax.estimators.elsewhere import ELSEWHERE
 from miajax.models.registry import ModelOptions
 from miajax.runs import handed_out
-from miajax.runs.array_files import load_npy
 from miajax.runs.atomic import read_sealed, write_npy, write_sealed, write_text
 from miajax.runs.integrity import array_hash
 

@@ -13,7 +13,7 @@ from miajax.studies.written import write_results
 from miajax.warned import told
 
 if TYPE_CHECKING:
-    from miajax.campaign.run import Timing
+    from miajax.campaign.gathered import Timing
     from miajax.studies.results import Found
 
 What = TypeVar("What", bound="Found")

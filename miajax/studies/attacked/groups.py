@@ -4,7 +4,7 @@ import concurrent.futures
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Num
@@ -12,11 +12,12 @@ from jaxtyping import Bool, Float, Int, Num
 from miajax.attacks.registry import ATTACKS
 from miajax.campaign.run import Campaign
 from miajax.metrics.claims import Lead, strongest
+from miajax.metrics.figures import Figure
 from miajax.metrics.groups import Join, figures_per_group, joined, leading_join, of_groups
 from miajax.metrics.intervals import CONFIDENCE, clopper_pearson
-from miajax.metrics.json_form import to_json
+from miajax.metrics.people import MostExposed, People
 from miajax.metrics.spread import FEW
-from miajax.metrics.summary import AttackSummary
+from miajax.metrics.summary import FPRS, AttackSummary
 from miajax.metrics.vulnerability import Exposure, empirical_auc, exposure_at_pooled_fpr
 from miajax.runs.derived import remember
 from miajax.runs.group_names import group_names
@@ -46,6 +47,7 @@ def with_groups(
     groups: Int[np.ndarray, " examples"] | None,
     targets: Sequence[int] | None = None,
     each_target: bool = True,
+    fprs: Sequence[float] = FPRS,
 ) -> dict[str, AttackSummary]:
     """Every attack's figures with those per group beside them; as they are without groups."""
     if groups is None:
@@ -53,7 +55,8 @@ def with_groups(
 
     def beside(name: str) -> AttackSummary:
         leads = join_of(name)
-        found = figures_per_group(scores[name], member, valid, groups, leads, targets=targets, each_target=each_target)
+        settings = {"targets": targets, "each_target": each_target, "fprs": fprs}
+        found = figures_per_group(scores[name], member, valid, groups, leads, **settings)
         return dataclasses.replace(figures[name], per_group=found)
 
     with concurrent.futures.ThreadPoolExecutor() as pool:
@@ -85,8 +88,7 @@ class Grouping:
         if dataset.groups is None:
             return None
         names = group_names(dataset.group_keys, campaign.folder.path, keep)
-        name = str(dataset.group_name)
-        return cls(dataset.groups, name, names, "own" if keep else "salted hashes", dataset.features)
+        return cls(dataset.groups, dataset.group_name, names, "own" if keep else "salted hashes", dataset.features)
 
     def among(self, rows: Int[np.ndarray, " kept"]) -> "Grouping":
         """Of some rows only."""
@@ -94,34 +96,28 @@ class Grouping:
         features = None if self.features is None else self.features[rows]
         return dataclasses.replace(self, of_row=of_row.reshape(-1), names=self.names[present], features=features)
 
-    def entry(self, attacks: Iterable[str], lead: Lead | None, exposed: Mapping[str, Any] | None) -> dict[str, Any]:
-        """``groups`` of ``results.json``.
+    def people(self, attacks: Iterable[str], lead: Lead | None, exposed: MostExposed | None) -> People:
+        """What results say of the groups.
 
         Args:
           attacks: that ran.
           lead: the strongest of them by group.
           exposed: the most exposed group; None where it was not measured.
         """
-        sizes = np.bincount(self.of_row)
-        copies = None if self.features is None else near_groups(self.features, self.of_row)
-        if copies is not None:
-            found = copies["pairs"]
-            copies["pairs"] = [
-                [str(self.names[one]), str(self.names[other]), near, of] for one, other, near, of in found
-            ]
-        return {
-            "name": self.name,
-            "num_groups": len(sizes),
-            "fewest_rows": int(sizes.min()),
-            "most_rows": int(sizes.max()),
-            "mean_rows": float(sizes.mean()),
-            "single_row": int((sizes == 1).sum()),
-            "keys": self.keys,
-            "joins": {name: join_of(name) for name in attacks},
-            "strongest": lead and to_json(lead),
-            "most_exposed": exposed,
-            "near_copies": copies,
-        }
+        sizes, features = np.bincount(self.of_row), self.features
+        return People(
+            name=self.name,
+            num_groups=len(sizes),
+            fewest_rows=int(sizes.min()),
+            most_rows=int(sizes.max()),
+            mean_rows=float(sizes.mean()),
+            single_row=int((sizes == 1).sum()),
+            keys=self.keys,
+            joins={name: join_of(name) for name in attacks},
+            strongest=lead,
+            most_exposed=exposed,
+            near_copies=None if features is None else near_groups(features, self.of_row, [str(n) for n in self.names]),
+        )
 
     def table(self, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """``per_group.parquet``: names and numbers of rows before other columns ``[G]``."""
@@ -138,12 +134,12 @@ class GroupStudy:
     """What a run says of its groups.
 
     Attributes:
-      entry: ``groups`` of ``results.json``.
+      people: in ``results.json`` by the name ``groups``.
       columns: of ``per_group.parquet``.
       notes: what readers should know.
     """
 
-    entry: dict[str, Any]
+    people: People
     columns: dict[str, np.ndarray]
     notes: list[str]
 
@@ -191,7 +187,7 @@ def study_of(
     exposed = {name: exposure_at_pooled_fpr(array, whole, valid, EXPOSURE_FPR) for name, array in leading.items()}
     lead = strongest(leading, whole, valid if targets is None else valid & np.isin(np.arange(len(member)), targets))
     worst = None if lead is None else _most_exposed(lead.attack, exposed[lead.attack], grouping.names)
-    entry = grouping.entry(scores, lead, worst)
+    people = grouping.people(scores, lead, worst)
     phi = np.where(valid[:, None], signals.mean(-1), np.nan)
     is_in, is_out = whole & valid[:, None], ~whole & valid[:, None]
     columns = {
@@ -202,7 +198,7 @@ def study_of(
     for name, array in leading.items():
         columns[f"score_in_{name}"], columns[f"score_out_{name}"] = (_mean(array, side) for side in (is_in, is_out))
         columns[f"vulnerability_{name}"], columns[f"fpr_{name}"] = exposed[name].tpr, exposed[name].fpr
-    return GroupStudy(entry, grouping.table(columns), _notes(entry))
+    return GroupStudy(people, grouping.table(columns), _notes(people))
 
 
 def study_of_one(
@@ -218,12 +214,12 @@ def study_of_one(
     groups = grouping.of_row
     whole = of_groups(member[None], groups)
     leading = {name: joined(own[None], groups, join_of(name)) for name, own in scores.items()}
-    entry = grouping.entry(scores, strongest(leading, whole, np.ones(1, bool)), None)
+    people = grouping.people(scores, strongest(leading, whole, np.ones(1, bool)), None)
     columns = {"member": whole[0]} | {f"score_{name}": array[0] for name, array in leading.items()}
-    return GroupStudy(entry, grouping.table(columns), _notes(entry))
+    return GroupStudy(people, grouping.table(columns), _notes(people))
 
 
-def _most_exposed(attack: str, exposure: Exposure, names: np.ndarray) -> dict[str, Any] | None:
+def _most_exposed(attack: str, exposure: Exposure, names: np.ndarray) -> MostExposed | None:
     """The group that the attack names in the largest share of the models that trained on it.
 
     Its interval is that of Clopper and Pearson at the confidence 1 - .05 / G, since it was chosen among all G groups.
@@ -233,18 +229,18 @@ def _most_exposed(attack: str, exposure: Exposure, names: np.ndarray) -> dict[st
         return None
     first = known[np.lexsort((-exposure.num_in[known], -exposure.tpr[known]))[0]]
     models, tpr = int(exposure.num_in[first]), float(exposure.tpr[first])
+    low, high = clopper_pearson(round(tpr * models), models, 1 - (1 - CONFIDENCE) / len(known))
     shares = exposure.tpr[known]
-    return {
-        "group": str(names[first]),
-        "attack": attack,
-        "pooled_fpr": EXPOSURE_FPR,
-        "tpr": tpr,
-        "tpr_ci": clopper_pearson(round(tpr * models), models, 1 - (1 - CONFIDENCE) / len(known)),
-        "models": models,
-        "median_tpr": float(np.median(shares)),
-        "named_in_half": int((shares >= 0.5).sum()),
-        "num_groups": len(known),
-    }
+    return MostExposed(
+        group=str(names[first]),
+        attack=attack,
+        pooled_fpr=EXPOSURE_FPR,
+        tpr=Figure(tpr, (low, high)),
+        models=models,
+        median_tpr=float(np.median(shares)),
+        named_in_half=int((shares >= 0.5).sum()),
+        num_groups=len(known),
+    )
 
 
 def _mean(scores: np.ndarray, side: np.ndarray) -> np.ndarray:
@@ -253,21 +249,19 @@ def _mean(scores: np.ndarray, side: np.ndarray) -> np.ndarray:
     return np.where(counts > 0, np.where(side, scores, 0.0).sum(0) / np.maximum(counts, 1), np.nan)
 
 
-def _notes(entry: Mapping[str, Any]) -> list[str]:
-    copies, name, count = entry["near_copies"], entry["name"], int(entry["num_groups"])
-    notes: list[str] = []
-    if count < FEW:
+def _notes(people: People) -> list[str]:
+    notes, copies = [], people.near_copies
+    if people.num_groups < FEW:
         notes.append(
-            f"Only {count} groups by {name} stand behind every figure: intervals that resample groups may be too "
-            "narrow, and no comparison should rest on them."
+            f"Only {people.num_groups} groups by {people.name} stand behind every figure: intervals that resample "
+            "groups may be too narrow, and no comparison should rest on them."
         )
-    if copies is None or not copies["count"]:
-        return notes
-    listed = ", ".join(f"{one} and {other} ({near} of {of} rows)" for one, other, near, of in copies["pairs"][:5])
-    return [
-        *notes,
-        f"{copies['count']} {'pair' if copies['count'] == 1 else 'pairs'} by {name} nearly copy each other under "
-        f"different keys: {listed}"
-        f"{' and more' if copies['count'] > 5 else ''}. If they are one person, give them one key: a member whose copy "
-        "is a non-member makes every figure too low.",
-    ]
+    if copies is not None and copies.count:
+        listed = ", ".join(f"{one} and {other} ({near} of {of} rows)" for one, other, near, of in copies.pairs[:5])
+        notes.append(
+            f"{copies.count} {'pair' if copies.count == 1 else 'pairs'} by {people.name} nearly copy each other under "
+            f"different keys: {listed}"
+            f"{' and more' if copies.count > 5 else ''}. If they are one person, give them one key: a member whose "
+            "copy is a non-member makes every figure too low."
+        )
+    return notes

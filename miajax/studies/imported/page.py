@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from miajax.metrics.json_form import to_json
 from miajax.report import claims, numbers, plots, provenance
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import AttackFigures, attack_table
@@ -50,7 +49,7 @@ def render_imported_report(
         banners=["The signals were computed elsewhere: how the models were trained and asked was not checked."],
         sections=[
             _attacks(found, rocs),
-            *group_sections(to_json(found)),
+            *group_sections(found.groups, found.attacks),
             _limits(found),
             _run(found, command),
         ],

@@ -6,6 +6,7 @@ from typing import Literal
 
 from miajax.metrics.claims import Lead
 from miajax.metrics.figures import Estimate
+from miajax.metrics.people import People
 from miajax.metrics.summary import AttackSummary
 from miajax.studies.results import Found, Record
 
@@ -35,7 +36,7 @@ class Imported(Found):
     member_fraction: float
     unit: Literal["row", "group"]
     num_groups: int | None
-    groups: Record | None = None
+    groups: People | None = None
     queries: int
     target: int | None = None
     train_accuracy: Estimate

@@ -115,7 +115,7 @@ def run_imported(
         member_fraction=float(found.member.mean()),
         unit="group" if whole else "row",
         num_groups=None if of_row is None else int(of_row.max()) + 1,
-        groups=people and people.entry,
+        groups=people and people.people,
         queries=1 if signals.scaled_logit is None else signals.scaled_logit.shape[2],
         train_accuracy=train,
         test_accuracy=test,

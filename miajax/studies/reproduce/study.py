@@ -23,7 +23,7 @@ from miajax.campaign.interrupt import Stopped
 from miajax.campaign.made import versions
 from miajax.campaign.presets import preset
 from miajax.campaign.progress import Reporter, Silent
-from miajax.campaign.run import Incomplete
+from miajax.campaign.runner import Incomplete
 from miajax.campaign.storing import file_sizes
 from miajax.described import described
 from miajax.errors import UserError

@@ -9,7 +9,10 @@ import numpy as np
 from jaxtyping import Float
 
 from miajax.metrics.claims import Lead, lead_from, lead_of
+from miajax.metrics.json_form import from_json
+from miajax.metrics.people import People
 from miajax.metrics.summary import AttackSummary
+from miajax.metrics.without_models import Checks
 from miajax.report import claims, numbers, plots, provenance
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import AttackFigures, attack_table
@@ -51,6 +54,11 @@ class TargetReportInputs:
     def attacks(self) -> list[AttackFigures]:
         """The target's figures under every attack."""
         return [AttackFigures(name, found) for name, found in self.figures.items()]
+
+    @property
+    def people(self) -> People | None:
+        """The groups, where the target took them whole."""
+        return from_json(People, self.results["groups"]) if self.results["groups"] else None
 
     @property
     def lead(self) -> Lead | None:
@@ -101,8 +109,8 @@ def render_target_report(inputs: TargetReportInputs) -> str:
             _summary(inputs),
             _comparison(inputs),
             _attacks(inputs),
-            *group_sections(results),
-            *blind_sections(results),
+            *group_sections(inputs.people, inputs.figures),
+            *blind_sections(from_json(Checks, results)),
             _answers(inputs),
             _limits(inputs),
             _run(inputs),
@@ -126,7 +134,7 @@ def _banners(results: Mapping[str, Any]) -> list[str]:
         banners.append(f"The target was trained by another recipe than the shadow models: {named}.")
     if not results["declared"]:
         banners.append("The target's recipe was not declared, so only its behaviour could be compared.")
-    return [*banners, *blind_banners(results)]
+    return [*banners, *blind_banners(from_json(Checks, results))]
 
 
 def _value(value: Any) -> str:
