@@ -8,15 +8,15 @@ import datetime
 import importlib.metadata
 import platform
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import miajax
 from miajax.campaign.gathered import Campaign
+from miajax.campaign.stored import rebuilt_plan, stored_plan
 from miajax.estimators.elsewhere import ELSEWHERE
-from miajax.runs.folder import RunFolder
-from miajax.training.plan import ExecutionPlan
+from miajax.runs.folder import RunFolder, range_name
+from miajax.runs.made import Made, Trainer
 
-Trainer = Literal["elsewhere", "estimator", "miajax"]
 _PARTS = ("compile_s", "train_s", "query_s")
 
 
@@ -43,48 +43,41 @@ def group_record(device: str, *, compile_s: float, train_s: float, query_s: floa
     }  # fmt: skip
 
 
-def made(campaigns: Sequence[Campaign], device: str) -> dict[str, Any]:
-    """``made`` of ``results.json``: what all commands together spent on the models of some campaigns.
+def made(campaigns: Sequence[Campaign], device: str) -> Made:
+    """What all commands together spent on the models of some campaigns.
 
     Args:
       campaigns: whose models the results rest on.
       device: this process's machine.
-
-    Returns:
-      ``{by, models, models_here, models_timed, compile_s, train_s, query_s, groups, groups_without_record, first, last,
-      devices[], versions[], other_bits, device_here}``; ``other_bits`` says whether a group's execution plan differs
-      from its run's in what bits depend on. Seconds are sums over groups, those of workers side by side added up; a
-      group that holds more models than the results rest on counts whole, ``models_timed`` says how many stand behind
-      the seconds. They are None where no group has a record.
     """
     records: list[dict[str, Any]] = []
     timed, groups, other_bits = 0, 0, False
-    by: set[Trainer] = set()
+    by = {trainer_of(campaign) for campaign in campaigns}
     for campaign in campaigns:
-        by.add(trainer_of(campaign))
         for models in _used(campaign.folder, len(campaign.valid)):
             facts, groups = campaign.folder.group_facts(models), groups + 1
             if "plan" in facts:
-                first = ExecutionPlan(**campaign.folder.manifest["plan"])
-                other_bits |= bool(ExecutionPlan(**facts["plan"]).differing_bits(first))
+                own = rebuilt_plan(campaign.folder.groups / range_name(models) / "group.json", facts["plan"])
+                other_bits |= bool(own.differing_bits(stored_plan(campaign.folder)))
             if (record := facts.get("made")) is not None and trainer_of(campaign) != "elsewhere":
                 records.append(record)
                 timed += len(models)
-    return {
-        "by": next(each for each in get_args(Trainer) if each in by),
-        "models": sum(len(campaign.valid) for campaign in campaigns),
-        "models_here": sum(campaign.trained for campaign in campaigns),
-        "models_timed": timed,
-        **{part: sum(record[part] for record in records) if records else None for part in _PARTS},
-        "groups": groups,
-        "groups_without_record": groups - len(records),
-        "first": min((record["at"] for record in records), default=None),
-        "last": max((record["at"] for record in records), default=None),
-        "devices": _unique(record["device"] for record in records),
-        "versions": _unique(record["versions"] for record in records),
-        "other_bits": other_bits,
-        "device_here": device,
-    }
+    spent = {part: sum(record[part] for record in records) if records else None for part in _PARTS}
+    return Made(
+        by=next(each for each in get_args(Trainer) if each in by),
+        models=sum(len(campaign.valid) for campaign in campaigns),
+        models_here=sum(campaign.trained for campaign in campaigns),
+        models_timed=timed,
+        **spent,
+        groups=groups,
+        groups_without_record=groups - len(records),
+        first=min((record["at"] for record in records), default=None),
+        last=max((record["at"] for record in records), default=None),
+        devices=tuple(_unique(record["device"] for record in records)),
+        versions=tuple(_unique(record["versions"] for record in records)),
+        other_bits=other_bits,
+        device_here=device,
+    )
 
 
 def trainer_of(campaign: Campaign) -> Trainer:

@@ -250,7 +250,8 @@ def _mean(scores: np.ndarray, side: np.ndarray) -> np.ndarray:
 
 
 def _notes(people: People) -> list[str]:
-    notes, copies = [], people.near_copies
+    notes: list[str] = []
+    copies = people.near_copies
     if people.num_groups < FEW:
         notes.append(
             f"Only {people.num_groups} groups by {people.name} stand behind every figure: intervals that resample "
