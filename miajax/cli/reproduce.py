@@ -11,7 +11,7 @@ _BEGUN = time.perf_counter()  # before the heavy imports: they count
 import dataclasses  # noqa: E402
 from pathlib import Path  # noqa: E402
 
-from miajax.campaign.progress import Terminal  # noqa: E402
+from miajax.campaign.event_files import listeners  # noqa: E402
 from miajax.cli import command  # noqa: E402
 from miajax.described import described  # noqa: E402
 from miajax.studies.invocation import Invocation, PageFiles  # noqa: E402
@@ -27,6 +27,8 @@ class Flags:
     reproduce: ReproduceOptions = dataclasses.field(default_factory=ReproduceOptions)
     out: Path | None = None
     """folder to write; runs/reproduce-<preset> when not given"""
+    log_dir: Path | None = None
+    """folder for TensorBoard: progress and news; takes the package tensorboard or tensorboardX"""
     files: PageFiles = dataclasses.field(default_factory=PageFiles)
 
 
@@ -34,7 +36,8 @@ def reproduce(flags: Flags, called: Invocation) -> FoundResult[Reproduced]:
     """Runs all parts and prints what every one found."""
     options = flags.reproduce
     name = f"reproduce-{options.preset}" + ("-miniature" if options.miniature else "")
-    found = run_reproduce(flags.out or Path("runs") / name, options, Terminal(), called)
+    with listeners(flags.log_dir) as heard:
+        found = run_reproduce(flags.out or Path("runs") / name, options, heard.reporter, called)
     print_parts(found.found)
     command.print_end(found.found.timing, found.folder)
     return found
