@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 import miajax
+from miajax.array_files import load_npy
 from miajax.campaign.config import CampaignConfig, Setup, plain
 from miajax.campaign.stored import rebuilt_config
 from miajax.data.registry import DataOptions
@@ -20,7 +21,6 @@ from miajax.errors import UserError
 from miajax.estimators.elsewhere import ELSEWHERE
 from miajax.models.registry import ModelOptions
 from miajax.runs import handed_out
-from miajax.runs.array_files import load_npy
 from miajax.runs.atomic import read_sealed, write_npy, write_sealed, write_text
 from miajax.runs.integrity import array_hash
 
@@ -199,10 +199,10 @@ def _reading(config: CampaignConfig, key_column: str | None, num_examples: int) 
         dropped = list(dict.fromkeys(name for name in no_features if name is not None))
         without = f".drop(columns={_text(dropped)})" if dropped else ""
         label = data.label_column if data.header == "line" else int(data.label_column or 0)
-        return "import numpy as np\nimport pandas as pd\n", (
+        return "import pandas as pd\n", (
             f"table = {read}.head({num_examples}){without}  # where the data of the plan lie\n"
             f"labels = table.pop({_text(label)})\n"
-            "X = pd.get_dummies(table).fillna(0).to_numpy(np.float32)  # as your model needs them"
+            'X = pd.get_dummies(table).fillna(0).to_numpy("float32")  # as your model needs them'
         )
     if config.dataset == "npz":
         return "import numpy as np\n", (

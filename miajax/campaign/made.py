@@ -8,14 +8,12 @@ import datetime
 import importlib.metadata
 import platform
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import miajax
+from miajax.campaign.gathered import Campaign
 from miajax.runs.folder import RunFolder
 from miajax.training.plan import ExecutionPlan
-
-if TYPE_CHECKING:
-    from miajax.campaign.run import Campaign
 
 _PARTS = ("compile_s", "train_s", "query_s")
 
@@ -43,7 +41,7 @@ def group_record(device: str, *, compile_s: float, train_s: float, query_s: floa
     }  # fmt: skip
 
 
-def made(campaigns: Sequence["Campaign"], device: str) -> dict[str, Any]:
+def made(campaigns: Sequence[Campaign], device: str) -> dict[str, Any]:
     """``made`` of ``results.json``: what all commands together spent on the models of some campaigns.
 
     Args:
@@ -82,6 +80,18 @@ def made(campaigns: Sequence["Campaign"], device: str) -> dict[str, Any]:
         "other_bits": other_bits,
         "device_here": device,
     }
+
+
+def training_seconds(folder: RunFolder, num_models: int) -> float | None:
+    """Seconds of training a model, all cores together on one group at a time; None where a group has no record.
+
+    Neither compilation nor what was recorded between epochs is in it. A group that was begun by another process has no
+    record, nor do runs of earlier versions.
+    """
+    groups = _used(folder, num_models)
+    spent = [folder.group_facts(models).get("training_s") for models in groups]
+    known = [seconds for seconds in spent if seconds is not None]
+    return sum(known) / sum(map(len, groups)) if len(known) == len(groups) else None
 
 
 def _used(folder: RunFolder, num_models: int) -> list[range]:

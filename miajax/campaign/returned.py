@@ -12,18 +12,18 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import ndtri
 
+from miajax.array_files import load_npz
 from miajax.campaign.config import Setup
 from miajax.campaign.elsewhere import ElsewhereRunner
+from miajax.campaign.gathered import Campaign
 from miajax.campaign.handover import Plan, named, numbered, read_plan
 from miajax.campaign.progress import Reporter, Silent
-from miajax.campaign.run import Campaign
 from miajax.errors import UserError
 from miajax.estimators.answers import unclipped_logit
 from miajax.estimators.elsewhere import ELSEWHERE
 from miajax.estimators.worker import Kind, Trained
 from miajax.runs import codes
 from miajax.runs import content_checks as content
-from miajax.runs.array_files import load_npz
 from miajax.runs.atomic import hash_of
 from miajax.runs.content_checks import RowKind
 from miajax.runs.content_notes import chance_agreement

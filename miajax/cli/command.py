@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import errno
+import gc
 import io
 import os
 import re
@@ -21,12 +22,12 @@ from miajax.attacks.registry import ATTACKS
 from miajax.campaign.config import CampaignConfig, Setup
 from miajax.campaign.estimator_settings import refuse_typed
 from miajax.campaign.event_files import listeners
-from miajax.campaign.interrupt import Stopped
+from miajax.campaign.interrupt import Stopped, ended_when_told
 from miajax.campaign.presets import PRESETS, preset
 from miajax.campaign.progress import Reporter
-from miajax.campaign.run import Incomplete
+from miajax.campaign.runner import Incomplete
 from miajax.campaign.stored import stored_config
-from miajax.cli import config_file, flags, help
+from miajax.cli import BEGUN, config_file, flags, help
 from miajax.data.registry import dataset_names
 from miajax.described import described
 from miajax.errors import UserError
@@ -82,7 +83,6 @@ class Command(Generic[Flags, Result]):
       about: what ``--help`` says: a paragraph, a blank line, examples.
       kind: dataclass of its flags.
       act: does what the flags say, and prints it.
-      begun: ``time.perf_counter()`` before the imports, which count.
       default: the flags that what was typed starts from; None where the dataclass's own defaults stand.
       choices: names that a flag takes, for ``--help``.
       why_not: why it takes none of the main job's flags, where it does not.
@@ -93,14 +93,13 @@ class Command(Generic[Flags, Result]):
     about: str | None
     kind: type[Flags]
     act: Callable[[Flags, Invocation], Result]
-    begun: float = dataclasses.field(default_factory=time.perf_counter)
     default: Callable[[Sequence[str]], Flags | None] = lambda argv: None
     choices: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     why_not: str = ""
     import_s: float = dataclasses.field(init=False)
 
     def __post_init__(self):
-        object.__setattr__(self, "import_s", time.perf_counter() - self.begun)
+        object.__setattr__(self, "import_s", time.perf_counter() - BEGUN)
 
     def parse(self, argv: Sequence[str], prog: str | None = None) -> Flags:
         """The flags that were typed; ``--help`` prints and leaves.
@@ -176,7 +175,7 @@ class Command(Generic[Flags, Result]):
     def __call__(self, argv: Sequence[str], prog: str | None = None) -> Result:
         prog = prog or f"miajax {self.name}"
         argv = self.with_config(argv, prog)
-        called = Invocation(command_line(prog, argv), self.import_s, self.begun, _names(argv))
+        called = Invocation(command_line(prog, argv), self.import_s, BEGUN, _names(argv))
         with trusting_code(_trusts(argv)):
             given = self.parse(argv, prog)
             called.files = getattr(given, "files", called.files)  # commands without a report have none
@@ -282,7 +281,6 @@ def command_line(prog: str, argv: Sequence[str]) -> str:
 def study(
     name: str,
     about: str | None,
-    begun: float,
     options: Options,
     run: Callable[[Setup, Path, Options, Reporter, Invocation], Study],
     show: Callable[[Any], None],
@@ -297,7 +295,6 @@ def study(
     Args:
       name: of the command.
       about: what ``--help`` says first.
-      begun: ``time.perf_counter()`` before the imports, which count.
       options: the study's own flags, with their defaults.
       run: the study.
       show: prints what was found.
@@ -330,7 +327,7 @@ def study(
         print_end(result.results["timing"], result.folder)
         return result
 
-    return Command(name, about, flags_of, act, begun, default, {"attacks": tuple(ATTACKS), **choices})
+    return Command(name, about, flags_of, act, default, {"attacks": tuple(ATTACKS), **choices})
 
 
 def print_end(timing: Mapping[str, float], folder: Path) -> None:
@@ -347,9 +344,10 @@ def main(run: Callable[[Sequence[str]], Any], argv: Sequence[str] | None = None)
             stream.reconfigure(errors="backslashreplace")  # names of files may hold bytes that are no text
     use_cpu_cores_as_devices()
     use_compilation_cache()
+    gc.freeze()  # modules live until the end
     try:
         _refuse_debugging_of_nan()
-        with collected_warnings():  # of reading data and setting up, too
+        with ended_when_told(), collected_warnings():  # of reading data and setting up, too
             run(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
     except UserError as error:

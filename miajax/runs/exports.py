@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import expit, log_expit
 
+from miajax.array_files import load_npy
 from miajax.errors import UserError
-from miajax.runs.array_files import load_npy
 from miajax.runs.atomic import atomic_folder, read_sealed, write_json
 from miajax.runs.checkpoints import load_tree
 from miajax.runs.derived import why_changed
@@ -68,7 +68,7 @@ class StoredSignals:
         if why := why_changed(path, path / "membership.npy"):
             raise UserError(why, remedy=f"miajax lira --run {path} writes it anew")
         folder.verify_all(len(member))
-        _check_against_groups(folder, member, labels, signals)
+        check_against_groups(folder, member, labels, signals)
         valid = np.array([bool(np.isfinite(row).all()) for row in signals])
         return cls(folder, member, labels, signals, valid)
 
@@ -80,7 +80,7 @@ class StoredSignals:
             yield from zip(models, part, strict=True)
 
 
-def _check_against_groups(folder: RunFolder, member: np.ndarray, labels: np.ndarray, signals: np.ndarray) -> None:
+def check_against_groups(folder: RunFolder, member: np.ndarray, labels: np.ndarray, signals: np.ndarray) -> None:
     """Checks what lies beside the groups: membership and signals are theirs, labels the manifest's.
 
     Raises:

@@ -7,9 +7,9 @@ from typing import Literal, cast, get_args
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from miajax.array_files import load_npy
 from miajax.errors import UserError
 from miajax.runs import content_checks as content
-from miajax.runs.array_files import load_npy
 from miajax.runs.atomic import read_json
 from miajax.runs.codes import labels_of
 from miajax.runs.content_checks import SignalKind

@@ -5,13 +5,14 @@ from typing import Annotated
 
 import numpy as np
 
+from miajax.campaign.gathered import Campaign
 from miajax.campaign.made import versions
-from miajax.campaign.run import Campaign
 from miajax.metrics.accuracy import interval_over_models
 from miajax.metrics.figures import Estimate, Figure
 from miajax.metrics.forms import SPREAD
 from miajax.metrics.json_form import to_json
 from miajax.metrics.paired import mean_difference, mean_rate
+from miajax.metrics.without_models import Checks
 from miajax.studies import common
 from miajax.studies.results import Found, Record
 
@@ -103,17 +104,11 @@ class CampaignFound(Found):
 
     Attributes:
       head: the models.
-      blind, near_duplicates: whether members differ from others without any model, see ``common.blind_checks``.
+      checks: whether members differ from others without any model.
     """
 
     head: Annotated[Head, SPREAD]
-    blind: Record
-    near_duplicates: Record
-
-    @property
-    def checks(self) -> Record:
-        """Both checks, as pages print them."""
-        return {"blind": self.blind, "near_duplicates": self.near_duplicates}
+    checks: Annotated[Checks, SPREAD]
 
     def record(self) -> Record:
         """The run as its page prints it."""

@@ -3,7 +3,8 @@
 import pytest
 
 from miajax.errors import UserError
-from miajax.runs.space import amount, with_space_for
+from miajax.memory import amount
+from miajax.runs.space import with_space_for
 
 
 def test_a_campaign_too_large_for_the_disk_is_refused_before_it_begins(tmp_path):

@@ -14,9 +14,12 @@ from tests.golden.snapshot import KEPT
 
 NEW = {
     "versions": {"miajax": "0.1.0"},
-    "blind": {"leaves_half": False},
-    "near_duplicates": {"non_members": {"near": 0, "count": 1}},
-}
+    "blind": {"classifiers": {}, "leaves_half": False, "num_members": 1, "num_non_members": 1, "folds": 0},
+    "near_duplicates": {
+        "non_members": {"near": 0, "exact": 0, "count": 1, "closest": []}, "test": None, "median_distance": 1.0,
+        "near_below": 0.25,
+    },
+}  # fmt: skip
 
 
 def lead(**changes) -> dict:
@@ -83,7 +86,7 @@ def test_a_target_that_is_not_comparable_is_said_to_be_and_why():
 
 
 def test_members_that_differ_without_a_model_are_a_limit():
-    blind = {"leaves_half": True, "classifiers": {"linear": {"auc": 0.7, "auc_ci": [0.6, 0.8]}}}
+    blind = NEW["blind"] | {"leaves_half": True, "classifiers": {"linear": {"auc": 0.7, "auc_ci": [0.6, 0.8]}}}
     assert "Members differ from non-members without any model" in card(blind=blind)
 
 

@@ -18,9 +18,10 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from miajax.campaign.config import Setup
+from miajax.campaign.gathered import Campaign
 from miajax.campaign.privacy import refuse_rows_of_groups
 from miajax.campaign.progress import Reporter, Silent
-from miajax.campaign.run import Campaign, run_campaign
+from miajax.campaign.run import run_campaign
 from miajax.data.canaries import canary_ids
 from miajax.described import described
 from miajax.errors import UserError
@@ -150,7 +151,7 @@ def run_audit(
         checks = common.blind_checks(campaign)
     result = Audit(
         head=head_of(campaign),
-        **checks,
+        checks=checks,
         canaries=Canaries(
             kind=config.data.canary_kind if config.data.canaries else "natural",
             count=len(canaries),

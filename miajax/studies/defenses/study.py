@@ -25,8 +25,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from miajax.campaign.config import Setup
+from miajax.campaign.gathered import Campaign
+from miajax.campaign.made import training_seconds
 from miajax.campaign.progress import Reporter, Silent
-from miajax.campaign.run import Campaign, run_campaign, training_seconds
+from miajax.campaign.run import run_campaign
 from miajax.defenses import treatment as treatments
 from miajax.defenses.selection import most_outlying, relabelled
 from miajax.described import described
@@ -156,7 +158,7 @@ class _Study:
         options = self.options
         found = Defenses(
             head=dataclasses.replace(head, made=common.made_by(list(self.campaigns.values()))),
-            **checks,
+            checks=checks,
             rows=tuple(rows),
             not_run=not_run,
             lira=self._before.lira,

@@ -4,10 +4,9 @@ from typing import Any
 
 from miajax.metrics import figures
 from miajax.metrics.claims import against
-from miajax.metrics.figures import fpr_key
 from miajax.report import numbers, plots, provenance
 from miajax.report.blind_words import blind_banners, blind_sections
-from miajax.report.group_words import beside_sections
+from miajax.report.group_words import beside_sections, both_units
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Column, Columns, Figure, Page, Points, Prose, Section, Table
 from miajax.report.privacy_words import epsilon_text, mechanism_rows, sentences
@@ -60,7 +59,7 @@ def render_dpsgd_report(found: Dpsgd, config: Record, manifest: Record, command:
         sections=[
             Section("Summary", _finding(found), [_cards(found), _figure(found)]),
             Section("Every budget", _cost(found), [_table(found)]),
-            *beside_sections(_by_group(found), "Epsilon"),
+            *beside_sections(both_units({name: point.attacked for name, point in found.named}), "Epsilon"),
             _bounds(found),
             _guarantee(found),
             *blind_sections(found.checks),
@@ -70,21 +69,6 @@ def render_dpsgd_report(found: Dpsgd, config: Record, manifest: Record, command:
         ],
         footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
     ).html()
-
-
-def _by_group(found: Dpsgd) -> dict[str, dict[str, Any]]:
-    """What LiRA finds under every budget by row and by group; empty where members are rows."""
-    entries: dict[str, dict[str, Any]] = {}
-    for name, point in found.named:
-        of, tprs = point.attacked, point.attacked.lira_tpr_at_fpr
-        entries[name] = {
-            "auc": of.auc.value,
-            "auc_ci": of.auc.ci,
-            "tpr_at_fpr": {fpr_key(fpr): tpr.value for fpr, tpr in tprs.items()},
-            "tpr_at_fpr_ci": {fpr_key(fpr): tpr.ci for fpr, tpr in tprs.items()},
-            "per_group": of.per_group,
-        }
-    return entries
 
 
 def _strictest(found: Dpsgd) -> Budget:

@@ -8,6 +8,8 @@ from pathlib import Path
 from miajax.attacks.registry import ATTACKS
 from miajax.campaign.privacy import privacy_note
 from miajax.metrics.claims import LEAD_FPRS, lead_of
+from miajax.metrics.json_form import from_json
+from miajax.metrics.without_models import Checks
 from miajax.report import claims, numbers
 from miajax.report.attack_faces import face
 from miajax.report.blind_words import blind_banners
@@ -116,7 +118,7 @@ def _unseen(results: Json) -> str:
 def _limits(results: Json) -> list[str]:
     lines = [
         "Stronger attacks than those that ran, more shadow models or other data may find more.",
-        *blind_banners(results),
+        *blind_banners(from_json(Checks, results) if "blind" in results else None),
         *results.get("not_comparable", ()),
     ]
     if "shadows" not in results:

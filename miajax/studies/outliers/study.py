@@ -30,8 +30,9 @@ from scipy.special import expit
 from miajax.attacks.lira import online_variant
 from miajax.attacks.registry import run_attacks
 from miajax.campaign.config import Setup
+from miajax.campaign.gathered import Campaign
 from miajax.campaign.progress import Reporter, Silent
-from miajax.campaign.run import Campaign, run_campaign
+from miajax.campaign.run import run_campaign
 from miajax.campaign.storing import kept
 from miajax.described import described
 from miajax.errors import UserError
@@ -149,7 +150,7 @@ def run_outliers(
         checks = common.blind_checks(campaign)
     found = Outliers(
         head=head_of(campaign),
-        **checks,
+        checks=checks,
         vulnerability=Measure(
             primary="separation",
             other="named_share",

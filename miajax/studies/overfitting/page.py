@@ -10,8 +10,9 @@ from miajax.metrics.figures import Estimate
 from miajax.report import curves, numbers, palette, plots, provenance
 from miajax.report.attack_faces import face
 from miajax.report.blind_words import blind_banners, blind_sections
+from miajax.report.group_words import At, Beside, beside_sections
 from miajax.report.page import Block, Card, Cards, Column, Columns, Details, Figure, Page, Points, Prose, Section, Table
-from miajax.studies.overfitting.figures import SIDES, Overfitting, Sides
+from miajax.studies.overfitting.figures import SIDES, AttackCurve, Overfitting, Sides
 from miajax.studies.overfitting.words import (
     RULES,
     growth_finding,
@@ -39,12 +40,14 @@ def render_overfitting_report(found: Overfitting, config: "Record", manifest: "R
       command: what was typed.
     """
     fingerprint = str(manifest.get("fingerprint") or "")
+    by_row, found = found, found.of_unit
     facts = [
         ("Data set", found.head.dataset),
         ("Model", found.head.model),
         ("Models", numbers.count(found.head.num_valid)),
         ("Epochs", numbers.count(len(found.epochs))),
         ("Examples", numbers.count(found.head.num_examples)),
+        ("Groups", "" if found.head.num_groups is None else numbers.count(found.head.num_groups)),
         ("Fingerprint", fingerprint[:_SHORT]),
     ]
     sections = [
@@ -57,6 +60,7 @@ def render_overfitting_report(found: Overfitting, config: "Record", manifest: "R
         _vulnerability(found),
         _histograms(found),
         _stopping(found),
+        *_by_row(by_row),
         *blind_sections(found.checks),
         _limits(found),
         provenance.run_section(found.record(), config, manifest, command),
@@ -75,6 +79,7 @@ def render_overfitting_report(found: Overfitting, config: "Record", manifest: "R
 
 def curves_figure(found: Overfitting) -> "MatplotlibFigure":
     """Returns accuracy, AUC, advantage and TPR over the epochs above one another, for ``plots.save_png``."""
+    found = found.of_unit
     return curves.stacked_epoch_figure(
         [
             ("accuracy", _side_traces(found.accuracy), None),
@@ -231,6 +236,21 @@ def _stopping(found: Overfitting) -> Section:
     return Section("Early stopping", stopping_finding(found), blocks, limits)
 
 
+def _by_row(found: Overfitting) -> list[Section]:
+    """The last epoch by row and by group; nothing where members are rows."""
+
+    def last(curve: AttackCurve) -> At:
+        return At(curve.auc[-1], {fpr: by_epoch[-1] for fpr, by_epoch in curve.tpr_at_fpr.items()})
+
+    both = {
+        face(name).label: Beside(last(curve), last(of.lead), of.num_groups)
+        for name, curve in found.attacks.items()
+        if (of := curve.per_group) is not None
+    }
+    about = "After the last epoch; results.json has every epoch, and sum, mean and maximum of a group's scores."
+    return beside_sections(both, about=about)
+
+
 def _limits(found: Overfitting) -> Section:
     items = [
         "Figures of neighbouring epochs rest on the same models and examples: curves are smoother than independent "
@@ -239,6 +259,11 @@ def _limits(found: Overfitting) -> Section:
         "accuracy on non-members still rises lies below a margin. With fewer models it comes later.",
         "They hold for this data and recipe and these attacks: a lower bound on leakage, not a proof of safety.",
     ]
+    if found.head.unit == "group":
+        items.append(
+            "Members are drawn by group, and attacks are asked about groups here. Accuracy and loss count rows, a "
+            "group as often as it has rows; their intervals resample groups. Histograms are of rows."
+        )
     notes = [Details("Notes", [Points(found.notes)])] if found.notes else []
     return Section("Limits", "Curves of one recipe on one data set", [Points(items), *notes])
 

@@ -125,7 +125,7 @@ def run_saliency(
         checks = common.blind_checks(campaign)
     found = Saliency(
         head=head_of(campaign),
-        **checks,
+        checks=checks,
         groups={name: tuple(int(i) for i in ids) for name, ids in evidence.groups.items()},
         centroid=evidence.centroid,
         map_models=min(options.map_models, int(campaign.valid[1::2].sum())),

@@ -9,12 +9,14 @@ import numpy as np
 from jaxtyping import Float
 
 from miajax.metrics.claims import Lead, lead_from, lead_of
+from miajax.metrics.json_form import from_json
 from miajax.metrics.summary import AttackSummary
+from miajax.metrics.without_models import Checks
 from miajax.report import claims, numbers, plots, provenance
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import AttackFigures, attack_table
 from miajax.report.blind_words import blind_banners, blind_sections
-from miajax.report.group_words import beside_sections
+from miajax.report.group_words import beside_sections, both_units
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Column, Details, Figure, Page, Points, Prose, Section, Table
 from miajax.studies.target.attack import ShadowFigures
@@ -101,8 +103,8 @@ def render_target_report(inputs: TargetReportInputs) -> str:
             _summary(inputs),
             _comparison(inputs),
             _attacks(inputs),
-            *beside_sections({face(name).label: entry for name, entry in results["attacks"].items()}),
-            *blind_sections(results),
+            *beside_sections(both_units({face(name).label: found for name, found in inputs.figures.items()})),
+            *blind_sections(from_json(Checks, results)),
             _answers(inputs),
             _limits(inputs),
             _run(inputs),
@@ -126,7 +128,7 @@ def _banners(results: Mapping[str, Any]) -> list[str]:
         banners.append(f"The target was trained by another recipe than the shadow models: {named}.")
     if not results["declared"]:
         banners.append("The target's recipe was not declared, so only its behaviour could be compared.")
-    return [*banners, *blind_banners(results)]
+    return [*banners, *blind_banners(from_json(Checks, results))]
 
 
 def _value(value: Any) -> str:

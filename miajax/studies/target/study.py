@@ -24,6 +24,7 @@ from miajax.metrics.groups import undivided
 from miajax.metrics.json_form import to_json
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import AttackSummary, chance_notes, summarise, unresolved_notes
+from miajax.metrics.without_models import Checks, Copies
 from miajax.runs.atomic import write_npy, write_text
 from miajax.runs.content_checks import RowKind
 from miajax.runs.tables import write_table
@@ -123,7 +124,7 @@ def run_audit_target(
     with called.timed("blind"):
         blind = blind_baseline(dataset.features[target.ids], labels, target.member, groups=groups)
         copies = near_duplicates(dataset.features[target.ids], target.member, dataset.test_features)
-        copies = _with_pool_ids(copies, target.ids)
+        checked = Checks(blind=blind, near_duplicates=_with_pool_ids(copies, target.ids))
 
     results = _results(campaign, target, target_file, channel, stacked, recipe, declared, checks)
     comparable = results["comparable"]
@@ -137,8 +138,7 @@ def run_audit_target(
         "without_shadows": without and to_json(without),
         "shadows": {name: found and found.to_json() for name, found in shadows.items()},
         "attacks_not_run": attacked.skipped,
-        "blind": blind,
-        "near_duplicates": copies,
+        **to_json(checked),
         "notes": [
             *campaign.notes,
             *target.notes,
@@ -153,14 +153,13 @@ def run_audit_target(
     return TargetAudit(out, results, attacked.scores)
 
 
-def _with_pool_ids(copies: dict[str, Any], ids: np.ndarray) -> dict[str, Any]:
+def _with_pool_ids(copies: Copies, ids: np.ndarray) -> Copies:
     """The same with members and non-members named by their number in the pool."""
-    for name in ("non_members", "test"):
-        if copies[name] is not None:
-            own = (lambda k: int(ids[k])) if name == "non_members" else int
-            pairs = copies[name]["closest"]
-            copies[name]["closest"] = [[own(one), int(ids[member]), apart] for one, member, apart in pairs]
-    return copies
+    test = copies.test and dataclasses.replace(
+        copies.test, closest=tuple((one, int(ids[member]), apart) for one, member, apart in copies.test.closest)
+    )
+    pairs = tuple((int(ids[one]), int(ids[member]), apart) for one, member, apart in copies.non_members.closest)
+    return dataclasses.replace(copies, non_members=dataclasses.replace(copies.non_members, closest=pairs), test=test)
 
 
 def _results(
