@@ -23,6 +23,7 @@ from miajax.notes import noted
 from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.attacked.entry import Entry, Precision
+from miajax.training.devices import usable_cores
 
 _FAR = 3.0  # times the FPR aimed at, from which on a note says that the aim was missed
 
@@ -122,7 +123,7 @@ def attack_entries(
         return by_category[slicing], notes
 
     jobs = [(name, slicing) for name in ran.scores for slicing in groups]
-    with concurrent.futures.ThreadPoolExecutor() as pool:
+    with concurrent.futures.ThreadPoolExecutor(usable_cores()) as pool:
         thresholds = dict(zip(ran.scores, pool.map(calibrated, ran.scores), strict=True))
         slices = dict(zip(jobs, pool.map(sliced, jobs), strict=True))
     entries = {

@@ -41,6 +41,7 @@ from miajax.studies.head import head_of
 from miajax.studies.invocation import Invocation
 from miajax.studies.low_budget.figures import AtBudget, Compared, Difference, LowBudget, Recommended
 from miajax.studies.results import FoundInCampaign
+from miajax.training.devices import usable_cores
 from miajax.warned import collected_warnings
 
 
@@ -222,7 +223,7 @@ def _measured(
             groups=campaign.setup.dataset.groups,
         )
 
-    with concurrent.futures.ThreadPoolExecutor() as pool:
+    with concurrent.futures.ThreadPoolExecutor(usable_cores()) as pool:
         jobs = list(itertools.product(able, range(len(sets))))
         found = list(pool.map(figures, jobs))
     return {name: found[place * len(sets) :][: len(sets)] for place, name in enumerate(able)}, skipped
