@@ -22,8 +22,8 @@ if typing.TYPE_CHECKING:
     from miajax.attacks.registry import register_attack as register_attack
     from miajax.campaign.config import CampaignConfig as CampaignConfig
     from miajax.campaign.config import Setup as Setup
+    from miajax.campaign.gathered import Campaign as Campaign
     from miajax.campaign.progress import Reporter as Reporter
-    from miajax.campaign.run import Campaign as Campaign
     from miajax.data.dataset import Dataset as Dataset
     from miajax.data.registry import register_dataset as register_dataset
     from miajax.errors import UserError as UserError

@@ -7,8 +7,8 @@ from typing import Any
 
 from miajax.campaign.config import Setup
 from miajax.campaign.estimators import EstimatorRunner
+from miajax.campaign.gathered import Campaign
 from miajax.campaign.progress import Reporter
-from miajax.campaign.run import Campaign
 from miajax.errors import UserError
 from miajax.estimators.worker import Trained
 from miajax.runs.folder import RunFolder

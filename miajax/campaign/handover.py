@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 import miajax
+from miajax.array_files import load_npy
 from miajax.campaign.config import CampaignConfig, Setup, plain
 from miajax.campaign.stored import rebuilt_config
 from miajax.data.registry import DataOptions
@@ -20,7 +21,6 @@ from miajax.errors import UserError
 from miajax.estimators.elsewhere import ELSEWHERE
 from miajax.models.registry import ModelOptions
 from miajax.runs import handed_out
-from miajax.runs.array_files import load_npy
 from miajax.runs.atomic import read_sealed, write_npy, write_sealed, write_text
 from miajax.runs.integrity import array_hash
 
@@ -199,10 +199,10 @@ def _reading(config: CampaignConfig, key_column: str | None, num_examples: int) 
         dropped = list(dict.fromkeys(name for name in no_features if name is not None))
         without = f".drop(columns={_text(dropped)})" if dropped else ""
         label = data.label_column if data.header == "line" else int(data.label_column or 0)
-        return "import numpy as np\nimport pandas as pd\n", (
+        return "import pandas as pd\n", (
             f"table = {read}.head({num_examples}){without}  # where the data of the plan lie\n"
             f"labels = table.pop({_text(label)})\n"
-            "X = pd.get_dummies(table).fillna(0).to_numpy(np.float32)  # as your model needs them"
+            'X = pd.get_dummies(table).fillna(0).to_numpy("float32")  # as your model needs them'
         )
     if config.dataset == "npz":
         return "import numpy as np\n", (
@@ -269,14 +269,18 @@ def read_plan(folder: Path, data_path: str | None = None) -> Plan:
     told = read_sealed(where, required=lambda _: True)
     if told.get("format") != FORMAT:
         raise UserError(f"{where} has format {told.get('format')}", expected=str(FORMAT))
+    kinds = {"id": str, "campaign": dict, "classes": list, "content_hash": str, "membership_sha256": str}
+    if wrong := [name for name, kind in kinds.items() if not isinstance(told.get(name), kind)]:
+        raise UserError(f"{where} lacks {', '.join(wrong)}", expected="a plan as miajax wrote it")
     member = load_npy(folder / "membership.npy")
-    if member.dtype != bool or array_hash(member) != told["membership_sha256"]:
+    if member.dtype != bool or member.ndim != 2 or array_hash(member) != told["membership_sha256"]:
         raise UserError(f"{folder / 'membership.npy'} is not what the plan says", expected="the file as it was written")
     config = rebuilt_config(where, told["campaign"])
     if data_path is not None:
         config = dataclasses.replace(config, data=dataclasses.replace(config.data, data_path=data_path))
-    classes, hash = tuple(told["classes"]), told["content_hash"]
-    return Plan(folder, told["id"], config, member, classes, hash, told["key_column"])
+    classes, key_column = tuple(map(str, told["classes"])), told.get("key_column")
+    key_column = None if key_column is None else str(key_column)
+    return Plan(folder, told["id"], config, member, classes, told["content_hash"], key_column)
 
 
 def numbered(models: Sequence[int]) -> str:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from miajax.campaign.config import Setup
+from miajax.campaign.failures import refuse_what_never_fits
+from miajax.campaign.stored import stored_plan
 from miajax.runs.folder import RunFolder
 from miajax.runs.integrity import array_hash
 from miajax.training.plan import ExecutionPlan, choose_plan
@@ -37,12 +39,13 @@ def planned(
         parallel=config.parallel,
     )
     here, trials = choose(chunk=config.chunk, group=config.group, lowering=config.lowering), []
+    refuse_what_never_fits(setup, here)
     if not (path / "manifest.json").is_file():
         here, trials = _tuned(setup, here, choose, say)
     tuning = {"tuning": trials} if trials else {}
     made = {"plan": dataclasses.asdict(here), "labels_sha256": array_hash(dataset.labels), **tuning, **facts}
     folder = RunFolder.create(path, setup.identity(), made)
-    stored = ExecutionPlan(**folder.manifest["plan"])
+    stored = stored_plan(folder)
     here = choose(
         chunk=config.chunk or stored.chunk,
         group=config.group or stored.group,

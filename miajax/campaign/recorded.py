@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from miajax.campaign.epochs import has_kind
-from miajax.campaign.run import Campaign
+from miajax.campaign.gathered import Campaign
 from miajax.campaign.saturated import clip_of_run, clipped_logits
 from miajax.runs.checkpoints import load_tree
 from miajax.runs.folder import range_name

@@ -6,7 +6,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import Float
 
-from miajax.campaign.run import Campaign
+from miajax.campaign.gathered import Campaign
 from miajax.estimators.answers import Clip, bound, clipped
 from miajax.runs.folder import RunFolder
 from miajax.signals.bundle import Signals

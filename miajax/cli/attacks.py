@@ -3,16 +3,12 @@
 miajax attacks --run runs/lira-digits-1a2b3c4d
 """
 
-import time
-
-_BEGUN = time.perf_counter()  # before the heavy imports: they count
-
-from miajax.cli import command  # noqa: E402
-from miajax.outliers.registry import METRICS  # noqa: E402
-from miajax.studies.attacks.study import AttacksOptions, run_attacks_study  # noqa: E402
-from miajax.studies.attacks.terminal import print_attacks_tables  # noqa: E402
+from miajax.cli import command
+from miajax.outliers.registry import METRICS
+from miajax.studies.attacks.study import AttacksOptions, run_attacks_study
+from miajax.studies.attacks.terminal import print_attacks_tables
 
 run = command.study(
-    "attacks", __doc__, _BEGUN, AttacksOptions(), run_attacks_study, print_attacks_tables,
+    "attacks", __doc__, AttacksOptions(), run_attacks_study, print_attacks_tables,
     choices={"outlier_metric": tuple(METRICS)},
 )  # fmt: skip

@@ -4,21 +4,17 @@ which supervisory authorities ask.
 miajax audit_report --run runs/lira-digits-1a2b3c4d --client Clinic --auditor Auditor --pdf
 """
 
-import time
+import dataclasses
+from pathlib import Path
 
-_BEGUN = time.perf_counter()  # before the heavy imports: they count
-
-import dataclasses  # noqa: E402
-from pathlib import Path  # noqa: E402
-
-from miajax.cli import command  # noqa: E402
-from miajax.described import described  # noqa: E402
-from miajax.studies.audit_report.found import AuditReportFound  # noqa: E402
-from miajax.studies.audit_report.options import AuditReportOptions  # noqa: E402
-from miajax.studies.audit_report.study import run_audit_report  # noqa: E402
-from miajax.studies.audit_report.terminal import print_audit_report  # noqa: E402
-from miajax.studies.invocation import Invocation, PageFiles  # noqa: E402
-from miajax.studies.results import FoundResult  # noqa: E402
+from miajax.cli import command
+from miajax.described import described
+from miajax.studies.audit_report.found import AuditReportFound
+from miajax.studies.audit_report.options import AuditReportOptions
+from miajax.studies.audit_report.study import run_audit_report
+from miajax.studies.audit_report.terminal import print_audit_report
+from miajax.studies.invocation import Invocation, PageFiles
+from miajax.studies.results import FoundResult
 
 
 @described
@@ -40,6 +36,4 @@ def act(flags: Flags, called: Invocation) -> FoundResult[AuditReportFound]:
     return result
 
 
-run = command.Command(
-    "audit_report", __doc__, Flags, act, _BEGUN, why_not="It trains nothing and reads figures as they are"
-)
+run = command.Command("audit_report", __doc__, Flags, act, why_not="It trains nothing and reads figures as they are")

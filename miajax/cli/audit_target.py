@@ -3,21 +3,17 @@
 miajax audit_target --run runs/lira-digits-1a2b3c4d --target target.npz --target_config target.json
 """
 
-import time
+import dataclasses
+from pathlib import Path
 
-_BEGUN = time.perf_counter()  # before the heavy imports: they count
-
-import dataclasses  # noqa: E402
-from pathlib import Path  # noqa: E402
-
-from miajax.attacks.registry import ATTACKS  # noqa: E402
-from miajax.campaign.progress import Terminal  # noqa: E402
-from miajax.cli import command  # noqa: E402
-from miajax.described import described  # noqa: E402
-from miajax.runs.content_checks import RowKind  # noqa: E402
-from miajax.studies.invocation import Invocation, PageFiles  # noqa: E402
-from miajax.studies.target.study import TargetAudit, run_audit_target  # noqa: E402
-from miajax.studies.target.terminal import print_target_table  # noqa: E402
+from miajax.attacks.registry import ATTACKS
+from miajax.campaign.progress import Terminal
+from miajax.cli import command
+from miajax.described import described
+from miajax.runs.content_checks import RowKind
+from miajax.studies.invocation import Invocation, PageFiles
+from miajax.studies.target.study import TargetAudit, run_audit_target
+from miajax.studies.target.terminal import print_target_table
 
 
 @described
@@ -58,12 +54,12 @@ def audit(flags: Flags, called: Invocation) -> TargetAudit:
         signal_kind=flags.signal_kind,
         members=flags.target_members,
     )
-    print_target_table(found.results)
+    print_target_table(found.found)
     print(f"report: {found.folder / 'report.html'}")
     return found
 
 
 run = command.Command(
-    "audit_target", __doc__, Flags, audit, _BEGUN, choices={"attacks": tuple(ATTACKS)},
+    "audit_target", __doc__, Flags, audit, choices={"attacks": tuple(ATTACKS)},
     why_not="Data, network and training are those of --run; miajax lira makes a run with others",
 )  # fmt: skip

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import errno
+import gc
 import io
 import os
 import re
@@ -20,12 +21,12 @@ from rich.console import Console
 from miajax.attacks.registry import ATTACKS
 from miajax.campaign.config import CampaignConfig, Setup
 from miajax.campaign.estimator_settings import refuse_typed
-from miajax.campaign.interrupt import Stopped
+from miajax.campaign.interrupt import Stopped, ended_when_told
 from miajax.campaign.presets import PRESETS, preset
 from miajax.campaign.progress import Reporter, Terminal
-from miajax.campaign.run import Incomplete
+from miajax.campaign.runner import Incomplete
 from miajax.campaign.stored import stored_config
-from miajax.cli import flags, help
+from miajax.cli import BEGUN, config_file, flags, help
 from miajax.data.registry import dataset_names
 from miajax.described import described
 from miajax.errors import UserError
@@ -45,6 +46,7 @@ Options = TypeVar("Options")
 Result = TypeVar("Result")
 Study = TypeVar("Study", bound=StudyResult)
 NONE: Mapping[str, Any] = MappingProxyType({})
+_OF_FILES = frozenset(flags.flags_of(config_file.ConfigFiles))
 CHOICES: Mapping[str, Sequence[str]] = {
     "preset": tuple(PRESETS),
     "dataset": (*dataset_names(), "path/to/file.py:reader"),
@@ -78,7 +80,6 @@ class Command(Generic[Flags, Result]):
       about: what ``--help`` says: a paragraph, a blank line, examples.
       kind: dataclass of its flags.
       act: does what the flags say, and prints it.
-      begun: ``time.perf_counter()`` before the imports, which count.
       default: the flags that what was typed starts from; None where the dataclass's own defaults stand.
       choices: names that a flag takes, for ``--help``.
       why_not: why it takes none of the main job's flags, where it does not.
@@ -89,14 +90,13 @@ class Command(Generic[Flags, Result]):
     about: str | None
     kind: type[Flags]
     act: Callable[[Flags, Invocation], Result]
-    begun: float = dataclasses.field(default_factory=time.perf_counter)
     default: Callable[[Sequence[str]], Flags | None] = lambda argv: None
     choices: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     why_not: str = ""
     import_s: float = dataclasses.field(init=False)
 
     def __post_init__(self):
-        object.__setattr__(self, "import_s", time.perf_counter() - self.begun)
+        object.__setattr__(self, "import_s", time.perf_counter() - BEGUN)
 
     def parse(self, argv: Sequence[str], prog: str | None = None) -> Flags:
         """The flags that were typed; ``--help`` prints and leaves.
@@ -104,30 +104,75 @@ class Command(Generic[Flags, Result]):
         Raises:
           UserError: whatever is wrong with them.
         """
+        prog = prog or f"miajax {self.name}"
+        argv = self.with_config(argv, prog)
         refuse_urls(argv)
-        prog, default = prog or f"miajax {self.name}", self.default(argv)
+        default = self.default(argv)
         if "--help" in argv or "-h" in argv:
-            known = flags.flags_of(self.kind, default)
+            known = self.known(default)
             about = (self.about or "").replace(f"miajax {self.name}", prog)
             print(help.command_help(prog, about, known, {**CHOICES, **self.choices}))
             raise SystemExit(0)
+        files = [(name, texts) for name, texts in flags.split(argv) if name.replace("-", "_") in _OF_FILES]
+        rest = flags.joined([pair for pair in flags.split(argv) if pair not in files])
         try:
-            return flags.parse(self.kind, argv, default)
+            given = flags.parse(self.kind, rest, default)
         except flags.UnknownFlag as error:
-            self._refuse(error, prog)
+            raise self._refused(error, prog) from None
+        if (file := flags.parse(config_file.ConfigFiles, flags.joined(files)).save_config) is not None:
+            self._save(file, given, rest, prog)
+        return given
 
-    def _refuse(self, unknown: flags.UnknownFlag, prog: str) -> NoReturn:
-        """An unknown flag, or one that has no meaning here."""
+    def known(self, default: Flags | None = None) -> dict[str, flags.Flag]:
+        """Its flags by name, those that every command has among them."""
+        return flags.flags_of(self.kind, default) | flags.flags_of(config_file.ConfigFiles)
+
+    def with_config(self, argv: Sequence[str], prog: str) -> list[str]:
+        """What was typed, with the flags of a TOML file that ``--config`` names before it.
+
+        Raises:
+          UserError: whatever is wrong with the file.
+        """
+        file = config_file.named("config", argv)
+        if file is not None and config_file.is_whole(Path(file)):
+            if not flags.flags_of(CampaignConfig).keys() <= self.known().keys():
+                raise UserError(
+                    f"--config {file} is the configuration of shadow models, which {prog} trains none of",
+                    expected="a TOML file of flags",
+                )
+            for other in ("run", "preset"):
+                if config_file.named(other, argv) is not None:
+                    raise UserError(
+                        f"--config {file} and --{other} are two whole configurations", expected="one of them"
+                    )
+
+        def unknown(where: str, error: flags.UnknownFlag) -> UserError:
+            return self._refused(error, prog, f"{where}: ")
+
+        return config_file.with_file(argv, self.known(), unknown)
+
+    def _save(self, file: Path, given: Flags, argv: Sequence[str], prog: str) -> NoReturn:
+        """Writes ``--save_config`` and leaves."""
+        starts = [(name, texts) for name, texts in flags.split(argv) if name in ("preset", "run")]
+        base = self.default(flags.joined(starts))
+        config_file.saved(file, prog, flags.flags_of(self.kind, given), flags.flags_of(self.kind, base), _names(argv))
+        print(f"written: {file}; {prog} --config {file}")
+        raise SystemExit(0)
+
+    def _refused(self, unknown: flags.UnknownFlag, prog: str, where: str = "--") -> UserError:
+        """An unknown flag, or one that has no meaning here; ``where`` stands before its name."""
         elsewhere = flags.flags_of(Place) | flags.flags_of(CampaignConfig)
         if self.why_not and unknown.name.removeprefix("no_") in elsewhere:
-            raise UserError(f"--{unknown.name} has no meaning for {prog}", remedy=self.why_not) from None
-        remedy = unknown.near or f"{prog} --help lists them"
-        raise UserError(f"--{unknown.name} is no flag of {prog}", remedy=remedy) from None
+            return UserError(f"{where}{unknown.name} has no meaning for {prog}", remedy=self.why_not)
+        near = flags.did_you_mean(f"--{unknown.name}", [f"--{each}" for each in self.known()])
+        near = near if where == "--" else near.replace("--", "")
+        remedy = near or f"{prog} --help lists them"
+        return UserError(f"{where}{unknown.name} is no flag of {prog}", remedy=remedy)
 
     def __call__(self, argv: Sequence[str], prog: str | None = None) -> Result:
         prog = prog or f"miajax {self.name}"
-        typed = frozenset(name.replace("-", "_") for name, _ in flags.split(argv))
-        called = Invocation(command_line(prog, argv), self.import_s, self.begun, typed)
+        argv = self.with_config(argv, prog)
+        called = Invocation(command_line(prog, argv), self.import_s, BEGUN, _names(argv))
         with trusting_code(_trusts(argv)):
             given = self.parse(argv, prog)
             called.files = getattr(given, "files", called.files)  # commands without a report have none
@@ -140,6 +185,10 @@ class Command(Generic[Flags, Result]):
     def main(self, prog: str, argv: Sequence[str] | None = None) -> None:
         """Runs it as a process; see ``main``."""
         main(lambda typed: self(typed, prog), argv)
+
+
+def _names(argv: Sequence[str]) -> frozenset[str]:
+    return frozenset(name.replace("-", "_") for name, _ in flags.split(argv))
 
 
 def refuse_urls(argv: Sequence[str]) -> None:
@@ -177,7 +226,7 @@ def _refuse_debugging_of_nan() -> None:
 
 
 def defaults_from(argv: Sequence[str], wishes: Mapping[str, Any] = NONE, start: str = "digits") -> CampaignConfig:
-    """The campaign that ``--run`` or ``--preset`` names, else the one for digits; ``--dataset`` alone keeps its recipe.
+    """The campaign of ``--run``, ``--config`` or ``--preset``, else the one for digits; ``--dataset`` keeps its recipe.
 
     Args:
       argv: what was typed.
@@ -187,16 +236,20 @@ def defaults_from(argv: Sequence[str], wishes: Mapping[str, Any] = NONE, start: 
     Raises:
       UserError: an unknown preset, or no run in that folder.
     """
-    run = _named("run", argv)
+    run, file = config_file.named("run", argv), config_file.named("config", argv)
     if run is not None:
         return stored_config(Path(run))
-    return dataclasses.replace(preset(_named("preset", argv) or start), **wishes)
+    if file is not None:
+        return config_file.whole_campaign(Path(file))
+    return dataclasses.replace(preset(config_file.named("preset", argv) or start), **wishes)
 
 
-def _named(name: str, argv: Sequence[str]) -> str | None:
-    """``--preset`` or ``--run``, which give the defaults of all other flags; what is wrong with it is told later."""
-    texts = dict(flags.split(argv)).get(name, [])
-    return texts[0] if len(texts) == 1 and texts != ["None"] else None
+def _study_of(argv: Sequence[str]) -> Path | None:
+    """The folder of a study that holds several runs: that of ``--run``, or of the ``study.json`` of ``--config``."""
+    run, file = config_file.named("run", argv), config_file.named("config", argv)
+    if run is None and file is not None and Path(file).name != "config.json":
+        return Path(file).parent
+    return None if run is None else Path(run)
 
 
 def _trusts(argv: Sequence[str]) -> bool:
@@ -225,7 +278,6 @@ def command_line(prog: str, argv: Sequence[str]) -> str:
 def study(
     name: str,
     about: str | None,
-    begun: float,
     options: Options,
     run: Callable[[Setup, Path, Options, Reporter, Invocation], Study],
     show: Callable[[Any], None],
@@ -240,7 +292,6 @@ def study(
     Args:
       name: of the command.
       about: what ``--help`` says first.
-      begun: ``time.perf_counter()`` before the imports, which count.
       options: the study's own flags, with their defaults.
       run: the study.
       show: prints what was found.
@@ -254,9 +305,9 @@ def study(
     flags_of = dataclasses.make_dataclass("Flags", fields, frozen=True)
 
     def default(argv: Sequence[str]) -> Any:
-        run_folder = _named("run", argv)
-        if stored is not None and run_folder is not None:
-            campaign, own = stored(Path(run_folder))
+        folder = _study_of(argv)
+        if stored is not None and folder is not None:
+            campaign, own = stored(folder)
         else:
             campaign, own = defaults_from(argv, wishes, start), options
         return flags_of(Place(), PageFiles(), own, campaign)
@@ -271,7 +322,7 @@ def study(
         print_end(result.results["timing"], result.folder)
         return result
 
-    return Command(name, about, flags_of, act, begun, default, {"attacks": tuple(ATTACKS), **choices})
+    return Command(name, about, flags_of, act, default, {"attacks": tuple(ATTACKS), **choices})
 
 
 def print_end(timing: Mapping[str, float], folder: Path) -> None:
@@ -288,9 +339,10 @@ def main(run: Callable[[Sequence[str]], Any], argv: Sequence[str] | None = None)
             stream.reconfigure(errors="backslashreplace")  # names of files may hold bytes that are no text
     use_cpu_cores_as_devices()
     use_compilation_cache()
+    gc.freeze()  # modules live until the end
     try:
         _refuse_debugging_of_nan()
-        with collected_warnings():  # of reading data and setting up, too
+        with ended_when_told(), collected_warnings():  # of reading data and setting up, too
             run(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
     except UserError as error:

@@ -4,19 +4,15 @@ miajax compare --run runs/lira-digits-1a2b3c4d --with runs/lira-digits-5e6f7a8b
 """
 
 import dataclasses
-import time
+from pathlib import Path
 
-_BEGUN = time.perf_counter()  # before the heavy imports: they count
-
-from pathlib import Path  # noqa: E402
-
-from miajax.cli import command  # noqa: E402
-from miajax.described import described  # noqa: E402
-from miajax.studies.compare.results import Comparison  # noqa: E402
-from miajax.studies.compare.study import CompareOptions, run_compare  # noqa: E402
-from miajax.studies.compare.terminal import print_compare_table  # noqa: E402
-from miajax.studies.invocation import Invocation, PageFiles  # noqa: E402
-from miajax.studies.results import FoundResult  # noqa: E402
+from miajax.cli import command
+from miajax.described import described
+from miajax.studies.compare.results import Comparison
+from miajax.studies.compare.study import CompareOptions, run_compare
+from miajax.studies.compare.terminal import print_compare_table
+from miajax.studies.invocation import Invocation, PageFiles
+from miajax.studies.results import FoundResult
 
 
 @described
@@ -40,6 +36,4 @@ def act(flags: Flags, called: Invocation) -> FoundResult[Comparison]:
     return result
 
 
-run = command.Command(
-    "compare", __doc__, Flags, act, _BEGUN, why_not="It trains nothing and reads both runs as they are"
-)
+run = command.Command("compare", __doc__, Flags, act, why_not="It trains nothing and reads both runs as they are")

@@ -3,18 +3,14 @@
 miajax defenses --num_shadows 64
 """
 
-import time
-
-_BEGUN = time.perf_counter()  # before the heavy imports: they count
-
-from miajax.cli import command  # noqa: E402
-from miajax.outliers.registry import METRICS  # noqa: E402
-from miajax.studies.defenses.catalogue import Strengths, catalogue  # noqa: E402
-from miajax.studies.defenses.study import DefensesOptions, run_defenses  # noqa: E402
-from miajax.studies.defenses.terminal import print_defenses_table  # noqa: E402
+from miajax.cli import command
+from miajax.outliers.registry import METRICS
+from miajax.studies.defenses.catalogue import Strengths, catalogue
+from miajax.studies.defenses.study import DefensesOptions, run_defenses
+from miajax.studies.defenses.terminal import print_defenses_table
 
 run = command.study(
-    "defenses", __doc__, _BEGUN, DefensesOptions(), run_defenses, print_defenses_table,
+    "defenses", __doc__, DefensesOptions(), run_defenses, print_defenses_table,
     wishes={"num_shadows": 64, "validation_fraction": 0.1},
     choices={"defenses": tuple(catalogue(Strengths())), "flag_by": tuple(METRICS)},
 )  # fmt: skip

@@ -74,8 +74,25 @@ class Flag:
             }
         if len(texts) != 1:
             given = "no value" if not texts else f"{len(texts)} values: {' '.join(texts)}"
-            raise UserError(f"--{self.name} was given {given}", expected=self._expected(self.kind))
+            raise UserError(f"--{self.name} was given {given}", expected=self.expected)
         return self._one(self.kind, texts[0])
+
+    @property
+    def takes_several(self) -> bool:
+        """Whether several values stand after it: those of a tuple, or pairs of a mapping."""
+        return typing.get_origin(self.kind) in (tuple, collections.abc.Mapping)
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, in words; one of several where it takes several."""
+        return self._expected(
+            typing.get_args(self.kind)[-1 if self.takes_pairs else 0] if self.takes_several else self.kind
+        )
+
+    @property
+    def takes_pairs(self) -> bool:
+        """Whether what stands after it is names with their values."""
+        return typing.get_origin(self.kind) is collections.abc.Mapping
 
     def _expected(self, kind: Any) -> str:
         if typing.get_origin(kind) is Literal:
@@ -200,6 +217,17 @@ def split(argv: Sequence[str]) -> list[tuple[str, list[str]]]:
         else:
             raise UserError(f"{token} stands where a flag is expected", expected="--flag value")
     return found
+
+
+def joined(pairs: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
+    """What ``split`` took apart, as it is typed; a value that looks like a flag stands behind an equals sign."""
+    argv: list[str] = []
+    for name, texts in pairs:
+        if len(texts) == 1 and texts[0].startswith("--"):
+            argv.append(f"--{name}={texts[0]}")
+        else:
+            argv += [f"--{name}", *texts]
+    return argv
 
 
 def _built(kind: type[Kind], default: Kind | None, given: Mapping[str, Any]) -> Kind:

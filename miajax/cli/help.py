@@ -13,6 +13,7 @@ from miajax.cli.flags import Flag
 TITLES = {
     "Place": "Start and output",
     "PageFiles": "Beside the report",
+    "ConfigFiles": "Flags in a file",
     "CampaignConfig": "Shadow models",
     "DataOptions": "Data",
     "ModelOptions": "Network",
@@ -45,7 +46,7 @@ def command_help(
     width = width or width_of_terminal()
     does, _, examples = about.strip().partition("\n\n")
     needed = [name for name, flag in flags.items() if flag.default is dataclasses.MISSING]
-    usage = " ".join([prog, *(f"--{name} {_value(flags[name], ())}" for name in needed), "[--flag value ...]"])
+    usage = " ".join([prog, *(f"--{name} {value_of(flags[name], ())}" for name in needed), "[--flag value ...]"])
     parts = [_wrapped(f"usage: {usage}", width, "       "), _wrapped(does, width)]
     for title, group in _groups(flags).items():
         lines = [_entry(flag, choices.get(flag.name, ()), width) for flag in group]
@@ -68,12 +69,12 @@ def _groups(flags: Mapping[str, Flag]) -> dict[str, list[Flag]]:
 
 def _entry(flag: Flag, choices: Sequence[str], width: int) -> str:
     """A flag with its value, what it is for, what it can be, and its default."""
-    names = f"--{flag.name}, --no_{flag.name}" if flag.is_switch else f"--{flag.name} {_value(flag, choices)}"
+    names = f"--{flag.name}, --no_{flag.name}" if flag.is_switch else f"--{flag.name} {value_of(flag, choices)}"
     text = flag.help
     if any(name not in text for name in choices):
         text += ("; " if text else "") + "known: " + ", ".join(choices)
     if flag.default is not dataclasses.MISSING and flag.default is not None:
-        text += f" (default: {_shown(flag.default)})"
+        text += f" (default: {shown(flag.default)})"
     indent = " " * _INDENT if width >= _WIDE else "      "
     body = _wrapped(text, width, indent, indent)
     head = f"  {names}"
@@ -82,8 +83,8 @@ def _entry(flag: Flag, choices: Sequence[str], width: int) -> str:
     return f"{_wrapped(head, width, '      ')}\n{body}" if text else head
 
 
-def _value(flag: Flag, choices: Sequence[str]) -> str:
-    """What stands after the flag."""
+def value_of(flag: Flag, choices: Sequence[str]) -> str:
+    """What stands after a flag: the word for its value."""
     origin, arguments = typing.get_origin(flag.kind), typing.get_args(flag.kind)
     if origin is not None and origin.__name__ == "Mapping":
         return "NAME VALUE ..."
@@ -93,13 +94,13 @@ def _value(flag: Flag, choices: Sequence[str]) -> str:
     return ("NAME" if choices else _VALUES[arguments[0] if several else flag.kind]) + several
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, Mapping):
         value = [text for pair in value.items() for text in pair]
     if isinstance(value, (list, tuple)):
-        return " ".join(map(_shown, value)) or "none"
+        return " ".join(map(shown, value)) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

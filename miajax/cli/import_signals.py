@@ -4,27 +4,23 @@ miajax import_signals --plan plan --out runs/client
 miajax import_signals --source exp/cifar10 --format lira2021 --out runs/imported
 """
 
-import time
+import dataclasses
+from pathlib import Path
 
-_BEGUN = time.perf_counter()  # before the heavy imports: they count
-
-import dataclasses  # noqa: E402
-from pathlib import Path  # noqa: E402
-
-from miajax.attacks.options import AttackOptions, LiraMode  # noqa: E402
-from miajax.campaign.progress import Terminal  # noqa: E402
-from miajax.campaign.returned import take_in  # noqa: E402
-from miajax.cli import command  # noqa: E402
-from miajax.described import described  # noqa: E402
-from miajax.errors import UserError  # noqa: E402
-from miajax.runs.content_checks import SignalKind  # noqa: E402
-from miajax.runs.imports import ImportFormat  # noqa: E402
-from miajax.studies.imported.study import run_imported  # noqa: E402
-from miajax.studies.imported.terminal import print_imported_table  # noqa: E402
-from miajax.studies.invocation import Invocation, PageFiles  # noqa: E402
-from miajax.studies.lira.study import LiraOptions, run_lira  # noqa: E402
-from miajax.studies.lira.terminal import print_lira_table  # noqa: E402
-from miajax.studies.results import StudyResult  # noqa: E402
+from miajax.attacks.options import AttackOptions, LiraMode
+from miajax.campaign.progress import Terminal
+from miajax.campaign.returned import take_in
+from miajax.cli import command
+from miajax.described import described
+from miajax.errors import UserError
+from miajax.runs.content_checks import SignalKind
+from miajax.runs.imports import ImportFormat
+from miajax.studies.imported.study import run_imported
+from miajax.studies.imported.terminal import print_imported_table
+from miajax.studies.invocation import Invocation, PageFiles
+from miajax.studies.lira.study import LiraOptions, run_lira
+from miajax.studies.lira.terminal import print_lira_table
+from miajax.studies.results import StudyResult
 
 
 @described
@@ -106,8 +102,8 @@ def _from_plan(flags: Flags, plan: Path, called: Invocation) -> StudyResult:
         flags.data_path, Terminal(),
     )  # fmt: skip
     result = run_lira(campaign.setup, flags.out, LiraOptions(lira_mode=flags.lira_mode), Terminal(), called)
-    print_lira_table(result.results)
-    command.print_end(result.results["timing"], result.folder)
+    print_lira_table(result.found)
+    command.print_end(result.found.timing, result.folder)
     print(f"more:   miajax attacks --run {flags.out}, outliers, low_budget, audit_target, export, compare, gate, ...")
     return result
 
@@ -117,6 +113,5 @@ run = command.Command(
     __doc__,
     Flags,
     attack,
-    _BEGUN,
     why_not="It trains nothing: models and signals come from elsewhere",
 )

@@ -3,12 +3,8 @@
 miajax lira --num_shadows 256
 """
 
-import time
+from miajax.cli import command
+from miajax.studies.lira.study import LiraOptions, run_lira
+from miajax.studies.lira.terminal import print_lira_table
 
-_BEGUN = time.perf_counter()  # before the heavy imports: they count
-
-from miajax.cli import command  # noqa: E402
-from miajax.studies.lira.study import LiraOptions, run_lira  # noqa: E402
-from miajax.studies.lira.terminal import print_lira_table  # noqa: E402
-
-run = command.study("lira", __doc__, _BEGUN, LiraOptions(), run_lira, print_lira_table)
+run = command.study("lira", __doc__, LiraOptions(), run_lira, print_lira_table)

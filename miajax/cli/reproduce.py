@@ -4,21 +4,17 @@ miajax reproduce --preset here
 miajax reproduce --preset paper --data_path purchase100 DIR/purchase.npy cifar10 DIR
 """
 
-import time
+import dataclasses
+from pathlib import Path
 
-_BEGUN = time.perf_counter()  # before the heavy imports: they count
-
-import dataclasses  # noqa: E402
-from pathlib import Path  # noqa: E402
-
-from miajax.campaign.progress import Terminal  # noqa: E402
-from miajax.cli import command  # noqa: E402
-from miajax.described import described  # noqa: E402
-from miajax.studies.invocation import Invocation, PageFiles  # noqa: E402
-from miajax.studies.reproduce.record import Reproduced  # noqa: E402
-from miajax.studies.reproduce.study import PARTS, ReproduceOptions, reproductions, run_reproduce  # noqa: E402
-from miajax.studies.reproduce.terminal import print_parts  # noqa: E402
-from miajax.studies.results import FoundResult  # noqa: E402
+from miajax.campaign.progress import Terminal
+from miajax.cli import command
+from miajax.described import described
+from miajax.studies.invocation import Invocation, PageFiles
+from miajax.studies.reproduce.record import Reproduced
+from miajax.studies.reproduce.study import PARTS, ReproduceOptions, reproductions, run_reproduce
+from miajax.studies.reproduce.terminal import print_parts
+from miajax.studies.results import FoundResult
 
 
 @described
@@ -41,7 +37,7 @@ def reproduce(flags: Flags, called: Invocation) -> FoundResult[Reproduced]:
 
 
 run = command.Command(
-    "reproduce", __doc__, Flags, reproduce, _BEGUN,
+    "reproduce", __doc__, Flags, reproduce,
     choices={"parts": tuple(PARTS), "campaigns": (*reproductions("paper"), *reproductions("here")), "preset": ()},
     why_not="The campaigns of --preset are what is reproduced; the same command continues its folder",
 )  # fmt: skip

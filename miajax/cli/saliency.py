@@ -3,16 +3,12 @@
 miajax saliency --run runs/lira-digits-1a2b3c4d
 """
 
-import time
-
-_BEGUN = time.perf_counter()  # before the heavy imports: they count
-
-from miajax.cli import command  # noqa: E402
-from miajax.studies.saliency.maps import METHODS  # noqa: E402
-from miajax.studies.saliency.study import SaliencyOptions, run_saliency  # noqa: E402
-from miajax.studies.saliency.terminal import print_saliency_table  # noqa: E402
+from miajax.cli import command
+from miajax.studies.saliency.maps import METHODS
+from miajax.studies.saliency.study import SaliencyOptions, run_saliency
+from miajax.studies.saliency.terminal import print_saliency_table
 
 run = command.study(
-    "saliency", __doc__, _BEGUN, SaliencyOptions(), run_saliency, print_saliency_table,
+    "saliency", __doc__, SaliencyOptions(), run_saliency, print_saliency_table,
     choices={"methods": tuple(METHODS)},
 )  # fmt: skip

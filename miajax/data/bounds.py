@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 
 from miajax.data.dataset import Dataset
 from miajax.errors import UserError
+from miajax.parsing import parsing
 
 _HEADER = ["column", "low", "high"]
 _EXPECTED = "LOW,HIGH for every column, or a CSV file with the header column,low,high and a row a column"
@@ -45,11 +46,11 @@ class FeatureBounds:
         path = Path(asked)
         if not path.is_file():
             raise UserError(f"--feature_bounds {asked} is neither two numbers nor a file", expected=_EXPECTED)
-        try:
-            with path.open(newline="", encoding="utf-8-sig") as file:
-                rows = [[cell.strip() for cell in row] for row in csv.reader(file) if row]
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise UserError(f"--feature_bounds {asked} cannot be read ({error})", expected=_EXPECTED) from error
+        with (
+            parsing(f"--feature_bounds {asked}", expected=_EXPECTED),
+            path.open(newline="", encoding="utf-8-sig") as file,
+        ):
+            rows = [[cell.strip() for cell in row] for row in csv.reader(file) if row]
         if not rows or rows[0] != _HEADER:
             raise UserError(f"--feature_bounds {asked} begins with {','.join(rows[0]) if rows else 'nothing'}",
                             expected=_EXPECTED)  # fmt: skip

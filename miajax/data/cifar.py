@@ -12,6 +12,7 @@ from miajax.data.array_pickle import load_array_pickle
 from miajax.data.dataset import Dataset
 from miajax.data.tfds import is_prepared, load_tfds, tfds_folder
 from miajax.errors import UserError
+from miajax.parsing import parsing
 
 _SIDE, _CHANNELS = 32, 3
 _PIXELS = _SIDE * _SIDE * _CHANNELS
@@ -126,10 +127,9 @@ def load_cifar(name: Literal["cifar10", "cifar100"], data_path: str | Path | Non
         looked_in = [*([data_path] if data_path else []), tfds_folder(data_path) / name]
         raise not_found(name, looked_in, remedy)
     release, source, files = found
-    try:
-        class_names = release.read_names(_content(source, files, release.names, remedy))
-    except ValueError as error:
-        raise UserError(f"{source}: {release.names} is damaged ({error})", remedy=remedy) from error
+    content = _content(source, files, release.names, remedy)
+    with parsing(f"{source}: {release.names}", expected="the official file", remedy=remedy, fault="is damaged"):
+        class_names = release.read_names(content)
     train = [_batch(release, source, files, file, remedy) for file in release.train]
     sizes = [len(labels) for _, labels in train]
     if len(set(sizes)) > 1:
@@ -186,10 +186,9 @@ def _content(source: Path, files: Mapping[str, bytes] | None, file: str, remedy:
 
 
 def _batch(release: _Release, source: Path, files: Mapping[str, bytes] | None, file: str, remedy: str) -> _Batch:
-    try:
-        return release.read_batch(_content(source, files, file, remedy))
-    except ValueError as error:
-        raise UserError(f"{source}: {file} is damaged ({error})", remedy=remedy) from error
+    content = _content(source, files, file, remedy)
+    with parsing(f"{source}: {file}", expected="the official file", remedy=remedy, fault="is damaged"):
+        return release.read_batch(content)
 
 
 def _pictures(rows: np.ndarray) -> np.ndarray:

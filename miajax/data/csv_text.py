@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from miajax.errors import UserError
+from miajax.memory import amount
+from miajax.parquet_files import MOST_COLUMNS
+from miajax.parsing import parsing, reason
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
 Header = Literal["line", "none"]
 MISSING_MARKS = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?")
 _SEPARATORS = {"tab": "\t", "\\t": "\t"}  # shells pass the two characters \t on as they are
+_MOST_UNPACKED, _BY_BYTE = 64 << 20, 100  # bytes of text that a packed file may hold, at least, and for each of its own
 _QUOTED = r'^"([^"]*)"$'  # a quote after a blank opens nothing for the parser, and stays in the cell
 
 
@@ -40,6 +44,7 @@ def read_separated(path: Path, separator: str, decimal: str, header: Header) -> 
         raise UserError(f"--decimal {decimal!r}", expected="'.' or ','")
     if header not in ("line", "none"):
         raise UserError(f"--header {header}", expected="line or none")
+    _check_size(path, separator)
     try:
         table = csv.read_csv(
             _opened(path),
@@ -54,10 +59,10 @@ def read_separated(path: Path, separator: str, decimal: str, header: Header) -> 
             ),
         )
         names = table.column_names
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    except Exception as error:  # whatever it is: first of all, whether the text is UTF-8
         _check_encoding(path)
         raise UserError(
-            f"{path} cannot be read ({error})",
+            f"{path} cannot be read ({reason(error)})",
             expected="Parquet, or comma-separated text with a header line",
             remedy="See --separator and --header; a cell that holds the separator stands in double quotes",
         ) from error
@@ -95,9 +100,29 @@ def _opened(path: Path) -> "pa.NativeFile":
     return pa.input_stream(str(path), compression="gzip" if is_gzip else "detect")
 
 
+def _check_size(path: Path, separator: str) -> None:
+    """Raises the error that a table has too many columns, by its first line, or that it unpacks to too much."""
+    import pyarrow as pa
+
+    most = max(_MOST_UNPACKED, _BY_BYTE * path.stat().st_size)
+    cells, unpacked, in_first = 1, 0, True
+    with parsing(str(path), expected="comma-separated text"), _opened(path) as file:
+        packed = isinstance(file, pa.CompressedInputStream)
+        while (in_first or packed) and (block := file.read(1 << 20)):
+            unpacked += len(block)
+            line, end, _ = block.partition(b"\n")
+            cells += line.count(separator.encode()) if in_first else 0
+            in_first = in_first and not end
+            if cells > MOST_COLUMNS:
+                raise UserError(f"{path} has more than {MOST_COLUMNS} columns", expected=f"at most {MOST_COLUMNS}")
+            if packed and unpacked > most:
+                raise UserError(
+                    f"{path} unpacks to more than {amount(most)}", expected="text, or a smaller archive of it"
+                )
+
+
 def _check_encoding(path: Path) -> None:
     """Raises the error that names the first line which is not UTF-8, if there is one and the file can be unpacked."""
-    import pyarrow as pa
 
     decoder = codecs.getincrementaldecoder("utf-8")()
     lines = 1
@@ -114,5 +139,7 @@ def _check_encoding(path: Path) -> None:
                         remedy=f"Convert it once, for example with: iconv -f LATIN1 -t UTF-8 {path.name}",
                     ) from error
                 lines += block.count(b"\n")
-    except (pa.ArrowException, OSError):
+    except UserError:
+        raise
+    except Exception:  # it cannot be unpacked, which whoever asks says
         return

@@ -9,6 +9,7 @@ import numpy as np
 
 from miajax.data.dataset import Dataset
 from miajax.errors import UserError
+from miajax.parsing import parsing
 
 _ROWS, _PIXELS, _HIGHEST_PIXEL = 1797, 64, 16
 
@@ -28,15 +29,10 @@ def load_digits() -> Dataset:
     if spec is None or spec.origin is None:
         raise UserError("data set digits: scikit-learn is not installed", remedy="pip install scikit-learn")
     path = Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz"
-    try:
+    expected = f"scikit-learn's table of {_ROWS} rows of {_PIXELS} pixels and a label"
+    with parsing(f"data set digits: {path}", expected=expected, remedy="Reinstall scikit-learn"):
         text = gzip.decompress(path.read_bytes()).decode("ascii")
         table = np.array(text.replace("\n", ",").rstrip(",").split(","), np.float32).reshape(_ROWS, _PIXELS + 1)
-    except (OSError, EOFError, ValueError) as error:
-        raise UserError(
-            f"data set digits: {path} cannot be read ({error})",
-            expected=f"scikit-learn's table of {_ROWS} rows of {_PIXELS} pixels and a label",
-            remedy="Reinstall scikit-learn",
-        ) from error
     return Dataset(
         name="digits",
         features=table[:, :_PIXELS] / _HIGHEST_PIXEL,

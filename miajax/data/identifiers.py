@@ -17,6 +17,8 @@ _UNLIKE, _FEWEST_ROWS = 0.95, 100
 _FEWEST_KEYS, _FEWEST_NAMED_KEYS = 100, 20
 _MOST_ROWS, _MOST_NAMED_ROWS = 20.0, 1000.0  # on average; more of a column whose name says that it holds keys
 _UNEVEN = 5.0  # times the average, from which on a value is too common for one person's
+_MOST_SEARCHED, _MOST_TRAITS = 500, 1000  # columns that are tried as keys, and beside each: pairs would be too many
+_PAIRS = 32
 _TRAITS = 2  # columns that never differ within a key, of those that are no function of its order
 _PEOPLE = re.compile(
     r"(?:^|[_\W])(?:person|patient|subject|participant|respondent|individual|customer|client|user|member|employee|"
@@ -77,7 +79,8 @@ def refuse_person_keys(columns: "Mapping[str, pa.ChunkedArray]", where: str, gro
     Beside a column of groups: texts or whole numbers that are another name of the same groups. Without one: a column
     with many different values, all about equally common and each in a few rows, within which at least two other columns
     never differ (sex, place of birth), though these are no function of the key's order, as a class of ages is. A column
-    whose name speaks of people needs one such column, and may have fewer keys with more rows each.
+    whose name speaks of people needs one such column, and may have fewer keys with more rows each. Of tables with very
+    many columns the first `_MOST_SEARCHED` that may be keys are tried, and those whose names speak of people.
 
     Args:
       columns: features of the table by name, those kept on purpose left out of the search by the caller.
@@ -87,7 +90,9 @@ def refuse_person_keys(columns: "Mapping[str, pa.ChunkedArray]", where: str, gro
     Raises:
       UserError: the first such column.
     """
-    codes, numbered = {name: _codes(column) for name, column in columns.items()}, {}
+    codes = {name: _codes(column) for name, column in columns.items()}
+    traits_of: _Traits | None = None
+    searched = 0
     for name, keys in codes.items():
         if keys is None:
             continue
@@ -108,8 +113,11 @@ def refuse_person_keys(columns: "Mapping[str, pa.ChunkedArray]", where: str, gro
             continue
         if rows > (_MOST_NAMED_ROWS if named else _MOST_ROWS) or counts.max() > max(_UNEVEN * rows, 10):
             continue
-        numbered = numbered or {other: _numbered(of) for other, of in columns.items()}
-        traits = [other for other, of in numbered.items() if other != name and _is_trait(keys, of)]
+        searched += not named
+        if not named and searched > _MOST_SEARCHED:
+            continue
+        traits_of = traits_of or _Traits(columns)
+        traits = [other for other in traits_of.within(keys) if other != name]
         if len(traits) >= (1 if named else _TRAITS):
             raise UserError(
                 f"{where}: column {name} looks like a person's key: {different} values in {len(keys)} rows, within "
@@ -149,18 +157,38 @@ def _numbered(column: "pa.ChunkedArray") -> np.ndarray:
     return np.unique(values, return_inverse=True)[1].reshape(-1)
 
 
-def _is_trait(keys: np.ndarray, other: np.ndarray) -> bool:
-    """Whether a column never differs within a key, has common values of its own, and is no function of the key's order.
+class _Traits:
+    """The columns that can say what a person is like: of few values, none of which nearly all rows have."""
 
-    A class of ages follows the order of ages and changes as often as it has values; a sex changes from key to key.
-    """
-    values = int(other.max()) + 1
-    counts = np.bincount(other)
-    number = int(keys.max()) + 1
-    if values < 2 or 3 * values > number or counts.max() > 0.95 * len(other):
-        return False
-    first = np.zeros(number, other.dtype)
-    first[keys] = other
-    if (first[keys] != other).any():
+    def __init__(self, columns: "Mapping[str, pa.ChunkedArray]"):
+        self._found: list[tuple[str, np.ndarray, int]] = []
+        for name, column in columns.items():
+            if len(self._found) == _MOST_TRAITS:
+                break
+            codes = _numbered(column).astype(np.int32)
+            counts = np.bincount(codes)
+            if len(counts) > 1 and counts.max() <= 0.95 * len(codes):
+                self._found.append((name, codes, len(counts)))
+
+    def within(self, keys: np.ndarray) -> list[str]:
+        """The columns that never differ within a key, and are no function of the key's order.
+
+        A class of ages follows the order of ages and changes as often as it has values; a sex changes from key to key.
+        """
+        number = int(keys.max()) + 1
+        order = np.argsort(keys, kind="stable")
+        ends = np.flatnonzero(np.diff(keys[order]) == 0)[:_PAIRS]
+        one, other = order[ends], order[ends + 1]  # pairs of rows of one key, in which most columns differ already
+        return [
+            name
+            for name, codes, values in self._found
+            if 3 * values <= number and (codes[one] == codes[other]).all() and _is_trait(keys, codes, number, values)
+        ]
+
+
+def _is_trait(keys: np.ndarray, codes: np.ndarray, number: int, values: int) -> bool:
+    first = np.zeros(number, codes.dtype)
+    first[keys] = codes
+    if (first[keys] != codes).any():
         return False
     return int((np.diff(first) != 0).sum()) > 3 * values

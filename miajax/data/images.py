@@ -7,17 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from miajax.data._files import not_found
 from miajax.data.dataset import Dataset
 from miajax.errors import UserError
+from miajax.parsing import INFLATED, parsing
 
 _ENDINGS = (".jpg", ".jpeg", ".png")
 _TRAIN, _TEST = ("train", "training"), ("test", "val", "validation")
 _CLUTTER = frozenset({"thumbs.db", "desktop.ini"})
 _MOST_BYTES = 8 << 30  # of pictures in memory; a device holds them all
-_READING_ERRORS = (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError)
 _REMEDY = "Give a folder with one folder of pictures a class, or with train/ and test/ of such"
 
 
@@ -116,19 +116,20 @@ def _opened(path: Path) -> Image.Image:
     Raises:
       UserError: it is none.
     """
-    try:
+    with parsing(str(path), expected="a JPEG or PNG picture"):
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             picture = Image.open(path, formats=("JPEG", "PNG"))
-    except (*_READING_ERRORS, Image.DecompressionBombWarning) as error:
-        raise UserError(f"{path} cannot be read ({_first_line(error)})", expected="a JPEG or PNG picture") from error
-    if (frames := getattr(picture, "n_frames", 1)) > 1:
+        frames, size = getattr(picture, "n_frames", 1), path.stat().st_size
+    if frames > 1:
         raise UserError(f"{path} has {frames} frames", expected="one")
+    bits = 1 if picture.mode == "1" else 8  # of a pixel, at least
+    if picture.width * picture.height * bits // 8 > INFLATED * size:
+        raise UserError(
+            f"{path} says that it has {picture.height} x {picture.width} pixels, in {size} bytes",
+            expected="a whole picture",
+        )
     return picture
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _is_grey(path: Path) -> bool:
@@ -138,7 +139,7 @@ def _is_grey(path: Path) -> bool:
 
 def _size(path: Path) -> tuple[int, int]:
     """Width and height as it is shown."""
-    with _opened(path) as picture:
+    with _opened(path) as picture, parsing(str(path), expected="a whole picture"):
         return ImageOps.exif_transpose(picture).size
 
 
@@ -162,18 +163,15 @@ def _read(paths: Sequence[Path], size: int | tuple[int, int], channels: int, res
 
 
 def _pixels(path: Path, size: tuple[int, int], channels: int, resize: bool) -> np.ndarray:
-    with _opened(path) as picture:
-        try:
-            if picture.mode in ("I;16", "I"):  # 16 bits of grey
-                whole = Image.fromarray((np.asarray(picture) / 257).round().clip(0, 255).astype(np.uint8))
-            else:
-                whole = picture
-            whole = ImageOps.exif_transpose(whole).convert("L" if channels == 1 else "RGB")
-        except _READING_ERRORS as error:
-            raise UserError(f"{path} cannot be read ({_first_line(error)})", expected="a whole picture") from error
-    if resize:
-        whole = ImageOps.fit(whole, size, Image.Resampling.LANCZOS)
-    elif whole.size != size:
+    with _opened(path) as picture, parsing(str(path), expected="a whole picture"):
+        if picture.mode in ("I;16", "I"):  # 16 bits of grey
+            whole = Image.fromarray((np.asarray(picture) / 257).round().clip(0, 255).astype(np.uint8))
+        else:
+            whole = picture
+        whole = ImageOps.exif_transpose(whole).convert("L" if channels == 1 else "RGB")
+        if resize:
+            whole = ImageOps.fit(whole, size, Image.Resampling.LANCZOS)
+    if whole.size != size:
         raise UserError(
             f"{path} has {whole.height} x {whole.width} pixels and the first picture {size[1]} x {size[0]}",
             expected="pictures of one size",

@@ -1,12 +1,13 @@
 """Arrays of one's own: an ``.npz`` archive of features and labels."""
 
 import zipfile
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from miajax.array_files import load_npz as arrays_of
+from miajax.array_files import names_in_npz
 from miajax.data.dataset import Dataset
 from miajax.data.pictures import Channels, arranged
 from miajax.errors import UserError
@@ -97,31 +98,13 @@ def read_archive(
         raise UserError(f"{flag} {path} is not a file", expected=expected, remedy=remedy)
     if not zipfile.is_zipfile(path):
         raise UserError(f"{path} is truncated or no .npz archive", expected=expected, remedy=remedy)
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            missing = [name for name in required if name not in archive.files]
-            if missing:
-                raise UserError(
-                    f"{path} holds {', '.join(archive.files) or 'nothing'}, not {' or '.join(missing)}",
-                    expected=expected,
-                    remedy=remedy,
-                )
-            return {name: _array(path, archive, name) for name in (*required, *optional) if name in archive.files}
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise UserError(f"{path} cannot be read ({error})", expected=expected, remedy=remedy) from error
-
-
-def _array(path: Path, archive: Mapping[str, np.ndarray], name: str) -> np.ndarray:
-    try:
-        array = archive[name]
-    except ValueError as error:
-        if "allow_pickle" not in str(error):
-            raise
+    held = names_in_npz(path, expected, remedy)
+    if missing := [name for name in required if name not in held]:
         raise UserError(
-            f"{path}: {name} holds Python objects, whose loading could run any program",
-            expected="an array of numbers",
-            remedy="Stack rows of equal length with numpy.stack, and save them as numbers",
-        ) from error
-    if not isinstance(array, np.ndarray):
-        raise UserError(f"{path}: {name} is no NumPy array", expected="an array of numbers written by numpy.savez")
-    return array
+            f"{path} holds {', '.join(held)[:300] or 'nothing'}, not {' or '.join(missing)}",
+            expected=expected,
+            remedy=remedy,
+        )
+    wanted = (*required, *optional)
+    arrays = arrays_of(path, wanted, expected, remedy)
+    return {name: arrays[name] for name in wanted if name in arrays}

@@ -2,15 +2,15 @@
 
 import dataclasses
 import io
-import zipfile
-import zlib
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from miajax.data._files import not_found, read_archive
+from miajax.array_files import load_npy, load_npz
+from miajax.data._files import GZIP, not_found, read_archive, read_file
 from miajax.data.dataset import Dataset
 from miajax.errors import UserError
+from miajax.parsing import parsing
 
 _SITE = "https://github.com/privacytrustlab/datasets"
 
@@ -127,13 +127,7 @@ def _load(published: _Published, data_path: str | Path | None) -> Dataset:
     if not path.is_file():
         looked_in = [path / name for name in published.files] if path.is_dir() else [path]
         raise not_found(published.name, looked_in, published.remedy)
-    try:
-        table = _read(published, path)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:  # pyarrow's errors are ValueErrors
-        raise UserError(
-            f"{path} cannot be read ({error})", expected=published.expected, remedy=published.remedy
-        ) from error
-    features, labels = _checked(published, path, table)
+    features, labels = _checked(published, path, _read(published, path))
     return Dataset(
         name=published.name,
         features=features,
@@ -180,48 +174,56 @@ def _checked(published: _Published, path: Path, table: np.ndarray) -> tuple[np.n
 
 
 def _read(published: _Published, path: Path) -> np.ndarray:
-    with path.open("rb") as file:
+    def refused(what: str) -> UserError:
+        return UserError(f"{path} {what}", expected=published.expected, remedy=published.remedy)
+
+    with parsing(str(path), expected=published.expected, remedy=published.remedy), path.open("rb") as file:
         start = file.read(6)
     if start == b"\x93NUMPY":
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        return load_npy(path, published.remedy)
     if start[:2] == b"PK":
-        with np.load(path, allow_pickle=False) as archive:
-            if len(archive.files) != 1:
-                raise ValueError(f"it holds the arrays {', '.join(archive.files)}, not one table")
-            return archive[archive.files[0]]
-    if start[:2] == b"\x1f\x8b":
+        arrays = load_npz(path, expected=published.expected, remedy=published.remedy)
+        if len(arrays) != 1:
+            raise refused(f"holds the arrays {', '.join(arrays)[:200]}, not one table")
+        return next(iter(arrays.values()))
+    if start[:2] == GZIP:
         wanted = {published.text, published.labels} - {""}
         texts = read_archive(path, lambda member: member.name in wanted, published.remedy)
         found = {name: [member for member in texts if member.name == name] for name in wanted}
         if lacking := sorted(name for name, members in found.items() if not members):
-            raise ValueError(f"it holds no {' and no '.join(lacking)}")
+            raise refused(f"holds no {' and no '.join(lacking)}")
         nearest: dict[str, PurePosixPath] = {
             name: min(members, key=lambda member: len(member.parts)) for name, members in found.items()
         }
         labels = texts[nearest[published.labels]] if published.labels else None
-        return _parse(published, texts[nearest[published.text]], labels)
-    labels = path.with_name(published.labels).read_bytes() if published.labels else None
-    return _parse(published, path.read_bytes(), labels)
+        return _parse(published, path, texts[nearest[published.text]], labels)
+    labels = read_file(path.with_name(published.labels), published.remedy) if published.labels else None
+    return _parse(published, path, read_file(path, published.remedy), labels)
 
 
-def _parse(published: _Published, text: bytes, labels: bytes | None) -> np.ndarray:
+def _parse(published: _Published, path: Path, text: bytes, labels: bytes | None) -> np.ndarray:
     """The whole table, the class first."""
     if labels is None:
-        return _numbers(text, 1 + published.width)
-    bits, classes = _numbers(text, published.width), _numbers(labels, 1)
+        return _numbers(published, path, text, 1 + published.width)
+    bits, classes = _numbers(published, path, text, published.width), _numbers(published, path, labels, 1)
     if len(bits) != len(classes):
-        raise ValueError(f"{published.text} has {len(bits)} lines and {published.labels} {len(classes)}")
+        raise UserError(
+            f"{path}: {published.text} has {len(bits)} lines and {published.labels} {len(classes)}",
+            expected=published.expected,
+            remedy=published.remedy,
+        )
     return np.concatenate([classes, bits], 1)
 
 
-def _numbers(text: bytes, columns: int) -> np.ndarray:
+def _numbers(published: _Published, path: Path, text: bytes, columns: int) -> np.ndarray:
     import pyarrow as pa
     from pyarrow import csv
 
     names = [str(column) for column in range(columns)]
-    table = csv.read_csv(
-        io.BytesIO(text),
-        read_options=csv.ReadOptions(column_names=names),
-        convert_options=csv.ConvertOptions(column_types=dict.fromkeys(names, pa.uint8()), null_values=[]),
-    )
+    with parsing(str(path), expected=published.expected, remedy=published.remedy):
+        table = csv.read_csv(
+            io.BytesIO(text),
+            read_options=csv.ReadOptions(column_names=names),
+            convert_options=csv.ConvertOptions(column_types=dict.fromkeys(names, pa.uint8()), null_values=[]),
+        )
     return np.ascontiguousarray(np.stack([column.to_numpy() for column in table.columns]).T)

@@ -176,10 +176,19 @@ def register_dataset(name: str, reader: Dataset | Callable[..., Dataset]) -> Non
 
     Args:
       name: of its own.
-      reader: a ``Dataset``, or a function that returns one; it is given ``data_path`` where it has such a parameter.
+      reader: a ``Dataset``, or a function that returns one, with ``features [N, ...]`` and ``labels [N]``; it is given
+        ``data_path`` where it has such a parameter.
 
     Raises:
       UserError: the name is taken.
+
+    Example:
+      >>> import numpy as np
+      >>> from miajax import Dataset, load_dataset
+      >>> squares = Dataset(np.eye(4, dtype=np.float32), np.array([0, 1, 0, 1]), name="squares")
+      >>> register_dataset("squares", squares)
+      >>> load_dataset("squares")
+      Dataset(squares: 4 float32 rows of 4, 2 classes)
     """
     DATASETS.register(name, reader)
 

@@ -1,5 +1,6 @@
 """A table of one's own, CSV or Parquet: which column is the class, and the rest as features."""
 
+import collections
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,9 +16,15 @@ from miajax.data.dataset import Dataset
 from miajax.data.identifiers import refuse_identifier, refuse_person_keys
 from miajax.data.text_columns import StrayCells, resolved
 from miajax.errors import UserError
+from miajax.memory import amount
+from miajax.parquet_files import read_parquet
+from miajax.parsing import parsing
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_MOST_BYTES, _MOST_BYTES_A_BYTE = 256 << 20, 64  # of features, at least, and for each byte of the file
+_MOST_NAMES = 50
 
 
 def load_table(
@@ -80,11 +87,14 @@ def load_table(
     labels, class_names = classes_of(label_column, table.column(label_column), str(path))
     rows = len(labels) if max_examples is None else min(max_examples, len(labels))
     features, feature_names, records, codes = [], [], [], []
-    for name in names:
-        if name in (label_column, group_column) or name in drop_columns:
+    columns = dict(zip(names, table.columns, strict=True))
+    dropped, kept = set(drop_columns), set(keep_columns)
+    most = max(_MOST_BYTES, _MOST_BYTES_A_BYTE * path.stat().st_size)
+    for name, cells in columns.items():
+        if name in (label_column, group_column) or name in dropped:
             continue
-        column = cells = table.column(name)
-        if name not in keep_columns:
+        column = cells
+        if name not in kept:
             if _is_text(column.type):
                 column = resolved(name, cells, str(path), decimal, stray_cells, declared=not is_text)
             refuse_identifier(name, column, str(path))
@@ -96,9 +106,15 @@ def load_table(
             codes.append(coded)
         features.append(values)
         feature_names.extend(value_names)
+        if (size := 4 * rows * len(feature_names)) > most:
+            raise UserError(
+                f"{path}: the columns up to {name} make {len(feature_names)} features of {rows} rows, {amount(size)}",
+                expected=f"at most {amount(most)} of a file of its size",
+                remedy="Leave out columns of many categories with --drop_columns, or rows with --max_examples",
+            )
         records.append(record)
-    read = {n: table.column(n).slice(0, rows) for n in names if n != group_column and n not in drop_columns}
-    features_of = {n: column for n, column in read.items() if n not in (label_column, *keep_columns)}
+    no_feature = {label_column, group_column, *dropped, *kept}
+    features_of = {n: column.slice(0, rows) for n, column in columns.items() if n not in no_feature}
     refuse_person_keys(
         features_of, str(path), None if groups is None else np.unique(groups[:rows], return_inverse=True)[1]
     )
@@ -154,27 +170,24 @@ def column_values(
 def _read(path: Path, separator: str, decimal: str, header: Header) -> "tuple[pa.Table, bool]":
     """Every column as plain values, texts tidied; and whether the file is text."""
     import pyarrow as pa
-    from pyarrow import parquet
 
     if not path.is_file():
         raise UserError(f"--data_path {path} is not a file", expected="a CSV or Parquet file")
-    with path.open("rb") as file:
+    with parsing(str(path), expected="a CSV or Parquet file"), path.open("rb") as file:
         is_text = file.read(4) != b"PAR1"
     if is_text:
         table = read_separated(path, separator, decimal, header)
     else:
         if (separator, decimal, header) != (",", ".", "line"):
             raise UserError(f"{path} is Parquet; --separator, --decimal and --header have no effect on it")
-        try:
-            table = parquet.ParquetFile(path).read()
-        except (pa.ArrowException, OSError) as error:
-            raise UserError(f"{path} cannot be read ({error})", expected="a whole Parquet file") from error
+        table = read_parquet(path)
         table = table.rename_columns(
             [tidied(name) or f"Unnamed: {place}" for place, name in enumerate(table.column_names)]
         )
     if not table.num_rows:
         raise UserError(f"{path} has no rows", expected="a header line and at least one row")
-    return pa.table([_plain(column) for column in table.columns], names=table.column_names), is_text
+    with parsing(str(path), expected="columns of numbers, text or booleans"):
+        return pa.table([_plain(column) for column in table.columns], names=table.column_names), is_text
 
 
 def _plain(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
@@ -223,10 +236,10 @@ def _keys(path: Path, name: str, column: "pa.ChunkedArray") -> np.ndarray:
 
 
 def _unique(path: Path, names: list[str]) -> list[str]:
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, times in collections.Counter(names).items() if times > 1)
     if twice:
         raise UserError(
-            f"{path} has several columns {', '.join(twice)}",
+            f"{path} has several columns {_listed(twice)}",
             expected="every column named once",
             remedy="Rename them, or add --header none if the first line is a record",
         )
@@ -237,7 +250,8 @@ def _known(path: Path, names: list[str], flag: str, wanted: Sequence[str]) -> li
     """The columns that a flag names; blanks around a name don't count, and no name is the first column without one."""
     unnamed = next((name for name in names if name.startswith("Unnamed: ")), "")
     found = [tidied(name) or unnamed for name in wanted]
-    unknown = [name for name in found if name not in names]
+    there = set(names)
+    unknown = [name for name in found if name not in there]
     if not unknown:
         return found
     remedy = ""
@@ -250,8 +264,14 @@ def _known(path: Path, names: list[str], flag: str, wanted: Sequence[str]) -> li
         remedy = "Add --header none if the first line is a record: columns are then named by their place, from 0"
     raise UserError(
         f"--{flag} {', '.join(unknown)} is not among the columns of {path}",
-        expected=f"{'one' if flag == 'label_column' else 'some'} of {', '.join(names)}",
+        expected=f"{'one' if flag == 'label_column' else 'some'} of {_listed(names)}",
         remedy=remedy,
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_MOST_NAMES]) + (
+        f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     )
 
 
@@ -259,6 +279,7 @@ def _check_apart(role: str, column: str, drop_columns: Sequence[str], keep_colum
     for flag, named in (("drop_columns", drop_columns), ("keep_columns", keep_columns)):
         if column in named:
             raise UserError(f"--{flag} names {column}, which is the --{role}")
-    both = [name for name in keep_columns if name in drop_columns]
+    dropped = set(drop_columns)
+    both = [name for name in keep_columns if name in dropped]
     if both:
         raise UserError(f"--keep_columns and --drop_columns both name {', '.join(both)}", expected="one of them")

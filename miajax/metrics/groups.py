@@ -7,18 +7,20 @@ gives the person away. All three are given; which one leads follows from the att
 """
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Generic, Literal, TypeVar, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from miajax.metrics.clusters import by_group
 from miajax.metrics.figures import Figures
+from miajax.metrics.forms import SPREAD
 from miajax.metrics.summary import AttackSummary, summarise
 
 Join = Literal["sum", "mean", "max"]
 JOINS: tuple[Join, ...] = get_args(Join)
+Found = TypeVar("Found")
 
 
 def leading_join(log_likelihood_ratio: bool) -> Join:
@@ -60,6 +62,31 @@ def of_groups(
 def undivided(member: Bool[np.ndarray, "models examples"], groups: Int[np.ndarray, " examples"]) -> bool:
     """Whether every model trained on all rows of a group or on none: else no group is a member."""
     return bool((of_groups(member, groups)[:, groups] == member).all())
+
+
+@dataclasses.dataclass(frozen=True)
+class PerGroup(Generic[Found]):
+    """What a study finds by group where it finds the same by row: under every way of joining, and what leads.
+
+    Attributes:
+      headline: how scores are joined for the figures that lead.
+      num_groups: G.
+      lead: the figures that lead.
+      sum, mean, max: those of all joins.
+    """
+
+    headline: Join
+    num_groups: int
+    lead: Annotated[Found, SPREAD]
+    sum: Found
+    mean: Found
+    max: Found
+
+    @classmethod
+    def of(cls, headline: Join, num_groups: int, found: Callable[[Join], Found]) -> "PerGroup[Found]":
+        """All joins' figures by what finds those of one."""
+        each = {join: found(join) for join in JOINS}
+        return cls(headline, num_groups, each[headline], **each)
 
 
 @dataclasses.dataclass(frozen=True)

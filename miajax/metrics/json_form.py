@@ -55,9 +55,14 @@ def from_json(kind: type[Made], entry: Mapping[str, Any]) -> Made:
     """The dataclass that ``to_json`` made an object of; a null figure has the reason ``UNKNOWN``.
 
     Raises:
-      UserError: a key is missing.
+      UserError: a key is missing, or a figure is no number.
     """
-    fields = {field.name: field for field in dataclasses.fields(cast(Any, kind)) if field.init}
+    return _made(kind, entry)
+
+
+def _made(kind: Any, entry: Mapping[str, Any]) -> Any:
+    origin: Any = typing.get_origin(kind) or kind  # of a dataclass with a parameter, such as PerGroup[AttackCurve]
+    fields = {field.name: field for field in dataclasses.fields(origin) if field.init}
     made: dict[str, Any] = {}
     for name, hint in _kinds(kind).items():
         form, field = _form(hint), fields.get(name)
@@ -74,14 +79,23 @@ def from_json(kind: type[Made], entry: Mapping[str, Any]) -> Made:
             made[name] = _figures(hint, entry[key], entry.get(f"{key}_ci"), entry.get(form.chance))
         else:
             made[name] = None if form.hollow and not entry[key] else _read(hint, entry[key])
-    return kind(**made)
+    return origin(**made)
 
 
 @functools.cache
-def _kinds(kind: type) -> dict[str, Any]:
-    """The annotation of every field."""
-    hints = typing.get_type_hints(kind, include_extras=True)
-    return {field.name: hints[field.name] for field in dataclasses.fields(cast(Any, kind))}
+def _kinds(kind: Any) -> dict[str, Any]:
+    """The annotation of every field; parameters stand as what they are given."""
+    origin: Any = typing.get_origin(kind) or kind
+    given = dict(zip(getattr(origin, "__parameters__", ()), typing.get_args(kind), strict=False))
+    hints = typing.get_type_hints(origin, include_extras=True)
+    return {field.name: _given(hints[field.name], given) for field in dataclasses.fields(origin)}
+
+
+def _given(hint: Any, given: Mapping[Any, Any]) -> Any:
+    if hint in given:
+        return given[hint]
+    own = [given[each] for each in getattr(hint, "__parameters__", ()) if each in given]
+    return hint[tuple(own)] if own else hint
 
 
 def _form(hint: Any) -> Form:
@@ -170,11 +184,12 @@ def _figures(hint: Any, value: Any, interval: Any, chance: Any) -> Any:
         return {key(at): part for at, part in zip(places, parts, strict=True)}
     if value is None:
         return Estimate(None, reason=UNKNOWN) if bare is Estimate else None
-    return (
-        Estimate(value, chance=chance)
-        if interval is None or None in interval
-        else Figure(value, tuple(interval), chance)
-    )
+    ends: Sequence[Any] = cast(Sequence[Any], interval) if isinstance(interval, (list, tuple)) else (interval,)
+    if not all(each is None or isinstance(each, (int, float)) for each in (value, *ends)):
+        raise UserError(f"the results hold {value} {interval}", expected="a number and the two ends of it")
+    if interval is None or None in ends:
+        return Estimate(value, chance=chance)
+    return Figure(value, (ends[0], ends[-1]), chance)
 
 
 def _read(hint: Any, value: Any) -> Any:
@@ -184,11 +199,14 @@ def _read(hint: Any, value: Any) -> Any:
     if value is None:
         return None
     origin, args = typing.get_origin(bare), typing.get_args(bare)
+    if isinstance(bare, type) and (own := getattr(bare, "from_json", None)) is not None:
+        return own(value)
     if isinstance(bare, type) and dataclasses.is_dataclass(bare):
-        own = getattr(bare, "from_json", None)
-        return own(value) if own is not None else from_json(bare, value)
+        return from_json(bare, value)
     if not isinstance(origin, type):
         return value
+    if dataclasses.is_dataclass(origin):
+        return _made(bare, value)
     if issubclass(origin, Mapping):
         made = args[0] if args[0] in (int, float) else str
         return {made(key): _read(args[1], each) for key, each in value.items()}

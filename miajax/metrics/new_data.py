@@ -7,11 +7,15 @@ IN from OUT: per-example AUCs of pool models are too high for anybody who asks a
 the draw of the data (initial weights, order of batches) varies as it would.
 """
 
-from typing import NamedTuple
+import dataclasses
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.special import ndtr, ndtri
+
+from miajax.metrics.figures import Estimate
+from miajax.metrics.forms import BARE
 
 _MOST_EXAMPLES = 2000  # whose signals tell the share of the data: more hardly sharpen it
 _GROUPS = 8  # of models, left out in turn
@@ -34,6 +38,44 @@ class NewData(NamedTuple):
     auc_low: Float[np.ndarray, " examples"]
     share: float | None
     share_error: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class NewDataMeans:
+    """How much lower per-example AUCs are on data drawn anew: means over the examples that have an AUC.
+
+    Attributes:
+      data_share, data_share_error: ``share`` and ``share_error`` of ``NewData``.
+      mean_auc: on parts of one pool.
+      mean_auc_new_data: on data drawn anew.
+      mean_auc_new_data_low: the least that it can be.
+    """
+
+    data_share: float | None
+    data_share_error: float | None
+    mean_auc: float
+    mean_auc_new_data: Annotated[Estimate, BARE]
+    mean_auc_new_data_low: float
+
+
+def means_on_new_data(auc: Float[np.ndarray, " examples"], fresh: NewData) -> NewDataMeans | None:
+    """The means; None where no example has an AUC.
+
+    Args:
+      auc: of models trained on parts of one pool.
+      fresh: what ``on_new_data`` makes of it.
+    """
+    known = np.isfinite(auc) & np.isfinite(fresh.auc_low)
+    if not known.any():
+        return None
+    corrected = fresh.auc[known]
+    mean = (
+        Estimate(float(corrected.mean()))
+        if np.isfinite(corrected).all()
+        else Estimate(None, reason="What share of the variance comes of the data is too uncertain.")
+    )
+    low = float(fresh.auc_low[known].mean())
+    return NewDataMeans(fresh.share, fresh.share_error, float(auc[known].mean()), mean, low)
 
 
 def auc_on_new_data(
@@ -105,11 +147,12 @@ def data_share(
     if size <= 0.0:
         return None, None
     overlap *= len(member) / size
-    whole = _share(values[:, judged], member[:, judged], overlap)
-    parts: list[float | None] = []
-    for group in range(_GROUPS):
-        kept = np.arange(len(member)) % _GROUPS != group
-        parts.append(_share(values[np.ix_(kept, judged)], member[np.ix_(kept, judged)], overlap[np.ix_(kept, kept)]))
+
+    def without(group: int) -> float | None:
+        kept = np.arange(len(member)) % _GROUPS != group  # all of them for a group that is none
+        return _share(values[np.ix_(kept, judged)], member[np.ix_(kept, judged)], overlap[np.ix_(kept, kept)])
+
+    whole, *parts = map(without, (-1, *range(_GROUPS)))
     if whole is None or any(part is None for part in parts):
         return None, None
     error = float(np.sqrt((_GROUPS - 1) * np.var(np.array(parts, np.float64))))
@@ -119,26 +162,41 @@ def data_share(
 def _share(values: np.ndarray, member: np.ndarray, overlap: np.ndarray) -> float | None:
     """With P the projection onto residuals and K the overlaps, E[y K y] = a tr(PKPK) + b tr(PK) and E[y y] = a tr(PK) +
     b (M - 2); the share is a / (a + b), from the mean of y K y / y y over examples.
+
+    P takes off what the two sides, units u and v, explain; since u + v is constant, K v follows from K u.
     """
+    inside = member.astype(np.float64)
+    counts = (inside.sum(axis=0), (1.0 - inside).sum(axis=0))
+    sums = _along(values, inside)
+    inner: Float[np.ndarray, " examples"] = sums / np.maximum(counts[0], 1)
+    outer: Float[np.ndarray, " examples"] = (values.sum(axis=0) - sums) / np.maximum(counts[1], 1)
     residuals = np.zeros(values.shape)
-    units: list[np.ndarray] = []
-    usable = np.ones(values.shape[1], bool)
-    for side in (member, ~member):
-        count = side.sum(axis=0)
-        mean = np.where(side, values, 0.0).sum(axis=0) / np.maximum(count, 1)
-        residual = np.where(side, values - mean, 0.0)
-        variance = (residual**2).sum(axis=0) / np.maximum(count - 1, 1)
-        usable &= (count >= 2) & (variance > 0.0)
-        residuals += residual / np.sqrt(np.where(variance > 0.0, variance, 1.0))
-        units.append(side / np.sqrt(np.maximum(count, 1)))
+    np.subtract(values, np.where(member, inner, outer), out=residuals)
+    squares = (_along(residuals * inside, residuals), _along(residuals * (1.0 - inside), residuals))
+    variances = [square / np.maximum(count - 1, 1) for square, count in zip(squares, counts, strict=True)]
+    usable = np.all([(count >= 2) & (var > 0.0) for count, var in zip(counts, variances, strict=True)], axis=0)
     if not usable.any():
         return None
-    residuals, units = residuals[:, usable], [unit[:, usable] for unit in units]
-    through = [overlap @ unit for unit in units]
-    crossed = sum((a * b).sum(axis=0) ** 2 for a in units for b in through)
-    squared = float(np.vdot(overlap, overlap)) - 2.0 * sum((b * b).sum(axis=0) for b in through) + crossed
-    once = float(np.trace(overlap)) - sum((a * b).sum(axis=0) for a, b in zip(units, through, strict=True))
+    residuals, inside = residuals[:, usable], inside[:, usable]
+    ins, outs = (count[usable] for count in counts)
+    scales: list[np.ndarray] = [1.0 / np.sqrt(variance[usable]) for variance in variances]
+    residuals *= np.where(member[:, usable], scales[0], scales[1])
+    whole = overlap.sum(axis=1)
+    through = overlap @ inside
+    beyond = whole[:, None] - through
+    both, one = _along(inside, through), whole @ inside  # u K u, and u K (u + v), before their scales
+    other = float(whole.sum()) - one
+    explained = both / ins, (one - both) ** 2 / (ins * outs), (other - (one - both)) / outs
+    crossed = explained[0] ** 2 + 2.0 * explained[1] + explained[2] ** 2
+    squared = float(np.vdot(overlap, overlap)) + crossed
+    squared -= 2.0 * (_along(through, through) / ins + _along(beyond, beyond) / outs)
+    once = float(np.trace(overlap)) - explained[0] - explained[2]
     freedom = len(values) - 2.0
-    alike = (residuals * (overlap @ residuals)).sum(axis=0) / (residuals**2).sum(axis=0)
+    alike = _along(residuals, overlap @ residuals) / _along(residuals, residuals)
     below = float((squared - once - alike * (once - freedom)).sum())
     return float((freedom * alike - once).sum()) / below if below > 0.0 else None
+
+
+def _along(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Products summed over models, without an array of them all."""
+    return np.einsum("ij,ij->j", left, right)

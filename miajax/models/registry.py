@@ -127,6 +127,14 @@ def register_model(name: str, thing: Any, config: Mapping[str, str] | None = Non
 
     Raises:
       UserError: the name is taken.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> def linear(num_classes):
+      ...     init = lambda key, x: jnp.zeros((x.shape[-1], num_classes))  # x: [1, F]
+      ...     apply = lambda params, x: x @ params  # [B, F] -> [B, C]
+      ...     return init, apply
+      >>> register_model("my_linear", linear)
     """
     MODELS.register(name, thing, config)
 

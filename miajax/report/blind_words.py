@@ -1,115 +1,105 @@
 """What the blind baseline and the search for copies say, for any report: a banner where it matters, and a section."""
 
-from collections.abc import Mapping
-from typing import Any
-
+from miajax.metrics.without_models import Blind, Checks, Copies
 from miajax.report import numbers
-from miajax.report.page import Block, Column, Columns, Points, Prose, Section, Table
+from miajax.report.page import Block, Cell, Column, Columns, Points, Prose, Section, Table
 
 _NAMES = {"linear": "Ridge regression", "trees": "Extremely randomised trees"}
 _CHANCE = "Where membership is random, 1 audit in 20 finds such a difference by chance."
 
 
-def blind_banners(results: Mapping[str, Any]) -> list[str]:
+def blind_banners(checks: Checks | None) -> list[str]:
     """The warnings of both checks, as far as they ran and found something."""
-    if "blind" not in results:
+    if checks is None:
         return []
-    return [line for line in (blind_banner(results["blind"]), copies_banner(results["near_duplicates"])) if line]
+    return [line for line in (blind_banner(checks.blind), copies_banner(checks.near_duplicates)) if line]
 
 
-def blind_sections(results: Mapping[str, Any]) -> list[Section]:
+def blind_sections(checks: Checks | None) -> list[Section]:
     """The section on both checks, where they ran."""
-    return [blind_section(results["blind"], results["near_duplicates"])] if "blind" in results else []
+    return [] if checks is None else [blind_section(checks.blind, checks.near_duplicates)]
 
 
-def blind_banner(blind: Mapping[str, Any]) -> str:
+def blind_banner(blind: Blind) -> str:
     """The warning that members can be told apart without the model; empty where they cannot."""
-    if not blind.get("leaves_half"):
+    if not blind.leaves_half:
         return ""
-    figures = blind["classifiers"].values()
-    farthest = max(figures, key=lambda figure: abs(figure["auc"] - 0.5))
-    auc = numbers.estimate(farthest["auc"], farthest["auc_ci"])
+    farthest = max((found.auc for found in blind.classifiers.values()), key=lambda auc: abs(auc.value - 0.5))
     return (
         f"Members differ from non-members without any model: features and labels alone tell them apart with an AUC of "
-        f"{auc}, where random membership gives 0.5. What attacks find may be that difference, not what the model keeps."
-        f" {_CHANCE}"
+        f"{numbers.shown(farthest)}, where random membership gives 0.5. What attacks find may be that difference, not "
+        f"what the model keeps. {_CHANCE}"
     )
 
 
-def copies_banner(copies: Mapping[str, Any]) -> str:
+def copies_banner(copies: Copies) -> str:
     """The warning that non-members copy members; empty where fewer than 1 in 100 does."""
-    found = copies["non_members"]
-    if found["near"] < max(1, found["count"] / 100):
+    found = copies.non_members
+    if found.near < max(1, found.count / 100):
         return ""
-    share = numbers.percent(found["near"] / found["count"])
     return (
-        f"{share} of the non-members copy a member exactly or nearly: attacks that call them members count as wrong, "
-        "and every figure is too low for it."
+        f"{numbers.percent(found.near / found.count)} of the non-members copy a member exactly or nearly: attacks that "
+        "call them members count as wrong, and every figure is too low for it."
     )
 
 
-def blind_section(blind: Mapping[str, Any], copies: Mapping[str, Any]) -> Section:
+def blind_section(blind: Blind, copies: Copies) -> Section:
     """Whether members differ from non-members for other reasons than training."""
     blocks: list[Block] = []
-    if blind["classifiers"]:
-        rows = [
-            [_NAMES.get(name, name), numbers.estimate(figure["auc"], figure["auc_ci"])]
-            for name, figure in blind["classifiers"].items()
-        ]
-        looked = blind["num_members"] + blind["num_non_members"]
-        drawn = f", drawn from {numbers.count(total)}" if (total := blind.get("num_examples", looked)) > looked else ""
+    if blind.classifiers:
+        rows = [[_NAMES.get(name, name), numbers.shown(found.auc)] for name, found in blind.classifiers.items()]
+        total, looked = blind.num_examples or 0, blind.num_members + blind.num_non_members
+        drawn = f", drawn from {numbers.count(total)}" if total > looked else ""
         told = (
-            f"{blind['folds']} folds, {numbers.count(blind['num_members'])} members and "
-            f"{numbers.count(blind['num_non_members'])} non-members{drawn}; the "
+            f"{blind.folds} folds, {numbers.count(blind.num_members)} members and "
+            f"{numbers.count(blind.num_non_members)} non-members{drawn}; the "
         )
         table = Table(
             [Column("Classifier that sees no model"), Column("AUC", "number")],
             rows,
             told + "intervals together hold 0.5 in 95 % of audits where membership is random.",
         )
-        names = [_NAMES.get(name) or str(name) for name in blind["classifiers"]]
+        names = [_NAMES.get(name, name) for name in blind.classifiers]
         tried = " and ".join([names[0], *(name.lower() for name in names[1:])])
         finding = (
             "Members can be told from non-members without the model"
-            if blind["leaves_half"]
+            if blind.leaves_half
             else f"Without the model, {tried[0].lower()}{tried[1:]} did not measurably tell members from non-members"
         )
         blocks.append(Columns([table, _copies_table(copies)]))
     else:
         finding = "Whether members differ from non-members could not be measured"
-        blocks += [Prose([blind["reason"]]), _copies_table(copies)]
-    closest = copies["non_members"]["closest"]
-    if closest:
-        pairs = [f"non-member {one} and member {other}: distance {apart:.3g}" for one, other, apart in closest]
+        blocks += [Prose([blind.reason or ""]), _copies_table(copies)]
+    others = copies.non_members
+    if others.closest:
+        pairs = [f"non-member {one} and member {other}: distance {apart:.3g}" for one, other, apart in others.closest]
         blocks.append(Points(pairs, "The closest copies"))
-    median_of = copies.get("median_of", copies["non_members"]["count"])
-    of = f", of {numbers.count(median_of)} drawn" if median_of < copies["non_members"]["count"] else ""
+    median_of = others.count if copies.median_of is None else copies.median_of
+    of = f", of {numbers.count(median_of)} drawn" if median_of < others.count else ""
     limits = [
         "The baseline sees features and label. A difference that it cannot learn may still be there.",
         f"A copy is near below a quarter of the median distance from a non-member to its nearest member "
-        f"({copies['near_below']:.3g} here, over standardised features{of}).",
+        f"({copies.near_below:.3g} here, over standardised features{of}).",
         *_skipped(copies),
     ]
     return Section("Members and others", finding, blocks, limits)
 
 
-def _skipped(copies: Mapping[str, Any]) -> list[str]:
+def _skipped(copies: Copies) -> list[str]:
     """What was not searched for near copies."""
-    said = []
-    for title, found in (("non-members", copies["non_members"]), ("examples of the test split", copies["test"])):
-        if found is not None and (searched := found.get("searched", found["count"])) < found["count"]:
-            said.append(
-                f"{numbers.count(searched)} of {numbers.count(found['count'])} {title} were searched for near copies, "
-                "all of them for exact ones."
-            )
-    return said
+    sides = (("non-members", copies.non_members), ("examples of the test split", copies.test))
+    return [
+        f"{numbers.count(found.num_searched)} of {numbers.count(found.count)} {title} were searched for near copies, "
+        "all of them for exact ones."
+        for title, found in sides
+        if found is not None and found.num_searched < found.count
+    ]
 
 
-def _copies_table(copies: Mapping[str, Any]) -> Table:
-    rows = [
-        [title, found["count"], found["exact"], found["near"]]
-        for title, found in (("Non-members", copies["non_members"]), ("Test split", copies["test"]))
-        if found is not None
+def _copies_table(copies: Copies) -> Table:
+    sides = (("Non-members", copies.non_members), ("Test split", copies.test))
+    rows: list[list[Cell]] = [
+        [title, found.count, found.exact, found.near] for title, found in sides if found is not None
     ]
     columns = [
         Column("Compared with members"),

@@ -308,16 +308,22 @@ class Page:
         )
 
     def _figures(self) -> Iterator[tuple[str, str]]:
-        """Of every figure, a name made of its section and its title, and its picture."""
+        """Of every picture, a name made of its section and its titles, and the picture."""
         for section in self.sections:
-            for figure in _figures_in(section.blocks):
-                yield slug(f"{section.topic} {figure.title}"), figure.uri
+            for title, uri in _figures_in(section.blocks):
+                yield slug(f"{section.topic} {title}"), uri
 
 
-def _figures_in(blocks: "Sequence[Block]") -> Iterator[Figure]:
+def _figures_in(blocks: "Sequence[Block]") -> Iterator[tuple[str, str]]:
     for block in blocks:
         if isinstance(block, Figure):
-            yield block
+            yield block.title, block.uri
+        elif isinstance(block, Gallery):
+            for exhibit in block.exhibits:
+                title = f"{block.title} {exhibit.title}"
+                yield from ((f"{title} picture", uri) for uri, _ in exhibit.pictures)
+                if exhibit.chart:
+                    yield title, exhibit.chart[0]
         elif isinstance(block, Columns | Stack | Details):
             yield from _figures_in(block.blocks)
 

@@ -7,6 +7,10 @@ import zlib
 import numpy as np
 from jaxtyping import Num, UInt8
 
+from miajax.report import vectors
+from miajax.report.bare import bare_pdf
+from miajax.report.plots import Drawn
+
 
 def as_bytes(
     pictures: Num[np.ndarray, "examples height width *channels"], black: float, white: float
@@ -17,7 +21,10 @@ def as_bytes(
 
 
 def png_data_uri(picture: UInt8[np.ndarray, "height width *channels"]) -> str:
-    """One picture, ``[H, W]`` or ``[H, W, 1]`` grey or ``[H, W, 3]`` colour, as a PNG ``data:`` URI."""
+    """One picture, ``[H, W]`` or ``[H, W, 1]`` grey or ``[H, W, 3]`` colour, as a PNG ``data:`` URI.
+
+    It is offered to ``vectors``, which keeps it, its pixels sharp at any size, where figures are asked for.
+    """
     picture = np.ascontiguousarray(picture[..., 0] if picture.ndim == 3 and picture.shape[-1] == 1 else picture)
     if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or (picture.ndim == 3 and picture.shape[-1] != 3):
         raise ValueError(f"a picture is uint8 [H, W] or [H, W, 3], got {picture.dtype} {picture.shape}")
@@ -32,7 +39,26 @@ def png_data_uri(picture: UInt8[np.ndarray, "height width *channels"]) -> str:
             _chunk(b"IEND", b""),
         )
     )
-    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    uri = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    vectors.offer(uri, lambda kind: _as_svg(uri, width, height) if kind == "svg" else _as_pdf(picture))
+    return uri
+
+
+def _as_svg(uri: str, width: int, height: int) -> bytes:
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">'
+        f'<image width="{width}" height="{height}" style="image-rendering: pixelated" href="{uri}"/></svg>'
+    ).encode()
+
+
+def _as_pdf(picture: UInt8[np.ndarray, "height width *channels"]) -> bytes:
+    height, width = picture.shape[:2]
+
+    def draw(axes: Drawn) -> None:
+        shown = {"cmap": "gray", "vmin": 0, "vmax": 255} if picture.ndim == 2 else {}
+        axes.imshow(picture, extent=(0, width, height, 0), interpolation="none", aspect="auto", **shown)
+
+    return bare_pdf(width, height, draw)
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

@@ -278,15 +278,15 @@ def figure_to_data_uri(figure: "Figure", format: str = "svg") -> str:
         save_png(figure, buffer)
         uri = _data_uri("image/png", buffer.getvalue())
     elif format == "svg":
-        uri = _data_uri("image/svg+xml", _vector(figure, "svg"))
+        uri = _data_uri("image/svg+xml", vector(figure, "svg"))
     else:
         raise ValueError(f"format is {format!r}; expected 'svg' or 'png'")
-    vectors.offer(uri, lambda kind: _vector(figure, kind))
+    vectors.offer(uri, lambda kind: vector(figure, kind))
     return uri
 
 
 @styled
-def _vector(figure: "Figure", format: str) -> bytes:
+def vector(figure: "Figure", format: str) -> bytes:
     """The figure as SVG or PDF, the same bytes whenever it is drawn."""
     buffer = io.BytesIO()
     if format == "pdf":

@@ -1,7 +1,7 @@
 """Figures of a report as files of their own: SVG and PDF, named by where they stand on the page.
 
-``plots.figure_to_data_uri`` offers every figure that it draws, ``Page.html`` says where each stands. Outside of
-``vector_figures`` neither costs anything.
+Whatever draws a picture for a page (``plots``, ``spark``, ``pictures``) offers it, ``Page.html`` says where each
+stands. Outside of ``vector_figures`` neither costs anything.
 """
 
 import contextlib
@@ -14,12 +14,12 @@ from miajax.runs.atomic import atomic_file
 FORMATS = ("svg", "pdf")
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False)
 class _Kept:
-    """Figures drawn, by their ``data:`` URI, and their names on the page."""
+    """How figures are drawn, by their ``data:`` URI, and their names, in the order of the page."""
 
-    drawn: dict[str, dict[str, bytes]] = dataclasses.field(default_factory=dict[str, dict[str, bytes]])
-    named: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
+    drawn: dict[str, Callable[[str], bytes]] = dataclasses.field(default_factory=dict[str, Callable[[str], bytes]])
+    named: list[tuple[str, str]] = dataclasses.field(default_factory=list[tuple[str, str]])
 
 
 _kept: list[_Kept] = []  # not bound to a thread: pages may be drawn by several
@@ -38,10 +38,11 @@ def vector_figures(folder: Path) -> Generator[None]:
         yield
     finally:
         _kept.remove(kept)
-    for name, uri in kept.named.items():
-        for format, content in kept.drawn[uri].items():
-            with atomic_file(folder / f"{name}.{format}") as file:
-                file.write(content)
+    width = max(2, len(str(len(kept.named))))
+    for number, (name, uri) in enumerate(kept.named, start=1):
+        for format in FORMATS:
+            with atomic_file(folder / f"{number:0{width}d}-{name}.{format}") as file:
+                file.write(kept.drawn[uri](format))
 
 
 def offer(uri: str, drawn_as: Callable[[str], bytes]) -> None:
@@ -51,10 +52,8 @@ def offer(uri: str, drawn_as: Callable[[str], bytes]) -> None:
       uri: as which the page shows it.
       drawn_as: the figure as a file of one of ``FORMATS``.
     """
-    if _kept:
-        of_all = {format: drawn_as(format) for format in FORMATS}
-        for kept in _kept:
-            kept.drawn[uri] = of_all
+    for kept in _kept:
+        kept.drawn[uri] = drawn_as
 
 
 def place(names: Callable[[], Iterator[tuple[str, str]]]) -> None:
@@ -64,6 +63,4 @@ def place(names: Callable[[], Iterator[tuple[str, str]]]) -> None:
       names: ``(name, URI)`` of every figure of a page, in its order; asked only where figures are.
     """
     for kept in _kept:
-        for name, uri in names():
-            if uri in kept.drawn:
-                kept.named[f"{len(kept.named) + 1:02d}-{name}"] = uri
+        kept.named += [(name, uri) for name, uri in names() if uri in kept.drawn]

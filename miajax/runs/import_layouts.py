@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Int
 
+from miajax.array_files import load_npy, load_npz
 from miajax.errors import UserError
 from miajax.runs import codes
-from miajax.runs.array_files import load_npy, load_npz
 from miajax.runs.content_checks import SignalKind
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from miajax.errors import UserError
+from miajax.memory import amount
 
 
 def with_space_for(path: Path, size: int, what: Callable[[], str]) -> None:
@@ -20,11 +21,3 @@ def with_space_for(path: Path, size: int, what: Callable[[], str]) -> None:
             f"{path} needs {amount(size)} for {what()} and the disk has {amount(free)} free",
             remedy="Free some space, choose another --out, or keep less with --keep",
         )
-
-
-def amount(size: int) -> str:
-    """Bytes for people, in the unit that leaves something before the point."""
-    for unit, power in (("GB", 9), ("MB", 6), ("kB", 3)):
-        if size >= 10**power:
-            return f"{size / 10**power:.2f} {unit}"
-    return f"{size} bytes"

@@ -8,6 +8,8 @@ from miajax.errors import UserError
 from miajax.runs.atomic import atomic_folder, hash_of, read_json, read_sealed, write_sealed
 from miajax.runs.checkpoints import load_tree, save_tree
 
+_LONGEST = 1e12  # seconds
+
 
 class Progress(NamedTuple):
     """Where an unfinished group goes on from.
@@ -56,7 +58,7 @@ def load_unfinished(
         return Progress()
     old = not hashed and not (path / "record.json").exists()
     try:
-        seconds = _seconds_beside(path) if old else _checked(path, of)
+        seconds = _seconds_beside(path) if old else check_state(path, of)
     except UserError as error:
         return _from_start(str(error), set_aside)
     failed: UserError | None = None
@@ -74,13 +76,25 @@ def load_unfinished(
     raise failed
 
 
-def _checked(path: Path, of: Mapping[str, Any]) -> float:
+def check_state(path: Path, of: Mapping[str, Any]) -> float:
+    """Seconds of training behind a stored state, once it has been seen to be whole.
+
+    Args:
+      path: folder of the state.
+      of: whose it must be.
+
+    Raises:
+      UserError: it is somebody else's, or damaged.
+    """
     record = read_sealed(path / "record.json", required=lambda _: True)
     if {name: record.get(name) for name in of} != dict(of):
         raise UserError(f"{path} is the state of other models or of another run")
-    if hash_of(path / "tree") != record["sha256"]:
+    if hash_of(path / "tree") != record.get("sha256"):
         raise UserError(f"{path}/tree was changed or damaged")
-    return float(record["train_s"])
+    seconds = record.get("train_s")
+    if not isinstance(seconds, (int, float)) or not 0 <= seconds < _LONGEST:
+        raise UserError(f"{path}/record.json says that training took {str(seconds)[:60]} seconds")
+    return float(seconds)
 
 
 def _seconds_beside(path: Path) -> float:

@@ -12,7 +12,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Num
 
 from miajax.metrics.clusters import by_group, renumbered, rows_a_draw
+from miajax.metrics.figures import Figure
 from miajax.metrics.intervals import CONFIDENCE, critical_value
+from miajax.metrics.without_models import Blind, Copied, Copies, Guesser
 from miajax.outliers.density import places
 
 CHECKS = 2
@@ -40,7 +42,7 @@ def blind_baseline(
     quick: bool = False,
     seed: int = 0,
     groups: Int[np.ndarray, " examples"] | None = None,
-) -> dict[str, Any]:
+) -> Blind:
     """How well features and label alone tell members from non-members: cross-fitted AUC with its interval.
 
     Two classifiers judge each example, trained on the other folds: ridge regression and, unless ``quick``,
@@ -58,11 +60,6 @@ def blind_baseline(
       seed: of folds, sample and trees.
       groups: of each example, where they are members together: a group's rows are judged by classifiers that saw none
         of them, and are one draw. Without that, its other rows would give each row away.
-
-    Returns:
-      ``{classifiers: {name: {auc, auc_ci}}, leaves_half, num_members, num_non_members, num_examples, folds}``: members
-      and non-members that were looked at, of ``num_examples``. With too few members or non-members ``classifiers`` is
-      empty, ``leaves_half`` None and ``reason`` says so.
     """
     rng = np.random.default_rng([seed, _STREAM])
     rows, total = np.arange(len(member)), len(member)
@@ -79,7 +76,7 @@ def blind_baseline(
     counts, folds = {**sides, "num_examples": total}, min(_FOLDS, *drawn.values())
     if folds < 2:
         reason = f"{counts['num_members']} members and {counts['num_non_members']} non-members are too few to compare."
-        return {"classifiers": {}, "leaves_half": None, "reason": reason, **counts, "folds": 0}
+        return Blind(classifiers={}, leaves_half=None, reason=reason, **counts, folds=0)
     fold = np.empty(len(member), np.int64)
     for side in (member, ~member):
         if groups is None:
@@ -92,9 +89,10 @@ def blind_baseline(
     if not quick:
         inputs["trees"] = np.hstack([flat, one_hot])
     confidence = 1 - (1 - CONFIDENCE) / len(inputs)
-    figures = {name: _cross_fitted(name, x, member, fold, confidence, seed, groups) for name, x in inputs.items()}
-    leaves = any(not low <= 0.5 <= high for low, high in (figure["auc_ci"] for figure in figures.values()))
-    return {"classifiers": figures, "leaves_half": leaves, **counts, "folds": folds}
+    aucs = {name: _cross_fitted(name, x, member, fold, confidence, seed, groups) for name, x in inputs.items()}
+    leaves = any(not auc.interval[0] <= 0.5 <= auc.interval[1] for auc in aucs.values())
+    found = {name: Guesser(auc) for name, auc in aucs.items()}
+    return Blind(classifiers=found, leaves_half=leaves, reason=None, **counts, folds=folds)
 
 
 def _cross_fitted(
@@ -105,7 +103,7 @@ def _cross_fitted(
     confidence: float,
     seed: int,
     groups: np.ndarray | None,
-) -> dict[str, Any]:
+) -> Figure:
     folds = int(fold.max()) + 1
     aucs, variances = np.empty(folds), np.empty(folds)
     for k in range(folds):
@@ -118,7 +116,7 @@ def _cross_fitted(
     fewest = int(min(member.sum(), (~member).sum()) / rows_a_draw(groups))
     auc = float(aucs.mean())
     reach = critical_value(fewest - 1, confidence) * variance**0.5  # on the AUC's own scale: .5 is far from its ends
-    return {"auc": auc, "auc_ci": [max(auc - reach, 0.0), min(auc + reach, 1.0)]}
+    return Figure(auc, (max(auc - reach, 0.0), min(auc + reach, 1.0)))
 
 
 def _classifier(name: str, num_examples: int, seed: int) -> Any:
@@ -161,7 +159,7 @@ def near_duplicates(
     test_features: Num[np.ndarray, "tests *row"] | None = None,
     *,
     seed: int = 0,
-) -> dict[str, Any]:
+) -> Copies:
     """How many non-members, and test examples, copy a member exactly or nearly.
 
     Distances are Euclidean over standardised features. A copy is near below a quarter of the median distance from
@@ -177,9 +175,7 @@ def near_duplicates(
         are searched for near copies where all would be more than 4e9 comparisons.
 
     Returns:
-      ``{non_members: {count, searched, exact, near, closest}, test: the same or None, median_distance, median_of,
-      near_below}``; ``searched`` of ``count`` examples were searched for near copies, all for exact ones. ``closest``
-      lists up to 20 ``[example, member, distance]``, ascending.
+      The counts, with up to 20 of the closest pairs.
     """
     rng = np.random.default_rng([seed, _STREAM])
     member, pool = np.asarray(member), rows_of(features)
@@ -197,7 +193,7 @@ def near_duplicates(
     basis = _basis(against.some(_BASIS_ROWS), _FILTER_DIMENSIONS)
     most = max(1, _MOST_PAIRS // (len(members) * len(parts)))
 
-    def found(name: str) -> dict[str, Any]:
+    def found(name: str) -> Copied:
         part, source = parts[name], copied[1 + list(parts).index(name)]
         nearest, apart = source, np.where(source >= 0, 0.0, np.inf)
         looked = np.flatnonzero(source < 0)
@@ -209,21 +205,21 @@ def near_duplicates(
         near = (apart < below) | (apart == 0)
         order = np.argsort(apart, kind="stable")
         shown = [k for k in order[:_SHOWN] if near[k]]
-        return {
-            "count": len(apart),
-            "searched": len(apart) - skipped,
-            "exact": int((apart == 0).sum()),
-            "near": int(near.sum()),
-            "closest": [[int(part.ids[k]), int(members[nearest[k]]), float(apart[k])] for k in shown],
-        }
+        return Copied(
+            count=len(apart),
+            searched=len(apart) - skipped,
+            exact=int((apart == 0).sum()),
+            near=int(near.sum()),
+            closest=tuple((int(part.ids[k]), int(members[nearest[k]]), float(apart[k])) for k in shown),
+        )
 
-    return {
-        "non_members": found("non_members"),
-        "test": found("test") if "test" in parts else None,
-        "median_distance": median,
-        "median_of": len(drawn),
-        "near_below": below,
-    }
+    return Copies(
+        non_members=found("non_members"),
+        test=found("test") if "test" in parts else None,
+        median_distance=median,
+        median_of=len(drawn),
+        near_below=below,
+    )
 
 
 class _Scaled:

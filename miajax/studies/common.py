@@ -13,29 +13,33 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from miajax.attacks.registry import BASELINE, AttackReport
+from miajax.campaign.gathered import Campaign
 from miajax.campaign.made import made
 from miajax.campaign.privacy import privacy_note, privacy_record
-from miajax.campaign.run import Campaign
 from miajax.data.dataset import Dataset
 from miajax.data.pairs import complementary_partners, equal_counts
 from miajax.errors import UserError
 from miajax.metrics.accuracy import share_by_model
 from miajax.metrics.claims import Lead, strongest
-from miajax.metrics.new_data import NewData, on_new_data
-from miajax.metrics.paired import Influence, mean_difference, mean_rate
+from miajax.metrics.json_form import from_json, to_json
+from miajax.metrics.new_data import NewDataMeans, means_on_new_data, on_new_data
+from miajax.metrics.paired import Influence
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import AttackSummary, summarise
 from miajax.metrics.vulnerability import Exposure, empirical_auc, exposure_at_pooled_fpr, gaussian_vulnerability
+from miajax.metrics.without_models import Checks
 from miajax.notes import headed, not_done, noted
 from miajax.runs.atomic import read_sealed, write_npy, write_sealed
 from miajax.runs.content_notes import note_on_polarity
 from miajax.runs.derived import remember
+from miajax.runs.made import Made
 from miajax.runs.tables import read_table, write_table
 from miajax.studies.attacked.groups import with_groups
 from miajax.training.devices import machine_name, usable_cores
 
 if TYPE_CHECKING:
     from miajax.studies.attacked.evidence import LiraReportInputs
+    from miajax.studies.attacked.results import AttackedFound
 
 EXPOSURE_FPR = 0.01  # pooled false-positive rate at which single examples are called exposed
 # By models, the AUC of lira_online and lira_online_fixed on noise where every example is in exactly half of the models,
@@ -99,17 +103,13 @@ def attack_notes(skipped: Mapping[str, str], reports: Mapping[str, AttackReport]
     return notes
 
 
-def blind_checks(campaign: Campaign) -> dict[str, Any]:
-    """``blind`` and ``near_duplicates`` of ``results.json``: whether members differ from others without any model.
+def blind_checks(campaign: Campaign) -> Checks:
+    """Whether members differ from others without any model.
 
     Membership is drawn at random: one model shows whether the draw, or copies in the pool, went wrong. Every study of a
     run says the same; ``blind.json`` in the run folder spares the others the work.
     """
-    from miajax.studies.blind import (  # with scipy.stats: while models trained
-        CHECKS,  # with scipy.stats: while models trained
-        blind_baseline,
-        near_duplicates,
-    )
+    from miajax.studies.blind import CHECKS, blind_baseline, near_duplicates  # with scipy.stats: while models trained
 
     dataset, file = campaign.setup.dataset, campaign.folder.path / "blind.json"
     one = campaign.member[int(np.flatnonzero(campaign.valid)[0])]
@@ -120,12 +120,12 @@ def blind_checks(campaign: Campaign) -> dict[str, Any]:
     }
     with contextlib.suppress(UserError):  # not there, or damaged: made again
         if (known := read_sealed(file, required=lambda _: True)).get("of") == of:
-            return known["found"]
-    found = {
-        "blind": blind_baseline(dataset.features, dataset.labels, one, quick=True, groups=dataset.groups),
-        "near_duplicates": near_duplicates(dataset.features, one, dataset.test_features),
-    }
-    write_sealed(file, {"of": of, "found": found})
+            return from_json(Checks, known["found"])
+    found = Checks(
+        blind=blind_baseline(dataset.features, dataset.labels, one, quick=True, groups=dataset.groups),
+        near_duplicates=near_duplicates(dataset.features, one, dataset.test_features),
+    )
+    write_sealed(file, {"of": of, "found": to_json(found)})
     return found
 
 
@@ -148,28 +148,8 @@ def accuracies(campaign: Campaign, models: Bool[np.ndarray, " models"]) -> tuple
     return inside, outside
 
 
-def accuracy_figures(inside: Influence, outside: Influence) -> dict[str, Any]:
-    """Accuracy on members and on non-members and the gap between them, ready for ``results.json``.
-
-    Models and examples both vary in the intervals, and the gap's is paired; of one model only the examples do.
-
-    Args:
-      inside, outside: the accuracies with every cell's influence.
-    """
-    train, test = mean_rate([inside]), mean_rate([outside])
-    gap = mean_difference([(inside, outside)])
-    return {
-        "train_accuracy": train.value,
-        "train_accuracy_ci": train.ci,
-        "test_accuracy": test.value,
-        "test_accuracy_ci": test.ci,
-        "generalization_gap": gap.value,
-        "generalization_gap_ci": gap.ci,
-    }
-
-
-def made_by(campaigns: Sequence[Campaign]) -> dict[str, Any]:
-    """``made`` of ``results.json``: what every command that made these models spent on them, this one included."""
+def made_by(campaigns: Sequence[Campaign]) -> Made:
+    """What every command that made these models spent on them, this one included."""
     return made(campaigns, machine_name(jax.devices()[0]))
 
 
@@ -243,12 +223,12 @@ def exposures(campaign: Campaign, scores: Scores) -> dict[str, Exposure]:
 
 def example_columns(
     campaign: Campaign, exposed: Mapping[str, Exposure]
-) -> tuple[dict[str, np.ndarray], dict[str, Any] | None]:
+) -> tuple[dict[str, np.ndarray], NewDataMeans | None]:
     """What is known of single examples.
 
     Returns:
       Columns of ``per_example.parquet`` (what models say of each example, then its TPR and FPR under every attack), and
-      ``new_data`` of ``results.json`` as ``new_data_entry`` gives it.
+      what the per-example AUCs are on data drawn anew.
     """
     is_in = campaign.member & campaign.valid[:, None]
     is_out = ~campaign.member & campaign.valid[:, None]
@@ -271,27 +251,7 @@ def example_columns(
     }
     for name, exposure in exposed.items():
         columns[f"vulnerability_{name}"], columns[f"fpr_{name}"] = exposure.tpr, exposure.fpr
-    return columns, new_data_entry(auc, fresh)
-
-
-def new_data_entry(auc: np.ndarray, fresh: NewData) -> dict[str, Any] | None:
-    """How much lower per-example AUCs are on data drawn anew; None where no example has one.
-
-    Returns:
-      ``{data_share, data_share_error, mean_auc, mean_auc_new_data, mean_auc_new_data_low}``, means over the examples
-      that have an AUC; ``mean_auc_new_data`` is None where the share is too uncertain.
-    """
-    known = np.isfinite(auc) & np.isfinite(fresh.auc_low)
-    if not known.any():
-        return None
-    corrected = fresh.auc[known]
-    return {
-        "data_share": fresh.share,
-        "data_share_error": fresh.share_error,
-        "mean_auc": float(auc[known].mean()),
-        "mean_auc_new_data": float(corrected.mean()) if np.isfinite(corrected).all() else None,
-        "mean_auc_new_data_low": float(fresh.auc_low[known].mean()),
-    }
+    return columns, means_on_new_data(auc, fresh)
 
 
 def join_examples(path: Path, columns: Mapping[str, np.ndarray]) -> None:
@@ -330,13 +290,12 @@ def pictures_of(dataset: Dataset) -> np.ndarray | None:
 
 def report_inputs(
     campaign: Campaign,
-    figures: Mapping[str, AttackSummary],
-    results: Mapping[str, Any],
+    found: "AttackedFound",
     scores: Scores,
     rocs: Rocs,
     per_example_auc: Float[np.ndarray, " examples"],
     *,
-    main_attack: str,
+    otherwise: str,
     show_records: bool,
     command: str,
 ) -> "LiraReportInputs":
@@ -344,25 +303,24 @@ def report_inputs(
 
     Args:
       campaign: the models.
-      figures: of every attack that ran.
-      results: ``results.json``.
+      found: the figures.
       scores: of every attack.
       rocs: to plot.
       per_example_auc: ``[N]``, of the scaled logit.
-      main_attack: the attack that sentences are about.
+      otherwise: the attack that sentences are about where none is the strongest.
       show_records: whether a data set of one's own may be shown.
       command: what was typed.
     """
     from miajax.studies.attacked.evidence import LiraReportInputs  # with jinja2: costs time that models train in
 
-    dataset, target = campaign.setup.dataset, results["target"]
+    dataset, target = campaign.setup.dataset, found.head.target
+    main_attack = otherwise if found.strongest is None else found.strongest.attack
     shown = scores[main_attack]
     if target is not None:
         shown = np.where(rows_of(campaign, target)[:, None], shown, np.nan)
     may_show = dataset.shippable or show_records
     return LiraReportInputs(
-        figures=figures,
-        results=results,
+        found=found,
         config=dataclasses.asdict(campaign.setup.config),
         manifest=campaign.folder.manifest,
         command=command,

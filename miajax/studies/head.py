@@ -5,13 +5,15 @@ from typing import Annotated
 
 import numpy as np
 
+from miajax.campaign.gathered import Campaign
 from miajax.campaign.made import versions
-from miajax.campaign.run import Campaign
 from miajax.metrics.accuracy import interval_over_models
 from miajax.metrics.figures import Estimate, Figure
 from miajax.metrics.forms import SPREAD
-from miajax.metrics.json_form import to_json
 from miajax.metrics.paired import mean_difference, mean_rate
+from miajax.metrics.without_models import Checks
+from miajax.report.provenance import Ran
+from miajax.runs.made import Made
 from miajax.studies import common
 from miajax.studies.results import Found, Record
 
@@ -51,7 +53,7 @@ class Head:
     plan: Record
     device: str
     versions: Record
-    made: Record
+    made: Made
     failed_models: tuple[int, ...]
     unit: str = "row"
     num_groups: int | None = None
@@ -103,18 +105,17 @@ class CampaignFound(Found):
 
     Attributes:
       head: the models.
-      blind, near_duplicates: whether members differ from others without any model, see ``common.blind_checks``.
+      checks: whether members differ from others without any model.
     """
 
     head: Annotated[Head, SPREAD]
-    blind: Record
-    near_duplicates: Record
+    checks: Annotated[Checks, SPREAD]
 
     @property
-    def checks(self) -> Record:
-        """Both checks, as pages print them."""
-        return {"blind": self.blind, "near_duplicates": self.near_duplicates}
-
-    def record(self) -> Record:
+    def ran(self) -> Ran:
         """The run as its page prints it."""
-        return {**to_json(self.head), "timing": self.timing}
+        head = self.head
+        return Ran(
+            num_shadows=head.num_shadows, seed=head.seed, device=head.device, plan=head.plan, versions=head.versions,
+            made=head.made, timing=self.timing, privacy=head.privacy,
+        )  # fmt: skip

@@ -13,7 +13,7 @@ from miajax.studies.written import write_results
 from miajax.warned import told
 
 if TYPE_CHECKING:
-    from miajax.campaign.run import Timing
+    from miajax.campaign.gathered import Timing
     from miajax.studies.results import Found
 
 What = TypeVar("What", bound="Found")
@@ -106,7 +106,8 @@ class Invocation:
 
         with vector_figures(folder / "figures"):
             yield
-        self.beside["figures"] = folder / "figures"
+        if (folder / "figures").is_dir():  # a page may hold none
+            self.beside["figures"] = folder / "figures"
 
     def print_page(self, folder: Path) -> None:
         """With ``--pdf`` prints the page that lies in a folder; last, so that nothing is lost where that fails.

@@ -16,8 +16,8 @@ from scipy.special import expit
 
 from miajax.arrays import AnyArray
 from miajax.campaign.epochs import has_kind
+from miajax.campaign.gathered import Campaign
 from miajax.campaign.recorded import kept_models
-from miajax.campaign.run import Campaign
 from miajax.campaign.saturated import clip_of_run, clipped_logits
 from miajax.errors import UserError
 from miajax.outliers.density import isolation_score

@@ -7,6 +7,7 @@ from pathlib import Path
 import jax
 
 from miajax import compat
+from miajax.memory import free_ram
 
 
 def usable_cores() -> int:
@@ -55,17 +56,7 @@ def free_memory(device: jax.Device) -> int:
     stats = device.memory_stats() if device.platform != "cpu" else None
     if stats and "bytes_limit" in stats:
         return int(stats["bytes_limit"] - stats.get("bytes_in_use", 0))
-    available = 4 << 30
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                available = int(line.split()[1]) * 1024
-        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-        if limit != "max":
-            available = min(available, int(limit) - int(Path("/sys/fs/cgroup/memory.current").read_text()))
-    except (OSError, ValueError):
-        pass
-    return max(available, 0) // len(jax.local_devices(backend="cpu"))
+    return free_ram() // len(jax.local_devices(backend="cpu"))
 
 
 def instruction_set() -> str:

@@ -166,7 +166,7 @@ def damage_one_based(path):
     [
         (damage_missing, "--data_path .*mine.npz is not a file; expected an .npz archive.*numpy.savez"),
         (damage_truncated, "mine.npz is truncated or no .npz archive"),
-        (damage_flipped, "mine.npz cannot be read"),
+        (damage_flipped, "mine.npz: features cannot be read"),
         (damage_text, "mine.npz is truncated or no .npz archive"),
         (damage_objects, "mine.npz: features holds Python objects.*numpy.stack"),
         (damage_text_features, "mine.npz: features has dtype <U1; expected real numbers"),

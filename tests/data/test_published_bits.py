@@ -85,7 +85,7 @@ def test_files_of_texas_100_that_do_not_fit_are_named(tmp_path):
     with pytest.raises(UserError, match="feats has 120 lines and labels 119"):
         read("texas100", archive(tmp_path / "short.tgz", short))
     alone = {"texas/100/feats": files["texas/100/feats"]}
-    with pytest.raises(UserError, match="it holds no labels"):
+    with pytest.raises(UserError, match="holds no labels"):
         read("texas100", archive(tmp_path / "alone.tgz", alone))
     with pytest.raises(UserError, match=r"texas100 was not found; looked in .*dataset_texas\.tgz\. Download"):
         empty = tmp_path / "empty"

@@ -1,6 +1,7 @@
 """Figures as JSON and back."""
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import pytest
 from miajax.errors import UserError
 from miajax.metrics.figures import Estimate, Figure
 from miajax.metrics.forms import BARE, LEFT_OUT, SPREAD, TOGETHER, Form
+from miajax.metrics.groups import JOINS, PerGroup
 from miajax.metrics.json_form import UNKNOWN, Together, from_json, to_json
 from miajax.metrics.summary import AttackSummary, summarise
 
@@ -84,3 +86,18 @@ def test_a_summary_of_an_attack_is_read_as_it_was_but_for_its_notes():
     member = rng.random((4, 60)) < 0.5
     found = summarise(rng.normal(size=(4, 60)) + member, member, fprs=(0.1,))
     assert AttackSummary.from_json(found.to_json()) == dataclasses.replace(found, notes=())
+
+
+@dataclasses.dataclass(frozen=True)
+class OfPeople:
+    rows: float
+    per_group: Annotated["PerGroup[Inner] | None", LEFT_OUT] = None
+
+
+def test_figures_by_group_stand_under_every_join_and_those_that_lead_beside_them():
+    of_joins = {join: Inner(place, FIGURE) for place, join in enumerate(JOINS)}
+    found = OfPeople(1.0, PerGroup.of("mean", 3, of_joins.__getitem__))
+    entry = json.loads(json.dumps(to_json(found)))
+    each = {join: {"place": place, "value": 0.5, "ci": ENDS} for place, join in enumerate(JOINS)}
+    assert entry["per_group"] == {"headline": "mean", "num_groups": 3, **each["mean"], **each}
+    assert from_json(OfPeople, entry) == found and to_json(OfPeople(1.0)) == {"rows": 1.0}

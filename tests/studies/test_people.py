@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import norm
 
 from miajax.campaign.config import CampaignConfig, Setup
 from miajax.campaign.run import run_campaign
@@ -17,31 +16,7 @@ from miajax.runs.group_names import SALT_FILE
 from miajax.runs.tables import read_table
 from miajax.studies.lira.study import LiraOptions, run_lira
 from miajax.studies.near_groups import near_groups
-
-PEOPLE, VISITS, MODELS = 300, 4, 24
-FOREST = {"model": "sklearn.ensemble:RandomForestClassifier", "model_args": '{"n_estimators": 30}'}
-
-
-def patients(path):
-    """300 people, 4 similar rows each, as a table."""
-    rng = np.random.default_rng(0)
-    person = np.repeat(np.arange(PEOPLE), VISITS)
-    x = rng.normal(size=(PEOPLE, 10))[person] + 0.1 * rng.normal(size=(len(person), 10))
-    y = rng.integers(0, 2, PEOPLE)[person]
-    site = rng.choice(["north", "south", "west"], PEOPLE, p=[0.6, 0.35, 0.05])[person]
-    header = ["patient", "site", *(f"x{i}" for i in range(10)), "y"]
-    rows = [
-        f"P{p:04},{s},{','.join(f'{v:.5f}' for v in values)},{'yn'[label]}"
-        for p, s, values, label in zip(person, site, x, y, strict=True)
-    ]
-    path.write_text("\n".join([",".join(header), *rows]))
-    return path
-
-
-def forests(tmp_path, **data):
-    options = {"data_path": str(patients(tmp_path / "patients.csv")), "label_column": "y", **data}
-    config = config_from(CampaignConfig(), dataset="table", num_shadows=MODELS, **FOREST, **options)
-    return Setup.of(config, fit_batch=True)
+from tests.studies.people import MODELS, PEOPLE, VISITS, figures_of, forests, lira_by_hand, patients
 
 
 @pytest.fixture(scope="module")
@@ -57,28 +32,6 @@ def by_row(tmp_path_factory):
     path = tmp_path_factory.mktemp("by_row")
     setup = forests(path, drop_columns=("site", "patient"))
     return run_lira(setup, path / "run").results
-
-
-def figures_of(scores, member):
-    """AUC and TPR at FPR .001 of pooled scores, by counting."""
-    inside, outside = np.sort(scores[member]), np.sort(scores[~member])
-    below = np.searchsorted(outside, inside, "left") + np.searchsorted(outside, inside, "right")
-    auc = below.mean() / 2 / len(outside)
-    allowed = int(np.floor(0.001 * len(outside) + 1e-9))
-    refused = outside[len(outside) - 1 - allowed]
-    return auc, (inside > refused).mean()
-
-
-def lira_by_hand(phi, member):
-    """Online LiRA with one Gaussian a side and row, every model a target in turn, in float64."""
-    scores = np.empty(phi.shape)
-    for target in range(len(phi)):
-        others = np.arange(len(phi)) != target
-        for row in range(phi.shape[1]):
-            both = [phi[others & side[:, row], row] for side in (member, ~member)]
-            inside, outside = (norm.logpdf(phi[target, row], v.mean(), v.std()) for v in both)
-            scores[target, row] = inside - outside
-    return scores
 
 
 def test_figures_by_row_and_by_person_are_those_of_plain_numpy(by_person):
@@ -179,9 +132,10 @@ def test_one_person_under_two_keys_is_named():
     dataset = small(np.repeat(np.arange(20), 4))
     features = dataset.features.copy()
     features[76:] = features[:4] + 1e-3
-    found = near_groups(features, dataset.groups)
-    assert found["count"] == 1 and sorted(found["pairs"][0][:2]) == [0, 19] and found["pairs"][0][2:] == [4, 4]
-    assert near_groups(dataset.features, dataset.groups)["count"] == 0
+    names = [f"P{group}" for group in range(20)]
+    found = near_groups(features, dataset.groups, names)
+    assert found.count == 1 and sorted(found.pairs[0][:2]) == ["P0", "P19"] and found.pairs[0][2:] == (4, 4)
+    assert near_groups(dataset.features, dataset.groups, names).count == 0
 
 
 def test_a_run_of_rows_says_nothing_of_groups(tmp_path):

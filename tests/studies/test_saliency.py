@@ -9,7 +9,8 @@ from scipy.stats import spearmanr, ttest_ind
 
 from experiments import saliency
 from miajax.campaign.config import CampaignConfig, Setup
-from miajax.campaign.run import Campaign, run_campaign
+from miajax.campaign.gathered import Campaign
+from miajax.campaign.run import run_campaign
 from miajax.data.dataset import Dataset
 from miajax.errors import UserError
 from miajax.saliency.counterfactual import Counterfactual

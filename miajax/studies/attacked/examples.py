@@ -1,11 +1,10 @@
 """The examples that leak most and least: pictures, labels, and what models with and without them say."""
 
-from collections.abc import Mapping
-
 import numpy as np
 from jaxtyping import Float, Int
 from markupsafe import Markup
 
+from miajax.metrics.new_data import NewDataMeans
 from miajax.report import numbers, palette, pictures, plots, spark
 from miajax.report.page import Block, Column, Columns, Details, Exhibit, Figure, Gallery, Prose, Section, Table
 from miajax.studies.attacked import words as lira_words
@@ -64,12 +63,13 @@ def _separation(evidence: Evidence, examples: Int[np.ndarray, " examples"]) -> F
     inputs = evidence.inputs
     signals = inputs.signals[:, examples].mean(axis=2)[inputs.valid].astype(np.float64)
     member = inputs.membership[inputs.valid][:, examples]
-    means, variances = [], []
+    means: list[np.ndarray] = []
+    variances: list[np.ndarray] = []
     for side in (member, ~member):
         number = np.maximum(side.sum(axis=0), 1)
         means.append(np.where(side, signals, 0.0).sum(axis=0) / number)
         variances.append(np.where(side, (signals - means[-1]) ** 2, 0.0).sum(axis=0) / number)
-    spread = np.sqrt(np.add(*variances) / 2)
+    spread = np.sqrt((variances[0] + variances[1]) / 2)
     return np.where(spread > 0, means[0] - means[1], np.nan) / np.where(spread > 0, spread, 1.0)
 
 
@@ -93,7 +93,7 @@ def _limits(evidence: Evidence, measured: int) -> list[str]:
     limits = [
         f"A single example's AUC is uncertain by about ±{reach:.2f} (two standard errors), and the extremes are "
         "partly extreme by chance: measured again, they would lie closer to the middle.",
-        *_on_new_data(evidence.inputs.results.get("new_data")),
+        *_on_new_data(evidence.inputs.found.new_data),
         "An example that does not stand out is not thereby safe: more models, or a stronger attack, may expose it.",
     ]
     missing = len(evidence.inputs.vulnerability) - measured
@@ -103,20 +103,18 @@ def _limits(evidence: Evidence, measured: int) -> list[str]:
     return limits
 
 
-def _on_new_data(found: Mapping[str, float | None] | None) -> list[str]:
+def _on_new_data(found: NewDataMeans | None) -> list[str]:
     """How much lower the AUCs are for training sets that do not come from one pool."""
-    if not found:
+    if found is None:
         return []
-    mean, low, corrected = (
-        found["mean_auc"], found["mean_auc_new_data_low"], found["mean_auc_new_data"],
-    )  # fmt: skip
+    corrected, low = found.mean_auc_new_data.value, found.mean_auc_new_data_low
     lead = (
         "These AUCs are of models trained on parts of one pool, which vary less than models trained on new data. With "
         "every training set drawn anew, the mean over examples"
     )
     if corrected is None:
-        return [f"{lead} would lie between {low:.3f} and the {mean:.3f} found here."]
-    return [f"{lead} would be about {corrected:.3f} instead of {mean:.3f} (at least {low:.3f})."]
+        return [f"{lead} would lie between {low:.3f} and the {found.mean_auc:.3f} found here."]
+    return [f"{lead} would be about {corrected:.3f} instead of {found.mean_auc:.3f} (at least {low:.3f})."]
 
 
 def _vulnerability_figure(evidence: Evidence) -> Figure:
@@ -144,7 +142,7 @@ def _gallery(evidence: Evidence, examples: Int[np.ndarray, " shown"], title: str
     signals = inputs.signals[:, examples].mean(axis=2)  # [M, shown]
     member, valid = inputs.membership[:, examples], inputs.valid
     shown, apart = _picture_uris(evidence, examples), _separation(evidence, examples)
-    exhibits = []
+    exhibits: list[Exhibit] = []
     for column, example in enumerate(examples):
         inside = signals[valid & member[:, column], column]
         outside = signals[valid & ~member[:, column], column]
@@ -181,12 +179,12 @@ def _picture_uris(evidence: Evidence, examples: Int[np.ndarray, " shown"]) -> li
 def _class_table(evidence: Evidence) -> Table:
     inputs, labels = evidence.inputs, evidence.inputs.labels
     finite = np.isfinite(inputs.vulnerability)
-    rows = []
+    rows: list[tuple[str, int, float | None, int]] = []
     for label in np.unique(labels):
         own = (labels == label) & finite
         mean = float(inputs.vulnerability[own].mean()) if own.any() else None
         exposed = int(np.count_nonzero(evidence.exposed & own))
-        rows.append([_class_name(evidence, int(label)), int(np.count_nonzero(labels == label)), mean, exposed])
+        rows.append((_class_name(evidence, int(label)), int(np.count_nonzero(labels == label)), mean, exposed))
     rows.sort(key=lambda row: -(row[2] if row[2] is not None else -1.0))
     columns = [
         Column("Class"),

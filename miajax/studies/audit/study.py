@@ -18,9 +18,10 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from miajax.campaign.config import Setup
+from miajax.campaign.gathered import Campaign
 from miajax.campaign.privacy import refuse_rows_of_groups
 from miajax.campaign.progress import Reporter, Silent
-from miajax.campaign.run import Campaign, run_campaign
+from miajax.campaign.run import run_campaign
 from miajax.data.canaries import canary_ids
 from miajax.described import described
 from miajax.errors import UserError
@@ -42,6 +43,7 @@ from miajax.studies.audit.figures import (
     GuessBound,
     GuessedShares,
 )
+from miajax.studies.campaign_page import Run
 from miajax.studies.head import head_of
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import FoundInCampaign
@@ -150,7 +152,7 @@ def run_audit(
         checks = common.blind_checks(campaign)
     result = Audit(
         head=head_of(campaign),
-        **checks,
+        checks=checks,
         canaries=Canaries(
             kind=config.data.canary_kind if config.data.canaries else "natural",
             count=len(canaries),
@@ -358,8 +360,7 @@ def _write_report(campaign: Campaign, found: Audit, scored: Scored, command: str
     from miajax.studies.audit.page import render_audit_report
 
     _, coins, scores = scored
-    config, manifest = dataclasses.asdict(campaign.setup.config), campaign.folder.manifest
-    html = render_audit_report(found, config, manifest, command, scores[coins], scores[~coins])
+    html = render_audit_report(found, Run.of(campaign, command), scores[coins], scores[~coins])
     write_text(campaign.folder.path / "audit" / "report.html", html)
 
 

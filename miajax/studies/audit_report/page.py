@@ -1,6 +1,8 @@
 """The audit report: sections in the order in which Opinion 28/2024 asks, each with what was not measured."""
 
 from miajax.attacks.registry import ATTACKS
+from miajax.metrics.json_form import from_json
+from miajax.metrics.without_models import Checks
 from miajax.report import claims, numbers, privacy_words
 from miajax.report.attack_faces import face
 from miajax.report.blind_words import blind_banners
@@ -79,8 +81,8 @@ def render_audit_report_page(evidence: Evidence, options: AuditReportOptions, co
             _extraction(evidence),
             membership_section(evidence),
             exposed_section(evidence),
-            *group_sections(evidence.results),
-            *spread_sections(evidence.results),
+            *group_sections(evidence.people, evidence.summaries),
+            *spread_sections(evidence.spread, evidence.rows_by),
             _tested(evidence, options),
             safeguards_section(evidence),
             documentation_section(evidence, command),
@@ -95,7 +97,10 @@ def render_audit_report_page(evidence: Evidence, options: AuditReportOptions, co
 
 
 def _banners(evidence: Evidence) -> list[str]:
-    results, said = evidence.results, list(blind_banners(evidence.results))
+    results, said = (
+        evidence.results,
+        list(blind_banners(from_json(Checks, evidence.results) if "blind" in evidence.results else None)),
+    )
     if results.get("comparable") is False:
         said.append(
             "The audited model is not comparable with the shadow models. Attacks by them bound its leakage from below: "

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from miajax.arrays import AnyArray
+from miajax.campaign.gathered import Campaign
 from miajax.campaign.recorded import kept_models, logits_on
-from miajax.campaign.run import Campaign
 from miajax.defenses.hamp import borrowed_scores
 from miajax.defenses.inversion import undo_reweighting
 from miajax.defenses.reweighting import logit_centroids, reweight_logits

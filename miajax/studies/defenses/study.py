@@ -25,8 +25,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from miajax.campaign.config import Setup
+from miajax.campaign.gathered import Campaign
+from miajax.campaign.made import training_seconds
 from miajax.campaign.progress import Reporter, Silent
-from miajax.campaign.run import Campaign, run_campaign, training_seconds
+from miajax.campaign.run import run_campaign
 from miajax.defenses import treatment as treatments
 from miajax.defenses.selection import most_outlying, relabelled
 from miajax.described import described
@@ -36,6 +38,7 @@ from miajax.models.model import Model
 from miajax.models.registry import MODELS, build_model
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.studies import common
+from miajax.studies.campaign_page import Run
 from miajax.studies.defenses.answers import (
     accuracies,
     asked_about,
@@ -156,7 +159,7 @@ class _Study:
         options = self.options
         found = Defenses(
             head=dataclasses.replace(head, made=common.made_by(list(self.campaigns.values()))),
-            **checks,
+            checks=checks,
             rows=tuple(rows),
             not_run=not_run,
             lira=self._before.lira,
@@ -295,8 +298,8 @@ class _Study:
         from miajax.report.plots import save_png
         from miajax.studies.defenses.page import render_defenses_report, trade_off_figure
 
-        config, manifest = dataclasses.asdict(self.setup.config), original.folder.manifest
-        html = render_defenses_report(found, config, manifest, self.called.command)
+        run = Run(dataclasses.asdict(self.setup.config), original.folder.manifest, self.called.command)
+        html = render_defenses_report(found, run)
         write_text(self.folder / "report.html", html)
         with atomic_file(self.folder / "trade_off.png") as file:
             save_png(trade_off_figure(found.rows), file)

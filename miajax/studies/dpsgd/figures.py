@@ -6,7 +6,11 @@ from typing import Annotated
 
 from miajax.metrics.figures import Estimate, Figure
 from miajax.metrics.forms import SPREAD, Form
+from miajax.metrics.groups import GroupFigures
 from miajax.metrics.json_form import Together
+from miajax.metrics.without_models import Checks
+from miajax.report.provenance import Ran
+from miajax.runs.made import Made
 from miajax.studies.results import Found, Record
 
 FPR = 1e-3
@@ -39,18 +43,18 @@ class Attacked:
 
     Attributes:
       above_chance: by intervals that count both figures of all budgets; None where it did not run.
-      per_group: the same figures by group, as JSON; None where members are rows.
+      per_group: the same figures by group; None where members are rows.
     """
 
     above_chance: bool | None
     auc: Estimate
-    lira_tpr_at_fpr: Annotated[Mapping[float, Estimate], Form(chance="lira_chance_tpr_at_fpr")]
-    per_group: Record | None = None
+    tpr_at_fpr: Annotated[Mapping[float, Estimate], Form(key="lira_tpr_at_fpr", chance="lira_chance_tpr_at_fpr")]
+    per_group: GroupFigures | None = None
 
     @property
     def tpr(self) -> Estimate:
         """The rate at ``FPR``."""
-        return self.lira_tpr_at_fpr.get(FPR, Estimate(None, reason="LiRA did not run."))
+        return self.tpr_at_fpr.get(FPR, Estimate(None, reason="LiRA did not run."))
 
     @property
     def chance(self) -> float:
@@ -128,7 +132,7 @@ class Dpsgd(Found):
       epsilons: budgets as they were asked for.
       significance: of each lower bound; and of all verdicts together.
       points: one a budget.
-      blind, near_duplicates: whether members differ from others without any model.
+      checks: whether members differ from others without any model.
     """
 
     dataset: str
@@ -147,14 +151,13 @@ class Dpsgd(Found):
     plan: Record
     device: str
     versions: Record
-    made: Record
+    made: Made
     epsilons: tuple[str, ...]
     significance: float
     points: tuple[Budget, ...]
     non_private: Plain
     bounds: Mapping[str, BoundFacts]
-    blind: Record
-    near_duplicates: Record
+    checks: Annotated[Checks, SPREAD]
 
     @property
     def named(self) -> list[tuple[str, Point]]:
@@ -162,13 +165,9 @@ class Dpsgd(Found):
         return [("no privacy", self.non_private), *((point.name, point) for point in self.points)]
 
     @property
-    def checks(self) -> Record:
-        """Both checks, as pages print them."""
-        return {"blind": self.blind, "near_duplicates": self.near_duplicates}
-
-    def record(self) -> Record:
+    def ran(self) -> Ran:
         """The run as its page prints it."""
-        return {
-            "num_shadows": self.num_shadows, "seed": self.seed, "device": self.device, "plan": self.plan,
-            "versions": self.versions, "made": self.made, "timing": self.timing, "privacy": self.mechanism,
-        }  # fmt: skip
+        return Ran(
+            num_shadows=self.num_shadows, seed=self.seed, device=self.device, plan=self.plan, versions=self.versions,
+            made=self.made, timing=self.timing, privacy=self.mechanism,
+        )  # fmt: skip

@@ -6,21 +6,24 @@ from pathlib import Path
 from typing import Any
 
 from miajax.campaign.config import CampaignConfig, Setup, plain
+from miajax.campaign.gathered import Campaign
 from miajax.campaign.made import versions
 from miajax.campaign.presets import preset
 from miajax.campaign.privacy import PrivacyFlags, privacy_identity, refuse_rows_of_groups
 from miajax.campaign.progress import Reporter, Silent
-from miajax.campaign.run import Campaign, run_campaign
+from miajax.campaign.run import run_campaign
 from miajax.campaign.stored import stored_study
 from miajax.described import described
 from miajax.errors import UserError
+from miajax.metrics.without_models import Checks
 from miajax.notes import headed, noted
 from miajax.runs.atomic import atomic_file, write_sealed, write_text
 from miajax.studies import common
+from miajax.studies.campaign_page import Run
 from miajax.studies.dpsgd.figures import AccuracyLost, BoundFacts, Budget, Dpsgd, Plain
 from miajax.studies.dpsgd.points import BOUNDS, HEURISTICS, IN_VERDICT, Models, accuracy_lost, measured
 from miajax.studies.invocation import Invocation
-from miajax.studies.results import FoundResult, Record
+from miajax.studies.results import FoundResult
 from miajax.training.dp import accounting
 from miajax.training.dp.mechanism import NOT_COVERED, Privacy
 from miajax.training.recipe import Recipe
@@ -193,7 +196,7 @@ def _found(
     options: DpsgdOptions,
     points: tuple[Budget, ...],
     without: Plain,
-    checks: Record,
+    checks: Checks,
 ) -> Dpsgd:
     setup, mechanism = private.setup, private.setup.mechanisms[0]
     shared = (
@@ -236,7 +239,7 @@ def _found(
         points=points,
         non_private=without,
         bounds={name: BoundFacts(text, name in HEURISTICS, name in IN_VERDICT) for name, text in BOUNDS.items()},
-        **checks,
+        checks=checks,
     )
 
 
@@ -267,7 +270,6 @@ def _write_report(path: Path, found: Dpsgd, private: Campaign, command: str) -> 
     from miajax.report.plots import save_png
     from miajax.studies.dpsgd.page import privacy_figure, render_dpsgd_report
 
-    config = dataclasses.asdict(private.setup.config)
-    write_text(path / "report.html", render_dpsgd_report(found, config, private.folder.manifest, command))
+    write_text(path / "report.html", render_dpsgd_report(found, Run.of(private, command)))
     with atomic_file(path / "dpsgd.png") as file:
         save_png(privacy_figure(found), file)

@@ -1,65 +1,54 @@
 """The report on attack power against the number of shadow models: which attack for which budget."""
 
+import dataclasses
 import statistics
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from miajax.attacks.registry import ATTACKS
 from miajax.metrics.claims import against
-from miajax.report import budgets, numbers, plots, provenance
+from miajax.report import budgets, numbers, plots
 from miajax.report.attack_faces import face
-from miajax.report.blind_words import blind_banners, blind_sections
+from miajax.report.group_words import At, Beside, beside_sections
 from miajax.report.numbers import Estimate
-from miajax.report.page import Block, Card, Cards, Cell, Column, Details, Figure, Page, Points, Prose, Section, Table
+from miajax.report.page import Block, Card, Cards, Cell, Column, Details, Figure, Page, Prose, Section, Table
+from miajax.studies.campaign_page import Run, campaign_page, limits_section, sources_section
 from miajax.studies.low_budget.figures import AtBudget, Compared, LowBudget, Recommended
-from miajax.studies.results import Record
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
-_SHORT = 12
 _NOT_RUN = Estimate(None, reason="Too few models to run.")
 
 
-def render_low_budget_report(found: LowBudget, config: Record, manifest: Record, command: str) -> str:
-    """Returns the report as one self-contained HTML document.
-
-    Args:
-      found: by the study.
-      config: the resolved configuration.
-      manifest: fingerprint, hashes, plan, seeds.
-      command: what was typed.
-    """
-    compared, head = found.compared, found.head
-    fingerprint = str(manifest.get("fingerprint") or "")
+def render_low_budget_report(found: LowBudget, run: Run) -> str:
+    """Returns the report as one self-contained HTML document."""
+    compared, head = found.compared.of_unit, found.head
     facts = [
         ("Data set", head.dataset),
         ("Model", head.model),
         ("Models of the run", numbers.count(head.num_valid)),
         ("Examples", numbers.count(head.num_examples)),
-        ("Fingerprint", fingerprint[:_SHORT]),
+        ("Groups", "" if head.num_groups is None else numbers.count(head.num_groups)),
     ]
-    return Page(
+    page = Page(
         kicker="Membership-inference attacks on a budget",
         title=f"Which attack for how many shadow models, on {head.dataset}",
         subtitle=_sentence(compared),
-        facts=[(name, value) for name, value in facts if value],
-        banners=blind_banners(found.checks),
+        facts=facts,
         sections=[
             Section("Summary", _sentence(compared).rstrip("."), [_cards(compared), _recommendations(compared)]),
             _power(compared),
             _differences(compared),
-            *blind_sections(found.checks),
-            _limits(found),
-            provenance.run_section(found.record(), config, manifest, command),
-            _sources(found),
+            *_by_row(found.compared),
         ],
-        footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
-    ).html()
+    )
+    return campaign_page(page, found, run, _limits(found), [_sources(found)])
 
 
 def power_figure(compared: Compared) -> "MatplotlibFigure":
-    """Returns TPR against the number of models as a figure, for ``plots.save_png``."""
+    """Returns TPR against the number of models as a figure, for ``plots.save_png``; by group where members are."""
+    compared = compared.of_unit
     lines: list[budgets.Line] = []
     for name, by_budget in compared.attacks.items():
         points = [
@@ -94,7 +83,8 @@ def _sentence(compared: Compared) -> str:
     if not known:
         return "No budget lets attacks be compared."
     (few, first), (many, last) = known[0], known[-1]
-    begin = f"With {few} models {_named(first)}"
+    asked = ", asked about a group instead of a row," if any(each.by_row for _, each in known) else ""
+    begin = f"With {few} models{asked} {_named(first)}"
     if few == many:
         return begin + "."
     return f"{begin}; with {many}, {_named(last)}."
@@ -221,6 +211,33 @@ def _differences(compared: Compared) -> Section:
     return Section("Differences", finding, [Prose([text]), table, *blocks])
 
 
+def _by_row(compared: Compared) -> list[Section]:
+    """What rows by themselves show, beside groups; nothing where members are rows."""
+    if not compared.by_group:
+        return []
+    most = max(budget for by_budget in compared.attacks.values() for budget in by_budget)
+
+    def at(found: AtBudget) -> At:
+        return At(found.auc, {compared.fpr: found.tpr})
+
+    both = {
+        face(name).label: Beside(at(by_budget[most]), at(of.lead), of.num_groups)
+        for name, by_budget in compared.attacks.items()
+        if most in by_budget and (of := by_budget[most].per_group) is not None
+    }
+    rows: list[list[Cell]] = [
+        [str(budget), face(each.attack).label, each.by_row and face(each.by_row.attack).label]
+        for budget, each in compared.recommended.items()
+        if each is not None
+    ]
+    columns = [Column("Models"), Column("Finds the most", "text", "by group"), Column("Finds the most", hint="by row")]
+    [section] = beside_sections(both, fprs=[compared.fpr], about=f"Sets of {most} models.")
+    same = sum(row[1] == row[2] for row in rows)
+    finding = f"At {same} of {numbers.counted(len(rows), 'budget')} rows by themselves recommend the same attack"
+    caption = "results.json has both at every budget, and sum, mean and maximum of a group's scores."
+    return [dataclasses.replace(section, finding=finding, blocks=[*section.blocks, Table(columns, rows, caption)])]
+
+
 def _limits(found: LowBudget) -> Section:
     points = [
         "The best of several attacks is chosen on the figures that it is shown with, which flatters it a little.",
@@ -233,17 +250,14 @@ def _limits(found: LowBudget) -> Section:
     ]
     if found.head.unit == "group":
         points.append(
-            "Members are drawn by group, and figures here are by row: a group's rows together may give away more, as "
-            "miajax attacks --run DIR shows. Intervals resample groups."
+            "Members are drawn by group, and so attacks are compared and recommended by group: scores of a group's "
+            "rows are added up where they are log-likelihood ratios, else their mean is taken. Intervals resample "
+            "groups."
         )
-    blocks: list[Block] = [Points(points, "What to bear in mind")]
-    if found.notes:
-        blocks.append(Details("Notes", [Points(found.notes)]))
-    return Section("Limits", "These figures compare attacks; they do not measure safety", blocks)
+    return limits_section("These figures compare attacks; they do not measure safety", points, found.notes)
 
 
 def _sources(found: LowBudget) -> Section:
     rows = [[face(name).label, face(name).needs, ATTACKS[name].source] for name in found.compared.attacks]
-    version = str(found.head.versions.get("miajax") or "")
     table = Table([Column("Attack"), Column("Needs"), Column("Source")], rows)
-    return Section("Sources", "Whose attacks these are", [table, *provenance.citation_blocks(version, [])])
+    return sources_section("Whose attacks these are", found.head.versions, [], [table])

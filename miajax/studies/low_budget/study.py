@@ -10,12 +10,15 @@ Beside the run that it reads, the study writes ``<run>/low_budget/results.json``
 
 where k is the number of models: each is the target once, the k - 1 others are its shadow models, or k - 2 where models
 come in complementary pairs: sets keep pairs together, and a target's partner is left out with it.
+
+Where members are drawn by group, figures and differences also hold ``per_group``, the same by group, and
+``recommended`` is by group, with what rows recommend under ``by_row``.
 """
 
 import concurrent.futures
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,13 +26,16 @@ import numpy as np
 from miajax.attacks.options import RMIA_PRESETS, AttackOptions, RmiaOptions
 from miajax.attacks.registry import ATTACKS, BASELINE, why_not
 from miajax.campaign.config import Setup
+from miajax.campaign.gathered import Campaign
 from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.recorded import recorded_signals
-from miajax.campaign.run import Campaign, run_campaign
+from miajax.campaign.run import run_campaign
 from miajax.described import described
 from miajax.errors import UserError
 from miajax.metrics.claims import against, chance_of_tpr
+from miajax.metrics.clusters import Groups
 from miajax.metrics.figures import Estimate, fpr_key
+from miajax.metrics.groups import JOINS, Join, PerGroup, joined, of_groups
 from miajax.metrics.intervals import CONFIDENCE
 from miajax.metrics.paired import FEWEST_SETS, Influences, influences, mean_difference, mean_rate
 from miajax.notes import not_done, noted
@@ -37,6 +43,8 @@ from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.attacked.entries import run_families
+from miajax.studies.attacked.groups import join_of
+from miajax.studies.campaign_page import Run
 from miajax.studies.head import head_of
 from miajax.studies.invocation import Invocation
 from miajax.studies.low_budget.figures import AtBudget, Compared, Difference, LowBudget, Recommended
@@ -141,7 +149,7 @@ def run_low_budget(
     found = called.finished(
         "low_budget",
         path / "low_budget",
-        LowBudget(head=head_of(campaign), **checks, compared=compared, notes=notes),
+        LowBudget(head=head_of(campaign), checks=checks, compared=compared, notes=notes),
         lambda so_far: _write_report(campaign, so_far, called.command),
         [campaign.timing],
     )
@@ -162,18 +170,34 @@ def _compared(
     differences: dict[int, list[Difference]] = {}
     recommended: dict[int, Recommended | None] = {}
     notes: list[str] = []
+    groups = campaign.setup.dataset.groups
     for budget in budgets:
         sets = disjoint_sets(campaign.valid, budget, options.sets)
-        measured, skipped = _measured(campaign, signals, names, sets, options.fpr, settings)
+        scores, skipped = _scored(campaign, signals, names, sets, settings)
         notes += [not_done(name, "run on {} models", reason, budget) for name, reason in skipped.items()]
-        for name, found in measured.items():
-            attacks[name][budget] = _at_budget(found, options.fpr, campaign, sets)
-        if unresolved := [name for name, found in measured.items() if any(each.tpr is None for each in found)]:
-            few = "TPR at FPR {} is null on {} models: too few non-members to resolve it."
-            notes.append(noted(few, fpr_key(options.fpr), budget, about=unresolved, null=True))
-        differences[budget] = [_difference(one, other, measured) for one, other in itertools.combinations(measured, 2)]
-        there = {name: attacks[name][budget] for name in measured}
-        recommended[budget] = _recommended(there, measured, options.fpr) if there else None
+        by_row = _by_row(scores, campaign.member, sets, options.fpr, groups)
+        whole = {} if groups is None else _by_group(scores, campaign.member, sets, options.fpr, groups)
+        leading = {name: of[join_of(name)] for name, of in whole.items()}
+        for unit, measured in (("", by_row), (" by group", leading)):
+            if unresolved := [name for name, found in measured.items() if any(each.tpr is None for each in found)]:
+                few = f"TPR at FPR {{}}{unit} is null on {{}} models: too few non-members to resolve it."
+                notes.append(noted(few, fpr_key(options.fpr), budget, about=unresolved, null=True))
+        there = {name: _at_budget(found, campaign.member, sets) for name, found in by_row.items()}
+        pairs = itertools.combinations(by_row, 2)
+        differences[budget] = [_difference(one, other, by_row) for one, other in pairs]
+        recommended[budget] = _recommended(there, by_row, options.fpr) if there else None
+        if groups is not None and there:
+            members = of_groups(campaign.member, groups)
+            of_whole = {name: _joins(name, of, members, sets) for name, of in whole.items()}
+            there = {name: dataclasses.replace(at, per_group=of_whole[name]) for name, at in there.items()}
+            differences[budget] = [
+                dataclasses.replace(each, per_group=_difference(each.attack, each.minus, leading))
+                for each in differences[budget]
+            ]
+            best = _recommended({name: of.lead for name, of in of_whole.items()}, leading, options.fpr)
+            recommended[budget] = dataclasses.replace(best, by_row=recommended[budget])
+        for name, at in there.items():
+            attacks[name][budget] = at
     if not any(differences.values()):
         raise UserError(
             "no two of the attacks can run at any of the budgets",
@@ -183,18 +207,14 @@ def _compared(
     return Compared(options.fpr, budgets, ran, differences, recommended, notes)
 
 
-def _measured(
+def _scored(
     campaign: Campaign,
     signals: Signals,
     names: Sequence[str],
     sets: Sequence[np.ndarray],
-    fpr: float,
     settings: AttackOptions,
-) -> tuple[dict[str, list[Influences]], dict[str, str]]:
-    """Every attack on every set, and why others cannot run on all of them.
-
-    Cells that an attack cannot score with so few models count as never named, so that all attacks face the same cells.
-    """
+) -> tuple[dict[str, list[np.ndarray]], dict[str, str]]:
+    """Every attack's scores on every set, NaN where it gives none; and why others cannot run on all sets."""
     skipped: dict[str, str] = {}
     scores: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for rows in sets:
@@ -208,25 +228,60 @@ def _measured(
             known = np.isfinite(array)
             if not ((known & member).any() and (known & ~member).any()):
                 skipped[name] = "gives no score to any member, or to any non-member"
-            scores[name].append(np.where(known, array, -np.inf))
-    able = [name for name in names if name not in skipped]
+            scores[name].append(np.where(known, array, np.nan))
+    return {name: of for name, of in scores.items() if name not in skipped}, skipped
+
+
+def _by_row(
+    scores: Mapping[str, Sequence[np.ndarray]],
+    member: np.ndarray,
+    sets: Sequence[np.ndarray],
+    fpr: float,
+    groups: Groups,
+) -> dict[str, list[Influences]]:
+    """Every attack on every set, asked about rows."""
 
     def figures(job: tuple[str, int]) -> Influences:
-        name, number = job
-        rows = sets[number]
-        return influences(
-            scores[name][number],
-            campaign.member[rows],
-            np.ones(len(rows), bool),
-            fpr,
-            keep_cells=len(sets) < FEWEST_SETS,
-            groups=campaign.setup.dataset.groups,
-        )
+        return _influences(scores[job[0]][job[1]], member[sets[job[1]]], len(sets), fpr, groups)
 
+    return _of_all(list(scores), len(sets), figures)
+
+
+def _by_group(
+    scores: Mapping[str, Sequence[np.ndarray]],
+    member: np.ndarray,
+    sets: Sequence[np.ndarray],
+    fpr: float,
+    groups: np.ndarray,
+) -> dict[str, dict[Join, list[Influences]]]:
+    """Every attack on every set, asked about groups, by how the scores of a group's rows are joined."""
+    whole = of_groups(member, groups)
+    found: dict[str, dict[Join, list[Influences]]] = {name: {} for name in scores}
+    for join in JOINS:
+
+        def figures(job: tuple[str, int], join: Join = join) -> Influences:
+            together = joined(scores[job[0]][job[1]], groups, join)
+            return _influences(together, whole[sets[job[1]]], len(sets), fpr, None)
+
+        for name, of in _of_all(list(scores), len(sets), figures).items():
+            found[name][join] = of
+    return found
+
+
+def _influences(scores: np.ndarray, member: np.ndarray, num_sets: int, fpr: float, groups: Groups) -> Influences:
+    """Cells without a score, for want of models, count as never named, so that all attacks face the same cells."""
+    named = np.where(np.isnan(scores), -np.inf, scores)
+    return influences(
+        named, member, np.ones(len(member), bool), fpr, keep_cells=num_sets < FEWEST_SETS, groups=groups
+    )  # fmt: skip
+
+
+def _of_all(
+    names: Sequence[str], num_sets: int, figures: Callable[[tuple[str, int]], Influences]
+) -> dict[str, list[Influences]]:
     with concurrent.futures.ThreadPoolExecutor(usable_cores()) as pool:
-        jobs = list(itertools.product(able, range(len(sets))))
-        found = list(pool.map(figures, jobs))
-    return {name: found[place * len(sets) :][: len(sets)] for place, name in enumerate(able)}, skipped
+        found = list(pool.map(figures, itertools.product(names, range(num_sets))))
+    return {name: found[place * num_sets :][:num_sets] for place, name in enumerate(names)}
 
 
 def _rows(signals: Signals, rows: np.ndarray) -> Signals:
@@ -238,13 +293,20 @@ def _rows(signals: Signals, rows: np.ndarray) -> Signals:
     return signals._replace(**picked)
 
 
-def _at_budget(found: Sequence[Influences], fpr: float, campaign: Campaign, sets: Sequence[np.ndarray]) -> AtBudget:
-    num_non_members = min(int((~campaign.member[rows]).sum()) for rows in sets)
+def _at_budget(found: Sequence[Influences], member: np.ndarray, sets: Sequence[np.ndarray]) -> AtBudget:
+    num_non_members = min(int((~member[rows]).sum()) for rows in sets)
     tprs = [each.tpr for each in found if each.tpr is not None]
     behind = "1 non-member" if num_non_members == 1 else f"{num_non_members:,} non-members"
     none = Estimate(None, reason=f"Not resolvable: {behind} in a set.")
     tpr = mean_rate(tprs) if len(tprs) == len(found) else none
     return AtBudget(len(sets), num_non_members, mean_rate([each.auc for each in found]), tpr)
+
+
+def _joins(
+    name: str, of: Mapping[Join, Sequence[Influences]], whole: np.ndarray, sets: Sequence[np.ndarray]
+) -> PerGroup[AtBudget]:
+    """One attack by group; ``whole`` says which model trained on which group."""
+    return PerGroup[AtBudget].of(join_of(name), whole.shape[1], lambda join: _at_budget(of[join], whole, sets))
 
 
 def _difference(
@@ -289,7 +351,6 @@ def _write_report(campaign: Campaign, found: LowBudget, command: str) -> None:
     from miajax.studies.low_budget.page import power_figure, render_low_budget_report
 
     folder = campaign.folder.path / "low_budget"
-    config, manifest = dataclasses.asdict(campaign.setup.config), campaign.folder.manifest
-    write_text(folder / "report.html", render_low_budget_report(found, config, manifest, command))
+    write_text(folder / "report.html", render_low_budget_report(found, Run.of(campaign, command)))
     with atomic_file(folder / "power.png") as file:
         save_png(power_figure(found.compared), file)

@@ -30,8 +30,9 @@ from scipy.special import expit
 from miajax.attacks.lira import online_variant
 from miajax.attacks.registry import run_attacks
 from miajax.campaign.config import Setup
+from miajax.campaign.gathered import Campaign
 from miajax.campaign.progress import Reporter, Silent
-from miajax.campaign.run import Campaign, run_campaign
+from miajax.campaign.run import run_campaign
 from miajax.campaign.storing import kept
 from miajax.described import described
 from miajax.errors import UserError
@@ -47,6 +48,7 @@ from miajax.outliers.registry import METRICS
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
 from miajax.studies import common
+from miajax.studies.campaign_page import Run
 from miajax.studies.head import head_of
 from miajax.studies.invocation import Invocation
 from miajax.studies.outlier_metrics import Estimator, Spaces, estimators, mean_over_trained, spaces_of
@@ -149,7 +151,7 @@ def run_outliers(
         checks = common.blind_checks(campaign)
     found = Outliers(
         head=head_of(campaign),
-        **checks,
+        checks=checks,
         vulnerability=Measure(
             primary="separation",
             other="named_share",
@@ -353,9 +355,7 @@ def _write_report(
     may_show = data.shippable or options.show_records
     inputs = OutliersReportInputs(
         found=found,
-        config=dataclasses.asdict(campaign.setup.config),
-        manifest=campaign.folder.manifest,
-        command=command,
+        run=Run.of(campaign, command),
         panels=shown,
         metrics={name: table.whole.metrics[name] for name in table.names},
         separation=table.whole.outcomes["separation"],

@@ -2,10 +2,11 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from miajax.metrics.figures import Estimate, Figure
-from miajax.metrics.forms import SPREAD, TOGETHER, Form
+from miajax.metrics.forms import LEFT_OUT, SPREAD, TOGETHER, Form
+from miajax.metrics.groups import PerGroup
 from miajax.metrics.json_form import Together
 from miajax.metrics.summary import AttackSummary
 from miajax.studies.head import CampaignFound
@@ -42,19 +43,21 @@ class Losses(Sides):
 
 @dataclasses.dataclass(frozen=True)
 class AttackCurve:
-    """One attack after every epoch."""
+    """One attack after every epoch; ``per_group`` where members are drawn by group."""
 
     auc: ByEpoch
     advantage: ByEpoch
     tpr_at_fpr: Annotated[Mapping[float, tuple[Estimate, ...]], Form(chance="chance_tpr_at_fpr")]
+    per_group: Annotated["PerGroup[AttackCurve] | None", LEFT_OUT] = None
 
 
 @dataclasses.dataclass(frozen=True)
 class AttackChange:
-    """What one attack finds more than at another moment, paired."""
+    """What one attack finds more than at another moment, paired; ``per_group`` by group, scores joined as they lead."""
 
     auc: Together
     tpr_at_fpr: Mapping[float, Annotated[Estimate, TOGETHER]]
+    per_group: Annotated["AttackChange | None", LEFT_OUT] = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +125,7 @@ class Overfitting(CampaignFound):
 
     Attributes:
       gap: accuracy on members minus accuracy on non-members.
-      main_attack, fpr: what sentences speak of.
+      main_attack, fpr: what sentences speak of, on the unit that members are drawn by.
       growth: None where accuracy on non-members is not shown to stand before the last epoch.
       early_stopping: None without a validation part.
     """
@@ -142,3 +145,35 @@ class Overfitting(CampaignFound):
     def main(self) -> AttackCurve:
         """The curve of the attack that sentences speak of."""
         return self.attacks[self.main_attack]
+
+    @property
+    def of_unit(self) -> "Overfitting":
+        """The same with what attacks find of groups in the place of what they find of rows, where members are groups.
+
+        Accuracies and losses stay those of rows.
+        """
+        if any(curve.per_group is None for curve in self.attacks.values()):
+            return self
+        growth, stopping = self.growth, self.early_stopping
+        if growth is not None:
+            growth = dataclasses.replace(growth, change=_of_groups(growth.change))
+        if stopping is not None:
+            rules = {
+                rule: dataclasses.replace(
+                    of,
+                    attacks={name: each.per_group.figures for name, each in of.attacks.items() if each.per_group},
+                    change=_of_groups(of.change),
+                )
+                for rule, of in stopping.rules.items()
+            }
+            stopping = dataclasses.replace(stopping, rules=rules)
+        attacks = {name: curve.per_group.lead for name, curve in self.attacks.items() if curve.per_group}
+        return dataclasses.replace(self, attacks=attacks, growth=growth, early_stopping=stopping)
+
+
+_Change = TypeVar("_Change", GrowthChange, StoppedChange)
+
+
+def _of_groups(change: _Change) -> _Change:
+    attacks = {name: each.per_group for name, each in change.attacks.items() if each.per_group}
+    return dataclasses.replace(change, attacks=attacks)

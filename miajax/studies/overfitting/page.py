@@ -7,11 +7,12 @@ import numpy as np
 
 from miajax.attacks.registry import ATTACKS
 from miajax.metrics.figures import Estimate
-from miajax.report import curves, numbers, palette, plots, provenance
+from miajax.report import curves, numbers, palette, plots
 from miajax.report.attack_faces import face
-from miajax.report.blind_words import blind_banners, blind_sections
-from miajax.report.page import Block, Card, Cards, Column, Columns, Details, Figure, Page, Points, Prose, Section, Table
-from miajax.studies.overfitting.figures import SIDES, Overfitting, Sides
+from miajax.report.group_words import At, Beside, beside_sections
+from miajax.report.page import Block, Card, Cards, Column, Columns, Details, Figure, Page, Prose, Section, Table
+from miajax.studies.campaign_page import Run, campaign_page, limits_section, sources_section
+from miajax.studies.overfitting.figures import SIDES, AttackCurve, Overfitting, Sides
 from miajax.studies.overfitting.words import (
     RULES,
     growth_finding,
@@ -24,28 +25,17 @@ from miajax.studies.overfitting.words import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
-    from miajax.studies.results import Record
 
-_SHORT = 12
-
-
-def render_overfitting_report(found: Overfitting, config: "Record", manifest: "Record", command: str) -> str:
-    """Returns the report as one self-contained HTML document.
-
-    Args:
-      found: by the study.
-      config: the resolved configuration.
-      manifest: fingerprint, hashes, plan, seeds.
-      command: what was typed.
-    """
-    fingerprint = str(manifest.get("fingerprint") or "")
+def render_overfitting_report(found: Overfitting, run: Run) -> str:
+    """Returns the report as one self-contained HTML document."""
+    by_row, found = found, found.of_unit
     facts = [
         ("Data set", found.head.dataset),
         ("Model", found.head.model),
         ("Models", numbers.count(found.head.num_valid)),
         ("Epochs", numbers.count(len(found.epochs))),
         ("Examples", numbers.count(found.head.num_examples)),
-        ("Fingerprint", fingerprint[:_SHORT]),
+        ("Groups", "" if found.head.num_groups is None else numbers.count(found.head.num_groups)),
     ]
     sections = [
         Section(
@@ -57,24 +47,21 @@ def render_overfitting_report(found: Overfitting, config: "Record", manifest: "R
         _vulnerability(found),
         _histograms(found),
         _stopping(found),
-        *blind_sections(found.checks),
-        _limits(found),
-        provenance.run_section(found.record(), config, manifest, command),
-        _sources(found),
+        *_by_row(by_row),
     ]
-    return Page(
+    page = Page(
         kicker="Membership inference over the epochs of training",
         title=f"When training examples begin to leak, on {found.head.dataset}",
         subtitle=f"{growth_finding(found)}. {stopping_finding(found)}.",
-        facts=[(name, value) for name, value in facts if value],
-        banners=blind_banners(found.checks),
+        facts=facts,
         sections=sections,
-        footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
-    ).html()
+    )
+    return campaign_page(page, found, run, _limits(found), [_sources(found)])
 
 
 def curves_figure(found: Overfitting) -> "MatplotlibFigure":
     """Returns accuracy, AUC, advantage and TPR over the epochs above one another, for ``plots.save_png``."""
+    found = found.of_unit
     return curves.stacked_epoch_figure(
         [
             ("accuracy", _side_traces(found.accuracy), None),
@@ -231,6 +218,21 @@ def _stopping(found: Overfitting) -> Section:
     return Section("Early stopping", stopping_finding(found), blocks, limits)
 
 
+def _by_row(found: Overfitting) -> list[Section]:
+    """The last epoch by row and by group; nothing where members are rows."""
+
+    def last(curve: AttackCurve) -> At:
+        return At(curve.auc[-1], {fpr: by_epoch[-1] for fpr, by_epoch in curve.tpr_at_fpr.items()})
+
+    both = {
+        face(name).label: Beside(last(curve), last(of.lead), of.num_groups)
+        for name, curve in found.attacks.items()
+        if (of := curve.per_group) is not None
+    }
+    about = "After the last epoch; results.json has every epoch, and sum, mean and maximum of a group's scores."
+    return beside_sections(both, about=about)
+
+
 def _limits(found: Overfitting) -> Section:
     items = [
         "Figures of neighbouring epochs rest on the same models and examples: curves are smoother than independent "
@@ -239,16 +241,19 @@ def _limits(found: Overfitting) -> Section:
         "accuracy on non-members still rises lies below a margin. With fewer models it comes later.",
         "They hold for this data and recipe and these attacks: a lower bound on leakage, not a proof of safety.",
     ]
-    notes = [Details("Notes", [Points(found.notes)])] if found.notes else []
-    return Section("Limits", "Curves of one recipe on one data set", [Points(items), *notes])
+    if found.head.unit == "group":
+        items.append(
+            "Members are drawn by group, and attacks are asked about groups here. Accuracy and loss count rows, a "
+            "group as often as it has rows; their intervals resample groups. Histograms are of rows."
+        )
+    return limits_section("Curves of one recipe on one data set", items, found.notes, title="")
 
 
 def _sources(found: Overfitting) -> Section:
     rows = [[face(name).label, face(name).needs, ATTACKS[name].source] for name in found.attacks]
     table = Table([Column("Attack"), Column("Needs"), Column("Source")], rows)
     paper = ("Khalil et al. 2025: Membership Inference Attacks Beyond Overfitting", "https://arxiv.org/abs/2511.16792")
-    version = str(found.head.versions.get("miajax") or "")
-    return Section("Sources", "Whose attacks these are", [table, *provenance.citation_blocks(version, [paper])])
+    return sources_section("Whose attacks these are", found.head.versions, [paper], [table])
 
 
 def _cards(found: Overfitting) -> Cards:

@@ -20,7 +20,8 @@ study and, with E epochs counted from 1,
                             attacks.<name>, change}}; every model is taken at its own best validation epoch, shadow
                             models too, and ``change`` holds that minus the last epoch, paired, with intervals
 
-In ``growth`` and ``early_stopping`` a figure with its interval is ``{value, ci}``.
+In ``growth`` and ``early_stopping`` a figure with its interval is ``{value, ci}``. Where members are drawn by group,
+every attack, also there, has ``per_group``, and ``fpr`` is one that so many groups resolve.
 """
 
 import concurrent.futures
@@ -36,21 +37,27 @@ from miajax.attacks.options import AttackOptions
 from miajax.attacks.registry import run_attacks, why_not
 from miajax.campaign.config import Setup
 from miajax.campaign.epochs import EpochTraces
+from miajax.campaign.gathered import Campaign
 from miajax.campaign.progress import Reporter, Silent
-from miajax.campaign.run import Campaign, run_campaign
+from miajax.campaign.run import run_campaign
 from miajax.campaign.storing import kept
 from miajax.described import described
 from miajax.errors import UserError
 from miajax.metrics.accuracy import mean_of_cells, share_correct
+from miajax.metrics.clusters import Groups
 from miajax.metrics.figures import Estimate, Figure, unresolved
+from miajax.metrics.groups import JOINS, Join, PerGroup, joined, of_groups
 from miajax.metrics.intervals import CONFIDENCE
 from miajax.metrics.paired import Influence, influences, mean_difference, mean_rate, mean_value
 from miajax.metrics.summary import POOLED, AttackSummary, summarise, unresolved_notes
+from miajax.metrics.without_models import Checks
 from miajax.notes import headed, not_done
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.attacked.entries import run_families
+from miajax.studies.attacked.groups import join_of, with_groups
+from miajax.studies.campaign_page import Run
 from miajax.studies.head import Head, head_of, mean_over_models
 from miajax.studies.invocation import Invocation
 from miajax.studies.overfitting.figures import (
@@ -68,7 +75,7 @@ from miajax.studies.overfitting.figures import (
     StoppedChange,
     Stopping,
 )
-from miajax.studies.results import FoundInCampaign, Record
+from miajax.studies.results import FoundInCampaign
 from miajax.warned import collected_warnings
 
 ATTACKS = ("global_threshold", "gap", "lira_online", "lira_online_fixed")
@@ -204,7 +211,7 @@ class _Study:
         self.main = lira if lira in self.names else "global_threshold"
         self.last = last._replace(scores=ran.scores)
 
-    def found(self, shown: Sequence[int], margin: float, head: Head, checks: Record) -> Overfitting:
+    def found(self, shown: Sequence[int], margin: float, head: Head, checks: Checks) -> Overfitting:
         """All that the study finds; the notes on the campaign are not among its notes."""
         epochs = range(1, self.traces.num_epochs + 1)
         with concurrent.futures.ThreadPoolExecutor(2) as pool:  # an epoch's figures take one core, its attacks all
@@ -215,7 +222,7 @@ class _Study:
         losses = tuple(each.loss["non_member"] for each in by_epoch)
         return Overfitting(
             head=head,
-            **checks,
+            checks=checks,
             epochs=tuple(epochs),
             accuracy=Sides(
                 member=tuple(each.accuracy["member"] for each in by_epoch),
@@ -255,8 +262,15 @@ class _Study:
             name: summarise(scores, self.member, self.valid, fprs=FPRS, each_target=False, groups=self.groups)
             for name, scores in moment.scores.items()
         }
+        attacks = with_groups(
+            attacks, moment.scores, self.member, self.valid, self.groups, each_target=False, fprs=FPRS
+        )  # fmt: skip
         for name, found in attacks.items():
-            self.notes += [headed([name], note) for note in unresolved_notes(found, found.num_non_members, POOLED)]
+            notes = unresolved_notes(found, found.num_non_members, POOLED)
+            if found.per_group is not None:
+                of = found.per_group.figures
+                notes += unresolved_notes(of, of.num_non_members, f"{POOLED} by group")
+            self.notes += [headed([name], note) for note in notes]
         return _AtMoment(
             right=(inside, outside),
             accuracy={"member": mean_rate([inside]), "non_member": mean_rate([outside])},
@@ -289,7 +303,8 @@ class _Study:
         return None if validation is None else tuple(mean_over_models(each) for each in validation[self.valid].T)
 
     def _speaking_fpr(self) -> float:
-        return next((fpr for fpr in FPRS if self.outside.sum() * fpr >= 1), FPRS[-1])
+        outside = self.outside if self.groups is None else of_groups(self.outside, self.groups)
+        return next((fpr for fpr in FPRS if outside.sum() * fpr >= 1), FPRS[-1])
 
     def _histograms(self, shown: Sequence[int]) -> Histograms:
         phi = {epoch: self.traces.scaled_logit(epoch) for epoch in shown}
@@ -326,17 +341,24 @@ class _Study:
 
     def _change(self, one: _Moment, other: _Moment) -> dict[str, AttackChange]:
         """Attack by attack what ``one`` has more than ``other``, paired."""
-        fpr = self._speaking_fpr()
-        changes: dict[str, AttackChange] = {}
-        for name in self.names:
-            here, there = (
-                influences(at.scores[name], self.member, self.valid, fpr, groups=self.groups) for at in (one, other)
-            )
-            tpr: Estimate = unresolved(fpr, int(self.outside.sum()))
-            if here.tpr is not None and there.tpr is not None:
-                tpr = mean_difference([(here.tpr, there.tpr)])
-            changes[name] = AttackChange(mean_difference([(here.auc, there.auc)]), {fpr: tpr})
+        changes = {name: self._changed(one.scores[name], other.scores[name], self.member, self.groups)
+                   for name in self.names}  # fmt: skip
+        if self.groups is None:
+            return changes
+        whole = of_groups(self.member, self.groups)
+        for name, by_row in changes.items():
+            here, there = (joined(at.scores[name], self.groups, join_of(name)) for at in (one, other))
+            changes[name] = dataclasses.replace(by_row, per_group=self._changed(here, there, whole, None))
         return changes
+
+    def _changed(self, one: np.ndarray, other: np.ndarray, member: np.ndarray, groups: Groups) -> AttackChange:
+        """What one attack's scores find more than another moment's, of rows or of groups."""
+        fpr = self._speaking_fpr()
+        here, there = (influences(scores, member, self.valid, fpr, groups=groups) for scores in (one, other))
+        tpr: Estimate = unresolved(fpr, int((~member)[self.valid].sum()))
+        if here.tpr is not None and there.tpr is not None:
+            tpr = mean_difference([(here.tpr, there.tpr)])
+        return AttackChange(mean_difference([(here.auc, there.auc)]), {fpr: tpr})
 
     def _early_stopping(self, loss: np.ndarray | None, accuracy: np.ndarray | None) -> Stopping | None:
         if loss is None or accuracy is None:
@@ -385,7 +407,13 @@ def standing_from(rises: Sequence[Figure], margin: float) -> int | None:
 
 def _curve(found: Sequence[AttackSummary]) -> AttackCurve:
     """One attack's figures of all epochs."""
+    whole = [each.per_group for each in found if each.per_group is not None]
+    per_group = None
+    if whole:
+        by_join: dict[Join, AttackCurve] = {join: _curve([each.by_join[join] for each in whole]) for join in JOINS}
+        per_group = PerGroup[AttackCurve].of(whole[0].leads, whole[0].num_groups, by_join.__getitem__)
     return AttackCurve(
+        per_group=per_group,
         auc=tuple(each.auc for each in found),
         advantage=tuple(each.advantage for each in found),
         tpr_at_fpr={fpr: tuple(each.tpr_at_fpr[fpr] for each in found) for fpr in FPRS},
@@ -397,7 +425,6 @@ def _write_report(campaign: Campaign, found: Overfitting, command: str) -> None:
     from miajax.studies.overfitting.page import curves_figure, render_overfitting_report
 
     folder = campaign.folder.path / "overfitting"
-    config, manifest = dataclasses.asdict(campaign.setup.config), campaign.folder.manifest
-    write_text(folder / "report.html", render_overfitting_report(found, config, manifest, command))
+    write_text(folder / "report.html", render_overfitting_report(found, Run.of(campaign, command)))
     with atomic_file(folder / "curves.png") as file:
         save_png(curves_figure(found), file)

@@ -10,6 +10,7 @@ from miajax.studies.overfitting.figures import SIDES, Overfitting
 def print_overfitting_table(found: Overfitting, console: Console | None = None) -> None:
     """Prints accuracy and every attack's power at a few epochs, and at each model's best validation epoch."""
     console = console or Console(highlight=False)
+    found = found.of_unit
     names, main, fpr = list(found.attacks), found.main_attack, found.fpr
     rows: list[list[str]] = []
     for epoch in found.histograms.epochs:
@@ -30,5 +31,6 @@ def print_overfitting_table(found: Overfitting, console: Console | None = None) 
         ])  # fmt: skip
     columns = {"": ["members", "non-members", "gap"], "AUC": names, "TPR": [main]}
     print_table(console, "epoch", columns, rows)
-    say(console, f"Accuracy on members and non-members; TPR at FPR {fpr_key(fpr)}")
+    by_group = ", AUC and TPR by group" if found.head.unit == "group" else ""
+    say(console, f"Accuracy on members and non-members; TPR at FPR {fpr_key(fpr)}{by_group}")
     print_notes(console, found.notes)

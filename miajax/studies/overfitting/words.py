@@ -9,9 +9,15 @@ from miajax.studies.overfitting.figures import Overfitting
 RULES = {"validation_loss": "lowest validation loss", "validation_accuracy": "highest validation accuracy"}
 
 
+def _asked(found: Overfitting) -> str:
+    """The attack that sentences speak of, and whether it is asked about groups."""
+    return face(found.main_attack).label + (", asked by group," if found.head.unit == "group" else "")
+
+
 def growth_finding(found: Overfitting) -> str:
     """Whether vulnerability grows once accuracy stands, in one line."""
-    growth, name = found.growth, face(found.main_attack).label
+    found = found.of_unit
+    growth, name = found.growth, _asked(found)
     if growth is None:
         return "Accuracy is not shown to stand before the last epoch: leakage is not separated from learning"
     auc = growth.change.attacks[found.main_attack].auc
@@ -22,7 +28,8 @@ def growth_finding(found: Overfitting) -> str:
 
 def growth_sentence(found: Overfitting) -> str:
     """The same with all its figures."""
-    growth, name = found.growth, face(found.main_attack).label
+    found = found.of_unit
+    growth, name = found.growth, _asked(found)
     if growth is None:
         return "After no epoch but the last is accuracy on non-members shown to stand."
     first, last = growth.from_epoch, growth.to_epoch
@@ -45,7 +52,8 @@ def growth_sentence(found: Overfitting) -> str:
 
 def stopping_finding(found: Overfitting) -> str:
     """What early stopping does, in one line."""
-    stopping, name = found.early_stopping, face(found.main_attack).label
+    found = found.of_unit
+    stopping, name = found.early_stopping, _asked(found)
     if stopping is None:
         return "Without a validation part early stopping is not judged"
     auc = stopping.rules["validation_loss"].change.attacks[found.main_attack].auc
@@ -55,6 +63,7 @@ def stopping_finding(found: Overfitting) -> str:
 
 def stopping_sentences(found: Overfitting) -> list[str]:
     """What taking every model at its best validation epoch does, rule by rule."""
+    found = found.of_unit
     if found.early_stopping is None:
         return ["No part of the pool was set aside for validation: --validation_fraction 0.1 does so."]
     said: list[str] = []
@@ -70,7 +79,7 @@ def stopping_sentences(found: Overfitting) -> list[str]:
         said.append(
             f"Taken at its own {RULES[rule]} (epoch {stopped.epoch_mean:.1f} on average), a model's accuracy on "
             f"non-members changes by {numbers.moved_points(stopped.change.non_member_accuracy)} and the AUC of "
-            f"{face(found.main_attack).label} by {numbers.moved(of.auc)}, to {left.auc.value:.3f}{power}."
+            f"{_asked(found)} by {numbers.moved(of.auc)}, to {left.auc.value:.3f}{power}."
         )
     return said
 

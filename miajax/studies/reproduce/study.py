@@ -23,7 +23,7 @@ from miajax.campaign.interrupt import Stopped
 from miajax.campaign.made import versions
 from miajax.campaign.presets import preset
 from miajax.campaign.progress import Reporter, Silent
-from miajax.campaign.run import Incomplete
+from miajax.campaign.runner import Incomplete
 from miajax.campaign.storing import file_sizes
 from miajax.described import described
 from miajax.errors import UserError
@@ -35,7 +35,7 @@ from miajax.studies.attacks.study import run_attacks_study
 from miajax.studies.defenses.catalogue import Strengths
 from miajax.studies.defenses.results import Defenses
 from miajax.studies.defenses.study import DefensesOptions, run_defenses
-from miajax.studies.invocation import Invocation
+from miajax.studies.invocation import Invocation, PageFiles
 from miajax.studies.lira.study import run_lira
 from miajax.studies.outliers.study import run_outliers
 from miajax.studies.overfitting.study import run_overfitting
@@ -197,7 +197,7 @@ def run_reproduce(
         done = dataclasses.replace(done, campaigns={**done.campaigns, name: of})
         for part in [p for p in PARTS if options.parts is None or p in options.parts]:
             asked = chosen[name].options(part)
-            if _is_done(path, of.parts.get(part), _fingerprint(setup, asked)):
+            if _is_done(path, of.parts.get(part), _fingerprint(setup, asked), called.files):
                 continue
             reporter.say(f"{name}: {part}")
             own = Invocation(called.command, files=called.files)
@@ -246,8 +246,13 @@ def _fingerprint(setup: Setup, options: Any) -> str:
     return fingerprint({**setup.identity(), "num_shadows": setup.config.num_shadows, "options": asked})
 
 
-def _is_done(path: Path, there: Part | None, asked: str) -> bool:
-    return there is not None and there.asked == asked and there.report is not None and (path / there.report).is_file()
+def _is_done(path: Path, there: Part | None, asked: str, files: PageFiles) -> bool:
+    """Whether a part was finished as it is asked for now, with what is wanted beside its page."""
+    if there is None or there.asked != asked or there.report is None:
+        return False
+    wanted = [name for name, on in (("report.pdf", files.pdf), ("figures", files.vector)) if on]
+    report = path / there.report
+    return report.is_file() and all((report.parent / name).exists() for name in wanted)
 
 
 def _ran(path: Path, name: str, setup: Setup, part: str, options: Any, reporter: Reporter, own: Invocation) -> Part:

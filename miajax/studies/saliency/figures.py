@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float, Int
 
-from miajax.campaign.run import Campaign
+from miajax.campaign.gathered import Campaign
 from miajax.metrics.association import Ranked, association, correlation_figure, crossed, resamples
 from miajax.metrics.clusters import Groups, renumbered
 from miajax.metrics.figures import Estimate, Figure

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from miajax.campaign.gathered import Campaign
 from miajax.campaign.recorded import kept_models
-from miajax.campaign.run import Campaign
 from miajax.errors import UserError
 from miajax.saliency.blocks import CAM_BLOCK, DEFAULT_BLOCK, in_blocks
 from miajax.saliency.cam import convolutions, grad_cam

@@ -3,15 +3,16 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from jaxtyping import Bool, Int
 
+from miajax.array_files import load_npy, load_npz
 from miajax.data.dataset import Dataset
 from miajax.errors import UserError
+from miajax.parsing import parsing
 from miajax.runs import content_checks as content
-from miajax.runs.array_files import load_npy, load_npz
 from miajax.runs.atomic import read_json
 from miajax.runs.codes import ids_of, membership_of
 from miajax.runs.content_checks import RowKind
@@ -107,10 +108,8 @@ def _beside(path: Path, members: Path, num_examples: int) -> dict[str, np.ndarra
         if codes.dtype == bool:
             return {kind: answers, "membership": codes}
     else:
-        try:
+        with parsing(str(members), expected="row numbers from 0, one a line"):
             codes = np.array([int(line) for line in members.read_text(encoding="utf-8").split()], np.int64)
-        except (ValueError, OSError) as error:
-            raise UserError(f"{members} cannot be read ({error})", expected="row numbers from 0, one a line") from None
     membership = np.zeros(num_examples, bool)
     membership[ids_of(codes, num_examples, str(members), complete=False)] = True
     return {kind: answers, "membership": membership}
@@ -174,9 +173,10 @@ def read_declaration(path: Path, recipe: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
       UserError: no JSON object, or a name that recipes don't have.
     """
-    declared = read_json(path)
-    if not isinstance(declared, dict):
-        raise UserError(f"{path} holds a {type(declared).__name__}", expected="an object of recipe names and values")
+    read: Any = read_json(path)
+    if not isinstance(read, dict):
+        raise UserError(f"{path} holds a {type(read).__name__}", expected="an object of recipe names and values")
+    declared = cast(dict[str, Any], read)
     unknown = [name for name in declared if name not in recipe]
     if unknown:
         raise UserError(f"{path} declares {', '.join(unknown)}", expected="names among " + ", ".join(recipe))
