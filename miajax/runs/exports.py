@@ -20,7 +20,7 @@ from miajax.errors import UserError
 from miajax.runs.atomic import atomic_folder, read_sealed, write_json
 from miajax.runs.derived import why_changed
 from miajax.runs.folder import RunFolder
-from miajax.runs.group_names import GROUPS_FILE
+from miajax.runs.group_names import GROUPS_FILE, group_name
 from miajax.runs.integrity import array_hash
 from miajax.runs.space import with_space_for
 from miajax.typed import Json
@@ -154,6 +154,7 @@ def export_run(run: Path, format: ExportFormat, out: Path) -> dict[str, Any]:
         facts |= write(stored, folder)
         if (groups := run / GROUPS_FILE).is_file():  # figures by row alone would understate what an importer finds
             shutil.copyfile(groups, folder / GROUPS_FILE)
+            facts["group_name"] = group_name(run)
         write_json(folder / "export.json", facts)
     return facts
 
