@@ -47,7 +47,8 @@ def _index() -> str:
         "Commands that train take [the flags that all campaigns share](shared.md). `--run DIR` takes their defaults "
         "from a run folder, and `--preset NAME` from [a preset](../presets.md).\n",
         "## Exit status\n",
-        "| status | meaning |\n|---|---|\n| 0 | done |\n| 1 | the reader of the output went away |\n"
+        "| status | meaning |\n|---|---|\n| 0 | done |\n| 1 | the reader of the output went away; "
+        "of [`miajax runs`](runs.md): a run is damaged, or two differ |\n"
         "| 2 | bad input: one line on standard error says what, where, what was expected and the remedy |\n"
         "| 3, 4 | of [`miajax gate`](gate.md) only: a ceiling is passed, or a figure is not resolved |\n"
         "| 130 | stopped by Ctrl-C or SIGTERM; what was finished is kept |\n",
