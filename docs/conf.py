@@ -54,6 +54,7 @@ nitpick_ignore = [
 
 myst_enable_extensions = ["colon_fence", "deflist", "attrs_inline", "substitution"]
 myst_heading_anchors = 4
+smartquotes_action = "qe"  # quotes and ellipses; two hyphens are a flag's
 myst_links_external_new_tab = False
 
 nb_execution_mode = os.environ.get("MIAJAX_DOCS_EXECUTION", "force")
@@ -88,7 +89,7 @@ html_show_sourcelink = False
 html_copy_source = False
 html_show_sphinx = False
 html_last_updated_fmt = None
-html_sidebars = {"index": [], "faq": [], "glossary": []}
+html_sidebars = {"index": [], "faq": [], "glossary": [], "auditors_guide": []}
 html_theme_options = {
     "logo": {"text": "miajax", "image_light": "_static/mark.svg", "image_dark": "_static/mark.svg"},
     "navbar_align": "left",

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -115,7 +116,7 @@ def _groups(flags: Iterable[Flag], choices: Mapping[str, Sequence[str]], level: 
         groups.setdefault(TITLES.get(flag.group.__name__, OWN), []).append(flag)
     lines: list[str] = []
     for title, group in groups.items():
-        lines.append(f"{level} {title}\n")
+        lines.append(f"{level} {_escaped(title)}\n")
         lines += [_entry(flag, choices.get(flag.name, ())) for flag in group]
     return lines
 
@@ -146,7 +147,12 @@ def _default(flag: Flag) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Help as Markdown: what it writes as it is typed stays so."""
+    """Help as Markdown: what it writes as it is typed stays so, and flags are code."""
+    parts = re.split(r"(--\w+)", text)
+    return "".join(f"`{part}`" if part.startswith("--") else _plain(part) for part in parts)
+
+
+def _plain(text: str) -> str:
     for sign in ("\\", "*", "_", "<", "[", "]", "`", "$"):
         text = text.replace(sign, "\\" + sign)
     return text
