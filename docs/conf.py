@@ -34,6 +34,7 @@ extensions = [
     "sphinx_design",
     "made_pages",
     "notebook_links",
+    "checked_links",
 ]
 exclude_patterns = ["_build", "_ext", "**/.ipynb_checkpoints", "tutorials/notebooks"]
 source_suffix = {".md": "myst-nb", ".rst": "restructuredtext"}
