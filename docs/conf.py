@@ -55,7 +55,6 @@ nitpick_ignore = [
 
 myst_enable_extensions = ["colon_fence", "deflist", "attrs_inline", "substitution"]
 myst_heading_anchors = 4
-smartquotes_action = "qe"  # quotes and ellipses; two hyphens are a flag's
 myst_links_external_new_tab = False
 
 nb_execution_mode = os.environ.get("MIAJAX_DOCS_EXECUTION", "force")
