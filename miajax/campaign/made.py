@@ -12,9 +12,9 @@ from typing import Any
 
 import miajax
 from miajax.campaign.gathered import Campaign
-from miajax.runs.folder import RunFolder
+from miajax.campaign.stored import rebuilt_plan, stored_plan
+from miajax.runs.folder import RunFolder, range_name
 from miajax.runs.made import Made
-from miajax.training.plan import ExecutionPlan
 
 _PARTS = ("compile_s", "train_s", "query_s")
 
@@ -55,8 +55,8 @@ def made(campaigns: Sequence[Campaign], device: str) -> Made:
         for models in _used(campaign.folder, len(campaign.valid)):
             facts, groups = campaign.folder.group_facts(models), groups + 1
             if "plan" in facts:
-                first = ExecutionPlan(**campaign.folder.manifest["plan"])
-                other_bits |= bool(ExecutionPlan(**facts["plan"]).differing_bits(first))
+                own = rebuilt_plan(campaign.folder.groups / range_name(models) / "group.json", facts["plan"])
+                other_bits |= bool(own.differing_bits(stored_plan(campaign.folder)))
             if (record := facts.get("made")) is not None:
                 records.append(record)
                 timed += len(models)

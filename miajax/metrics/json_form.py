@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeVar, cast
 
 from miajax.errors import UserError
-from miajax.metrics.figures import Estimate, Figure, fpr_key
+from miajax.metrics.figures import Estimate, Figure, Interval, fpr_key
 from miajax.metrics.forms import TOGETHER, Form
 
 Made = TypeVar("Made")
@@ -189,8 +189,8 @@ def _figures(hint: Any, value: Any, interval: Any, chance: Any) -> Any:
         raise UserError(f"the results hold {value} {interval}", expected="a number and the two ends of it")
     return (
         Estimate(value, chance=chance)
-        if interval is None or None in interval
-        else Figure(value, tuple(interval), chance)
+        if interval is None or None in ends
+        else Figure(value, cast(Interval, tuple(ends)), chance)
     )
 
 

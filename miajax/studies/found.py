@@ -1,5 +1,6 @@
 """What finished studies of attacks left in a folder, for those who read figures and train nothing."""
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from miajax.metrics.json_form import UNKNOWN, from_json
 from miajax.metrics.summary import AttackSummary
 from miajax.metrics.without_models import Checks
 from miajax.notes import Note
+from miajax.parsing import parsing
 from miajax.runs.atomic import read_json
 from miajax.studies.attacked.entry import Calibrated, InSlice
 from miajax.studies.results import Record
@@ -78,6 +80,15 @@ class StudyFound:
     notes: tuple[Note, ...] = ()
 
 
+def reading_results(file: Path) -> contextlib.AbstractContextManager[None]:
+    """Within the block, figures of a ``results.json`` are read: whatever they lack becomes one line.
+
+    Raises:
+      UserError: the file does not hold what the block reads of it.
+    """
+    return parsing(str(file), expected="figures as a study wrote them", fault="does not hold what is read of it")
+
+
 def found_results(run: Path) -> dict[Path, Json]:
     """``results.json`` of a folder and of the attacks beside it, by file.
 
@@ -107,13 +118,18 @@ def found_results(run: Path) -> dict[Path, Json]:
     return found
 
 
-def study_of(results: Json) -> StudyFound:
+def study_of(file: Path, results: Json) -> StudyFound:
     """Results as values; without attacks where a study has no figures of merit of them.
 
+    Args:
+      file: that holds them, for the message.
+      results: read from it.
+
     Raises:
-      UserError: a key is missing, or a figure is no number.
+      UserError: a key is missing, or a value is none of its kind.
     """
-    return from_json(StudyFound, results if "attacks_not_run" in results else {**results, "attacks": {}})
+    with reading_results(file):
+        return from_json(StudyFound, results if "attacks_not_run" in results else {**results, "attacks": {}})
 
 
 def fullest(found: Mapping[Path, Json]) -> Json:
@@ -132,3 +148,8 @@ def fullest(found: Mapping[Path, Json]) -> Json:
             expected="the folder of miajax lira, attacks, audit_target or import_signals",
         )
     return max(able, key=lambda each: len(each["attacks"]))
+
+
+def named(found: Mapping[Path, Json], results: Json) -> Path:
+    """The file that some results were read from."""
+    return next(file for file, each in found.items() if each is results)

@@ -13,7 +13,7 @@ from miajax.report import claims, numbers
 from miajax.report.attack_faces import face
 from miajax.report.blind_words import blind_banners
 from miajax.report.terminal import grouped
-from miajax.studies.found import StudyFound, fullest, study_of
+from miajax.studies.found import StudyFound, fullest, named, reading_results, study_of
 from miajax.typed import Json
 
 
@@ -26,7 +26,14 @@ def model_card(found: Mapping[Path, Json]) -> str:
     Raises:
       UserError: none of them is a study of attacks that says which is strongest.
     """
-    study = study_of(fullest(found))
+    results = fullest(found)
+    file = named(found, results)
+    study = study_of(file, results)
+    with reading_results(file):
+        return _card(study)
+
+
+def _card(study: StudyFound) -> str:
     parts = [
         "## Privacy: membership inference",
         "Attacks ask the model whether a record was in its training data. What they find is a lower bound on what the "
