@@ -11,7 +11,9 @@ from miajax.errors import UserError
 _REMEDY = "Give every row the key of its person, or drop such rows"
 
 
-def group_codes(where: str, groups: Any, num_examples: int, keys: Sequence[str] = ()) -> tuple[np.ndarray, tuple]:
+def group_codes(
+    where: str, groups: Any, num_examples: int, keys: Sequence[str] = ()
+) -> tuple[np.ndarray, tuple[str, ...]]:
     """Groups as numbers, and the key of each.
 
     Args:
