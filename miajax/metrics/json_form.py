@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeVar, cast
 
 from miajax.errors import UserError
-from miajax.metrics.figures import Estimate, Figure, Interval, fpr_key
+from miajax.metrics.figures import Estimate, Figure, fpr_key
 from miajax.metrics.forms import TOGETHER, Form
 
 Made = TypeVar("Made")
@@ -187,11 +187,9 @@ def _figures(hint: Any, value: Any, interval: Any, chance: Any) -> Any:
     ends: Sequence[Any] = cast(Sequence[Any], interval) if isinstance(interval, (list, tuple)) else (interval,)
     if not all(each is None or isinstance(each, (int, float)) for each in (value, *ends)):
         raise UserError(f"the results hold {value} {interval}", expected="a number and the two ends of it")
-    return (
-        Estimate(value, chance=chance)
-        if interval is None or None in ends
-        else Figure(value, cast(Interval, tuple(ends)), chance)
-    )
+    if interval is None or None in ends:
+        return Estimate(value, chance=chance)
+    return Figure(value, (ends[0], ends[-1]), chance)
 
 
 def _read(hint: Any, value: Any) -> Any:

@@ -51,6 +51,19 @@ class NearCopies:
 
 
 @dataclasses.dataclass(frozen=True)
+class AlikeKeys:
+    """Groups whose keys differ in blanks, case, zeros in front or the encoding of letters only.
+
+    Attributes:
+      count: pairs.
+      pairs: some, by name.
+    """
+
+    count: int = 0
+    pairs: tuple[tuple[str, str], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class People:
     """The groups of a run.
 
@@ -75,3 +88,4 @@ class People:
     strongest: Lead | None
     most_exposed: MostExposed | None
     near_copies: NearCopies
+    alike_keys: AlikeKeys = AlikeKeys()

@@ -244,13 +244,21 @@ def _exposed(people: People) -> list[str]:
 
 
 def _copies(people: People) -> list[str]:
-    copies = people.near_copies
+    copies, alike = people.near_copies, people.alike_keys
+    said: list[str] = []
+    if alike.count:
+        said.append(
+            f"{numbers.counted(alike.count, 'pair')} of keys differ in blanks, case, zeros in front or the encoding of "
+            f"letters only ({', '.join(' and '.join(pair) for pair in alike.pairs[:5])}): if they are one, members "
+            "were divided."
+        )
     if not copies.count:
-        return []
+        return said
     listed = ", ".join(f"{one} and {other}" for one, other, *_ in copies.pairs[:5])
     return [
+        *said,
         f"{numbers.counted(copies.count, 'pair')} under different keys nearly copy each other "
-        f"({listed}{' and more' if copies.count > 5 else ''}): if they are one, figures are too low."
+        f"({listed}{' and more' if copies.count > 5 else ''}): if they are one, figures are too low.",
     ]
 
 
@@ -265,12 +273,14 @@ def _keys(people: People) -> str:
 
 def _spread(spread: Spread, unit: str) -> Section:
     few = [name for name, of in spread.slices.items() if of.few_groups]
+    whole = all(of.per_group is not None for of in spread.slices.values())
     rows: list[list[Cell]] = [
         [
             f"{name} (few)" if of.few_groups else name,
             of.num_rows,
             *([of.num_groups] if unit != "row" else []),
             *(_shown(figure) for figure in (of.tpr, of.fpr, of.auc)),
+            *(_shown(figure) for by in [of.per_group] if whole and by is not None for figure in (by.tpr, by.auc)),
         ]
         for name, of in spread.slices.items()
     ]
@@ -281,6 +291,7 @@ def _spread(spread: Spread, unit: str) -> Section:
         Column("Members named", "number", f"pooled FPR {spread.fpr}"),
         Column("Others named", "number", "false alarms"),
         Column("AUC", "number", "within the slice"),
+        *([Column("Members named", "number", f"by {unit}"), Column("AUC", "number", f"by {unit}")] if whole else []),
     ]
     rate = numbers.one_per(float(spread.fpr))
     blocks: list[Block] = [

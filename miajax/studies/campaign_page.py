@@ -2,18 +2,20 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from miajax.campaign.gathered import Campaign
 from miajax.metrics.without_models import Checks
 from miajax.report import provenance
 from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.page import Block, Details, Page, Points, Section
+from miajax.report.provenance import Ran
 from miajax.studies.results import Record
 
 SHORT = 12  # characters of a fingerprint that tell runs apart
 
 
+@runtime_checkable
 class OfRun(Protocol):
     """What was found on the models of a run."""
 
@@ -23,8 +25,8 @@ class OfRun(Protocol):
         ...
 
     @property
-    def ran(self) -> provenance.Ran:
-        """How its figures came about."""
+    def ran(self) -> Ran:
+        """The run as its page prints it."""
         ...
 
 

@@ -10,11 +10,12 @@ from jaxtyping import Bool, Float, Int
 
 from miajax.attacks.registry import ATTACKS
 from miajax.campaign.run import Campaign
+from miajax.data.groups import alike_keys
 from miajax.metrics.claims import strongest
 from miajax.metrics.figures import Figure
 from miajax.metrics.groups import Join, figures_per_group, joined, leading_join, of_groups
 from miajax.metrics.intervals import CONFIDENCE, clopper_pearson
-from miajax.metrics.people import MostExposed, People
+from miajax.metrics.people import AlikeKeys, MostExposed, People
 from miajax.metrics.summary import FPRS, AttackSummary
 from miajax.metrics.vulnerability import Exposure, empirical_auc, exposure_at_pooled_fpr
 from miajax.runs.derived import remember
@@ -24,6 +25,7 @@ from miajax.studies.near_groups import near_groups
 
 EXPOSURE_FPR = 0.01  # pooled false-positive rate at which single groups are called exposed, as single examples are
 FILE = "per_group.parquet"
+ALIKE_SHOWN = 20  # pairs of keys
 
 Scores = Mapping[str, Float[np.ndarray, "models examples"]]
 
@@ -97,6 +99,7 @@ def group_study(campaign: Campaign, scores: Scores, targets: Sequence[int] | Non
     }
     lead, keep_keys = strongest(leading, whole, valid), campaign.setup.config.data.keep_keys
     names = group_names(dataset.group_keys, campaign.folder.path, keep_keys)
+    alike = [(str(names[one]), str(names[other])) for one, other in alike_keys(dataset.group_keys)]
     people = People(
         name=dataset.group_name,
         num_groups=len(sizes),
@@ -109,8 +112,9 @@ def group_study(campaign: Campaign, scores: Scores, targets: Sequence[int] | Non
         strongest=lead,
         most_exposed=None if lead is None else _most_exposed(lead.attack, exposed[lead.attack], names),
         near_copies=near_groups(dataset.features, groups, [str(name) for name in names]),
+        alike_keys=AlikeKeys(len(alike), tuple(alike[:ALIKE_SHOWN])),
     )
-    return GroupStudy(people, _columns(campaign, whole, leading, exposed, names, sizes), _notes(people))
+    return GroupStudy(people, _columns(campaign, whole, leading, exposed, names), _notes(people))
 
 
 def _most_exposed(attack: str, exposure: Exposure, names: np.ndarray) -> MostExposed | None:
@@ -143,16 +147,38 @@ def _columns(
     leading: Scores,
     exposed: Mapping[str, Exposure],
     names: np.ndarray,
-    sizes: np.ndarray,
 ) -> dict[str, np.ndarray]:
     groups = campaign.setup.dataset.groups
     assert groups is not None
-    valid = campaign.valid
-    phi = np.where(valid[:, None], campaign.signals.mean(-1), np.nan)
+    phi = np.where(campaign.valid[:, None], campaign.signals.mean(-1), np.nan)
+    columns = {"key": names, **columns_of_groups(groups, whole, campaign.valid, phi, leading, exposed)}
+    if campaign.setup.config.data.keep_keys:
+        return columns
+    order = np.argsort(names)  # groups are numbered by key: their order would tell its rank
+    return {name: column[order] for name, column in columns.items()}
+
+
+def columns_of_groups(
+    groups: Int[np.ndarray, " examples"],
+    whole: Bool[np.ndarray, "models groups"],
+    valid: Bool[np.ndarray, " models"],
+    phi: Float[np.ndarray, "models examples"],
+    leading: Mapping[str, Float[np.ndarray, "models groups"]],
+    exposed: Mapping[str, Exposure],
+) -> dict[str, np.ndarray]:
+    """Columns of ``per_group.parquet`` but the key, group by group.
+
+    Args:
+      groups: of each row, 0..G-1.
+      whole: which model trained on which group.
+      valid: the models that count.
+      phi: scaled logits, means over queries.
+      leading: of every attack, scores of groups.
+      exposed: to every attack, of groups.
+    """
     is_in, is_out = whole & valid[:, None], ~whole & valid[:, None]
     columns = {
-        "key": names,
-        "rows": sizes.astype(np.int32),
+        "rows": np.bincount(groups).astype(np.int32),
         "n_in": is_in.sum(0).astype(np.int32),
         "n_out": is_out.sum(0).astype(np.int32),
         "auc": empirical_auc(joined(phi, groups, "mean"), whole, valid),
@@ -160,10 +186,7 @@ def _columns(
     for name, array in leading.items():
         columns[f"score_in_{name}"], columns[f"score_out_{name}"] = (_mean(array, side) for side in (is_in, is_out))
         columns[f"vulnerability_{name}"], columns[f"fpr_{name}"] = exposed[name].tpr, exposed[name].fpr
-    if campaign.setup.config.data.keep_keys:
-        return columns
-    order = np.argsort(names)  # groups are numbered by key: their order would tell its rank
-    return {name: column[order] for name, column in columns.items()}
+    return columns
 
 
 def _mean(scores: np.ndarray, side: np.ndarray) -> np.ndarray:
@@ -173,6 +196,22 @@ def _mean(scores: np.ndarray, side: np.ndarray) -> np.ndarray:
 
 
 def _notes(people: People) -> list[str]:
+    return [*_alike(people), *_copied(people)]
+
+
+def _alike(people: People) -> list[str]:
+    alike = people.alike_keys
+    if not alike.count:
+        return []
+    listed = ", ".join(f"{one} and {other}" for one, other in alike.pairs[:5])
+    return [
+        f"{alike.count} {'pair' if alike.count == 1 else 'pairs'} by {people.name} have keys that differ in blanks, "
+        f"case, zeros in front or the encoding of letters only: {listed}{' and more' if alike.count > 5 else ''}. "
+        "If they are one person, give them one key: members are drawn by key."
+    ]
+
+
+def _copied(people: People) -> list[str]:
     copies = people.near_copies
     if not copies.count:
         return []

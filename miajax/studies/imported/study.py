@@ -16,7 +16,7 @@ from miajax.errors import UserError
 from miajax.metrics.accuracy import share_correct
 from miajax.metrics.claims import strongest
 from miajax.metrics.figures import Estimate
-from miajax.metrics.groups import undivided
+from miajax.metrics.groups import joined, of_groups, undivided
 from miajax.metrics.new_data import on_new_data
 from miajax.metrics.paired import mean_difference, mean_rate
 from miajax.metrics.roc import roc_curve, thin
@@ -32,7 +32,8 @@ from miajax.signals.bundle import Signals
 from miajax.signals.scaled_logit import scaled_logit
 from miajax.studies import common
 from miajax.studies.attacked.entries import run_families
-from miajax.studies.attacked.groups import with_groups
+from miajax.studies.attacked.groups import EXPOSURE_FPR, columns_of_groups, join_of, with_groups
+from miajax.studies.attacked.groups import FILE as PER_GROUP
 from miajax.studies.imported.results import Imported
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import FoundResult
@@ -214,6 +215,12 @@ def _write(
         exposure = exposure_at_pooled_fpr(array, found.member, valid, common.EXPOSURE_FPR)
         columns[f"vulnerability_{name}"], columns[f"fpr_{name}"] = exposure.tpr, exposure.fpr
     write_table(out / "per_example.parquet", columns)
+    if imported.unit == "group" and (groups := found.groups) is not None:
+        whole = of_groups(found.member, groups)
+        leading = {name: joined(array, groups, join_of(name)) for name, array in scores.items()}
+        named = {n: exposure_at_pooled_fpr(each, whole, valid, EXPOSURE_FPR) for n, each in leading.items()}
+        each = columns_of_groups(groups, whole, valid, phi, leading, named)
+        write_table(out / PER_GROUP, {"group": np.arange(whole.shape[1], dtype=np.int32), **each})
     rocs: common.Rocs = {}
     for name, array in scores.items():
         known = np.isfinite(array)

@@ -19,16 +19,18 @@ from miajax.errors import UserError
 from miajax.metrics.accuracy import share_correct
 from miajax.metrics.claims import strongest
 from miajax.metrics.clusters import renumbered
-from miajax.metrics.groups import undivided
+from miajax.metrics.groups import joined, of_groups, undivided
 from miajax.metrics.paired import mean_difference, mean_rate
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import AttackSummary, chance_notes, summarise, unresolved_notes
 from miajax.metrics.without_models import Checks, Copies
 from miajax.runs.atomic import write_npy, write_text
 from miajax.runs.content_checks import RowKind
+from miajax.runs.group_names import group_names
 from miajax.runs.tables import write_table
 from miajax.studies import common
-from miajax.studies.attacked.groups import with_groups
+from miajax.studies.attacked.groups import FILE as PER_GROUP
+from miajax.studies.attacked.groups import join_of, with_groups
 from miajax.studies.blind import blind_baseline, near_duplicates
 from miajax.studies.comparable import behaviour, reasons, recipe_differences, recipe_of
 from miajax.studies.invocation import Invocation
@@ -240,7 +242,23 @@ def _write(
         write_npy(out / "scores" / f"{name}.npy", own)
     columns: dict[str, np.ndarray] = {"id": target.ids, "label": labels, "member": target.member}
     write_table(out / "per_example.parquet", columns | {f"score_{name}": own for name, own in scores.items()})
+    _write_groups(out, campaign, target, scores)
     rocs = {name: thin(roc_curve(own, target.member)) for name, own in scores.items()}
     config = dataclasses.asdict(campaign.setup.config)
     inputs = TargetReportInputs(found, config, campaign.folder.manifest, command, rocs)
     write_text(out / "report.html", render_target_report(inputs))
+
+
+def _write_groups(out: Path, campaign: Campaign, target: Target, scores: Mapping[str, np.ndarray]) -> None:
+    """``per_group.parquet``, where the target trained on all rows of a group or on none: its scores by group."""
+    dataset = campaign.setup.dataset
+    groups = renumbered(dataset.groups, target.ids)
+    if dataset.groups is None or groups is None or not undivided(target.member[None], groups):
+        return
+    keep = campaign.setup.config.data.keep_keys
+    names = group_names(dataset.group_keys, campaign.folder.path, keep)[np.unique(dataset.groups[target.ids])]
+    joins = {f"score_{name}": joined(own[None], groups, join_of(name))[0] for name, own in scores.items()}
+    rows, member = np.bincount(groups).astype(np.int32), of_groups(target.member[None], groups)[0]
+    order = np.arange(len(names)) if keep else np.argsort(names)  # by number they would tell the rank of their keys
+    columns = {"key": names, "rows": rows, "member": member, **joins}
+    write_table(out / PER_GROUP, {name: column[order] for name, column in columns.items()})
