@@ -10,7 +10,7 @@ import html
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -340,7 +340,7 @@ def run_attacks(
       >>> scores["lira_online_fixed"].shape
       (16, 100)
     """
-    names = []
+    names: list[str] = []
     for attack in attacks:
         names.append(
             registry.ATTACKS.name_of(attack) if isinstance(attack, str) else registry.register_attack(attack).name
@@ -388,7 +388,7 @@ def _with(base: Any, left: dict[str, Any]) -> Any:
     for field in dataclasses.fields(base):
         if field.name in left:
             value = left.pop(field.name)
-            changes[field.name] = tuple(value) if isinstance(value, list) else value
+            changes[field.name] = tuple(cast(list[Any], value)) if isinstance(value, list) else value
     for field in dataclasses.fields(base):
         inner = changes.get(field.name, getattr(base, field.name))
         if dataclasses.is_dataclass(inner) and not isinstance(inner, type):

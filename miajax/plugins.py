@@ -11,7 +11,7 @@ import importlib.metadata
 import importlib.util
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -152,7 +152,7 @@ _TRUSTED = contextvars.ContextVar("miajax_trust_code", default=False)
 
 
 @contextlib.contextmanager
-def trusting_code(trust: bool = True) -> Iterator[None]:
+def trusting_code(trust: bool = True) -> Generator[None]:
     """Within the block, Python files that a run folder names are run if their SHA-256 is the recorded one."""
     token = _TRUSTED.set(trust)
     try:

@@ -38,14 +38,14 @@ from miajax.report.terminal import say
 from miajax.runs.folder import fingerprint
 from miajax.runs.names import path_name
 from miajax.studies.invocation import Invocation, PageFiles
-from miajax.studies.results import FoundResult, StudyResult
+from miajax.studies.results import FoundResult
 from miajax.training.devices import use_compilation_cache, use_cpu_cores_as_devices
 from miajax.warned import collected_warnings
 
 Flags = TypeVar("Flags")
 Options = TypeVar("Options")
 Result = TypeVar("Result")
-Study = TypeVar("Study", bound=StudyResult)
+Study = TypeVar("Study", bound=FoundResult[Any])
 NONE: Mapping[str, Any] = MappingProxyType({})
 _OF_FILES = frozenset(flags.flags_of(config_file.ConfigFiles))
 CHOICES: Mapping[str, Sequence[str]] = {
@@ -94,7 +94,7 @@ class Command(Generic[Flags, Result]):
     kind: type[Flags]
     act: Callable[[Flags, Invocation], Result]
     default: Callable[[Sequence[str]], Flags | None] = lambda argv: None
-    choices: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+    choices: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict[str, Sequence[str]])
     why_not: str = ""
     import_s: float = dataclasses.field(init=False)
 
@@ -323,8 +323,8 @@ def study(
             folder = folder_of(typed.place, name, setup.dataset.name, identity(setup, own))
             result = run(setup, folder, own, heard.reporter, called)
             heard.found(result.results)
-        show(result.found if isinstance(result, FoundResult) else result.results)
-        print_end(result.results["timing"], result.folder)
+        show(result.found)
+        print_end(result.found.timing, result.folder)
         return result
 
     return Command(name, about, flags_of, act, default, {"attacks": tuple(ATTACKS), **choices})

@@ -101,7 +101,7 @@ def _texts(file: str, flag: Flag, value: Any) -> list[str]:
       UserError: it is none of the flag's.
     """
     if isinstance(value, dict):
-        parts = [part for pair in cast(dict[str, Any], value).items() for part in pair]
+        parts: list[Any] = [part for pair in cast(dict[str, Any], value).items() for part in pair]
     else:
         parts = cast(list[Any], value) if isinstance(value, list) and flag.takes_several else [value]
     texts = [_text(part) for part in parts]

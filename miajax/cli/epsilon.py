@@ -55,7 +55,8 @@ def answer(flags: Flags, _: Invocation) -> dict[str, dict[str, Any]]:
             f"statistics: noise multiplier {step.released:.4g}, epsilon {flags.statistics_epsilon:g} alone; "
             "composed with the steps in what follows"
         )
-    found, remarks = {}, []
+    found: dict[str, dict[str, Any]] = {}
+    remarks: list[str] = []
     for accountant in ACCOUNTANTS:
         if not has_bound(step, accountant):
             continue

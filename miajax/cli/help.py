@@ -6,7 +6,7 @@ import textwrap
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from miajax.cli.flags import Flag
 
@@ -98,9 +98,9 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, Mapping):
-        value = [text for pair in value.items() for text in pair]
+        value = [text for pair in cast(Mapping[Any, Any], value).items() for text in pair]
     if isinstance(value, (list, tuple)):
-        return " ".join(map(shown, value)) or "none"
+        return " ".join(map(shown, cast(Sequence[Any], value))) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

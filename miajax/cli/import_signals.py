@@ -6,6 +6,7 @@ miajax import_signals --source exp/cifar10 --format lira2021 --out runs/imported
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 from miajax.attacks.options import AttackOptions, LiraMode
 from miajax.campaign.progress import Terminal
@@ -20,7 +21,7 @@ from miajax.studies.imported.terminal import print_imported_table
 from miajax.studies.invocation import Invocation, PageFiles
 from miajax.studies.lira.study import LiraOptions, run_lira
 from miajax.studies.lira.terminal import print_lira_table
-from miajax.studies.results import StudyResult
+from miajax.studies.results import FoundResult
 
 
 @described
@@ -59,7 +60,7 @@ class Flags:
     files: PageFiles = dataclasses.field(default_factory=PageFiles)
 
 
-def attack(flags: Flags, called: Invocation) -> StudyResult:
+def attack(flags: Flags, called: Invocation) -> FoundResult[Any]:
     """Attacks the signals and prints the figures."""
     _check(flags)
     if flags.plan is not None:
@@ -95,7 +96,7 @@ def _check(flags: Flags) -> None:
         raise UserError("--signal_kind scaled_logits with --plan", expected="answers with a column a class")
 
 
-def _from_plan(flags: Flags, plan: Path, called: Invocation) -> StudyResult:
+def _from_plan(flags: Flags, plan: Path, called: Invocation) -> FoundResult[Any]:
     assert flags.signal_kind != "scaled_logits"
     campaign = take_in(
         plan, flags.out, flags.source, flags.model_name or "trained elsewhere", flags.signal_kind, flags.allow_failed,

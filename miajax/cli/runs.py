@@ -11,7 +11,7 @@ import dataclasses
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from rich.console import Console
 
@@ -130,7 +130,8 @@ def _lines(value: Any, where: str = "") -> list[str]:
     """The leaves of JSON, ``name.name: value``."""
     if not isinstance(value, dict):
         return [f"{where}: {json.dumps(value)[:200]}"]
-    return [line for name, each in value.items() for line in _lines(each, f"{where}.{name}" if where else name)]
+    named = cast(Json, value)
+    return [line for name, each in named.items() for line in _lines(each, f"{where}.{name}" if where else name)]
 
 
 def _verify(flags: Flags) -> _Answer:

@@ -17,7 +17,9 @@ _LARGE, _TIMES = 0.2, 5.0  # of all rows, and of the mean group, from which on a
 _REMEDY = "Give every row the key of its person, or drop such rows"
 
 
-def group_codes(where: str, groups: Any, num_examples: int, keys: Sequence[str] = ()) -> tuple[np.ndarray, tuple]:
+def group_codes(
+    where: str, groups: Any, num_examples: int, keys: Sequence[str] = ()
+) -> tuple[np.ndarray, tuple[str, ...]]:
     """Groups as numbers, and the key of each.
 
     Args:

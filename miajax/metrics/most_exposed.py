@@ -16,23 +16,16 @@ from miajax.metrics.intervals import CONFIDENCE, clopper_pearson
 FEWEST = 2  # models on each side of each half, below which a record is not looked at
 
 
-@dataclasses.dataclass(frozen=True)
-class Exposed:
-    """One record, by the models that did not choose it.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Shares:
+    """How often one record, or one person, is named by models trained with and without it.
 
     Attributes:
-      record: its number in the pool.
-      threshold: the signal from which on a model's answer counts as "trained on it"; models of even place set it.
-      named_in: models trained on the record whose answer passes the threshold.
-      num_in: models trained on it.
-      named_out: models not trained on it whose answer passes all the same.
-      num_out: models not trained on it.
-      named_in_ci: interval of ``named_in / num_in``; those of all records that were chosen hold at once.
-      named_out_ci: the same of ``named_out / num_out``.
+      named_in, num_in: models trained with it that name it, and all of them.
+      named_out, num_out: the same of models trained without it.
+      named_in_ci, named_out_ci: intervals of the two shares, which hold for all that are listed at once.
     """
 
-    record: int
-    threshold: float
     named_in: int
     num_in: int
     named_out: int
@@ -41,9 +34,37 @@ class Exposed:
     named_out_ci: Interval
 
     @property
+    def more_often(self) -> bool:
+        """Whether it was named in a larger share of the models with it than of those without, measurably or not."""
+        return self.named_in * self.num_out > self.named_out * self.num_in
+
+    @property
     def above_chance(self) -> bool:
-        """Whether the record is named more often with than without, whatever the two true rates in their intervals."""
+        """Whether it is named more often with than without, whatever the two true shares in their intervals."""
         return self.named_in_ci[0] > self.named_out_ci[1]
+
+
+def shares_of(named_in: int, num_in: int, named_out: int, num_out: int, confidence: float) -> Shares:
+    """Counts with the intervals of Clopper and Pearson."""
+    low_in, high_in = clopper_pearson(named_in, num_in, confidence)
+    low_out, high_out = clopper_pearson(named_out, num_out, confidence)
+    return Shares(
+        named_in=named_in, num_in=num_in, named_out=named_out, num_out=num_out,
+        named_in_ci=(low_in, high_in), named_out_ci=(low_out, high_out),
+    )  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Exposed(Shares):
+    """One record, by the models that did not choose it.
+
+    Attributes:
+      record: its number in the pool.
+      threshold: the signal from which on a model's answer counts as "trained on it"; models of even place set it.
+    """
+
+    record: int
+    threshold: float
 
 
 def most_exposed(
@@ -81,11 +102,8 @@ def most_exposed(
         named, of = measured[:, record] >= threshold, measured_inside[:, record]
         counts = [(int((named & side & there).sum()), int((side & there).sum())) for side in (of, ~of)]
         (hits, num_in), (false, num_out) = counts
-        low_in, high_in = clopper_pearson(hits, num_in, confidence)
-        low_out, high_out = clopper_pearson(false, num_out, confidence)
-        found.append(
-            Exposed(int(record), threshold, hits, num_in, false, num_out, (low_in, high_in), (low_out, high_out))
-        )
+        counted = shares_of(hits, num_in, false, num_out, confidence)
+        found.append(Exposed(record=int(record), threshold=threshold, **vars(counted)))
     return found
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from miajax.report import palette
-from miajax.report.plots import Mark, blank_axes, styled
+from miajax.report.plots import Drawn, Mark, axes_at, blank_axes, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,13 +68,13 @@ def forest_figure(
 
     count = len(columns[0][1])
     height = 0.9 + 0.19 * count
-    figure = Figure(figsize=(width, height))
+    figure: Drawn = Figure(figsize=(width, height))
+    axes: Drawn = None
     left, right, gap = 2.35 / width, 0.15 / width, 0.25 / width
     each = (1 - left - right - gap * (len(columns) - 1)) / len(columns)
     places = np.arange(count)[::-1]
     for index, ((name, rows), mark) in enumerate(zip(columns, marks, strict=True)):
-        axes = figure.add_axes((left + index * (each + gap), 0.45 / height, each, 0.19 * count / height))
-        axes.set_axisbelow(True)
+        axes = axes_at(figure, (left + index * (each + gap), 0.45 / height, each, 0.19 * count / height))
         for place, row in zip(places, rows, strict=True):
             axes.plot([row.low, row.high], [place, place], color=row.colour, linewidth=1.2)
             axes.plot([row.value], [place], "o", color=row.colour, markersize=3.6)
@@ -105,13 +105,13 @@ def cloud_figure(clouds: Sequence[Cloud], *, width: float = 9.2) -> "Figure":
     down = -(-len(clouds) // across)
     side = width / across
     height = down * side + 0.35
-    figure = Figure(figsize=(width, height))
+    figure: Drawn = Figure(figsize=(width, height))
+    axes: Drawn = None
     names: dict[str, str] = {}
     for index, cloud in enumerate(clouds):
         row, column = divmod(index, across)
-        axes = figure.add_axes(
-            ((column + 0.03) / across, 1 - (0.35 + (row + 0.95) * side) / height, 0.94 / across, 0.85 * side / height)
-        )
+        low = 1 - (0.35 + (row + 0.95) * side) / height
+        axes = axes_at(figure, ((column + 0.03) / across, low, 0.94 / across, 0.85 * side / height))
         axes.scatter(*cloud.points.T, s=9, color=palette.FAINT, linewidths=0)
         for ring, (name, circled) in enumerate(cloud.circled.items()):
             colour = names.setdefault(name, _RINGS[ring % len(_RINGS)])
@@ -195,7 +195,7 @@ def picture_rows_figure(
     share = 0.86  # the names stand left of it
     height = width * share * canvas.shape[0] / canvas.shape[1]
     figure = Figure(figsize=(width, height + 0.35))
-    axes = figure.add_axes((1 - share, 0.05 / (height + 0.35), share, height / (height + 0.35)))
+    axes = axes_at(figure, (1 - share, 0.05 / (height + 0.35), share, height / (height + 0.35)))
     axes.imshow(canvas, interpolation="nearest", aspect="auto")
     axes.set_yticks((np.arange(len(rows)) + 0.5) * cell, [name for name, *_ in rows])
     axes.set_xticks([])

@@ -2,16 +2,15 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
 
 from miajax.report import palette
-from miajax.report.plots import Mark, blank_axes, draw_marks, styled
+from miajax.report.plots import Drawn, Mark, axes_at, blank_axes, draw_marks, styled
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _INCHES = (4.7, 3.3)
@@ -73,8 +72,7 @@ def stacked_epoch_figure(
     figure = Figure(figsize=inches)
     height = 0.9 / len(panels)
     for place, (ylabel, traces, level) in enumerate(panels):
-        axes = figure.add_axes((0.12, 0.965 - (place + 1) * height + 0.035, 0.85, height - 0.05))
-        axes.set_axisbelow(True)
+        axes = axes_at(figure, (0.12, 0.965 - (place + 1) * height + 0.035, 0.85, height - 0.05))
         _draw(axes, traces, level)
         _finish(axes, traces, ylabel)
         if place < len(panels) - 1:
@@ -100,8 +98,7 @@ def histogram_row_figure(
     width = 0.94 / len(titles)
     peak = float(max(members.max(), non_members.max()))
     for place, (member, non_member, title) in enumerate(zip(members, non_members, titles, strict=True)):
-        axes = figure.add_axes((0.055 + place * width, 0.2, width - 0.02, 0.68))
-        axes.set_axisbelow(True)
+        axes = axes_at(figure, (0.055 + place * width, 0.2, width - 0.02, 0.68))
         for density, label, colour in (
             (non_member, "non-members", palette.NON_MEMBER), (member, "members", palette.MEMBER),
         ):  # fmt: skip
@@ -120,13 +117,13 @@ def histogram_row_figure(
     return figure
 
 
-def _draw(axes: "Axes", traces: Sequence[Trace], level: tuple[float, str] | None) -> None:
+def _draw(axes: Drawn, traces: Sequence[Trace], level: tuple[float, str] | None) -> None:
     if level is not None:
         height, name = level
         axes.axhline(height, color=palette.MUTED, linewidth=0.9, linestyle=(0, (1, 2)), label=name)
     for trace in traces:
         epochs = np.arange(1, len(trace.values) + 1)
-        alone = {"marker": "o", "markersize": 3.5} if len(epochs) == 1 else {}
+        alone: dict[str, Any] = {"marker": "o", "markersize": 3.5} if len(epochs) == 1 else {}
         axes.plot(
             epochs, trace.values, color=trace.colour, linestyle=trace.dash, linewidth=1.5, label=trace.label, **alone
         )
@@ -135,7 +132,7 @@ def _draw(axes: "Axes", traces: Sequence[Trace], level: tuple[float, str] | None
             axes.fill_between(epochs, low, high, color=trace.colour, alpha=0.15, linewidth=0)
 
 
-def _finish(axes: "Axes", traces: Sequence[Trace], ylabel: str) -> None:
+def _finish(axes: Drawn, traces: Sequence[Trace], ylabel: str) -> None:
     last = max(len(trace.values) for trace in traces)
     axes.set_xlim(0.5, last + 0.5)
     step = next((step for step in (1, 2, 5, 10, 20, 50, 100) if last / step <= 10), last)

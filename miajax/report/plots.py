@@ -19,7 +19,6 @@ from jaxtyping import Float
 from miajax.report import palette, vectors
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Drawn = Any
@@ -65,7 +64,8 @@ def styled(draw: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]
     def under_style(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
         import matplotlib
 
-        with matplotlib.rc_context(_STYLE):
+        untyped: Any = matplotlib
+        with untyped.rc_context(_STYLE):
             return draw(*args, **kwargs)
 
     return under_style
@@ -237,8 +237,8 @@ def gap_figure(
     both = np.stack([np.asarray(member_accuracy, np.float64), np.asarray(non_member_accuracy, np.float64)])
     both = both[:, np.isfinite(both).all(axis=0)]
     both = both[:, np.lexsort((both[0], both[1]))]
-    both = both[:, np.linspace(0, both.shape[1] - 1, min(both.shape[1], most)).astype(int)] if both.size else both
-    rank = np.arange(both.shape[1])
+    both = both[:, np.linspace(0, both.shape[1] - 1, min(both.shape[1], most), dtype=int)] if both.size else both
+    rank = np.arange(int(both.shape[1]))
     axes.vlines(rank, both[1], both[0], color=palette.RULE, linewidth=min(1.4, 180 / max(1, len(rank))))
     size = 4.2 if len(rank) <= 64 else 2.6
     for values, label, colour in (
@@ -262,7 +262,7 @@ def gap_figure(
 
 
 @styled
-def save_png(figure: "Figure", file: IO[bytes], *, dpi: int = 160) -> None:
+def save_png(figure: Drawn, file: IO[bytes], *, dpi: int = 160) -> None:
     """Writes the figure as PNG into an open file; writing atomically is the caller's business."""
     figure.savefig(file, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
 
@@ -286,7 +286,7 @@ def figure_to_data_uri(figure: "Figure", format: str = "svg") -> str:
 
 
 @styled
-def vector(figure: "Figure", format: str) -> bytes:
+def vector(figure: Drawn, format: str) -> bytes:
     """The figure as SVG or PDF, the same bytes whenever it is drawn."""
     buffer = io.BytesIO()
     if format == "pdf":
@@ -334,7 +334,7 @@ def _density(values: Float[np.ndarray, "..."], edges: Float[np.ndarray, " edges"
     return counts / max(1, finite.size) / (edges[1] - edges[0])
 
 
-def draw_marks(axes: "Axes", marks: Sequence[Mark]) -> None:
+def draw_marks(axes: Drawn, marks: Sequence[Mark]) -> None:
     low, high = axes.get_xlim()
     for mark in marks:
         right = mark.x > (low + high) / 2
@@ -359,11 +359,15 @@ def blank_axes(inches: tuple[float, float], *, left: float = 0.6, bottom: float 
     width, height = inches
     right, top = 0.08, 0.08
     figure = Figure(figsize=inches)
-    axes = figure.add_axes(
-        (left / width, bottom / height, (width - left - right) / width, (height - bottom - top) / height)
-    )
+    place = (left / width, bottom / height, (width - left - right) / width, (height - bottom - top) / height)
+    return figure, axes_at(figure, place)
+
+
+def axes_at(figure: Drawn, place: tuple[float, float, float, float]) -> Drawn:
+    """Axes at ``(left, bottom, width, height)``, fractions of the figure, with their grid behind what is drawn."""
+    axes = figure.add_axes(place)
     axes.set_axisbelow(True)
-    return figure, axes
+    return axes
 
 
 def power_of_ten(power: int) -> str:

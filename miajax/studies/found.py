@@ -120,13 +120,18 @@ def found_results(run: Path) -> dict[Path, Json]:
     return found
 
 
-def study_of(results: Json) -> StudyFound:
+def study_of(file: Path, results: Json) -> StudyFound:
     """Results as values; without attacks where a study has no figures of merit of them.
 
+    Args:
+      file: that holds them, for the message.
+      results: read from it.
+
     Raises:
-      UserError: a key is missing, or a figure is no number.
+      UserError: a key is missing, or a value is none of its kind.
     """
-    return from_json(StudyFound, results if "attacks_not_run" in results else {**results, "attacks": {}})
+    with reading_results(file):
+        return from_json(StudyFound, results if "attacks_not_run" in results else {**results, "attacks": {}})
 
 
 def fullest(found: Mapping[Path, Json]) -> Json:

@@ -30,26 +30,16 @@ What = TypeVar("What", covariant=True)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class StudyResult:
-    """What every study found.
+class FoundResult(Generic[What]):
+    """What every study returns.
 
     Attributes:
       folder: where ``results.json`` and ``report.html`` lie.
       results: what ``results.json`` holds.
+      found: the same as a value.
     """
 
     folder: Path
-    results: Mapping[str, Any]
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class FoundResult(StudyResult, Generic[What]):
-    """What a study found, as a value.
-
-    Attributes:
-      found: the figures themselves.
-    """
-
     results: Mapping[str, Any] = dataclasses.field(init=False)
     found: What
 

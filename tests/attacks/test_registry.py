@@ -8,6 +8,7 @@ from sklearn.metrics import roc_auc_score
 from miajax.attacks.options import AttackOptions
 from miajax.attacks.registry import ATTACKS, run_attack, run_attacks, why_not
 from miajax.errors import UserError
+from miajax.signals.bundle import Signals
 from tests.attacks.helpers import ensemble, take
 
 pytestmark = pytest.mark.slow  # mostly compiling; continuous integration runs them
@@ -25,6 +26,16 @@ def plain():
 
 def _close(got, want, name):
     np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4, err_msg=name)
+
+
+def test_answers_without_confidence_leave_what_needs_none():
+    bare = Signals(None, correct=SIGNALS.correct, labels=SIGNALS.labels)
+    assert why_not("lira_online", bare, MEMBER, VALID) == "needs scaled_logit, which were not recorded"
+    for name in ("lira_online", "global_threshold", "attack_r", "pmia_global", "bavaria_t", "lira_online_fullcov"):
+        with pytest.raises(ValueError, match="signals lack what the attack needs"):
+            ATTACKS[name].score(bare, MEMBER, VALID, AttackOptions())
+    want, _ = run_attack("gap", SIGNALS, MEMBER, VALID)
+    np.testing.assert_array_equal(run_attack("gap", bare, MEMBER, VALID)[0], want)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -88,6 +88,29 @@ def test_a_summary_of_an_attack_is_read_as_it_was_but_for_its_notes():
     assert AttackSummary.from_json(found.to_json()) == dataclasses.replace(found, notes=())
 
 
+def test_a_rate_that_is_null_in_a_file_has_its_reason_again():
+    rng = np.random.default_rng(0)
+    member = np.argsort(rng.random((4, 60)), 1) < 30
+    found = summarise(rng.normal(size=(4, 60)) + member, member, fprs=(0.001, 0.01))
+    read = AttackSummary.from_json(json.loads(json.dumps(found.to_json())))
+    assert (
+        read.tpr_at_fpr[0.001].reason == "Not resolvable: 120 non-members cannot show a false-positive rate of 0.001."
+    )
+    assert read.tpr_at_fpr == found.tpr_at_fpr and found.tpr_at_fpr[0.01].value is not None
+    assert read.per_target.tpr_at_fpr[0.01].reason == (
+        "Not resolvable for every single target: a false-positive rate of 0.01 takes 100 non-members of each, and they "
+        "have 30 on average."
+    )
+    alone = summarise(rng.normal(size=(1, 60)), member[:1], fprs=(0.001,))
+    assert AttackSummary.from_json(alone.to_json()).per_target.tpr_at_fpr == alone.per_target.tpr_at_fpr
+
+
+@pytest.mark.parametrize(("value", "ends"), [("high", [0.0, 1.0]), (0.5, "wide"), (0.5, [0.0, "far"])])
+def test_a_figure_that_is_no_number_is_named(value, ends):
+    with pytest.raises(UserError, match="expected a number and the two ends of it"):
+        from_json(Outer, to_json(OUTER) | {"auc": value, "auc_ci": ends})
+
+
 @dataclasses.dataclass(frozen=True)
 class OfPeople:
     rows: float

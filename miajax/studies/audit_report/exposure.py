@@ -1,5 +1,6 @@
 """Who is most exposed, and the scores behind curves: what the arrays and tables of a folder say of single records."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,8 @@ from jaxtyping import Bool, Float
 
 from miajax.array_files import load_npy
 from miajax.metrics.groups import joined, of_groups
-from miajax.metrics.intervals import CONFIDENCE, clopper_pearson
-from miajax.metrics.most_exposed import most_exposed
+from miajax.metrics.intervals import CONFIDENCE
+from miajax.metrics.most_exposed import Shares, most_exposed, shares_of
 from miajax.runs.group_names import read_groups
 from miajax.runs.tables import read_table
 from miajax.studies.attacked.groups import FILE as GROUPS_TABLE
@@ -36,12 +37,11 @@ def exposed_in(path: Path, kind: Kind, results: Json, worst: int) -> tuple[tuple
     if phi.shape != is_member.shape:
         return (), "Signals and membership of the folder are not of the same models."
     valid = np.isfinite(phi).all(1) & ~np.isin(np.arange(len(phi)), results["failed_models"])
+    counts = [field.name for field in dataclasses.fields(Shares)]
     found = [
-        Named(
-            str(one.record), one.named_in, one.num_in, one.named_out, one.num_out, one.named_in_ci, one.named_out_ci
-        )
+        Named(name=str(one.record), **{name: getattr(one, name) for name in counts})
         for one in most_exposed(phi, is_member, valid, worst)
-    ]  # fmt: skip
+    ]
     return tuple(found), "" if found else "It takes 2 models with and 2 without a record in each half of the models."
 
 
@@ -61,10 +61,8 @@ def _people(path: Path, results: Json, worst: int) -> tuple[tuple[Named, ...], s
             (round(float(share[group] * count[group])), int(count[group]))
             for share, count in zip(shares, counts, strict=True)
         )
-        low_in, high_in = clopper_pearson(inside, num_in, confidence)
-        low_out, high_out = clopper_pearson(outside, num_out, confidence)
-        key = str(table["key"][group])
-        found.append(Named(key, inside, num_in, outside, num_out, (low_in, high_in), (low_out, high_out)))
+        counted = shares_of(inside, num_in, outside, num_out, confidence)
+        found.append(Named(name=str(table["key"][group]), **vars(counted)))
     found.sort(key=lambda one: one.named_out_ci[1] - one.named_in_ci[0])
     return tuple(found[:worst]), "" if found else "No group has models on both sides."
 

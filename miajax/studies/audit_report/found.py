@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 
 from miajax.metrics.claims import Lead
 from miajax.metrics.claims import lead_of as strongest_of
-from miajax.metrics.figures import Interval
+from miajax.metrics.most_exposed import Shares
 from miajax.report.numbers import Estimate
 from miajax.studies.results import Found, Record
 from miajax.typed import Json
@@ -63,34 +63,11 @@ class FileFound:
     sha256: str
 
 
-@dataclasses.dataclass(frozen=True)
-class Named:
-    """How often one record, or one person, is named by models trained with and without it.
-
-    Attributes:
-      name: number of the record, or key of the person.
-      named_in, num_in: models trained with it that name it, and all of them.
-      named_out, num_out: the same of models trained without it.
-      named_in_ci, named_out_ci: intervals of the two shares, which hold for all that are listed at once.
-    """
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Named(Shares):
+    """A record by its number, or a person by their key."""
 
     name: str
-    named_in: int
-    num_in: int
-    named_out: int
-    num_out: int
-    named_in_ci: Interval
-    named_out_ci: Interval
-
-    @property
-    def more_often(self) -> bool:
-        """Whether it was named in a larger share of the models with it than of those without, measurably or not."""
-        return self.named_in * self.num_out > self.named_out * self.num_in
-
-    @property
-    def above_chance(self) -> bool:
-        """Whether it is named more often with than without, whatever the two true shares in their intervals."""
-        return self.named_in_ci[0] > self.named_out_ci[1]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,8 +12,9 @@ from miajax.metrics.figures import Estimate, Figures, Interval, fpr_key
 from miajax.metrics.groups import GroupFigures
 from miajax.metrics.summary import AttackSummary
 from miajax.studies.attacked.entry import Calibrated, InSlice
-from miajax.studies.found import AttackFound, StudyFound, reading_results
+from miajax.studies.found import AttackFound, StudyFound, study_of
 from miajax.studies.gate.rules import ALL, Rule
+from miajax.typed import Json
 
 Members = Mapping[str, object]
 _NO_INTERVAL = "the study gives no figure with an interval"
@@ -56,18 +57,18 @@ def exit_status(verdicts: Sequence[Verdict]) -> int:
     return EXCEEDED if "exceeded" in outcomes else UNRESOLVED if "unresolved" in outcomes else 0
 
 
-def verdicts_on(rules: Sequence[Rule], found: Mapping[Path, StudyFound]) -> list[Verdict]:
+def verdicts_on(rules: Sequence[Rule], found: Mapping[Path, Json]) -> list[Verdict]:
     """Every rule's verdict, in order; a rule for all attacks has one an attack.
 
     Args:
       rules: the ceilings.
-      found: studies by their file; an attack is read from the first file that has it.
+      found: of ``found_results``; an attack is read from the first file that has it.
 
     Raises:
-      UserError: a rule names an attack or a figure that does not exist.
+      UserError: a rule names an attack or a figure that does not exist, or a file is damaged.
     """
-    with reading_results(next(iter(found))):
-        return [verdict for rule in rules for verdict in _of(rule, found)]
+    studies = {file: study_of(file, results) for file, results in found.items()}
+    return [verdict for rule in rules for verdict in _of(rule, studies)]
 
 
 def _of(rule: Rule, found: Mapping[Path, StudyFound]) -> Iterator[Verdict]:

@@ -27,8 +27,10 @@ def model_card(found: Mapping[Path, Json]) -> str:
       UserError: none of them is a study of attacks that says which is strongest.
     """
     results = fullest(found)
-    with reading_results(named(found, results)):
-        return _card(study_of(results))
+    file = named(found, results)
+    study = study_of(file, results)
+    with reading_results(file):
+        return _card(study)
 
 
 def _card(study: StudyFound) -> str:

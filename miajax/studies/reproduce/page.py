@@ -14,7 +14,7 @@ from miajax.studies.outliers.figures import Outliers
 from miajax.studies.overfitting import words as overfitting_words
 from miajax.studies.overfitting.figures import Overfitting
 from miajax.studies.reproduce.record import CampaignParts, Part, Reproduced
-from miajax.studies.results import StudyResult
+from miajax.studies.results import FoundResult
 from miajax.studies.saliency.page import relevance_finding
 from miajax.studies.saliency.results import Saliency
 
@@ -33,9 +33,9 @@ _PAPER = (
 )
 
 
-def finding_of(result: StudyResult) -> str:
+def finding_of(result: FoundResult[Any]) -> str:
     """What the study of a part found, in a sentence or two."""
-    found: Any = getattr(result, "found", None)
+    found = result.found
     if isinstance(found, Defenses):
         return defenses_finding(found.of_unit.rows)
     if isinstance(found, Saliency):

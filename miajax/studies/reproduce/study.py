@@ -41,7 +41,7 @@ from miajax.studies.outliers.study import run_outliers
 from miajax.studies.overfitting.study import run_overfitting
 from miajax.studies.reproduce.page import finding_of, render_reproduce_report
 from miajax.studies.reproduce.record import CampaignParts, Part, Reproduced
-from miajax.studies.results import FoundResult, StudyResult
+from miajax.studies.results import FoundResult
 from miajax.studies.saliency.study import run_saliency
 from miajax.studies.written import write_results
 from miajax.training.recipe import Recipe
@@ -54,7 +54,7 @@ _KINDS = ("logits", "losses", "margins", "early", "parameters")
 # part of the pool gone no figure could be compared with its tables.
 _VALIDATION = {"here": 0.1, "paper": 0.0}
 
-PARTS: dict[str, Callable[..., StudyResult]] = {
+PARTS: dict[str, Callable[..., FoundResult[Any]]] = {
     "lira": run_lira,
     "attacks": run_attacks_study,
     "overfitting": run_overfitting,
@@ -274,7 +274,7 @@ def _ran(path: Path, name: str, setup: Setup, part: str, options: Any, reporter:
         reporter.say(f"{name}: {part} failed: {reason}")
         spent = time.perf_counter() - begin
         return Part(status="failed", reason=reason, num_shadows=num_shadows, asked=asked, seconds=spent)
-    found: Any = getattr(result, "found", None)
+    found = result.found
     return Part(
         status="done",
         finding=finding,
