@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from miajax.campaign.gathered import Campaign
 from miajax.metrics.without_models import Checks
@@ -14,6 +14,7 @@ from miajax.studies.results import Record
 SHORT = 12  # characters of a fingerprint that tell runs apart
 
 
+@runtime_checkable
 class OfRun(Protocol):
     """What was found on the models of a run."""
 
