@@ -20,6 +20,7 @@ _REMEDY = "Write it with numpy.{} from arrays of numbers"
 _A_FILE, _AN_ARCHIVE = "a whole .npy file of numbers", "an .npz archive of numbers, whole"
 _BLOCK = 1 << 20
 _LONGEST_SIDE = 1 << 16  # of an array without cells, whose sides no bytes bear out
+_LAST_CHARACTER = 0x10FFFF
 _Form = tuple[tuple[int, ...], bool, np.dtype]  # shape, whether Fortran's order, dtype
 
 
@@ -35,6 +36,7 @@ def load_npy(path: Path, remedy: str = _REMEDY.format("save")) -> np.ndarray:
             form, size = _form(file), path.stat().st_size
         _check(form, size, str(path), _A_FILE, remedy)
         array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+        _check_text(array)
     assert isinstance(array, np.ndarray)
     return array
 
@@ -133,7 +135,17 @@ def _array(file: IO[bytes], size: int, where: str, expected: str, remedy: str) -
         filled += len(block)
     if filled < len(content):
         raise ValueError("it is cut short")
-    return content.view(dtype).reshape(shape, order="F" if fortran else "C")
+    array = content.view(dtype).reshape(shape, order="F" if fortran else "C")
+    _check_text(array)
+    return array
+
+
+def _check_text(array: np.ndarray) -> None:
+    """Text beyond Unicode crashes the interpreter's own functions where it is looked at."""
+    if array.dtype.kind == "U" and array.size:
+        points = np.ascontiguousarray(array).reshape(-1).view(array.dtype.byteorder.replace("|", "=") + "u4")
+        if points.max() > _LAST_CHARACTER:
+            raise ValueError("its text holds what is no character")
 
 
 def _begins_with(path: Path, magic: bytes, expected: str, remedy: str) -> None:

@@ -44,6 +44,12 @@ class Page:
 
     Attributes:
       path: of the HTML file.
+
+    Example:
+      >>> from pathlib import Path
+      >>> page = Page(Path("runs/doc/report.html"))
+      >>> print(page)
+      runs/doc/report.html
     """
 
     def __init__(self, path: Path):
@@ -69,6 +75,13 @@ class Run:
     Attributes:
       campaign: models, plan, accuracies and notes.
       setup: its configuration and data.
+
+    Example:
+      >>> run = run_campaign("digits", num_shadows=8, epochs=1, max_examples=200, batch_size=32, out="runs/doc")
+      >>> run.member.shape, run.signals.scaled_logit.shape  # [M, N], [M, N, Q]
+      ((8, 200), (8, 200, 1))
+      >>> run.valid.all()
+      np.True_
     """
 
     def __init__(self, campaign: engine.Campaign):
@@ -147,6 +160,9 @@ def load_dataset(name: str, **options: Any) -> Dataset:
       name: as ``--dataset`` takes it.
       **options: fields of ``miajax.data.registry.DataOptions``, such as ``data_path`` and ``max_examples``.
 
+    Returns:
+      The data set, with ``features [N, ...]`` and ``labels int32[N]``.
+
     Raises:
       UserError: an unknown name or option, or a file that cannot be read.
 
@@ -183,15 +199,15 @@ def run_campaign(
         ``keep=("logits", "losses")``, or whole groups: ``recipe=Recipe(...)``.
 
     Returns:
-      The run, with ``signals``, ``member``, ``valid`` and ``report()``.
+      The run, with ``signals``, ``member`` (``bool[M, N]``), ``valid`` (``bool[M]``) and ``report()``.
 
     Raises:
       UserError: an unknown setting; data, model and settings that do not fit; a folder of another configuration.
 
     Example:
-      >>> run = run_campaign("digits", num_shadows=4, epochs=1, out="runs/doc")  # doctest: +SKIP
-      >>> run.member.shape  # doctest: +SKIP
-      (4, 1797)
+      >>> run = run_campaign("digits", num_shadows=8, epochs=1, max_examples=200, batch_size=32, out="runs/doc")
+      >>> run.member.shape
+      (8, 200)
     """
     use_cpu_cores_as_devices()
     use_compilation_cache()
@@ -225,8 +241,17 @@ def audit(
       show_records: whether examples of a data set of one's own may be shown, not only numbered.
       **settings: of ``run_campaign``, ``preset`` and ``reporter`` among them.
 
+    Returns:
+      The page. Scores ``float32[M, N]`` of each attack lie in ``scores`` of the run folder.
+
     Raises:
       UserError: see ``run_campaign`` and ``Run.audit``.
+
+    Example:
+      >>> small = {"epochs": 1, "max_examples": 200, "batch_size": 32}
+      >>> page = audit("digits", num_shadows=8, out="runs/doc", attacks=["gap", "lira_online_fixed"], **small)
+      >>> print(page)
+      runs/doc/attacks/report.html
     """
     return run_campaign(data, model, num_shadows, out, **settings).audit(attacks, show_records)
 
@@ -242,8 +267,16 @@ def open_run(
       model: the network, where the run's is a Python file: a folder is data, and its word runs no code.
       trust_code: run the Python file that the folder names, if it is the one whose SHA-256 the run recorded.
 
+    Returns:
+      The run, with ``member`` (``bool[M, N]``) and all that ``run_campaign`` returns.
+
     Raises:
       UserError: no run folder, its data cannot be read any more, or it names code that nobody confirmed.
+
+    Example:
+      >>> run = run_campaign("digits", num_shadows=8, epochs=1, max_examples=200, batch_size=32, out="runs/doc")
+      >>> (open_run("runs/doc").member == run.member).all()
+      np.True_
     """
     use_cpu_cores_as_devices()
     use_compilation_cache()
@@ -277,6 +310,9 @@ def run_attacks(
       valid: ``bool[M]``; all if None.
       options: defaults if None.
 
+    Returns:
+      ``{name: float32[M, N]}``, row m for model m as the target.
+
     Raises:
       UserError: an unknown attack, a signal that it needs is missing, or too few models.
 
@@ -298,7 +334,12 @@ def run_attacks(
 
 
 def attack_names() -> tuple[str, ...]:
-    """All attacks that can be named, those from installed packages included."""
+    """All attacks that can be named, those from installed packages included.
+
+    Example:
+      >>> "lira_online" in attack_names()
+      True
+    """
     return tuple(registry.ATTACKS)
 
 

@@ -33,6 +33,10 @@ _CHECKED = (
 if os.environ.get("MIAJAX_TYPECHECK", "1") != "0":  # MIAJAX_TYPECHECK=0 leaves it out, to measure what it costs
     install_import_hook([f"miajax.{name}" for name in _CHECKED], f"{typecheck.__name__}.check")
 
+from miajax.attacks.registry import ATTACKS  # noqa: E402
+from miajax.data.registry import DATASETS  # noqa: E402
+from miajax.models.registry import MODELS  # noqa: E402
+from miajax.outliers.registry import METRICS  # noqa: E402
 from miajax.studies import written  # noqa: E402
 from tests.schema import breaches  # noqa: E402
 
@@ -45,6 +49,16 @@ def devices() -> tuple[jax.Device, ...]:
     found = tuple(jax.devices())
     assert len(found) >= 8, "tests need 8 virtual CPU devices"
     return found
+
+
+@pytest.fixture
+def forgotten():
+    """What a test adds to the registries is gone after it."""
+    kept = [(registry, dict(registry._things)) for registry in (ATTACKS, MODELS, METRICS, DATASETS)]
+    yield
+    for registry, things in kept:
+        registry._things.clear()
+        registry._things.update(things)
 
 
 @pytest.fixture(autouse=True)
@@ -62,3 +76,5 @@ def results_keep_the_schema(monkeypatch: pytest.MonkeyPatch) -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     help_ = "write the kept snapshots of tests/golden anew, for a change of results that is meant"
     parser.addoption("--update_golden", action="store_true", help=help_)
+    parser.addoption("--fuzz_seconds", type=float, default=60.0, help="how long tests/fuzz takes, all readers together")
+    parser.addoption("--fuzz_seed", type=int, default=0, help="of the inputs of tests/fuzz")

@@ -1,8 +1,9 @@
-"""The tours of CONTRIBUTING.md run as they are written."""
+"""The tours of CONTRIBUTING.md, and the guides that they lead to, run as they are written."""
 
 import re
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -12,7 +13,8 @@ from miajax.models.registry import build_model
 from miajax.outliers.registry import METRICS, Evidence
 from miajax.signals.bundle import Signals
 
-PAGE = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text()
+PAGES = ("CONTRIBUTING.md", "docs/howto/own_attack.md", "docs/howto/own_network.md")
+PAGE = "\n".join((Path(__file__).parents[1] / page).read_text() for page in PAGES)
 
 
 @pytest.fixture
@@ -43,6 +45,14 @@ def test_the_attack_finds_planted_members_and_ignores_the_targets_own_membership
 def test_the_network_is_built(written: Path):
     model = build_model(f"{written}/linear.py:linear", 3)
     assert model.name == "linear" and model.config["object"] == "linear"
+
+
+def test_the_guides_network_trains_and_shows_its_features(written: Path):
+    small = build_model(f"{written}/net.py:small", 3)
+    key, x = jax.random.key(0), np.ones((2, 64), np.float32)
+    params, state = small.init(key, x[:1])
+    logits, _ = small.apply(params, state, x, True, key)
+    assert logits.shape == (2, 3) and np.isfinite(logits).all()
 
 
 def test_the_metric_ranks_by_distance_from_the_origin(written: Path):

@@ -13,9 +13,9 @@ from miajax.attacks.attack import WITH_AND_WITHOUT
 from miajax.attacks.from_function import attack_from
 from miajax.attacks.registry import ATTACKS, register_attack, run_attack
 from miajax.data.dataset import Dataset
-from miajax.data.registry import DATASETS, DataOptions, load_dataset, register_dataset
+from miajax.data.registry import DataOptions, load_dataset, register_dataset
 from miajax.errors import UserError
-from miajax.models.registry import MODELS, build_model, register_model
+from miajax.models.registry import build_model, register_model
 from miajax.outliers.registry import METRICS, register_outlier_metric
 from miajax.plugins import Registry
 from miajax.signals.bundle import Signals
@@ -91,16 +91,6 @@ def test_a_file_that_cannot_be_used_gets_one_line(things: Registry[str], tmp_pat
         file.write_text(text)
     with pytest.raises(UserError, match=says):
         things.name_of(f"{file}:mine")
-
-
-@pytest.fixture
-def forgotten():
-    """What a test adds to the registries is gone after it."""
-    kept = [(registry, dict(registry._things)) for registry in (ATTACKS, MODELS, METRICS, DATASETS)]
-    yield
-    for registry, things in kept:
-        registry._things.clear()
-        registry._things.update(things)
 
 
 def test_a_function_becomes_an_attack_of_the_contest(forgotten):

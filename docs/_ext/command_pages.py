@@ -9,11 +9,12 @@ from miajax.campaign.config import CampaignConfig
 from miajax.campaign.presets import PRESETS
 from miajax.cli import COMMANDS, NAMES
 from miajax.cli.command import CHOICES, Command, Place
+from miajax.cli.config_file import ConfigFiles
 from miajax.cli.flags import Flag, flags_of
 from miajax.cli.help import OWN, TITLES, shown, value_of
 from miajax.studies.invocation import PageFiles
 
-SHARED = {"Place": Place, "PageFiles": PageFiles, "CampaignConfig": CampaignConfig}
+SHARED = (Place, ConfigFiles, PageFiles, CampaignConfig)
 
 
 def command(name: str) -> "Command[Any, Any]":
@@ -30,9 +31,9 @@ def pages() -> dict[str, str]:
 def _index() -> str:
     lines = [
         "# Commands\n",
-        "Every study and tool of miajax is a command. `miajax --help` lists them, `miajax COMMAND --help` explains every "
-        "flag, and `python -m experiments.COMMAND` is the same command in a clone. These pages are made from the code "
-        "that reads the flags.\n",
+        "Every study and tool of miajax is a command. `miajax --help` lists them, `miajax COMMAND --help` explains "
+        "every flag, and `python -m experiments.COMMAND` is the same command in a clone. These pages are made "
+        "from the code that reads the flags.\n",
     ]
     for title, group in COMMANDS.items():
         lines += [f"## {title}\n", "| command | what it does |", "|---|---|"]
@@ -41,10 +42,10 @@ def _index() -> str:
     lines += [
         "## How flags are written\n",
         "`--flag value` and `--flag=value` say the same, and so do hyphens and underscores. A switch stands alone "
-        "(`--tune`, `--no_tune`) or with its value (`--tune False`). Where a flag is written twice the last one counts. "
-        "`None` clears a value that may be missing.\n",
-        "Commands that train take [the flags that all campaigns share](shared.md). `--run DIR` takes their defaults from "
-        "a run folder, and `--preset NAME` from [a preset](../presets.md).\n",
+        "(`--tune`, `--no_tune`) or with its value (`--tune False`). Where a flag is written twice the last one "
+        "counts. `None` clears a value that may be missing.\n",
+        "Commands that train take [the flags that all campaigns share](shared.md). `--run DIR` takes their defaults "
+        "from a run folder, and `--preset NAME` from [a preset](../presets.md).\n",
         "## Exit status\n",
         "| status | meaning |\n|---|---|\n| 0 | done |\n| 1 | the reader of the output went away |\n"
         "| 2 | bad input: one line on standard error says what, where, what was expected and the remedy |\n"
@@ -65,7 +66,7 @@ def _shared() -> str:
         "`digits`; a command whose own defaults differ says so on its page.\n",
         _program("miajax"),
     ]
-    flags = {**flags_of(Place), **flags_of(PageFiles), **flags_of(CampaignConfig)}
+    flags = {name: flag for of in SHARED for name, flag in flags_of(of).items()}
     return "\n".join([*parts, *_groups(flags.values(), CHOICES)])
 
 
@@ -73,7 +74,7 @@ def _command(name: str) -> str:
     what = next(group[name] for group in COMMANDS.values() if name in group)
     run = command(name)
     does, _, examples = (run.about or "").strip().partition("\n\n")
-    flags = flags_of(run.kind, run.default([]) if run.default is not None else None)
+    flags = run.known(run.default([]))
     own = [flag for flag in flags.values() if flag.group.__name__ not in TITLES or flag.group.__name__ == "Strengths"]
     shared = [flag for flag in flags.values() if flag not in own]
     parts = [f"# miajax {name}\n", f"*{what[0].upper()}{what[1:]}.*\n", f"{does}\n"]
@@ -92,12 +93,16 @@ def _of_the_shared(shared: Sequence[Flag], why_not: str) -> list[str]:
         only = ", ".join(f"`--{flag.name}`" for flag in shared)
         took = [f"Of [the flags that campaigns share](shared.md) it takes {only}.\n"] if only else []
         return ["## Other flags\n", *took, f"It takes no flags on data, network and training. {why_not.rstrip('.')}.\n"]
-    usual = {**flags_of(Place), **flags_of(PageFiles), **flags_of(CampaignConfig, PRESETS["digits"].campaign)}
+    usual = flags_of(CampaignConfig, PRESETS["digits"].campaign)
     other = [flag for flag in shared if flag.name in usual and flag.default != usual[flag.name].default]
     lines = ["## Flags on data, network and training\n"]
     lines.append("It takes all of [the flags that campaigns share](shared.md).\n")
     if other:
-        lines += ["Where no run and no preset is named, these have defaults of their own:\n", "| flag | default |", "|---|---|"]
+        lines += [
+            "Where no run and no preset is named, these have defaults of their own:\n",
+            "| flag | default |",
+            "|---|---|",
+        ]
         lines += [f"| `--{flag.name}` | {_default(flag) or 'not given'} |" for flag in other]
         lines.append("")
     return lines
@@ -125,8 +130,10 @@ def _entry(flag: Flag, choices: Sequence[str]) -> str:
     lines = [f"{text}." if text else ""]
     if names:
         lines.append("Known: " + ", ".join(f"`{name}`" for name in names) + ".")
-    lines.append("Must be given." if flag.default is dataclasses.MISSING else f"Default: {_default(flag) or 'not given'}.")
-    body = "\n\n".join(line for line in lines if line)
+    lines.append(
+        "Must be given." if flag.default is dataclasses.MISSING else f"Default: {_default(flag) or 'not given'}."
+    )
+    body = " ".join(line for line in lines if line)
     return f"````{{option}} {typed}\n\n{body}\n````\n"
 
 
@@ -159,7 +166,11 @@ def presets_page() -> str:
             for flag in flags.values()
             if flag.default != usual[flag.name].default and flag.default is not None
         ]
-        parts += [f"## {name}\n", f"Source\n: {_escaped(preset.source)}.\n", f"Measured\n: {_escaped(preset.measured)}.\n"]
+        parts += [
+            f"## {name}\n",
+            f"Source\n: {_escaped(preset.source)}.\n",
+            f"Measured\n: {_escaped(preset.measured)}.\n",
+        ]
         parts.append(f"Settings\n: {', '.join(typed) or 'the defaults of all flags'}.\n")
         if preset.departures:
             parts.append("Departures from the source\n: " + "; ".join(map(_escaped, preset.departures)) + ".\n")

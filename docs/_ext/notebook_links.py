@@ -25,7 +25,11 @@ def add_bar(app, doctree, docname):
     name = docname.rsplit("/", 1)[-1]
     links = [
         LINK.format(f"../_notebooks/{name}.ipynb", " download", "Download this page as a notebook"),
-        LINK.format(colab(app.config.miajax_source, name), "", "Open it in Colab" if app.config.miajax_source else "Upload it to Colab"),
+        LINK.format(
+            colab(app.config.miajax_source, name),
+            "",
+            "Open it in Colab" if app.config.miajax_source else "Upload it to Colab",
+        ),
     ]
     if app.builder.format != "html":
         return

@@ -19,13 +19,13 @@ def page(schema: Schema) -> str:
     studies = [name for name, kind in kinds.items() if str(kind.get("description", "")).startswith("What miajax ")]
     parts = [
         "# results.json\n",
-        "Every study writes `results.json` beside its report. This page is made from the JSON Schema (draft 2020-12) that "
-        "is installed with the package; tests hold every study to it.\n",
+        "Every study writes `results.json` beside its report. This page is made from the JSON Schema (draft 2020-12) "
+        "that is installed with the package; tests hold every study to it.\n",
         f"{schema.get('description', '').strip()}\n",
         "```python\nimport json\nfrom importlib import resources\n\n"
         'schema = json.loads(resources.files("miajax").joinpath("schemas/results.schema.json").read_text())\n```\n',
-        "[Figures for programs](../results.md) says how keys are named and when `schema_version` is raised. Keys that are "
-        "not required may be missing in the files of older versions.\n",
+        "[Figures for programs](../results.md) says how keys are named and when `schema_version` is raised. Keys that "
+        "are not required may be missing in the files of older versions.\n",
         "## Studies\n",
     ]
     for name in studies:
@@ -47,7 +47,10 @@ def _definition(name: str, kind: Schema, level: str) -> list[str]:
     rows = list(_rows(kind))
     if rows:
         lines += ["| key | type | required |", "|---|---|---|"]
-        lines += [f"| `{key}` | {of}{f': {about}' if about else ''} | {'yes' if must else ''} |" for key, of, must, about in rows]
+        lines += [
+            f"| `{key}` | {of}{f': {about}' if about else ''} | {'yes' if must else ''} |"
+            for key, of, must, about in rows
+        ]
         lines.append("")
     elif not holds:
         lines.append(f"{_typed(kind)[0].upper()}{_typed(kind)[1:]}.\n")

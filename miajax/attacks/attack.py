@@ -60,6 +60,12 @@ class Attack:
       outside_population: ``(signals, member, valid, options, partners) -> int``, how many (target, example) pairs of a
         population from the pool are left out of it because no shadow model was trained without the example; None where
         none can be.
+
+    Example:
+      >>> from miajax.attacks.registry import ATTACKS
+      >>> lira = ATTACKS["lira_online"]
+      >>> lira.needs, lira.min_in, lira.requires
+      (('scaled_logit',), 2, 'shadow models with and without the example')
     """
 
     name: str

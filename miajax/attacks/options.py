@@ -150,6 +150,12 @@ class AttackOptions:
       mean_rank: whose ranks ``mean_rank`` averages; by default one attack of each kind of score that a handful of
         shadow models is enough for.
       covariance_shrinkage: lambda of full-covariance LiRA, from 0 (all covariances) to 1 (independent queries).
+      rmia, calibration, bavaria, quantile, pmia, multi: settings of these attacks alone.
+
+    Example:
+      >>> from miajax.attacks.options import RmiaOptions
+      >>> AttackOptions(population_size=1000, rmia=RmiaOptions(offline_a=0.5)).rmia.offline_a
+      0.5
     """
 
     lira_mode: LiraMode = "default"

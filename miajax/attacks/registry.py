@@ -75,10 +75,16 @@ def register_attack(attack: Attack | PlainScores, **described: Any) -> Attack:
       **described: the keywords of ``attack_from``, for a function.
 
     Returns:
-      The attack.
+      The attack, whose scores are ``float[M, N]``.
 
     Raises:
       UserError: its name is taken.
+
+    Example:
+      >>> def best_view(signals, member, valid):
+      ...     return signals.scaled_logit.max(-1)
+      >>> register_attack(best_view, needs=("scaled_logit",)).label
+      'Best view'
     """
     made = attack if isinstance(attack, Attack) else attack_from(attack, **described)
     return ATTACKS.register(made.name, made)

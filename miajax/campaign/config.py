@@ -30,7 +30,7 @@ from miajax.errors import UserError
 from miajax.estimators.reference import Estimator
 from miajax.models.contract import check_model
 from miajax.models.model import Model
-from miajax.models.registry import ModelOptions, build_model, check_pictures
+from miajax.models.registry import WHITENED, ModelOptions, build_model, check_pictures
 from miajax.signals.query import QueryMode, check_queries
 from miajax.training.dp.mechanism import Mechanism, Privacy, resolve
 from miajax.training.parallel import Parallel
@@ -47,7 +47,13 @@ _ALGORITHM = 1  # raised when the same configuration would give other bits by de
 @described
 @dataclasses.dataclass(frozen=True)
 class CampaignConfig:
-    """A shadow campaign: which data, which models, how many, trained how."""
+    """A shadow campaign: which data, which models, how many, trained how.
+
+    Example:
+      >>> config = CampaignConfig(dataset="digits", num_shadows=64, split="balanced")
+      >>> config.model, config.recipe.epochs, config.model_range()
+      ('mlp', 30, range(0, 64))
+    """
 
     dataset: str = "digits"
     """data set that is attacked"""
@@ -89,6 +95,8 @@ class CampaignConfig:
     """train only this range of model ids, FIRST:END (END not included), so that several machines share a run folder"""
     checkpoint_minutes: float = 10.0
     """how often an unfinished group is stored"""
+    strict: bool = False
+    """take models that fail (divergence, no memory, a compiler's failure) as an error, instead of leaving them out"""
 
     def __post_init__(self):
         if self.num_shadows < 1:
@@ -144,6 +152,11 @@ class Setup:
       treatment: what is done to single examples before training, or None.
       notes: what was chosen by the data.
       estimator: what is trained instead of a network, or None; ``trainer`` then only knows its members.
+
+    Example:
+      >>> setup = Setup.of(CampaignConfig(num_shadows=4))
+      >>> setup.dataset.features.shape, setup.membership(4).shape  # [N, ...], bool[M, N]
+      ((1797, 64), (4, 1797))
     """
 
     config: CampaignConfig
@@ -319,7 +332,7 @@ class Setup:
 
     def told_by_preparation(self) -> list[str]:
         """What was read off this campaign's records before training, which no guarantee covers, by name."""
-        whitened = self.trainer.model.name == "fast_cifar"
+        whitened = self.trainer.model.name in WHITENED
         return told_by_preparation(self.dataset, self.config.data.feature_bounds, whitened)
 
     def identity(self) -> dict[str, Any]:

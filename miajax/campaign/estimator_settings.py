@@ -98,7 +98,7 @@ def without_records(config: "CampaignConfig") -> tuple["CampaignConfig", tuple[s
 
 def with_encoding(config: "CampaignConfig", estimator: Estimator) -> "CampaignConfig":
     """The campaign whose table is encoded as asked for, else as its model is made for."""
-    if config.dataset != "table" or config.data.encoding is not None:
+    if config.dataset != "table" or config.data.encoding is not None or config.data.features is not None:
         return config
     encoding = "trees" if estimator.grows_trees else "networks"
     return dataclasses.replace(config, data=dataclasses.replace(config.data, encoding=encoding))

@@ -38,6 +38,7 @@ _STREAM = 3  # of a model's key; networks use those below (training/trainer.py)
 _POLL_SECONDS = 0.2
 _CLIP_OF_PROGRESS = 1e-6  # in the loss that progress and histories show, which no figure rests on
 _PROBES = 8  # first models of a run, one of which has to train before its answers' clip is known
+_DIED = "its process was killed, or died, perhaps for want of memory"
 _ONE_THREAD = {
     f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMEXPR", "VECLIB_MAXIMUM")
 }
@@ -162,30 +163,44 @@ class EstimatorRunner(Runner):
         return done, functools.partial(self._store_group, done, group, clip, facts)
 
     def _each(self, models: Sequence[int], stop: Callable[[], bool]) -> Generator[Trained, None, None]:
-        """Models as they finish; ends early when asked to stop, and ends the processes that are still at work."""
+        """Models as they finish; ends early when asked to stop, and ends the processes that are still at work.
+
+        Where a process dies, the models that were at work are trained one by one, and the one at which it dies again
+        has failed.
+        """
+        todo, width = collections.deque(models), 2 * self.plan.num_devices  # what processes can have at hand, no more
+        alone: collections.deque[int] = collections.deque()  # one of these ended the processes
+        at_work: dict[concurrent.futures.Future[Trained], int] = {}
+        try:
+            while (todo or alone or at_work) and not stop():
+                finished: list[Trained] = []
+                try:
+                    while (alone and not at_work) or (todo and not alone and len(at_work) < width):
+                        model = (alone or todo)[0]
+                        at_work[self._begun(model)] = model
+                        (alone or todo).popleft()
+                    done, _ = concurrent.futures.wait(at_work, _POLL_SECONDS, concurrent.futures.FIRST_COMPLETED)
+                    for future in done:
+                        finished.append(future.result())
+                        del at_work[future]
+                except BrokenProcessPool:
+                    self._end_processes()
+                    if len(at_work) == 1:
+                        finished.append(Trained(at_work.popitem()[1], failure=_DIED))
+                    alone.extend(at_work.values())
+                    at_work.clear()
+                yield from finished
+        finally:
+            if at_work:
+                self._end_processes()
+
+    def _begun(self, model: int) -> "concurrent.futures.Future[Trained]":
         if self._pool is None:  # of our own: joblib's shared one would be spoilt for the caller's joblib.Parallel
             self._pool = ProcessPoolExecutor(
                 max_workers=self.plan.num_devices, initializer=leave_interrupts_to_parent, env=_ONE_THREAD
             )
         pool: Any = self._pool
-        todo = collections.deque(models)
-        waiting: set[concurrent.futures.Future[Trained]] = set()
-        try:
-            while (todo or waiting) and not stop():
-                while todo and len(waiting) < 2 * self.plan.num_devices:  # what processes can have at hand, no more
-                    waiting.add(pool.submit(train, self._job(todo.popleft())))
-                done, waiting = concurrent.futures.wait(waiting, _POLL_SECONDS, concurrent.futures.FIRST_COMPLETED)
-                for future in done:
-                    yield future.result()
-        except BrokenProcessPool as error:
-            raise UserError(
-                f"a process that trained models of {self._estimator.name} was killed, or died",
-                expected=f"memory for {self.plan.num_devices} models at a time",
-                remedy="The same command goes on with the models that are missing",
-            ) from error
-        finally:
-            if waiting:
-                self._end_processes()
+        return pool.submit(train, self._job(model))
 
     def _end_processes(self) -> None:
         """Ends them whatever they do: nothing of theirs is wanted any more."""
@@ -286,6 +301,7 @@ class EstimatorRunner(Runner):
             arrays["official_test_accuracy"] = np.array([one.official for one in group])
         beside = {"logits": logits} if "logits" in self.keep else {}
         self.folder.save_group(models, arrays, beside, None, facts)
+        self._refuse_failed(models, arrays["valid"], facts["failures"])
 
     def _all_failed(self, group: Sequence[Trained] = ()) -> UserError:
         failures = [one.failure for one in group] or self._recorded("failures").values()
@@ -295,19 +311,9 @@ class EstimatorRunner(Runner):
             remedy="Mend --model_args or the data; where the data hold missing values, take an estimator for them",
         )
 
-    def _recorded(self, kind: str) -> dict[str, Any]:
-        """A record of single models, of all groups together, by id."""
-        found: dict[str, Any] = {}
-        for models in self.folder.done():
-            found |= self.folder.group_facts(models).get(kind, {})
-        return {name: value for name, value in found.items() if int(name) < self.config.num_shadows}
-
     def _gathered(self) -> Campaign:
         campaign = super()._gathered()
         notes: list[str] = []
-        for reason in dict.fromkeys(self._recorded("failures").values()):
-            ids = [name for name, why in self._recorded("failures").items() if why == reason]
-            notes.append(f"Models {', '.join(ids[:20])}{' and more' if len(ids) > 20 else ''} failed: {reason}.")
         if absent := self._recorded("absent_classes"):
             names = self.setup.dataset.class_names
             never: set[int] = {c for each in absent.values() for c in each}

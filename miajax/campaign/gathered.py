@@ -40,6 +40,13 @@ class Campaign:
       timing: of this process.
       trained: how many models this process trained; the others were there.
       notes: what a reader of the results should know.
+
+    Example:
+      >>> from miajax import run_campaign
+      >>> run = run_campaign("digits", num_shadows=8, epochs=1, max_examples=200, batch_size=32, out="runs/doc")
+      >>> campaign = run.campaign
+      >>> campaign.signals.shape, campaign.train_accuracy.shape  # [M, N, Q], [M]
+      ((8, 200, 1), (8,))
     """
 
     setup: Setup

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from miajax.campaign.config import Setup
+from miajax.campaign.failures import refuse_what_never_fits
 from miajax.runs.folder import RunFolder
 from miajax.runs.integrity import array_hash
 from miajax.training.plan import ExecutionPlan, choose_plan
@@ -37,6 +38,7 @@ def planned(
         parallel=config.parallel,
     )
     here, trials = choose(chunk=config.chunk, group=config.group, lowering=config.lowering), []
+    refuse_what_never_fits(setup, here)
     if not (path / "manifest.json").is_file():
         here, trials = _tuned(setup, here, choose, say)
     tuning = {"tuning": trials} if trials else {}

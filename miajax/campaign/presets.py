@@ -57,7 +57,8 @@ PRESETS: dict[str, Preset] = {
             privacy=PrivacyFlags(dp_epsilon=8.0, dp_delta=1e-5, dp_clip_norm=1.0, dp_overflow="microbatch"),
         ),
         source="miajax's own; recipe chosen by accuracy at epsilon 8 on the same data, which epsilon does not cover",
-        measured="accuracy .939 (without privacy .965); LiRA TPR .0013 [.0010, .0018] at FPR .001; see docs/privacy.md",
+        measured="accuracy .939 (without privacy .965); LiRA TPR .0013 [.0010, .0018] at FPR .001; "
+        "see docs/findings/private_training.md",
     ),
     "fashion_mnist_cnn": Preset(
         CampaignConfig(

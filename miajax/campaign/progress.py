@@ -11,7 +11,19 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 @runtime_checkable
 class Reporter(Protocol):
-    """Listens to a campaign."""
+    """Listens to a campaign: a protocol of three methods, which any object may have.
+
+    Example:
+      >>> class Lines:
+      ...     def say(self, line):
+      ...         print(line)
+      ...     def advance(self, done, total, loss, accuracy):
+      ...         print(f"{done:.0f} of {total} models, loss {loss:.2f}")
+      ...     def close(self):
+      ...         print("trained")
+      >>> isinstance(Lines(), Reporter)
+      True
+    """
 
     def say(self, line: str) -> None:
         """One line of news."""

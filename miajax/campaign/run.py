@@ -12,6 +12,7 @@ import numpy as np
 
 from miajax.campaign.config import Setup
 from miajax.campaign.epochs import Records
+from miajax.campaign.failures import DoesNotFit, TooLarge, exhausts_memory, nothing_of, refusal
 from miajax.campaign.gathered import EXAMPLES_TO_JUDGE, Campaign
 from miajax.campaign.interrupt import Stopped
 from miajax.campaign.made import group_record
@@ -20,12 +21,13 @@ from miajax.campaign.planning import planned
 from miajax.campaign.privacy import noise_key, private_line
 from miajax.campaign.programs import Finished, Programs
 from miajax.campaign.progress import Reporter, Silent
-from miajax.campaign.runner import Runner, TooLarge
+from miajax.campaign.runner import Runner
 from miajax.campaign.storing import arrays_of
 from miajax.errors import UserError
 from miajax.estimators.elsewhere import ELSEWHERE
 from miajax.models.registry import MODELS
 from miajax.notes import noted
+from miajax.parsing import reason
 from miajax.runs.content_notes import note_on_answers
 from miajax.runs.folder import RunFolder
 from miajax.runs.integrity import array_hash
@@ -61,10 +63,6 @@ def run_campaign(setup: Setup, path: Path, reporter: Reporter | None = None) -> 
 
         kind = EstimatorRunner
     return kind(setup, path, reporter or Silent()).run()
-
-
-class _DoesNotFit(TooLarge):
-    """The compiler says that a group needs more memory than the device has free."""
 
 
 class _TooSlow(TooLarge):
@@ -116,9 +114,8 @@ class NetworkRunner(Runner):
             self.folder.update_manifest(plan={**self.folder.manifest["plan"], "group": group})
             self.reporter.say(f"groups of {group}: a step of more takes {error.seconds:.0f} seconds")
         else:
-            exhausted = isinstance(error, _DoesNotFit) or "RESOURCE_EXHAUSTED" in str(error)
-            if not exhausted or group <= unit:
-                raise error
+            if not exhausts_memory(error) or group <= unit:
+                raise refusal(self.setup, unit, error) from error
             group = max(unit, group // 2 // unit * unit)
             self.notes.append(f"Groups were cut to {group} models to fit the memory.")
         self._programs = None
@@ -132,6 +129,28 @@ class NetworkRunner(Runner):
         some = models[: self.plan.placement().width]
         return effect_of_plan(self._programs_for(len(some)), self.folder, some, self.member, give_way)
 
+    def _given_up(self, models: range, group: int, error: Exception) -> tuple[range, Callable[[], None]]:
+        """A group as small as groups get that cannot be trained, though others were: its models count as failed.
+
+        Raises:
+          Exception: the error itself, where a smaller group may succeed or nothing has been trained yet.
+        """
+        smaller = exhausts_memory(error) and group > self.plan.placement().width
+        if smaller or isinstance(error, _TooSlow) or self._programs is None or not self._finished:
+            raise error
+        why = "no memory for it" if exhausts_memory(error) else reason(error)
+        listed = f"{models.start} to {models.stop - 1}"
+        self.reporter.say(f"warning: models {listed} cannot be trained and are left out ({reason(error)})")
+        finished, records = nothing_of(self.setup, self._programs, models, self.keep)
+        facts = {
+            "plan": dataclasses.asdict(self.plan),
+            "membership_sha256": array_hash(self.member[models.start : models.stop]),
+            "training_s": None,
+            "made": group_record(self.device, compile_s=0.0, train_s=0.0, query_s=0.0),
+            "failures": {str(model): why for model in models},
+        }
+        return models, functools.partial(self._store, models, finished, records, facts)
+
     def _programs_for(self, models: int) -> Programs:
         unit = self.plan.placement().width
         width = -(-models // unit) * unit
@@ -142,8 +161,9 @@ class NetworkRunner(Runner):
             self._programs = Programs(self.setup, self.plan, width, self.keep, key)
             self.timing.compile_s += time.perf_counter() - begin
             need, free = self._programs.device_bytes(), free_memory(jax.devices()[0])
-            if need > free and width > unit:
-                raise _DoesNotFit
+            if need > free:
+                self._programs = None
+                raise DoesNotFit(need, free)
         return self._programs
 
     def _one_group(self, models: range, width: int, stop: Callable[[], bool]) -> tuple[range, Callable[[], None]]:
@@ -243,6 +263,7 @@ class NetworkRunner(Runner):
         parameters = self.setup.trainer.evaluated(finished.snapshot.state) if "parameters" in self.keep else None
         self.folder.save_group(models, arrays, beside, parameters, facts)
         self._checked.add(models)
+        self._refuse_failed(models, arrays["valid"], facts.get("failures", {}))
 
     def _all_failed(self) -> UserError:
         return UserError(

@@ -4,13 +4,15 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from miajax.campaign.config import Setup
+from miajax.campaign.failures import TooLarge, notes_on, refuse_failed
 from miajax.campaign.gathered import Campaign, Timing, gathered
 from miajax.campaign.interrupt import Stopped, asked_to_stop
 from miajax.campaign.plan_effect import notes_on_effect
@@ -19,15 +21,12 @@ from miajax.campaign.progress import Reporter
 from miajax.campaign.storing import file_sizes, kept, small_kinds, store_inputs
 from miajax.errors import UserError
 from miajax.notes import noted
+from miajax.runs.checkpoints import load_library
 from miajax.runs.folder import RunFolder, range_name
 from miajax.runs.integrity import Damaged
 from miajax.runs.space import with_space_for
 from miajax.training.devices import machine_name
 from miajax.training.plan import ExecutionPlan
-
-
-class TooLarge(Exception):
-    """A group is too large for the device's memory, or for a step that can be interrupted."""
 
 
 class Incomplete(Exception):
@@ -109,6 +108,10 @@ class Runner:
         """The group to go on with after ``error``, which is raised again where a smaller one is no remedy."""
         raise error
 
+    def _given_up(self, models: range, group: int, error: Exception) -> tuple[range, Callable[[], None]]:
+        """As ``_one_group``, of a group whose models count as failed; raises ``error`` where they do not."""
+        raise error
+
     def _all_failed(self) -> UserError:
         """What a run without a single sound model ends with."""
         raise NotImplementedError
@@ -140,6 +143,8 @@ class Runner:
         self._finished = sum(map(len, self.folder.done()))
         group = self.plan.group
         with concurrent.futures.ThreadPoolExecutor(1) as writer, asked_to_stop() as stop:
+            if self.folder.missing(wanted, group):
+                writer.submit(load_library)  # where no signal of the main thread's can break into the import
             if self.plan_changed and self.folder.missing(wanted, group):
                 self._record_changed_plan(stop)
             while missing := self._still_missing(wanted, group):
@@ -192,7 +197,10 @@ class Runner:
                     continue
                 if self.folder.missing(models, group) != [models]:
                     continue  # another process finished some of them in the meantime
-                done, store = self._one_group(models, min(group, max(map(len, missing))), stop)
+                try:
+                    done, store = self._one_group(models, min(group, max(map(len, missing))), stop)
+                except (jax.errors.JaxRuntimeError, TooLarge) as error:
+                    done, store = self._given_up(models, group, error)
                 if pending is not None:
                     pending.result()
                 pending = writer.submit(self._stored, store, held.pop_all())
@@ -208,12 +216,27 @@ class Runner:
         with held:
             store()
 
+    def _refuse_failed(self, models: range, valid: np.ndarray, told: Mapping[str, str]) -> None:
+        """As `refuse_failed`, where ``--strict`` asks for it."""
+        if self.config.strict:
+            refuse_failed([models[place] for place in np.flatnonzero(~valid)], told)
+
+    def _recorded(self, kind: str) -> dict[str, Any]:
+        """A record of single models, of all groups together, by id."""
+        found: dict[str, Any] = {}
+        for models in self.folder.done():
+            found |= self.folder.group_facts(models).get(kind, {})
+        return {name: value for name, value in found.items() if int(name) < self.config.num_shadows}
+
     def _gathered(self) -> Campaign:
-        if not self.folder.gather("valid", self.config.num_shadows).any():
+        valid = self.folder.gather("valid", self.config.num_shadows)
+        if not valid.any():
             raise self._all_failed()
+        failures = self._recorded("failures")
+        self._refuse_failed(range(self.config.num_shadows), valid, failures)
         # What is judged already: a network by its untrained answers, an estimator by its class.
         found = self.no_logits if self.no_logits or self.setup.estimator is not None else None
-        return gathered(
+        campaign = gathered(
             self.setup,
             self.folder,
             self.plan,
@@ -224,3 +247,4 @@ class Runner:
             found,
             self.failed_are,
         )
+        return dataclasses.replace(campaign, notes=(*campaign.notes, *notes_on(failures)))

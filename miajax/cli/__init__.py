@@ -45,6 +45,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     },
     "All of it, and other tools": {
         "reproduce": "all figures and tables of the paper",
+        "runs": "run folders: what is there, is it whole, how two differ",
         "export": "a run in the files of other tools",
         "plan": "a folder for whoever trains models elsewhere",
         "import_signals": "signals computed elsewhere, attacked here",
@@ -77,7 +78,11 @@ def main(argv: Sequence[str] | None = None, prog: str = "miajax") -> None:
         what = "stands where a command is expected" if argv[0].startswith("-") else "is no command"
         print(f"error: {argv[0]} {what}. {meant}", file=sys.stderr)
         raise SystemExit(2)
-    command = importlib.import_module(f"miajax.cli.{name}").run
+    try:
+        command = importlib.import_module(f"miajax.cli.{name}").run
+    except KeyboardInterrupt:
+        print("\nStopped before anything was begun.", file=sys.stderr)
+        raise SystemExit(130) from None
     command.main(f"{prog} {argv[0]}", argv[1:])
 
 

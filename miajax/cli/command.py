@@ -21,7 +21,7 @@ from rich.console import Console
 from miajax.attacks.registry import ATTACKS
 from miajax.campaign.config import CampaignConfig, Setup
 from miajax.campaign.estimator_settings import refuse_typed
-from miajax.campaign.interrupt import Stopped
+from miajax.campaign.interrupt import Stopped, ended_when_told
 from miajax.campaign.presets import PRESETS, preset
 from miajax.campaign.progress import Reporter, Terminal
 from miajax.campaign.runner import Incomplete
@@ -342,7 +342,7 @@ def main(run: Callable[[Sequence[str]], Any], argv: Sequence[str] | None = None)
     gc.freeze()  # modules live until the end
     try:
         _refuse_debugging_of_nan()
-        with collected_warnings():  # of reading data and setting up, too
+        with ended_when_told(), collected_warnings():  # of reading data and setting up, too
             run(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
     except UserError as error:

@@ -102,8 +102,8 @@ def _from_plan(flags: Flags, plan: Path, called: Invocation) -> StudyResult:
         flags.data_path, Terminal(),
     )  # fmt: skip
     result = run_lira(campaign.setup, flags.out, LiraOptions(lira_mode=flags.lira_mode), Terminal(), called)
-    print_lira_table(result.results)
-    command.print_end(result.results["timing"], result.folder)
+    print_lira_table(result.found)
+    command.print_end(result.found.timing, result.folder)
     print(f"more:   miajax attacks --run {flags.out}, outliers, low_budget, audit_target, export, compare, gate, ...")
     return result
 

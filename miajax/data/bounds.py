@@ -167,6 +167,8 @@ def told_by_preparation(dataset: Dataset, bounds: str | None, whitened: bool) ->
         told.append("which classes there are, read off the label column")
     if dataset.features.dtype == np.uint8 and bounds is None:
         told.append("means and deviations of the pool that images are scaled by, without --feature_bounds")
+    if dataset.provenance.get("frozen_features", {}).get("standardised"):
+        told.append("means and deviations of the pool that --features are scaled by, without --feature_bounds")
     if whitened:
         told.append("whitening filters of the first layer, computed from the pool")
     return told

@@ -1,6 +1,7 @@
 """Arrays of one's own: an ``.npz`` archive of features and labels."""
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from miajax.errors import UserError
 
 _MOST_CLASSES = 2**31  # labels are int32
 _REQUIRED = ("features", "labels")
+_EXPECTED = "an .npz archive with arrays features [N, ...] and labels [N]"
+_REMEDY = "Write it with numpy.savez(path, features=..., labels=...)"
 _PARTS = ("test", "population", "validation")
 _OPTIONAL = ("groups", *(f"{part}_{kind}" for part in _PARTS for kind in ("features", "labels")))
 
@@ -32,7 +35,7 @@ def load_npz(data_path: str | Path, channels: Channels | None = None, pixel_scal
       UserError: the file is missing, truncated or no archive, or lacks an array; and what `Dataset` checks.
     """
     path = Path(data_path)
-    arrays = _read(path)
+    arrays = read_archive(path, _REQUIRED, _OPTIONAL, "--data_path", _EXPECTED, _REMEDY)
     source = {"source": path.name, "arrays": {name: list(array.shape) for name, array in arrays.items()}}
     done = []
     if channels == "first":
@@ -77,19 +80,31 @@ def _highest(labels: np.ndarray) -> int:
     return int(labels[np.isfinite(labels) & (labels < _MOST_CLASSES)].max(initial=1))
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
-    expected = "an .npz archive with arrays features [N, ...] and labels [N]"
-    remedy = "Write it with numpy.savez(path, features=..., labels=...)"
+def read_archive(
+    path: Path, required: Sequence[str], optional: Sequence[str], flag: str, expected: str, remedy: str
+) -> dict[str, np.ndarray]:
+    """Those of the named arrays that an archive holds.
+
+    Args:
+      path: of the archive.
+      required, optional: names of arrays.
+      flag: that named the file.
+      expected, remedy: of messages.
+
+    Raises:
+      UserError: the file is missing, truncated or no archive, lacks a required array or holds Python objects.
+    """
     if not path.is_file():
-        raise UserError(f"--data_path {path} is not a file", expected=expected, remedy=remedy)
+        raise UserError(f"{flag} {path} is not a file", expected=expected, remedy=remedy)
     if not zipfile.is_zipfile(path):
         raise UserError(f"{path} is truncated or no .npz archive", expected=expected, remedy=remedy)
     held = names_in_npz(path, expected, remedy)
-    if missing := [name for name in _REQUIRED if name not in held]:
+    if missing := [name for name in required if name not in held]:
         raise UserError(
             f"{path} holds {', '.join(held)[:300] or 'nothing'}, not {' or '.join(missing)}",
             expected=expected,
             remedy=remedy,
         )
-    arrays = arrays_of(path, (*_REQUIRED, *_OPTIONAL), expected, remedy)
-    return {name: arrays[name] for name in (*_REQUIRED, *_OPTIONAL) if name in arrays}
+    wanted = (*required, *optional)
+    arrays = arrays_of(path, wanted, expected, remedy)
+    return {name: arrays[name] for name in wanted if name in arrays}

@@ -15,6 +15,7 @@ from miajax.data.csv_text import Header
 from miajax.data.dataset import Dataset
 from miajax.data.digits import load_digits
 from miajax.data.fashion_mnist import load_fashion_mnist
+from miajax.data.frozen import with_features
 from miajax.data.images import load_images
 from miajax.data.npz import load_npz
 from miajax.data.pictures import Channels
@@ -58,6 +59,8 @@ class DataOptions:
       pixel_scale: divides features of one's own, such as pixels up to 255; not given: 1, and inputs that look unscaled
         are refused.
       image_size: pixels a side that a folder's pictures are cut and resized to; not given: all must be of one size.
+      features: .npz archive of features that somebody's network computed of the data set's rows, in their order, which
+        heads train on instead of the rows; docs/data.md has the arrays.
       feature_bounds: public bounds that inputs are scaled by, instead of what is computed from the records: "LOW,HIGH",
         or a CSV file with the header column,low,high and a row a column; see docs/privacy.md.
       data_seed: draws synthetic data; not the seed of the run, so that runs with several seeds attack the same data.
@@ -82,6 +85,7 @@ class DataOptions:
     channels: Channels | None = None
     pixel_scale: float | None = None
     image_size: int | None = None
+    features: str | None = None
     feature_bounds: str | None = None
     data_seed: int = 0
     canaries: int = 0
@@ -172,10 +176,19 @@ def register_dataset(name: str, reader: Dataset | Callable[..., Dataset]) -> Non
 
     Args:
       name: of its own.
-      reader: a ``Dataset``, or a function that returns one; it is given ``data_path`` where it has such a parameter.
+      reader: a ``Dataset``, or a function that returns one, with ``features [N, ...]`` and ``labels [N]``; it is given
+        ``data_path`` where it has such a parameter.
 
     Raises:
       UserError: the name is taken.
+
+    Example:
+      >>> import numpy as np
+      >>> from miajax import Dataset, load_dataset
+      >>> squares = Dataset(np.eye(4, dtype=np.float32), np.array([0, 1, 0, 1]), name="squares")
+      >>> register_dataset("squares", squares)
+      >>> load_dataset("squares")
+      Dataset(squares: 4 float32 rows of 4, 2 classes)
     """
     DATASETS.register(name, reader)
 
@@ -193,9 +206,12 @@ def load_dataset(name: str, options: DataOptions = DataOptions()) -> Dataset:
     """
     reader = _reader(name)
     _check_options(name, reader, options)
-    dataset = reader.read(options)
-    if options.feature_bounds is not None and name != "table" and dataset.features.dtype != np.uint8:
-        dataset = bounded(dataset, FeatureBounds.read(options.feature_bounds))
+    frozen, bounds = options.features is not None, options.feature_bounds
+    dataset = reader.read(dataclasses.replace(options, feature_bounds=None) if frozen else options)
+    if options.features is not None:
+        dataset = with_features(dataset, options.features, scaled=bounds is None)
+    if bounds is not None and (name != "table" or frozen) and dataset.features.dtype != np.uint8:
+        dataset = bounded(dataset, FeatureBounds.read(bounds))
     if dataset.groups is None and options.keep_keys:
         raise UserError("--keep_keys without groups", expected="--group_column, or an archive with the array groups")
     if options.pool == "all":
@@ -227,6 +243,8 @@ def _reader(name: str) -> _Reader:
 
 def _check_options(name: str, reader: _Reader, options: DataOptions) -> None:
     defaults = DataOptions()
+    if options.features is not None and options.encoding == "trees":
+        raise UserError("--features with --encoding trees", expected="--encoding networks, or no --features")
     for field in ("data_path", "label_column", *_TABLE, "encoding", *_PICTURES, "image_size", "data_seed"):
         is_set = getattr(options, field) != getattr(defaults, field)
         if is_set and field not in reader.uses | reader.needs:

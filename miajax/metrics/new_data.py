@@ -7,11 +7,15 @@ IN from OUT: per-example AUCs of pool models are too high for anybody who asks a
 the draw of the data (initial weights, order of batches) varies as it would.
 """
 
-from typing import NamedTuple
+import dataclasses
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.special import ndtr, ndtri
+
+from miajax.metrics.figures import Estimate
+from miajax.metrics.forms import BARE
 
 _MOST_EXAMPLES = 2000  # whose signals tell the share of the data: more hardly sharpen it
 _GROUPS = 8  # of models, left out in turn
@@ -34,6 +38,44 @@ class NewData(NamedTuple):
     auc_low: Float[np.ndarray, " examples"]
     share: float | None
     share_error: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class NewDataMeans:
+    """How much lower per-example AUCs are on data drawn anew: means over the examples that have an AUC.
+
+    Attributes:
+      data_share, data_share_error: ``share`` and ``share_error`` of ``NewData``.
+      mean_auc: on parts of one pool.
+      mean_auc_new_data: on data drawn anew.
+      mean_auc_new_data_low: the least that it can be.
+    """
+
+    data_share: float | None
+    data_share_error: float | None
+    mean_auc: float
+    mean_auc_new_data: Annotated[Estimate, BARE]
+    mean_auc_new_data_low: float
+
+
+def means_on_new_data(auc: Float[np.ndarray, " examples"], fresh: NewData) -> NewDataMeans | None:
+    """The means; None where no example has an AUC.
+
+    Args:
+      auc: of models trained on parts of one pool.
+      fresh: what ``on_new_data`` makes of it.
+    """
+    known = np.isfinite(auc) & np.isfinite(fresh.auc_low)
+    if not known.any():
+        return None
+    corrected = fresh.auc[known]
+    mean = (
+        Estimate(float(corrected.mean()))
+        if np.isfinite(corrected).all()
+        else Estimate(None, reason="What share of the variance comes of the data is too uncertain.")
+    )
+    low = float(fresh.auc_low[known].mean())
+    return NewDataMeans(fresh.share, fresh.share_error, float(auc[known].mean()), mean, low)
 
 
 def auc_on_new_data(
@@ -126,8 +168,10 @@ def _share(values: np.ndarray, member: np.ndarray, overlap: np.ndarray) -> float
     inside = member.astype(np.float64)
     counts = (inside.sum(axis=0), (1.0 - inside).sum(axis=0))
     sums = _along(values, inside)
-    means = [total / np.maximum(count, 1) for total, count in zip((sums, values.sum(0) - sums), counts, strict=True)]
-    residuals = values - np.where(member, *means)
+    inner: Float[np.ndarray, " examples"] = sums / np.maximum(counts[0], 1)
+    outer: Float[np.ndarray, " examples"] = (values.sum(axis=0) - sums) / np.maximum(counts[1], 1)
+    residuals = np.zeros(values.shape)
+    np.subtract(values, np.where(member, inner, outer), out=residuals)
     squares = (_along(residuals * inside, residuals), _along(residuals * (1.0 - inside), residuals))
     variances = [square / np.maximum(count - 1, 1) for square, count in zip(squares, counts, strict=True)]
     usable = np.all([(count >= 2) & (var > 0.0) for count, var in zip(counts, variances, strict=True)], axis=0)
@@ -135,7 +179,8 @@ def _share(values: np.ndarray, member: np.ndarray, overlap: np.ndarray) -> float
         return None
     residuals, inside = residuals[:, usable], inside[:, usable]
     ins, outs = (count[usable] for count in counts)
-    residuals *= np.where(member[:, usable], *(1.0 / np.sqrt(variance[usable]) for variance in variances))
+    scales: list[np.ndarray] = [1.0 / np.sqrt(variance[usable]) for variance in variances]
+    residuals *= np.where(member[:, usable], scales[0], scales[1])
     whole = overlap.sum(axis=1)
     through = overlap @ inside
     beyond = whole[:, None] - through

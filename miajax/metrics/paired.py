@@ -29,6 +29,7 @@ from miajax.metrics.pooled import (
     chance_tpr,
     elasticity,
     elasticity_window,
+    influences_on_auc,
     leverage,
     log_fpr_variance,
     threshold_noise,
@@ -122,24 +123,16 @@ def influences_at(
       UserError: no member or no non-member has a score.
     """
     scores = np.where(valid[:, None], scores, np.nan)
-    roc, order = roc_.ranked_roc(scores, member)
+    roc, order, positive = roc_.ranked_roc(scores, member)
     allowed = {fpr: roc_.allowed_false_positives(fpr, roc.num_non_members) for fpr in fprs}
     tprs = {fpr: _tpr(roc, scores, member, count, groups) if count else None for fpr, count in allowed.items()}
-    return _auc(roc, order, member, groups), tprs
+    return _auc(roc, order, positive, member, groups), tprs
 
 
-def _auc(roc: roc_.Roc, order: np.ndarray, member: np.ndarray, groups: Groups) -> Influence:
-    """A member's influence on the AUC is the share of non-members below it, and the other way round."""
+def _auc(roc: roc_.Roc, order: np.ndarray, positive: np.ndarray, member: np.ndarray, groups: Groups) -> Influence:
     value = roc_.auc(roc)
-    group = np.diff(roc.true_positives + roc.false_positives)
-    beaten_others = 1.0 - (roc.false_positives[1:] + roc.false_positives[:-1]) / (2.0 * roc.num_non_members)
-    beaten_by = (roc.true_positives[1:] + roc.true_positives[:-1]) / (2.0 * roc.num_members)
     cells = np.zeros(member.size)
-    cells[order] = np.where(
-        member.ravel()[order],
-        np.repeat((beaten_others - value) / roc.num_members, group),
-        np.repeat((beaten_by - value) / roc.num_non_members, group),
-    )
+    cells[order] = influences_on_auc(roc, positive, value)
     cells = by_group(cells.reshape(member.shape), groups)
     trials = max(1, round(min(roc.num_members, roc.num_non_members) / rows_a_draw(groups)))
     return Influence(value, cells.sum(1), cells.sum(0), cells, trials)

@@ -116,11 +116,11 @@ class _Cells:
         member: Bool[np.ndarray, "models examples"],
         scored: Bool[np.ndarray, "models examples"],
         order: Int[np.ndarray, " scored"],
+        positive: Bool[np.ndarray, " scored"],
         groups: Groups = None,
     ):
         self.shape = member.shape
-        self.member = member.ravel()
-        self.order = order
+        self.order, self.positive = order, positive
         self.groups, self.together = groups, rows_a_draw(groups)
         self.num_draws = member.shape[1] if groups is None else int(groups.max()) + 1
         of_members, of_others = scored & member, scored & ~member
@@ -131,7 +131,8 @@ class _Cells:
 
     def _drawn(self, cells: Int[np.ndarray, " cells"]) -> tuple[np.ndarray, np.ndarray]:
         """Model, and example or group, of each cell."""
-        model, example = np.divmod(cells, self.shape[1])
+        model = cells // self.shape[1]
+        example = cells - model * self.shape[1]  # 20 times as fast as divmod
         return model, example if self.groups is None else self.groups[example]
 
     def _count(self, cells: Int[np.ndarray, " cells"]) -> tuple[np.ndarray, np.ndarray]:
@@ -154,7 +155,7 @@ class _Cells:
         """
         num_members, num_others = self.members_by_model.sum(), self.others_by_model.sum()
         first = self.order[:called_others]
-        positive = self.member[first]
+        positive = self.positive[:called_others]
         hits, false = first[:called][positive[:called]], first[~positive]
         hit_model, hit_example = self._count(hits)
         false_model, false_example = self._count(false)
@@ -180,27 +181,40 @@ class _Cells:
     def chance_tpr(self, called: int, called_others: int) -> float:
         """What an attack without power shows where the threshold calls so many cells and the next value so many."""
         passing, level = self.order[:called], self.order[called:called_others]
-        false, refused, tied = (
-            self._count(cells)[0]
-            for cells in (passing[~self.member[passing]], level[~self.member[level]], level[self.member[level]])
-        )
+        own, tie = self.positive[:called], self.positive[called:called_others]
+        false, refused, tied = (self._count(cells)[0] for cells in (passing[~own], level[~tie], level[tie]))
         return chance_tpr(false, refused, tied, self.members_by_model, self.others_by_model)
 
     def auc_spread(self, roc: roc_.Roc, auc: float) -> Spread:
-        """Spread of the AUC: a member's influence is the share of non-members below it, and the other way round."""
+        """Spread of the AUC."""
+        influence = influences_on_auc(roc, self.positive, auc)
+        if self.groups is None:
+            model, example = self._drawn(self.order)
+            by_model = np.bincount(model, influence, self.shape[0])
+            return crossed_spread(
+                by_model, np.bincount(example, influence, self.num_draws), float(influence @ influence)
+            )
+        by_cell = np.zeros(self.shape)
+        by_cell.reshape(-1)[self.order] = influence
+        by_cell = by_group(by_cell, self.groups)
+        return crossed_spread(by_cell.sum(1), by_cell.sum(0), squares(by_cell, None))
+
+
+def influences_on_auc(roc: roc_.Roc, positive: Bool[np.ndarray, " scored"], auc: float) -> Float[np.ndarray, " scored"]:
+    """Of each scored cell, best score first: a member's is the share of non-members below it, and the other way round.
+
+    Args:
+      roc: of the cells.
+      positive: which of them are members.
+      auc: of the curve.
+    """
+    beaten_others = 1.0 - (roc.false_positives[1:] + roc.false_positives[:-1]) / (2.0 * roc.num_non_members)
+    beaten_by = (roc.true_positives[1:] + roc.true_positives[:-1]) / (2.0 * roc.num_members)
+    of_member, of_other = (beaten_others - auc) / roc.num_members, (beaten_by - auc) / roc.num_non_members
+    if len(of_member) < len(positive):  # ties share a corner
         group = np.diff(roc.true_positives + roc.false_positives)
-        beaten_others = 1.0 - (roc.false_positives[1:] + roc.false_positives[:-1]) / (2.0 * roc.num_non_members)
-        beaten_by = (roc.true_positives[1:] + roc.true_positives[:-1]) / (2.0 * roc.num_members)
-        influence = np.where(
-            self.member[self.order],
-            np.repeat((beaten_others - auc) / roc.num_members, group),
-            np.repeat((beaten_by - auc) / roc.num_non_members, group),
-        )
-        by_cell = np.zeros(self.member.size)
-        by_cell[self.order] = influence
-        by_cell = by_group(by_cell.reshape(self.shape), self.groups)
-        alone = float(influence @ influence) if self.groups is None else squares(by_cell, None)
-        return crossed_spread(by_cell.sum(1), by_cell.sum(0), alone)
+        of_member, of_other = np.repeat(of_member, group), np.repeat(of_other, group)
+    return np.where(positive, of_member, of_other)
 
 
 def pooled_figures(
@@ -222,8 +236,8 @@ def pooled_figures(
     Raises:
       UserError: no member or no non-member has a score.
     """
-    roc, order = roc_.ranked_roc(scores, member)
-    cells = _Cells(member, ~np.isnan(scores), order, groups)
+    roc, order, positive = roc_.ranked_roc(scores, member)
+    cells = _Cells(member, ~np.isnan(scores), order, positive, groups)
     fewest = max(1, round(min(roc.num_members, roc.num_non_members) / cells.together))
     auc = roc_.auc(roc)
     best = int(np.argmax(roc.excess))

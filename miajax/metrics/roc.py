@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Num
 
 from miajax.errors import UserError
+from miajax.metrics.ranking import ranked, scores_of
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -63,8 +64,8 @@ def roc_curve(scores: Num[np.ndarray, "..."] | Bool[np.ndarray, "..."], member: 
 
 def ranked_roc(
     scores: Num[np.ndarray, "..."] | Bool[np.ndarray, "..."], member: Bool[np.ndarray, "..."]
-) -> tuple[Roc, Int[np.ndarray, " usable"]]:
-    """Returns the ROC with the flat positions of the scores behind it, best score first.
+) -> tuple[Roc, Int[np.ndarray, " usable"], Bool[np.ndarray, " usable"]]:
+    """Returns the ROC with the flat positions of the scores behind it, best score first, and which are members'.
 
     The first ``true_positives[k] + false_positives[k]`` positions are those that threshold k calls members.
 
@@ -79,8 +80,7 @@ def ranked_roc(
     if not np.issubdtype(flat.dtype, np.floating):
         flat = flat.astype(np.float64)
     num_usable = flat.size - int(np.count_nonzero(np.isnan(flat)))
-    order = np.argsort(-flat)[:num_usable]  # NaN sorts last
-    positive = np.ravel(member)[order]
+    order, positive, key = (array[:num_usable] for array in ranked(flat, np.ravel(member)))
     num_members = int(np.count_nonzero(positive))
     if num_members in (0, num_usable):
         raise UserError(
@@ -88,17 +88,19 @@ def ranked_roc(
             expected="at least one of each",
             remedy="Train more shadow models, or look up why the attack left these cells without a score",
         )
-    descending = flat[order]
-    last_of_its_value = np.append(np.flatnonzero(descending[1:] != descending[:-1]), num_usable - 1)
-    true_positives = np.cumsum(positive)[last_of_its_value]
+    last_of_its_value = np.ones(num_usable, bool)
+    np.not_equal(key[1:], key[:-1], out=last_of_its_value[:-1])
+    called = np.flatnonzero(last_of_its_value) + 1
+    true_positives = np.zeros(len(called) + 1, np.int64)
+    true_positives[1:] = np.cumsum(positive)[last_of_its_value]
     roc = Roc(
-        thresholds=np.concatenate([[np.inf], descending[last_of_its_value]]),
-        true_positives=np.concatenate([[0], true_positives]),
-        false_positives=np.concatenate([[0], last_of_its_value + 1 - true_positives]),
+        thresholds=np.concatenate([np.array([np.inf], flat.dtype), scores_of(key[last_of_its_value])]),
+        true_positives=true_positives,
+        false_positives=np.concatenate([[0], called]) - true_positives,
         num_members=num_members,
         num_non_members=num_usable - num_members,
     )
-    return roc, order
+    return roc, order, positive
 
 
 def auc(roc: Roc) -> float:

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from miajax.metrics.ranking import ranked
+
 
 class RankedRows(NamedTuple):
     """Rows of scores, each in order of its scores, best first; cells without a score come last.
@@ -80,15 +82,15 @@ def rank_rows(scores: Float[np.ndarray, "rows columns"], member: Bool[np.ndarray
       scores: higher = more likely a member.
       member: True where the score is that of a member.
     """
-    order = np.argsort(-scores, axis=1)
-    ranked = np.take_along_axis(scores, order, axis=1)
-    scored = ~np.isnan(ranked)
-    is_member = np.take_along_axis(member, order, axis=1) & scored
+    order, is_member, key = ranked(scores, member)
+    num_scored = scores.shape[1] - np.count_nonzero(np.isnan(scores), axis=1, keepdims=True)
+    scored = np.arange(scores.shape[1]) < num_scored
+    is_member &= scored
     is_other = scored & ~is_member
     true_positives, false_positives = (np.cumsum(side, axis=1, dtype=np.int32) for side in (is_member, is_other))
     counts = np.arange(1, scores.shape[1] + 1, dtype=np.int32)
     last = np.ones(scores.shape, bool)
-    np.not_equal(ranked[:, 1:], ranked[:, :-1], out=last[:, :-1])
+    np.not_equal(key[:, 1:], key[:, :-1], out=last[:, :-1])
     group_start = np.zeros(scores.shape, np.int32)
     np.maximum.accumulate(np.where(last, counts, 0)[:, :-1], axis=1, out=group_start[:, 1:])
     return RankedRows(

@@ -1,14 +1,14 @@
 """How a leak is spread over parts of the data: the same threshold for everybody, and who is named by it."""
 
 import dataclasses
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
 from miajax.metrics.accuracy import share_correct
 from miajax.metrics.clusters import Groups
-from miajax.metrics.figures import Estimate, fpr_key
+from miajax.metrics.figures import Estimate
 from miajax.metrics.paired import mean_rate
 from miajax.metrics.summary import summarise
 from miajax.metrics.vulnerability import exposure_at_pooled_fpr
@@ -22,36 +22,36 @@ class Part:
     """What one part of the data gives away.
 
     Attributes:
-      rows: in the part.
-      draws: groups with rows in it, or rows where there are no groups.
+      num_rows: in the part.
+      num_groups: with rows in it, or rows where there are no groups.
+      few_groups: whether too few of them stand behind it for its intervals to be trusted.
       tpr, fpr: shares of its members, and of its non-members, that the common threshold names.
       auc: of its members against its own non-members.
     """
 
-    rows: int
-    draws: int
+    num_rows: int
+    num_groups: int
+    few_groups: bool
     tpr: Estimate
     fpr: Estimate
     auc: Estimate
 
-    @property
-    def few(self) -> bool:
-        """Whether too few groups stand behind it for its intervals to be trusted."""
-        return self.draws < FEW
 
-    def to_json(self) -> dict[str, Any]:
-        """The part's entry of ``spread`` in ``results.json``."""
-        return {
-            "num_rows": self.rows,
-            "num_groups": self.draws,
-            "few_groups": self.few,
-            "tpr": self.tpr.value,
-            "tpr_ci": self.tpr.ci,
-            "fpr": self.fpr.value,
-            "fpr_ci": self.fpr.ci,
-            "auc": self.auc.value,
-            "auc_ci": self.auc.ci,
-        }
+@dataclasses.dataclass(frozen=True)
+class Spread:
+    """How an attack's finds are spread over parts of the data.
+
+    Attributes:
+      column: what the parts are by.
+      fpr: of the common threshold, pooled, as results name it.
+      fewest_groups: below which a part rests on few.
+    """
+
+    column: str
+    attack: str
+    fpr: str
+    fewest_groups: int
+    slices: Mapping[str, Part]
 
 
 def spread_over(
@@ -93,24 +93,13 @@ def spread_over(
             else Estimate(None, reason="No target has members and non-members in it.")
         )
         draws = int(here.sum()) if groups is None else len(np.unique(groups[here]))
-        found[str(category)] = Part(int(here.sum()), draws, tpr, other, auc)
+        found[str(category)] = Part(int(here.sum()), draws, draws < FEW, tpr, other, auc)
     return found
 
 
-def spread_json(column: str, attack: str, fpr: float, parts: dict[str, Part]) -> dict[str, Any]:
-    """``spread`` of ``results.json``: by what, of which attack, at which pooled rate, and each part."""
-    return {
-        "column": column,
-        "attack": attack,
-        "fpr": fpr_key(fpr),
-        "fewest_groups": FEW,
-        "slices": {name: part.to_json() for name, part in parts.items()},
-    }
-
-
-def spread_notes(column: str, unit: str, parts: dict[str, Part]) -> list[str]:
+def spread_notes(column: str, unit: str, parts: Mapping[str, Part]) -> list[str]:
     """A warning on parts that rest on few groups."""
-    few = [f"{name} ({part.draws})" for name, part in parts.items() if part.few]
+    few = [f"{name} ({part.num_groups})" for name, part in parts.items() if part.few_groups]
     if not few:
         return []
     listed = ", ".join(few[:8]) + (" and more" if len(few) > 8 else "")

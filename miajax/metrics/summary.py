@@ -94,17 +94,10 @@ def summarise(
     without power shows on average in a sample of this size: more than the FPR where non-members are few. The advantage
     has one for a single target's best threshold, and None where targets are pooled.
 
-    >>> scores, member = np.array([[0.9, 0.8, 0.3, 0.1]]), np.array([[True, True, False, False]])
-    >>> figures = summarise(scores, member, fprs=(0.001, 0.5))
-    >>> figures.auc.value, figures.tpr_at_fpr[0.5].value
-    (1.0, 1.0)
-    >>> figures.tpr_at_fpr[0.001].reason
-    'Not resolvable: 2 non-members cannot show a false-positive rate of 0.001.'
-
     Args:
-      scores: higher = more likely a member; NaN where the attack had no score to give.
-      member: True where the model trained on the example.
-      valid: False for models that did not train well; they are no targets. All did by default.
+      scores: ``float[M, N]``, higher = more likely a member; NaN where the attack had no score to give.
+      member: ``bool[M, N]``, True where the model trained on the example.
+      valid: ``bool[M]``, False for models that did not train well; they are no targets. All did by default.
       fprs: false-positive rates (fractions) at which to give the TPR.
       targets: rows to treat as targets; all by default.
       where: cells to judge, all by default; the others are neither counted nor missing.
@@ -113,6 +106,14 @@ def summarise(
 
     Raises:
       UserError: no target is left with a score for a member and for a non-member.
+
+    Example:
+      >>> scores, member = np.array([[0.9, 0.8, 0.3, 0.1]]), np.array([[True, True, False, False]])
+      >>> figures = summarise(scores, member, fprs=(0.001, 0.5))
+      >>> figures.auc.value, figures.tpr_at_fpr[0.5].value
+      (1.0, 1.0)
+      >>> figures.tpr_at_fpr[0.001].reason
+      'Not resolvable: 2 non-members cannot show a false-positive rate of 0.001.'
     """
     valid = np.ones(len(scores), bool) if valid is None else valid
     rows = np.arange(len(scores)) if targets is None else np.asarray(targets)

@@ -8,8 +8,6 @@ import numpy as np
 from miajax.models.conv import conv
 from miajax.models.layers import BATCH_NORM, Layers, max_pool
 
-_WINDOW = 2
-
 
 class FastBlock(nn.Module):
     """3x3 convolution, max-pooling by 2, normalisation, GELU; 3x3 convolution, normalisation, GELU."""
@@ -24,31 +22,37 @@ class FastBlock(nn.Module):
 
 
 class FastCifar(nn.Module):
-    """A fixed whitening of 2x2 patches with a trained bias, GELU; blocks; the maximum over the image; the logits.
+    """A fixed whitening of patches with a trained bias, GELU; blocks; the maximum over the image; the logits.
 
-    1,972,514 parameters for 32x32x3 and 10 classes. Intermediate ``features [B, width]``: the maxima. Last convolution:
-    ``Conv_1`` of the last ``FastBlock``.
+    Intermediate ``features [B, width]``: the maxima. Last convolution: ``Conv_1`` of the last ``FastBlock``.
 
     Attributes:
-      whitening: the entries of ``whitening_kernel``; None: patches pass as they are, each entry beside its negative.
+      whitening: ``whitening_kernel(window=window)[..., filters]``, its entries in order; None: patches pass as they
+        are, each entry beside its negative.
+      window, stride: side of the patches, and pixels from one to the next; past 1 the borders are padded by zeros, so
+        that an image of n pixels a side has ceil(n / stride) patches a side.
+      widths: of the blocks.
     """
 
     num_classes: int
     whitening: tuple[float, ...] | None = None
+    window: int = 2
+    stride: int = 1
     widths: tuple[int, ...] = (64, 256, 256)
     layers: Layers = BATCH_NORM
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         x = self.layers.cast(x)
-        inputs = _WINDOW**2 * x.shape[-1]
+        inputs = self.window**2 * x.shape[-1]
         if self.whitening is None:
             kernel = np.concatenate([np.eye(inputs), -np.eye(inputs)], 1)
         else:
             kernel = np.asarray(self.whitening)
-        kernel = jnp.asarray(kernel.reshape(_WINDOW, _WINDOW, x.shape[-1], 2 * inputs), x.dtype)
-        bias = self.param("bias", nn.initializers.zeros, (2 * inputs,))
-        x = nn.gelu(conv(x, kernel, padding="VALID", lowering=self.layers.lowering) + bias.astype(x.dtype))
+        kernel = jnp.asarray(kernel.reshape(self.window, self.window, x.shape[-1], -1), x.dtype)
+        bias = self.param("bias", nn.initializers.zeros, kernel.shape[-1:])
+        padding = "VALID" if self.stride == 1 else "SAME"
+        x = nn.gelu(conv(x, kernel, self.stride, padding, self.layers.lowering) + bias.astype(x.dtype))
         for width in self.widths:
             x = FastBlock(width, self.layers)(x, train)
         x = x.max((1, 2)).astype(jnp.float32)

@@ -74,10 +74,20 @@ def _convolutional(name: str, build: Callable[..., nn.Module], norm: Norm = "bat
     return network
 
 
-def _fast_cifar(num_classes: int, options: ModelOptions, images: Images | None) -> Model:
-    whitening = None if images is None else tuple(whitening_kernel(images()).ravel().tolist())
-    build = functools.partial(FastCifar, whitening=whitening)
-    return _convolutional("fast_cifar", build, drops=False)(num_classes, options, images)
+def _linear(num_classes: int, options: ModelOptions, images: Images | None) -> Model:
+    return from_linen(MLP(num_classes, ()), "linear")
+
+
+def _whitened(name: str, directions: int | None = None, **shape: Any) -> Builder:
+    """A ``FastCifar`` of that shape, its first layer made from the pool's patches."""
+
+    def network(num_classes: int, options: ModelOptions, images: Images | None) -> Model:
+        kernel = None if images is None else whitening_kernel(images(), shape.get("window", 2), directions=directions)
+        whitening = None if kernel is None else tuple(kernel.ravel().tolist())
+        build = functools.partial(FastCifar, whitening=whitening, **shape)
+        return _convolutional(name, build, drops=False)(num_classes, options, images)
+
+    return network
 
 
 _OURS: dict[str, Builder] = {
@@ -89,8 +99,12 @@ _OURS: dict[str, Builder] = {
     "wrn16_4": _convolutional("wrn16_4", wrn16_4),
     "wrn28_2": _convolutional("wrn28_2", wrn28_2),
     "densenet_bc_100_12": _convolutional("densenet_bc_100_12", densenet_bc_100_12),
-    "fast_cifar": _fast_cifar,
+    "fast_cifar": _whitened("fast_cifar"),
+    "small_cifar": _whitened("small_cifar", directions=24, window=4, stride=2, widths=(32, 64, 128)),
+    "linear": _linear,
 }
+WHITENED = ("fast_cifar", "small_cifar")
+"""Networks whose first layer is made from the pool."""
 
 
 def _as_builder(thing: Any, name: str, origin: Mapping[str, str]) -> Builder:
@@ -113,12 +127,20 @@ def register_model(name: str, thing: Any, config: Mapping[str, str] | None = Non
 
     Raises:
       UserError: the name is taken.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> def linear(num_classes):
+      ...     init = lambda key, x: jnp.zeros((x.shape[-1], num_classes))  # x: [1, F]
+      ...     apply = lambda params, x: x @ params  # [B, F] -> [B, C]
+      ...     return init, apply
+      >>> register_model("my_linear", linear)
     """
     MODELS.register(name, thing, config)
 
 
-_FLAT = ("mlp", "purchase_mlp")
-_FEWEST_PIXELS = {"cnn": 4, "fast_cifar": 9}  # a side that their poolings leave a pixel of
+_FLAT = ("mlp", "purchase_mlp", "linear")
+_FEWEST_PIXELS = {"cnn": 4, "fast_cifar": 9, "small_cifar": 15}  # a side that their poolings leave a pixel of
 
 
 def check_pictures(name: str, example_shape: tuple[int, ...]) -> None:

@@ -203,5 +203,12 @@ def register_outlier_metric(name: str, metric: Metric | Callable[[AnyArray, AnyA
 
     Raises:
       UserError: the name is taken.
+
+    Example:
+      >>> def norm(vectors, labels):
+      ...     "far from the origin"
+      ...     return (vectors**2).sum(1) ** 0.5
+      >>> register_outlier_metric("my_norm", norm).meaning
+      'far from the origin'
     """
     return METRICS.register(name, metric)

@@ -1,69 +1,114 @@
 """What a report says where rows are of people, or of other groups: figures by group, the exposed, slices."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
 
-from miajax.metrics.claims import against, chance_of_tpr, difference_of_separate, lead_of
+from miajax.metrics import figures as measured
+from miajax.metrics.claims import against, chance_of_tpr, difference_of_separate
+from miajax.metrics.figures import fpr_key
+from miajax.metrics.groups import GroupFigures
+from miajax.metrics.people import People
+from miajax.metrics.spread import Spread
+from miajax.metrics.summary import AttackSummary
 from miajax.report import claims, numbers
 from miajax.report.attack_faces import face
 from miajax.report.numbers import Estimate
-from miajax.report.page import Block, Card, Cards, Column, Points, Prose, Section, Table
-from miajax.typed import Json
+from miajax.report.page import Block, Card, Cards, Cell, Column, Points, Prose, Section, Table
 
-_FPRS = ("0.001", "0.01")
+_FPRS = (1e-3, 1e-2)
 _JOINS = {"sum": "sum", "mean": "mean", "max": "maximum"}
 _NOT_RESOLVED = "Too few non-members for this rate."
 
 
-def group_sections(results: Json) -> list[Section]:
+class Rates(Protocol):
+    """What is shown of an attack, by row or by group."""
+
+    @property
+    def auc(self) -> measured.Estimate: ...
+    @property
+    def tpr_at_fpr(self) -> Mapping[float, measured.Estimate]: ...
+
+
+class At(NamedTuple):
+    """Rates of one moment, or of one number of models."""
+
+    auc: measured.Estimate
+    tpr_at_fpr: Mapping[float, measured.Estimate]
+
+
+class Beside(NamedTuple):
+    """The same attack by row and by group."""
+
+    by_row: Rates
+    by_group: Rates
+    num_groups: int
+
+
+class _Grouped(Rates, Protocol):
+    @property
+    def per_group(self) -> GroupFigures | None: ...
+
+
+def group_sections(people: People | None, attacks: Mapping[str, AttackSummary]) -> list[Section]:
     """The section on groups beside rows; nothing where rows have none."""
-    if not results.get("groups"):
-        return []
-    return [_groups(results, results["groups"])]
+    return [] if people is None else [_groups(people, attacks)]
 
 
-def spread_sections(results: Json) -> list[Section]:
-    """The section on how the largest leak is spread over slices; nothing where none were asked for."""
-    return [_spread(results)] if results.get("spread") else []
+def spread_sections(spread: Spread | None, unit: str) -> list[Section]:
+    """The section on how the largest leak is spread over slices; nothing where none were asked for.
+
+    Args:
+      spread: of the strongest attack.
+      unit: what members are drawn by: the name of the groups, or ``row``.
+    """
+    return [] if spread is None else [_spread(spread, unit)]
+
+
+def both_units(attacks: Mapping[str, _Grouped]) -> dict[str, Beside]:
+    """Attacks by row and by group, of those that have figures by group."""
+    return {
+        name: Beside(by_row, of.figures, of.num_groups)
+        for name, by_row in attacks.items()
+        if (of := by_row.per_group) is not None
+    }
 
 
 def beside_sections(
-    entries: Mapping[str, Json], subject: str = "Attack", fprs: Sequence[str] = _FPRS, about: str = ""
+    attacks: Mapping[str, Beside], subject: str = "Attack", fprs: Sequence[float] = _FPRS, about: str = ""
 ) -> list[Section]:
-    """Figures by row and by group side by side; nothing where no entry has figures by group.
+    """Figures by row and by group side by side; nothing where no attack has figures by group.
 
     Args:
-      entries: by what the first column shows, ``{auc, auc_ci, tpr_at_fpr, tpr_at_fpr_ci, per_group}``.
+      attacks: by what the first column shows.
       subject: the first column's title.
       fprs: false-positive rates to show.
       about: a sentence on what the figures are of, where that is not the whole run.
     """
-    found = {name: entry for name, entry in entries.items() if entry.get("per_group")}
-    if not found:
+    if not attacks:
         return []
     columns = [Column(subject), Column("AUC", "number", "by row"), Column("AUC", "number", "by group")]
-    for fpr in fprs:
-        columns += [Column("TPR", "number", f"by row, FPR {fpr}"), Column("TPR", "number", f"by group, FPR {fpr}")]
-    rows = [
-        [
-            name,
-            _figure(entry, "auc"),
-            _figure(entry["per_group"], "auc"),
-            *(_figure(of, "tpr_at_fpr", fpr) for fpr in fprs for of in (entry, entry["per_group"])),
-        ]
-        for name, entry in found.items()
-    ]
-    count = max(entry["per_group"]["num_groups"] for entry in found.values())
-    most = max(found, key=lambda name: found[name]["per_group"]["auc"])
+    rows: list[list[Cell]] = [[name, *_cells(of, fprs)] for name, of in attacks.items()]
+    count = max(of.num_groups for of in attacks.values())
+    most = max(attacks, key=lambda name: attacks[name].by_group.auc.value or 0.0)
     finding = (
         f"Asked about groups of rows instead of single ones, {most} reaches an AUC of "
-        f"{found[most]['per_group']['auc']:.3f}; by row it is {found[most]['auc']:.3f}"
+        f"{_auc(attacks[most].by_group.auc).number}; by row it is {_auc(attacks[most].by_row.auc).number}"
     )
     caption = (
         f"{numbers.counted(count, 'group')}, scores of whose rows are joined. Brackets are 95 % intervals over groups."
         + (f" {about}" if about else "")
     )
-    table = Table(columns, rows, caption)
+    table = Table([*columns, *_rate_columns("group", fprs)], rows, caption)
     return [Section("By group", finding, [Prose([how("group")]), table])]
+
+
+def _rate_columns(name: str, fprs: Sequence[float] = _FPRS) -> list[Column]:
+    return [Column("TPR", "number", f"by {by}, FPR {fpr_key(fpr)}") for fpr in fprs for by in ("row", name)]
+
+
+def _cells(of: Beside, fprs: Sequence[float] = _FPRS) -> list[Estimate]:
+    both = (of.by_row, of.by_group)
+    return [*(_auc(each.auc) for each in both), *(_tpr(each, fpr) for fpr in fprs for each in both)]
 
 
 def how(name: str) -> str:
@@ -75,50 +120,42 @@ def how(name: str) -> str:
     )
 
 
-def _figure(entry: Json, name: str, fpr: str | None = None) -> Estimate:
-    value, interval = entry[name], entry[f"{name}_ci"]
-    if fpr is not None:
-        value, interval = value.get(fpr), interval.get(fpr)
-    if value is None:
-        return Estimate(None, reason=_NOT_RESOLVED)
-    return numbers.estimate(value, interval, decimals=3 if fpr is None else None)
+def _auc(auc: measured.Estimate) -> Estimate:
+    return numbers.shown(auc, decimals=3)
 
 
-def _groups(results: Json, groups: Json) -> Section:
-    name, found = groups["name"], {n: e for n, e in results["attacks"].items() if e.get("per_group")}
-    lead = lead_of(groups)
+def _tpr(figures: Rates, fpr: float) -> Estimate:
+    """One footnote for all: rows and groups have counts of their own."""
+    tpr = figures.tpr_at_fpr.get(fpr)
+    return Estimate(None, reason=_NOT_RESOLVED) if tpr is None or tpr.value is None else numbers.shown(tpr)
+
+
+def _groups(people: People, attacks: Mapping[str, AttackSummary]) -> Section:
+    name, found, lead = people.name, both_units(attacks), people.strongest
     names = list(found)
     columns = [
         Column("Attack"),
         Column("Joined by", "text", "scores of a group's rows"),
         Column("AUC", "number", "by row"),
         Column("AUC", "number", f"by {name}"),
+        *_rate_columns(name),
     ]
-    for fpr in _FPRS:
-        columns += [Column("TPR", "number", f"by row, FPR {fpr}"), Column("TPR", "number", f"by {name}, FPR {fpr}")]
-    rows = [
-        [
-            face(attack).label,
-            _JOINS[entry["per_group"]["headline"]],
-            _figure(entry, "auc"),
-            _figure(entry["per_group"], "auc"),
-            *(_figure(of, "tpr_at_fpr", fpr) for fpr in _FPRS for of in (entry, entry["per_group"])),
-        ]
-        for attack, entry in found.items()
+    rows: list[list[Cell]] = [
+        [face(attack).label, _JOINS[people.joins[attack]], *_cells(of)] for attack, of in found.items()
     ]
     table = Table(
         columns,
         rows,
-        f"{numbers.counted(groups['num_groups'], 'group')} by {name}, {_rows(groups)} rows each. "
+        f"{numbers.counted(people.num_groups, 'group')} by {name}, {_rows(people)} rows each. "
         "Rates are fractions, brackets 95 % intervals that resample groups.",
         [names.index(lead.attack)] if lead is not None and lead.attack in names else [],
     )
     blocks: list[Block] = [Prose([how(_noun(name)), _joins(_noun(name))]), table]
-    cards = _cards(results, groups)
+    cards = _cards(people, attacks)
     if cards:
         blocks.insert(0, Cards(cards))
-    points = [*_exposed(groups), *_copies(groups), _keys(groups)]
-    return Section(f"By {name}", _finding(results, groups), [*blocks, Points(points)])
+    points = [*_exposed(people), *_copies(people), _keys(people)]
+    return Section(f"By {name}", _finding(people, attacks), [*blocks, Points(points)])
 
 
 def _noun(name: str) -> str:
@@ -126,25 +163,30 @@ def _noun(name: str) -> str:
     return name if name.isalpha() and name.islower() and len(name) > 3 else f"group by {name}"
 
 
-def _rows(groups: Json) -> str:
-    fewest, most = groups["fewest_rows"], groups["most_rows"]
+def _rows(people: People) -> str:
+    fewest, most = people.fewest_rows, people.most_rows
     return f"{most}" if fewest == most else f"{fewest} to {most}"
 
 
-def _finding(results: Json, groups: Json) -> str:
-    lead, name = lead_of(groups), _noun(groups["name"])
-    if lead is None:
+def _leading(people: People, attacks: Mapping[str, AttackSummary]) -> tuple[AttackSummary, AttackSummary] | None:
+    """Of the strongest attack by group, the figures by group and by row."""
+    of = people.strongest and attacks[people.strongest.attack].per_group
+    return None if people.strongest is None or of is None else (of.figures, attacks[people.strongest.attack])
+
+
+def _finding(people: People, attacks: Mapping[str, AttackSummary]) -> str:
+    lead, name, both = people.strongest, _noun(people.name), _leading(people, attacks)
+    if lead is None or both is None:
         return "No attack could be measured by group"
-    entry = results["attacks"][lead.attack]
-    of, fpr = entry["per_group"], lead.fpr or "0.01"
-    by_group, by_row = of["tpr_at_fpr"].get(fpr), entry["tpr_at_fpr"].get(fpr)
+    fpr = float(lead.fpr or "0.01")
+    by_group, by_row = (each.tpr_at_fpr[fpr].value if fpr in each.tpr_at_fpr else None for each in both)
     label = face(lead.attack).inline
     if lead.fpr is None or by_group is None or by_row is None:
         return (
-            f"Asked about a {name} instead of a row, {label} reaches an AUC of {of['auc']:.3f}; by row it is "
-            f"{entry['auc']:.3f}"
+            f"Asked about a {name} instead of a row, {label} reaches an AUC of {both[0].auc.value:.3f}; by row it is "
+            f"{both[1].auc.value:.3f}"
         )
-    rate = numbers.one_per(float(fpr))
+    rate = numbers.one_per(fpr)
     if against(lead.ci, lead.chance) != "above":
         return f"By group, no attack does measurably better than chance at {rate}; {claims.unseen(lead.ci)}"
     return (
@@ -161,61 +203,59 @@ def _joins(name: str) -> str:
     )
 
 
-def _cards(results: Json, groups: Json) -> list[Card]:
-    lead, name = lead_of(groups), groups["name"]
-    if lead is None:
+def _cards(people: People, attacks: Mapping[str, AttackSummary]) -> list[Card]:
+    lead, name, both = people.strongest, people.name, _leading(people, attacks)
+    if lead is None or both is None:
         return []
-    entry = results["attacks"][lead.attack]
-    fpr = next((fpr for fpr in _FPRS if entry["per_group"]["tpr_at_fpr"].get(fpr) is not None), None)
-    cards = []
-    for title, of in ((f"by {name}", entry["per_group"]), ("by row", entry)):
-        if fpr is None or of["tpr_at_fpr"].get(fpr) is None:
-            cards.append(Card(f"AUC {title}", f"{of['auc']:.3f}", _figure(of, "auc").interval_text, "chance: 0.5"))
+    resolved = [fpr for fpr in _FPRS if fpr in both[0].tpr_at_fpr and both[0].tpr_at_fpr[fpr].value is not None]
+    fpr = next(iter(resolved), None)
+    cards: list[Card] = []
+    for title, of in zip((f"by {name}", "by row"), both, strict=True):
+        tpr = None if fpr is None else of.tpr_at_fpr.get(fpr)
+        if fpr is None or tpr is None or tpr.value is None:
+            cards.append(Card(f"AUC {title}", f"{of.auc.value:.3f}", _auc(of.auc).interval_text, "chance: 0.5"))
             continue
-        rate, interval = of["tpr_at_fpr"][fpr], of["tpr_at_fpr_ci"][fpr]
-        chance = chance_of_tpr(float(fpr), of["chance_tpr_at_fpr"][fpr])
-        above = against(interval, chance) == "above"
+        above = against(tpr.interval, chance_of_tpr(fpr, tpr.chance)) == "above"
         cards.append(
             Card(
-                f"Members named {title}, {numbers.level(float(fpr))} FPR",
-                numbers.percent(rate),
-                numbers.percent_interval(interval),
+                f"Members named {title}, {numbers.level(fpr)} FPR",
+                numbers.percent(tpr.value),
+                numbers.percent_interval(tpr.interval),
                 f"{face(lead.attack).label}; " + ("more than chance" if above else "not measurably above chance"),
             )
         )
     return cards
 
 
-def _exposed(groups: Json) -> list[str]:
-    found, name = groups["most_exposed"], _noun(groups["name"])
+def _exposed(people: People) -> list[str]:
+    found, name = people.most_exposed, _noun(people.name)
     if found is None:
         return []
-    low, high = found["tpr_ci"]
+    low, high = found.tpr.interval
     return [
-        f"The most exposed {name}, {found['group']}, is named by {face(found['attack']).inline} in "
-        f"{numbers.percent(found['tpr'])} of the {numbers.counted(found['models'], 'model')} that trained on it "
-        f"({numbers.percent(low)} to {numbers.percent(high)}, all {numbers.count(found['num_groups'])} considered), at "
-        f"{numbers.one_per(found['pooled_fpr'])} non-members; half of them are named in at most "
-        f"{numbers.percent(found['median_tpr'])}.",
-        f"{numbers.count(found['named_in_half'])} of {numbers.count(found['num_groups'])} are named in at least half "
+        f"The most exposed {name}, {found.group}, is named by {face(found.attack).inline} in "
+        f"{numbers.percent(found.tpr.value)} of the {numbers.counted(found.models, 'model')} that trained on it "
+        f"({numbers.percent(low)} to {numbers.percent(high)}, all {numbers.count(found.num_groups)} considered), at "
+        f"{numbers.one_per(found.pooled_fpr)} non-members; half of them are named in at most "
+        f"{numbers.percent(found.median_tpr)}.",
+        f"{numbers.count(found.named_in_half)} of {numbers.count(found.num_groups)} are named in at least half "
         "of the models that trained on them.",
     ]
 
 
-def _copies(groups: Json) -> list[str]:
-    copies = groups["near_copies"]
-    if not copies["count"]:
+def _copies(people: People) -> list[str]:
+    copies = people.near_copies
+    if not copies.count:
         return []
-    listed = ", ".join(f"{one} and {other}" for one, other, *_ in copies["pairs"][:5])
-    pairs = numbers.counted(copies["count"], "pair")
+    listed = ", ".join(f"{one} and {other}" for one, other, *_ in copies.pairs[:5])
     return [
-        f"{pairs} under different keys nearly copy each other ({listed}{' and more' if copies['count'] > 5 else ''}): "
-        "if they are one, figures are too low."
+        f"{numbers.counted(copies.count, 'pair')} under different keys nearly copy each other "
+        f"({listed}{' and more' if copies.count > 5 else ''}): if they are one, figures are too low."
     ]
 
 
-def _keys(groups: Json) -> str:
-    if groups["keys"] == "own":
+def _keys(people: People) -> str:
+    if people.keys == "own":
         return "per_group.parquet names groups by their own keys."
     return (
         "per_group.parquet names groups by salted hashes. The salt is group_keys.salt in the run folder: keep it "
@@ -223,55 +263,58 @@ def _keys(groups: Json) -> str:
     )
 
 
-def _spread(results: Json) -> Section:
-    spread, slices = results["spread"], results["spread"]["slices"]
-    unit = results["groups"]["name"] if results.get("groups") else "row"
-    few = [name for name, of in slices.items() if of["few_groups"]]
-    rows = [
+def _spread(spread: Spread, unit: str) -> Section:
+    few = [name for name, of in spread.slices.items() if of.few_groups]
+    rows: list[list[Cell]] = [
         [
-            f"{name} (few)" if of["few_groups"] else name,
-            of["num_rows"],
-            *([of["num_groups"]] if unit != "row" else []),
-            _figure(of, "tpr"),
-            _figure(of, "fpr"),
-            _figure(of, "auc"),
+            f"{name} (few)" if of.few_groups else name,
+            of.num_rows,
+            *([of.num_groups] if unit != "row" else []),
+            *(_shown(figure) for figure in (of.tpr, of.fpr, of.auc)),
         ]
-        for name, of in slices.items()
+        for name, of in spread.slices.items()
     ]
     columns = [
-        Column(str(spread["column"])),
+        Column(spread.column),
         Column("Rows", "count"),
         *([Column("Groups", "count", f"by {unit}")] if unit != "row" else []),
-        Column("Members named", "number", f"pooled FPR {spread['fpr']}"),
+        Column("Members named", "number", f"pooled FPR {spread.fpr}"),
         Column("Others named", "number", "false alarms"),
         Column("AUC", "number", "within the slice"),
     ]
-    rate = numbers.one_per(float(spread["fpr"]))
+    rate = numbers.one_per(float(spread.fpr))
     blocks: list[Block] = [
-        Table(columns, rows, f"{face(spread['attack']).label}, by row, one threshold for everybody ({rate} pooled). "
+        Table(columns, rows, f"{face(spread.attack).label}, by row, one threshold for everybody ({rate} pooled). "
               "Brackets are 95 % intervals."),
     ]  # fmt: skip
     if few:
         blocks.append(
             Prose([
-                f"Fewer than {spread['fewest_groups']} {unit}s stand behind {', '.join(few[:8])}: intervals may be too "
+                f"Fewer than {spread.fewest_groups} {unit}s stand behind {', '.join(few[:8])}: intervals may be too "
                 "narrow there, and no comparison should rest on them."
             ])
         )  # fmt: skip
-    return Section(f"By {spread['column']}", _uneven(spread), blocks)
+    return Section(f"By {spread.column}", _uneven(spread), blocks)
 
 
-def _uneven(spread: Json) -> str:
-    known = {name: of for name, of in spread["slices"].items() if of["tpr"] is not None and not of["few_groups"]}
+def _shown(figure: measured.Estimate) -> Estimate:
+    return Estimate(None, reason=_NOT_RESOLVED) if figure.value is None else numbers.shown(figure, decimals=3)
+
+
+def _uneven(spread: Spread) -> str:
+    known = [
+        (name, tpr.value, tpr.interval)
+        for name, of in spread.slices.items()
+        if (tpr := of.tpr).value is not None and tpr.interval is not None and not of.few_groups
+    ]
     if len(known) < 2:
-        return f"Too few slices of {spread['column']} are large enough to be compared"
-    most, least = (pick(known, key=lambda name: known[name]["tpr"]) for pick in (max, min))
-    ends: Sequence[float] = difference_of_separate(
-        known[most]["tpr"], known[most]["tpr_ci"], known[least]["tpr"], known[least]["tpr_ci"],
-        len(known) * (len(known) - 1) // 2,
-    )  # fmt: skip
-    shares = [numbers.percent(known[name]["tpr"]) for name in (most, least)]
-    told = f"{shares[0]} of the members are named where {spread['column']} is {most}, {shares[1]} where it is {least}"
+        return f"Too few slices of {spread.column} are large enough to be compared"
+    most, least = (pick(known, key=lambda each: each[1]) for pick in (max, min))
+    ends = difference_of_separate(*most[1:], *least[1:], len(known) * (len(known) - 1) // 2)
+    shares = [numbers.percent(each[1]) for each in (most, least)]
+    told = (
+        f"{shares[0]} of the members are named where {spread.column} is {most[0]}, {shares[1]} where it is {least[0]}"
+    )
     if against(ends, 0.0) == "above":
         return told
     return f"{told}: not measurably more; a difference of up to {numbers.points(ends[1])} would go unseen"

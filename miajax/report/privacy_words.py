@@ -19,9 +19,8 @@ _ACCOUNTANT = {
 }
 
 
-def privacy_sections(results: Json) -> list[Section]:
+def privacy_sections(privacy: Json | None) -> list[Section]:
     """The guarantee of the run's mechanism; nothing where training was not private."""
-    privacy = results.get("privacy")
     return [] if privacy is None else [Section("Differential privacy", _finding(privacy), _blocks(privacy))]
 
 

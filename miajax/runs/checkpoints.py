@@ -1,6 +1,7 @@
 """Pytrees on disk, by Orbax."""
 
 import errno
+import importlib
 import logging
 import os
 from pathlib import Path
@@ -12,6 +13,11 @@ from absl.logging import get_absl_logger
 
 from miajax.errors import UserError
 from miajax.runs.atomic import told_when_full
+
+
+def load_library() -> None:
+    """Imports what stores checkpoints, so that it is there when a signal asks for one."""
+    importlib.import_module("orbax.checkpoint")
 
 
 def _checkpointer() -> tuple[Any, Any]:

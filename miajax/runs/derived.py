@@ -35,6 +35,11 @@ def why_changed(run: Path, file: Path) -> str:
     return "" if expected in (None, found) else f"{file} {'is missing' if found is None else 'was changed or damaged'}"
 
 
+def remembered(run: Path) -> tuple[str, ...]:
+    """The files that ``remember`` was told of, by their path below the run; none where the list itself is damaged."""
+    return tuple(_known(run))
+
+
 def _known(run: Path) -> dict[str, str]:
     try:
         return read_sealed(run / _FILE, required=lambda _: True)

@@ -66,7 +66,7 @@ class StoredSignals:
         if why := why_changed(path, path / "membership.npy"):
             raise UserError(why, remedy=f"miajax lira --run {path} writes it anew")
         folder.verify_all(len(member))
-        _check_against_groups(folder, member, labels, signals)
+        check_against_groups(folder, member, labels, signals)
         valid = np.array([bool(np.isfinite(row).all()) for row in signals])
         return cls(folder, member, labels, signals, valid)
 
@@ -78,7 +78,7 @@ class StoredSignals:
             yield from zip(models, part, strict=True)
 
 
-def _check_against_groups(folder: RunFolder, member: np.ndarray, labels: np.ndarray, signals: np.ndarray) -> None:
+def check_against_groups(folder: RunFolder, member: np.ndarray, labels: np.ndarray, signals: np.ndarray) -> None:
     """Checks what lies beside the groups: membership and signals are theirs, labels the manifest's.
 
     Raises:

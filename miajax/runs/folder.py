@@ -27,9 +27,9 @@ from miajax.runs.atomic import (
 )
 from miajax.runs.checkpoints import save_tree
 from miajax.runs.integrity import LARGE_KINDS, Damaged, check_group, set_group_aside
-from miajax.runs.leftovers import refuse_links, sweep
+from miajax.runs.leftovers import leftovers, refuse_links, sweep
 from miajax.runs.locks import ModelLocks
-from miajax.runs.unfinished import Progress, load_unfinished, save_unfinished
+from miajax.runs.unfinished import Progress, check_state, load_unfinished, save_unfinished
 from miajax.typed import Json
 
 FORMAT = 2
@@ -178,11 +178,51 @@ class RunFolder:
         """
         refuse_links(self.path)
         if self._locks.alone():
-            have = {i for models in self.done() for i in models}
-            names = (path.name for path in (self.path / "checkpoints").glob("in-progress-*") if path.is_dir())
-            ranges = {name: _range_of(name.removeprefix("in-progress-")) for name in names}
-            sweep(self.path, [name for name, models in ranges.items() if models and have.isdisjoint(models)])
+            sweep(self.path, self._resumable())
         self._locks.stay()
+
+    def unfinished(self) -> list[range]:
+        """The ranges of models whose training was stored before its end, and may go on from there."""
+        return sorted(self._resumable().values(), key=lambda models: models.start)
+
+    def _resumable(self) -> dict[str, range]:
+        have = {i for models in self.done() for i in models}
+        names = (path.name for path in (self.path / "checkpoints").glob("in-progress-*") if path.is_dir())
+        ranges = {name: _range_of(name.removeprefix("in-progress-")) for name in names}
+        return {name: models for name, models in ranges.items() if models and have.isdisjoint(models)}
+
+    def garbage(self) -> list[Path]:
+        """What may go: leftovers of dead processes, and what was set aside as damaged."""
+        aside = [self.path / "damaged"] if (self.path / "damaged").is_dir() else []
+        return [*leftovers(self.path, self._resumable()), *aside]
+
+    def collect(self) -> list[Path]:
+        """Deletes `garbage` and returns what it was.
+
+        Raises:
+          UserError: another process is at work in the folder.
+        """
+        refuse_links(self.path)
+        if not self._locks.alone():
+            raise UserError(
+                f"another process is at work in {self.path}", expected="a folder that nobody writes to",
+                remedy="Wait until it has ended",
+            )  # fmt: skip
+        gone = self.garbage()
+        for path in gone:
+            remove(path)
+        self._locks.stay()
+        return gone
+
+    def check_unfinished(self, models: range) -> None:
+        """Checks the stored state of an unfinished group.
+
+        Raises:
+          UserError: it is of other models or another run, or damaged.
+        """
+        path = self._in_progress(models)
+        if self.format > 1 or (path / "record.json").exists():  # earlier versions stored no hash
+            check_state(path, self._owner(models))
 
     @functools.cached_property
     def _locks(self) -> ModelLocks:

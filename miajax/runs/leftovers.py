@@ -7,22 +7,24 @@ from miajax.errors import UserError
 from miajax.runs.atomic import TEMPORARY, remove
 
 
-def sweep(run: Path, unfinished: Iterable[str]) -> None:
-    """Deletes half-written files and states of groups that nobody will go on with.
-
-    Call it only while no other process works in the folder.
+def leftovers(run: Path, unfinished: Iterable[str]) -> list[Path]:
+    """Half-written files and states of groups that nobody will go on with, unless another process is writing them.
 
     Args:
       run: folder of the run.
       unfinished: names of states in ``checkpoints`` that may still be resumed.
     """
     patterns = (f"{TEMPORARY}*", f"*/{TEMPORARY}*", "checkpoints/*.orbax-checkpoint-tmp*")
-    for path in [path for pattern in patterns for path in run.glob(pattern)]:
-        remove(path)
+    found = {path for pattern in patterns for path in run.glob(pattern)}
     wanted = set(unfinished)
-    for path in list((run / "checkpoints").glob("in-progress-*")):
-        if path.name.removesuffix(".json") not in wanted:
-            remove(path)
+    found |= {p for p in (run / "checkpoints").glob("in-progress-*") if p.name.removesuffix(".json") not in wanted}
+    return sorted(found)
+
+
+def sweep(run: Path, unfinished: Iterable[str]) -> None:
+    """Deletes `leftovers`; call it only while no other process works in the folder."""
+    for path in leftovers(run, unfinished):
+        remove(path)
 
 
 def refuse_links(run: Path) -> None:

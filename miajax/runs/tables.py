@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from miajax.parquet_files import read_parquet
+from miajax.parsing import parsing
 from miajax.runs.atomic import atomic_file
 
 
@@ -24,7 +25,8 @@ def read_table(path: Path) -> dict[str, Any]:
       UserError: it is missing or damaged.
     """
     table = read_parquet(path)
-    return {
-        name: column.to_pylist() if str(column.type) == "string" else column.to_numpy()
-        for name, column in zip(table.column_names, table.columns, strict=True)
-    }
+    with parsing(str(path), expected="columns of numbers and text"):
+        return {
+            name: column.to_pylist() if str(column.type) == "string" else column.to_numpy()
+            for name, column in zip(table.column_names, table.columns, strict=True)
+        }

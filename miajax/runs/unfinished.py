@@ -56,7 +56,7 @@ def load_unfinished(
         return Progress()
     old = not hashed and not (path / "record.json").exists()
     try:
-        seconds = _seconds_beside(path) if old else _checked(path, of)
+        seconds = _seconds_beside(path) if old else check_state(path, of)
     except UserError as error:
         return _from_start(str(error), set_aside)
     failed: UserError | None = None
@@ -74,7 +74,16 @@ def load_unfinished(
     raise failed
 
 
-def _checked(path: Path, of: Mapping[str, Any]) -> float:
+def check_state(path: Path, of: Mapping[str, Any]) -> float:
+    """Seconds of training behind a stored state, once it has been seen to be whole.
+
+    Args:
+      path: folder of the state.
+      of: whose it must be.
+
+    Raises:
+      UserError: it is somebody else's, or damaged.
+    """
     record = read_sealed(path / "record.json", required=lambda _: True)
     if {name: record.get(name) for name in of} != dict(of):
         raise UserError(f"{path} is the state of other models or of another run")

@@ -23,6 +23,13 @@ class Signals(NamedTuple):
       features: ``float32[N, F]``, what describes the examples themselves: inputs or a fixed embedding of them.
       population_logits, population_labels: ``float32[M, P, C]``, ``int32[P]``: reference examples outside the pool that
         no model trained on; without them the pool's non-members of each target stand in.
+
+    Example:
+      >>> import numpy as np
+      >>> probability = np.array([[0.9, 0.5, 0.99], [0.6, 0.5, 0.7]])  # of the label, [M, N]
+      >>> signals = Signals(scaled_logit=np.log(probability / (1 - probability))[..., None])
+      >>> signals.scaled_logit.shape, signals.logits is None
+      ((2, 3, 1), True)
     """
 
     scaled_logit: Float[AnyArray, "models examples queries"]

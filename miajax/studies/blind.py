@@ -92,7 +92,7 @@ def blind_baseline(
     aucs = {name: _cross_fitted(name, x, member, fold, confidence, seed, groups) for name, x in inputs.items()}
     leaves = any(not auc.interval[0] <= 0.5 <= auc.interval[1] for auc in aucs.values())
     found = {name: Guesser(auc) for name, auc in aucs.items()}
-    return Blind(classifiers=found, leaves_half=leaves, **counts, folds=folds)
+    return Blind(classifiers=found, leaves_half=leaves, reason=None, **counts, folds=folds)
 
 
 def _cross_fitted(

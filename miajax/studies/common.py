@@ -22,7 +22,7 @@ from miajax.errors import UserError
 from miajax.metrics.accuracy import share_by_model
 from miajax.metrics.claims import Lead, strongest
 from miajax.metrics.json_form import from_json, to_json
-from miajax.metrics.new_data import NewData, on_new_data
+from miajax.metrics.new_data import NewDataMeans, means_on_new_data, on_new_data
 from miajax.metrics.paired import Influence, mean_difference, mean_rate
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import AttackSummary, summarise
@@ -38,6 +38,7 @@ from miajax.training.devices import machine_name
 
 if TYPE_CHECKING:
     from miajax.studies.attacked.evidence import LiraReportInputs
+    from miajax.studies.attacked.results import AttackedFound
 
 EXPOSURE_FPR = 0.01  # pooled false-positive rate at which single examples are called exposed
 # By models, the AUC of lira_online and lira_online_fixed on noise where every example is in exactly half of the models,
@@ -241,12 +242,12 @@ def exposures(campaign: Campaign, scores: Scores) -> dict[str, Exposure]:
 
 def example_columns(
     campaign: Campaign, exposed: Mapping[str, Exposure]
-) -> tuple[dict[str, np.ndarray], dict[str, Any] | None]:
+) -> tuple[dict[str, np.ndarray], NewDataMeans | None]:
     """What is known of single examples.
 
     Returns:
       Columns of ``per_example.parquet`` (what models say of each example, then its TPR and FPR under every attack), and
-      ``new_data`` of ``results.json`` as ``new_data_entry`` gives it.
+      what the per-example AUCs are on data drawn anew.
     """
     is_in = campaign.member & campaign.valid[:, None]
     is_out = ~campaign.member & campaign.valid[:, None]
@@ -269,27 +270,7 @@ def example_columns(
     }
     for name, exposure in exposed.items():
         columns[f"vulnerability_{name}"], columns[f"fpr_{name}"] = exposure.tpr, exposure.fpr
-    return columns, new_data_entry(auc, fresh)
-
-
-def new_data_entry(auc: np.ndarray, fresh: NewData) -> dict[str, Any] | None:
-    """How much lower per-example AUCs are on data drawn anew; None where no example has one.
-
-    Returns:
-      ``{data_share, data_share_error, mean_auc, mean_auc_new_data, mean_auc_new_data_low}``, means over the examples
-      that have an AUC; ``mean_auc_new_data`` is None where the share is too uncertain.
-    """
-    known = np.isfinite(auc) & np.isfinite(fresh.auc_low)
-    if not known.any():
-        return None
-    corrected = fresh.auc[known]
-    return {
-        "data_share": fresh.share,
-        "data_share_error": fresh.share_error,
-        "mean_auc": float(auc[known].mean()),
-        "mean_auc_new_data": float(corrected.mean()) if np.isfinite(corrected).all() else None,
-        "mean_auc_new_data_low": float(fresh.auc_low[known].mean()),
-    }
+    return columns, means_on_new_data(auc, fresh)
 
 
 def join_examples(path: Path, columns: Mapping[str, np.ndarray]) -> None:
@@ -328,13 +309,12 @@ def pictures_of(dataset: Dataset) -> np.ndarray | None:
 
 def report_inputs(
     campaign: Campaign,
-    figures: Mapping[str, AttackSummary],
-    results: Mapping[str, Any],
+    found: "AttackedFound",
     scores: Scores,
     rocs: Rocs,
     per_example_auc: Float[np.ndarray, " examples"],
     *,
-    main_attack: str,
+    otherwise: str,
     show_records: bool,
     command: str,
 ) -> "LiraReportInputs":
@@ -342,25 +322,24 @@ def report_inputs(
 
     Args:
       campaign: the models.
-      figures: of every attack that ran.
-      results: ``results.json``.
+      found: the figures.
       scores: of every attack.
       rocs: to plot.
       per_example_auc: ``[N]``, of the scaled logit.
-      main_attack: the attack that sentences are about.
+      otherwise: the attack that sentences are about where none is the strongest.
       show_records: whether a data set of one's own may be shown.
       command: what was typed.
     """
     from miajax.studies.attacked.evidence import LiraReportInputs  # with jinja2: costs time that models train in
 
-    dataset, target = campaign.setup.dataset, results["target"]
+    dataset, target = campaign.setup.dataset, found.head.target
+    main_attack = otherwise if found.strongest is None else found.strongest.attack
     shown = scores[main_attack]
     if target is not None:
         shown = np.where(rows_of(campaign, target)[:, None], shown, np.nan)
     may_show = dataset.shippable or show_records
     return LiraReportInputs(
-        figures=figures,
-        results=results,
+        found=found,
         config=dataclasses.asdict(campaign.setup.config),
         manifest=campaign.folder.manifest,
         command=command,

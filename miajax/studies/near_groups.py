@@ -4,11 +4,12 @@ If one of the two is a member and the other is not, an attack that names both is
 are too low for it, and leaving out one of the two protects nobody.
 """
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Int, Num
 
+from miajax.metrics.people import NearCopies
 from miajax.studies.blind import rows_of, scale_of
 
 _NEAR = 0.25  # of the median distance from a row to the nearest row of another group, as for near-copies of rows
@@ -20,8 +21,12 @@ _SHOWN = 20
 
 
 def near_groups(
-    features: Num[np.ndarray, "examples *row"], groups: Int[np.ndarray, " examples"], *, seed: int = 0
-) -> dict[str, Any]:
+    features: Num[np.ndarray, "examples *row"],
+    groups: Int[np.ndarray, " examples"],
+    names: Sequence[str],
+    *,
+    seed: int = 0,
+) -> NearCopies:
     """Pairs of groups of which more than half of the one's rows, and two or more, nearly copy rows of the other.
 
     Distances are Euclidean over standardised features; near is below a quarter of the median distance from a row to the
@@ -30,11 +35,11 @@ def near_groups(
     Args:
       features: as the data set has them.
       groups: of each row, 0..G-1.
+      names: of the groups, G.
       seed: of the rows that are searched, where all would be too many.
 
     Returns:
-      ``{count, searched, near_below, pairs}``: pairs found, rows searched, and up to 20 ``[group, other group, rows
-      that are near, rows of the group]``, most rows first.
+      What was found, with up to 20 pairs.
     """
     rows = rows_of(features)
     scaled = (rows.astype(np.float32) - rows.mean(0, dtype=np.float64).astype(np.float32)) / scale_of(rows)
@@ -56,12 +61,8 @@ def near_groups(
     ]
     once = {frozenset(each[:2]): each for each in sorted(named, key=lambda each: each[2])}
     found = sorted(once.values(), key=lambda each: (-each[2], each))
-    return {
-        "count": len(found),
-        "searched": len(asked),
-        "near_below": below,
-        "pairs": [list(each) for each in found[:_SHOWN]],
-    }
+    pairs = tuple((names[one], names[other], count, size) for one, other, count, size in found[:_SHOWN])
+    return NearCopies(len(found), len(asked), below, pairs)
 
 
 def _nearest_elsewhere(

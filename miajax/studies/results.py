@@ -58,17 +58,6 @@ class FoundResult(StudyResult, Generic[What]):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class CampaignResult(StudyResult):
-    """What a study of one campaign found.
-
-    Attributes:
-      campaign: the shadow models and their signals.
-    """
-
-    campaign: Campaign
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
 class FoundInCampaign(FoundResult[What]):
     """What a study of one campaign found, as a value.
 
@@ -80,7 +69,7 @@ class FoundInCampaign(FoundResult[What]):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class AttackedResult(CampaignResult):
+class AttackedResult(FoundInCampaign[What]):
     """What attacks on every model of a campaign found.
 
     Attributes:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from miajax.array_files import load_npz
 from miajax.campaign.gathered import Campaign
 from miajax.errors import UserError
 from miajax.metrics.slices import quantile_groups
@@ -84,10 +85,7 @@ def categories_of(where: str, column: str, values: np.ndarray) -> np.ndarray:
             values = np.array(["unknown" if gap else each for each, gap in zip(values, missing, strict=True)], object)
     if values.dtype.kind == "f" or (values.dtype.kind in "iu" and len(np.unique(values)) > _FEW_NUMBERS):
         return np.array(_QUARTERS)[quantile_groups(values.astype(np.float64))]
-    try:
-        categories = np.array([_name(value) for value in values], object)
-    except ValueError as error:  # code points beyond Unicode's
-        raise UserError(f"{where}: {column} holds what is no text ({error})", expected="text or numbers") from error
+    categories = np.array([_name(value) for value in values], object)
     _refuse_many(where, column, categories)
     return categories.astype(str)
 
@@ -105,14 +103,7 @@ def _name(value: Any) -> str:
 def _read(file: Path) -> dict[str, Any]:
     if not file.is_file():
         raise UserError(f"--slice_file {file} does not exist", expected="a .parquet or .npz file")
-    try:
-        if file.suffix == ".npz":
-            with np.load(file, allow_pickle=False) as arrays:
-                return dict(arrays)
-        return read_table(file)
-    except Exception as error:  # pyarrow and NumPy raise many kinds for one thing: this is no such table
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise UserError(f"--slice_file {file} cannot be read ({reason})", expected="a .parquet or .npz file") from error
+    return dict(load_npz(file)) if file.suffix == ".npz" else read_table(file)
 
 
 def slicings(

@@ -24,7 +24,12 @@ _ADDED_WITH_DEFAULTS = ("milestones", "warmup", "decayed")
 @described
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """Hyperparameters of one model's training; all shadow models share them."""
+    """Hyperparameters of one model's training; all shadow models share them.
+
+    Example:
+      >>> Recipe(epochs=10, optimizer="adamw", learning_rate=1e-3, weight_decay=0.01).schedule
+      'cosine'
+    """
 
     epochs: int = 30
     """passes over a model's members"""

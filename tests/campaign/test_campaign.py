@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from miajax.campaign import planning
+from miajax.campaign import planning, runner
 from miajax.campaign import run as campaign_module
 from miajax.campaign.config import CampaignConfig, Setup
 from miajax.campaign.interrupt import Stopped
@@ -40,7 +40,7 @@ def test_membership_lies_on_disk_before_training(tmp_path, monkeypatch):
     def no_training(*_):
         raise RuntimeError("before training")
 
-    monkeypatch.setattr(campaign_module.Runner, "_train", no_training)
+    monkeypatch.setattr(runner.Runner, "_train", no_training)
     setup = small()
     with pytest.raises(RuntimeError, match="before training"):
         run_campaign(setup, tmp_path / "r")
@@ -117,7 +117,7 @@ def test_an_unfinished_group_goes_on_from_its_checkpoint(undisturbed, tmp_path, 
             return False
 
     with monkeypatch.context() as patch:
-        patch.setattr(campaign_module, "asked_to_stop", StopAfterFirstEpoch)
+        patch.setattr(runner, "asked_to_stop", StopAfterFirstEpoch)
         with pytest.raises(Stopped):
             run_campaign(small(), tmp_path / "r")
     assert list((tmp_path / "r" / "checkpoints").glob("in-progress-*"))
@@ -140,7 +140,7 @@ def test_an_epoch_under_way_goes_on_from_its_checkpoint(undisturbed, tmp_path, m
 
     stops, wanted = 0, small(keep=keep)
     with monkeypatch.context() as patch:
-        patch.setattr(campaign_module, "asked_to_stop", StopAtOnce)
+        patch.setattr(runner, "asked_to_stop", StopAtOnce)
         patch.setattr(Ensemble, "next_cut", one_step)
         while stops < 6:  # steps, of 4 an epoch
             with pytest.raises(Stopped):
@@ -173,7 +173,7 @@ class StopAmidQuery:
                 passes._rate = 0.0
 
         patch.setattr(Passes, "__call__", each)
-        patch.setattr(campaign_module, "asked_to_stop", lambda: contextlib.nullcontext(lambda: self.asked >= at))
+        patch.setattr(runner, "asked_to_stop", lambda: contextlib.nullcontext(lambda: self.asked >= at))
 
 
 @pytest.mark.parametrize("keep", [None, ("losses", "margins", "early")])
@@ -266,7 +266,7 @@ def test_a_damaged_checkpoint_costs_its_work_and_no_bits(undisturbed, tmp_path, 
             return False
 
     with monkeypatch.context() as patch:
-        patch.setattr(campaign_module, "asked_to_stop", StopAfterFirstEpoch)
+        patch.setattr(runner, "asked_to_stop", StopAfterFirstEpoch)
         with pytest.raises(Stopped):
             run_campaign(small(), tmp_path / "r")
     (state,) = (tmp_path / "r" / "checkpoints").glob("in-progress-*")

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from miajax.campaign import run as campaign_module
+from miajax.campaign import runner
 from miajax.campaign.epochs import early_epoch, scaled_logit_of_loss
 from miajax.campaign.interrupt import Stopped
 from miajax.campaign.recorded import kept_models
@@ -95,7 +95,7 @@ def test_records_go_on_from_a_checkpoint(recorded, tmp_path, monkeypatch):
             return False
 
     with monkeypatch.context() as patch:
-        patch.setattr(campaign_module, "asked_to_stop", StopAfterFirstEpoch)
+        patch.setattr(runner, "asked_to_stop", StopAfterFirstEpoch)
         with pytest.raises(Stopped):
             run_campaign(recorded.setup, tmp_path / "r")
     resumed = run_campaign(recorded.setup, tmp_path / "r")

@@ -69,6 +69,7 @@ COMMON = {
     "recipe.ema": 0.0,
     "recipe.early_stopping": 0,
     "recipe.precision": "float32",
+    "data.features": None,
     "data.feature_bounds": None,
     "data.encoding": None,
     "model_options.model_args": None,

@@ -180,7 +180,7 @@ def test_noise_that_nothing_bounds_is_not_called_no_noise():
     mechanism = private(2, PrivacyFlags(dp_noise_multiplier=1e-9)).mechanisms[0]
     record = privacy_record(mechanism, np.array([mechanism.steps]))
     assert record["epsilon"] is None and "too little" in privacy_note(record)
-    assert "too little" in privacy_words.privacy_sections({"privacy": record})[0].finding
+    assert "too little" in privacy_words.privacy_sections(record)[0].finding
 
 
 @pytest.mark.slow

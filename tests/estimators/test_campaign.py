@@ -134,14 +134,44 @@ def test_models_that_raise_or_answer_nan_are_named_and_masked(tmp_path):
     assert any("answers are NaN" in note for note in campaign.notes)
 
 
-def test_a_process_that_dies_is_told_in_one_line(tmp_path):
+def test_processes_that_die_at_every_model_are_told_in_one_line(tmp_path):
     file = tmp_path / "own.py"
     file.write_text(
         "import os\nclass Dies:\n    def fit(self, X, y): os._exit(9)\n    def predict_proba(self, X): ...\n"
     )
-    with pytest.raises(UserError, match="a process that trained models of Dies was killed, or died"):
-        trained(tmp_path / "run", configured(f"{file}:Dies", {}))
+    with pytest.raises(UserError, match=r"no model of .*Dies.* trained .its process was killed, or died"):
+        trained(tmp_path / "run", configured(f"{file}:Dies", {}, num_shadows=2))
     assert trained(tmp_path / "other", configured(num_shadows=2)).valid.all()  # later runs get new processes
+
+
+DIES = """
+import os, numpy as np
+class Dies:
+    def fit(self, X, y):
+        if (X == np.load(FIRST)[0]).all(1).any():
+            os._exit(9)
+        self.mean = float(y.mean())
+    def predict_proba(self, X):
+        odds = np.full((len(X), 10), .1)
+        odds[:, 0] += .01 * X[:, 20] / 16
+        return odds / odds.sum(1, keepdims=True)
+"""
+
+
+def test_a_process_that_dies_costs_its_own_model_alone_and_strict_makes_it_an_error(tmp_path):
+    setup = Setup.of(configured())
+    dies = setup.membership(8)[:, 0]
+    assert dies.any() and not dies.all()
+    np.save(tmp_path / "first.npy", setup.dataset.features[:1].astype(np.float32))
+    file = tmp_path / "own.py"
+    file.write_text(DIES.replace("FIRST", repr(str(tmp_path / "first.npy"))))
+    campaign = trained(tmp_path / "run", configured(f"{file}:Dies", {}, num_shadows=8))
+    np.testing.assert_array_equal(campaign.valid, ~dies)
+    ids = ", ".join(map(str, np.flatnonzero(dies)))
+    assert any(note.startswith(f"Models {ids} failed: its process was killed, or died") for note in campaign.notes)
+    strict = configured(f"{file}:Dies", {}, num_shadows=8, strict=True)
+    with pytest.raises(UserError, match=rf"{dies.sum()} models failed \({ids}; model .*its process was killed"):
+        trained(tmp_path / "run", strict)
 
 
 @pytest.mark.parametrize("text", ["[1]", "{bad", "3"])

@@ -7,8 +7,8 @@ from miajax.errors import UserError
 from miajax.models.contract import check_model
 from miajax.models.registry import MODELS, build_model, check_pictures
 
-FEWEST = {"cnn": 4, "fast_cifar": 9}
-CONVOLUTIONAL = [name for name in MODELS if not name.endswith("mlp")]
+FEWEST = {"cnn": 4, "fast_cifar": 9, "small_cifar": 15}
+CONVOLUTIONAL = [name for name in MODELS if not name.endswith("mlp") and name != "linear"]
 
 
 @pytest.mark.parametrize("name", CONVOLUTIONAL)

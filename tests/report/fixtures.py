@@ -7,11 +7,14 @@ import numpy as np
 from scipy.special import ndtr
 
 from miajax.metrics import claims
-from miajax.metrics.claims import Lead, strongest
+from miajax.metrics.accuracy import share_by_model
+from miajax.metrics.claims import Behind, strongest
 from miajax.metrics.figures import Estimate, Figure, Figures, unresolved
-from miajax.metrics.json_form import to_json
+from miajax.metrics.paired import mean_rate
 from miajax.metrics.summary import AttackSummary
 from miajax.studies.lira.page import LiraReportInputs
+from miajax.studies.lira.results import Lira
+from tests.studies.made import made
 
 FPRS = (1e-4, 1e-3, 1e-2)
 HOSTILE = "<script>alert('x')</script> $\\frac{1}{0$ & \"quoted\""
@@ -40,7 +43,7 @@ def simulated_inputs(num_models: int = 32, num_examples: int = 400, seed: int = 
     outside = _masked_mean(signals > 0, ~membership)
     means = [_moments(signals, mask, False)[0] for mask in (membership, ~membership)]
     vulnerability = ndtr((means[0] - means[1]) / (np.sqrt(2) * noise))
-    results = {
+    found = made(Lira, {
         "dataset": "digits",
         "model": "mlp 64-128-10",
         "num_shadows": num_models,
@@ -49,11 +52,6 @@ def simulated_inputs(num_models: int = 32, num_examples: int = 400, seed: int = 
         "member_fraction": 0.5,
         "split": "fixed_size",
         "seed": seed,
-        "strongest": _json(strongest(scores, membership, np.ones(num_models, bool))),
-        "train_accuracy": float(inside.mean()),
-        "test_accuracy": float(outside.mean()),
-        "generalization_gap": float(inside.mean() - outside.mean()),
-        "attacks": _entries(figures),
         "num_non_members": int((~membership).sum()),
         "timing": {
             "import_s": 1.93,
@@ -67,8 +65,6 @@ def simulated_inputs(num_models: int = 32, num_examples: int = 400, seed: int = 
         "plan": {"parallel": "shard_map", "devices": 2, "chunk": 4, "group": 256, "precision": "float32"},
         "device": "AMD EPYC 9V74, 2 cores",
         "versions": {"miajax": "0.1.0", "jax": "0.10.2", "python": "3.11.15"},
-        "failed_models": [],
-        "notes": [],
         "made": {
             "models": num_models,
             "models_here": 0,
@@ -85,10 +81,16 @@ def simulated_inputs(num_models: int = 32, num_examples: int = 400, seed: int = 
             "other_bits": False,
             "device_here": "another machine",
         },
+    })  # fmt: skip
+    accuracies = {
+        "train_accuracy": mean_rate([share_by_model(signals > 0, membership, np.ones(num_models, bool), None)]),
+        "test_accuracy": mean_rate([share_by_model(signals > 0, ~membership, np.ones(num_models, bool), None)]),
     }
+    gap = accuracies["train_accuracy"].value - accuracies["test_accuracy"].value
+    head = dataclasses.replace(found.head, **accuracies, generalization_gap=Figure(gap, (gap - 0.01, gap + 0.01)))
+    lead = strongest(scores, membership, np.ones(num_models, bool))
     inputs = LiraReportInputs(
-        figures=figures,
-        results=results,
+        found=dataclasses.replace(found, head=head, attacks=figures, strongest=lead),
         config={
             "dataset": "digits",
             "model": "mlp",
@@ -116,9 +118,14 @@ def simulated_inputs(num_models: int = 32, num_examples: int = 400, seed: int = 
     return dataclasses.replace(inputs, **changes)
 
 
-def with_results(inputs: LiraReportInputs, **changes: Any) -> LiraReportInputs:
-    """The same inputs with other entries in ``results``."""
-    return dataclasses.replace(inputs, results={**inputs.results, **changes})
+def with_found(inputs: LiraReportInputs, **changes: Any) -> LiraReportInputs:
+    """The same inputs with other figures."""
+    return dataclasses.replace(inputs, found=dataclasses.replace(inputs.found, **changes))
+
+
+def with_head(inputs: LiraReportInputs, **changes: Any) -> LiraReportInputs:
+    """The same inputs with another head of the figures."""
+    return with_found(inputs, head=dataclasses.replace(inputs.found.head, **changes))
 
 
 def with_failures(inputs: LiraReportInputs, failed: list[int]) -> LiraReportInputs:
@@ -134,7 +141,7 @@ def with_failures(inputs: LiraReportInputs, failed: list[int]) -> LiraReportInpu
         train_accuracies=inputs.train_accuracies * columns,
         test_accuracies=inputs.test_accuracies * columns,
     )
-    return with_results(masked, failed_models=failed, num_valid=int(valid.sum()))
+    return with_head(masked, failed_models=tuple(failed), num_valid=int(valid.sum()))
 
 
 def for_one_target(inputs: LiraReportInputs, target: int) -> LiraReportInputs:
@@ -144,56 +151,50 @@ def for_one_target(inputs: LiraReportInputs, target: int) -> LiraReportInputs:
     curve = roc(scores[target][None], inputs.membership[target][None])
     found = attack_summary(*curve, inputs.membership[target][None])
     figures = {"lira_online": dataclasses.replace(found, per_target=None)}
-    one = dataclasses.replace(inputs, figures=figures, scores=scores, rocs={"lira_online": curve})
+    one = dataclasses.replace(inputs, scores=scores, rocs={"lira_online": curve})
     non_members = int((~inputs.membership[target]).sum())
     lead = strongest({"lira_online": scores}, inputs.membership, np.arange(len(scores)) == target)
-    return with_results(
-        one, target=target, attacks=_entries(figures), num_non_members=non_members, strongest=_json(lead)
-    )
+    headed = with_head(one, target=target, num_non_members=non_members)
+    return with_found(headed, attacks=figures, strongest=lead)
 
 
 def with_nothing_measured(inputs: LiraReportInputs) -> LiraReportInputs:
-    """No attack ran, and every number that may be null is null."""
-    nothing = dict.fromkeys(inputs.results)
+    """No attack ran, no model's making was recorded, and everything that may be missing is."""
     bare = dataclasses.replace(
         inputs,
         scores=np.full_like(inputs.scores, np.nan),
         vulnerability=np.full_like(inputs.vulnerability, np.nan),
-        figures={},
         rocs={},
         config={},
         manifest={},
     )
-    return with_results(bare, **nothing | {"dataset": "digits", "attacks": {}})
-
-
-def _json(lead: Lead | None):
-    return lead and to_json(lead)
+    unknown = dict.fromkeys(("first", "last", "train_s", "query_s", "compile_s"))
+    kept = inputs.found.head.made | unknown | {"devices": [], "versions": [], "models_timed": 0}
+    return with_found(
+        with_head(bare, made=kept, plan={}), attacks={}, attacks_not_run={}, strongest=None, timing={}, notes=()
+    )
 
 
 def with_lead(
     inputs: LiraReportInputs, attack: str, value: float, interval: list[float], equal: list[str]
 ) -> LiraReportInputs:
     """The same inputs where another attack leads, with another figure and equals."""
-    lead = inputs.results["strongest"]
-    standing = claims.against(interval, lead["chance"])
-    intervals = {**lead["intervals"], attack: {"value": value, "ci": interval}}
-    less = {
-        name: {"value": 0.001, "ci": [0.0005, 0.0015], "auc": 0.01, "auc_ci": [0.0, 0.02]}
-        for name in intervals
-        if name != attack
-    }
-    changed = {
-        **lead,
-        "attack": attack,
-        "value": value,
-        "ci": interval,
-        "standing": standing,
-        "intervals": intervals,
-        "differences": less,
-        "not_told_apart": equal,
-    }
-    return dataclasses.replace(with_results(inputs, strongest=changed), main_attack=attack)
+    lead = inputs.found.strongest
+    assert lead is not None
+    low, high = interval
+    intervals = {**lead.intervals, attack: Figure(value, (low, high))}
+    less = {name: Behind(0.001, (0.0005, 0.0015), Figure(0.01, (0.0, 0.02))) for name in intervals if name != attack}
+    changed = dataclasses.replace(
+        lead,
+        attack=attack,
+        value=value,
+        ci=(low, high),
+        standing=claims.against(interval, lead.chance),
+        intervals=intervals,
+        differences=less,
+        not_told_apart=tuple(equal),
+    )
+    return dataclasses.replace(with_found(inputs, strongest=changed), main_attack=attack)
 
 
 def roc(scores: np.ndarray, membership: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -237,10 +238,6 @@ def attack_summary(fpr: np.ndarray, tpr: np.ndarray, membership: np.ndarray) -> 
         per_target=own,
         notes=(),
     )
-
-
-def _entries(figures: dict[str, AttackSummary]) -> dict[str, Any]:
-    return {name: found.to_json() for name, found in figures.items()}
 
 
 def _masked_mean(values: np.ndarray, mask: np.ndarray) -> np.ndarray:

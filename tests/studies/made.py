@@ -22,10 +22,11 @@ def _filled(kind: Any, some: Mapping[str, Any]) -> dict[str, Any]:
     entry = dict(some)
     hints = typing.get_type_hints(kind, include_extras=True)
     for field in dataclasses.fields(kind):
-        name, hint = field.name, hints[field.name]
+        hint = hints[field.name]
         bare, form = json_form._bare(hint), json_form._form(hint)
+        name = form.key or field.name
         if form.spread:
-            entry |= _filled(bare, entry) if dataclasses.is_dataclass(bare) else {}
+            entry |= _part(hint, entry) if dataclasses.is_dataclass(bare) else {}
         elif json_form._is_figures(hint):
             entry.setdefault(name, _nothing(hint))
             entry.setdefault(f"{name}_ci", _ends(entry[name]))

@@ -14,12 +14,13 @@ from miajax.studies.low_budget.figures import AtBudget, Recommended
 
 @pytest.mark.parametrize("tpr", [None, 0.0])
 def test_who_names_nobody_has_no_precision(tpr):
-    assert set(_precision(Estimate(tpr, chance=0.001)).values()) == {None}
+    shares = _precision(Estimate(tpr, chance=0.001)).values()
+    assert {share.value for share in shares} == {None} and all("Nothing is named" in share.reason for share in shares)
 
 
 def test_who_names_members_has_one():
-    assert _precision(Estimate(0.01, chance=0.01))[0.5] == pytest.approx(0.5)
-    assert _precision(Estimate(1.0, chance=0.001))[0.01] == pytest.approx(0.01 / (0.01 + 0.99 * 0.001))
+    assert _precision(Estimate(0.01, chance=0.01))[0.5].value == pytest.approx(0.5)
+    assert _precision(Estimate(1.0, chance=0.001))[0.01].value == pytest.approx(0.01 / (0.01 + 0.99 * 0.001))
 
 
 @pytest.mark.parametrize(

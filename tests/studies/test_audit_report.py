@@ -174,11 +174,12 @@ def _by_patient(run: Path, to: Path) -> Path:
     attack = lead["attack"]
     study["groups"] = {
         "name": "patient", "num_groups": 3, "fewest_rows": 3, "most_rows": 3, "strongest": lead, "keys": "own",
-        "joins": dict.fromkeys(study["attacks"], "sum"), "most_exposed": None,
-        "near_copies": {"count": 0, "pairs": []},
+        "joins": dict.fromkeys(study["attacks"], "sum"), "most_exposed": None, "mean_rows": 3.0, "single_row": 0,
+        "near_copies": {"count": 0, "searched": 9, "near_below": 1.0, "pairs": []},
     }  # fmt: skip
     for entry in study["attacks"].values():
-        entry["per_group"] = {**entry, "headline": "sum", "auc": 0.9, "auc_ci": [0.8, 0.95]}
+        of = {**entry, "auc": 0.9, "auc_ci": [0.8, 0.95]}
+        entry["per_group"] = {**of, "headline": "sum", "num_groups": 3, **dict.fromkeys(("sum", "mean", "max"), of)}
     (run / "results.json").write_text(json.dumps(study))
     shares = {f"vulnerability_{attack}": np.array([0.5, np.nan, 1.0]), f"fpr_{attack}": np.array([0.25, 0.0, 0.0])}
     counts = {"n_in": np.array([40, 0, 40], np.int32), "n_out": np.array([40, 9, 32], np.int32)}

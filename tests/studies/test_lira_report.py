@@ -27,7 +27,7 @@ def document(inputs):
 
 def _with_hostile_names(inputs):
     named = dataclasses.replace(inputs, class_names=[HOSTILE] * 10)
-    return fixtures.with_results(named, dataset=HOSTILE, model=HOSTILE, notes=[HOSTILE])
+    return fixtures.with_found(fixtures.with_head(named, dataset=HOSTILE, model=HOSTILE), notes=(HOSTILE,))
 
 
 _AWKWARD = {
@@ -76,7 +76,8 @@ def _numbers(cell: str) -> list[float]:
 
 
 def test_every_number_of_the_attack_table_appears(inputs, document):
-    for attack, entry in inputs.results["attacks"].items():
+    for attack, figures in inputs.found.figures.items():
+        entry = figures.to_json()
         rows = [row for row in document.rows if row[0] == face(attack).label and len(row) == 8]
         for row, source in zip(rows, (entry, entry["per_target"]), strict=True):
             tprs, intervals = source["tpr_at_fpr"], source["tpr_at_fpr_ci"]
@@ -98,7 +99,7 @@ def test_nulls_are_footnoted_with_the_number_of_non_members(document):
 
 
 def test_a_missing_number_is_explained_by_what_kept_the_attack_from_running(inputs):
-    changed = fixtures.with_results(inputs, attacks_not_run={"rmia_online": "needs 64 models"})
+    changed = fixtures.with_found(inputs, attacks_not_run={"rmia_online": "needs 64 models"})
     evidence = Evidence(changed)
     assert evidence.figures("rmia_online").auc.reason == "Not run: it needs 64 models."
     assert evidence.figures("rmia_offline").tpr(0.001).reason == "Not computed in this run."
@@ -142,7 +143,7 @@ def test_failed_models_are_named_and_counted_out(inputs):
 
 
 def test_attacks_that_did_not_run_are_named_with_their_reason(inputs):
-    changed = fixtures.with_results(inputs, attacks_not_run={"rmia_online": "needs 64 models"})
+    changed = fixtures.with_found(inputs, attacks_not_run={"rmia_online": "needs 64 models"})
     document = Document(render_lira_report(changed))
     assert ["RMIA online", "Needs 64 models."] in document.rows
     assert re.search(r"Not asked for in this run: [^.]*quantile regression", document.text)
@@ -186,7 +187,7 @@ def test_the_roc_for_the_run_folder_shows_every_attack(inputs):
 
 def test_notes_on_the_whole_run_stand_before_notes_on_attacks(inputs):
     notes = [noted("{} scores are missing.", 3, about=["lira_offline"]), "The data set is synthetic."]
-    text = Document(render_lira_report(fixtures.with_results(inputs, notes=notes))).text
+    text = Document(render_lira_report(fixtures.with_found(inputs, notes=tuple(notes)))).text
     assert text.index(notes[1]) < text.index("Notes on the attacks") < text.index(notes[0])
 
 

@@ -60,13 +60,15 @@ def test_an_auc_whose_interval_holds_one_half_says_what_would_go_unseen():
 
 
 def test_a_negative_gap_keeps_its_sign():
-    assert lira_words.gap_finding(0.94, 0.96).endswith("a gap of −2.0 points")
-    unsure = Estimate(0.0, (-0.012, 0.012))
-    assert lira_words.gap_finding(0.96, 0.96, unsure).endswith(
+    def told(train, test, interval):
+        high, low = (Figure(each, (each - 0.01, each + 0.01)) for each in (train, test))
+        return lira_words.gap_finding(high, low, Figure(train - test, interval))
+
+    assert told(0.94, 0.96, (-0.03, -0.01)).endswith("a gap of −2.0 points [−3.0, −1.0]")
+    assert told(0.96, 0.96, (-0.012, 0.012)).endswith(
         "a gap of 0.0 points [−1.2, 1.2], not measurably different from none"
     )
-    sure = Estimate(0.02, (0.016, 0.024))
-    assert lira_words.gap_finding(0.96, 0.94, sure).endswith("a gap of 2.00 points [1.60, 2.40]")
+    assert told(0.96, 0.94, (0.016, 0.024)).endswith("a gap of 2.00 points [1.60, 2.40]")
     assert lira_words.gap_spread_sentence(np.array([-0.01, np.nan, 0.03])) == (
         "From model to model the gap runs from −1.0 points to 3.0 points."
     )

@@ -132,9 +132,10 @@ def test_one_person_under_two_keys_is_named():
     dataset = small(np.repeat(np.arange(20), 4))
     features = dataset.features.copy()
     features[76:] = features[:4] + 1e-3
-    found = near_groups(features, dataset.groups)
-    assert found["count"] == 1 and sorted(found["pairs"][0][:2]) == [0, 19] and found["pairs"][0][2:] == [4, 4]
-    assert near_groups(dataset.features, dataset.groups)["count"] == 0
+    names = [f"P{group}" for group in range(20)]
+    found = near_groups(features, dataset.groups, names)
+    assert found.count == 1 and sorted(found.pairs[0][:2]) == ["P0", "P19"] and found.pairs[0][2:] == (4, 4)
+    assert near_groups(dataset.features, dataset.groups, names).count == 0
 
 
 def test_a_run_of_rows_says_nothing_of_groups(tmp_path):

@@ -22,8 +22,10 @@ from miajax.metrics.vulnerability import Exposure, exposure_at_pooled_fpr, fpr_d
 from miajax.notes import noted
 from miajax.signals.bundle import Signals
 from miajax.studies import common
-from miajax.studies.attacked.entry import Entry, Precision
+from miajax.studies.attacked.entry import Calibrated, Entry, InSlice, PerExample, Precision, precision_of
 
+_NO_ALARM = "No false alarm, or nothing but false alarms."
+_NO_RANKS = "Too few models in each half, all examples alike, or an attack that trains networks."
 _FAR = 3.0  # times the FPR aimed at, from which on a note says that the aim was missed
 
 
@@ -130,10 +132,16 @@ def attack_entries(
             figures=figures[name],
             seconds=ran.seconds[name],
             precision={fpr: _precision(tpr) for fpr, tpr in figures[name].tpr_at_fpr.items()},
-            calibrated=thresholds[name],
-            fpr_dispersion=fpr_dispersion(exposed[name]),
-            rank_stability=stability[name],
-            slices={slicing: slices[name, slicing][0] for slicing in groups},
+            calibrated={fpr: reached and Calibrated.of(reached) for fpr, reached in thresholds[name].items()},
+            per_example=PerExample(
+                common.EXPOSURE_FPR,
+                _known(fpr_dispersion(exposed[name]), _NO_ALARM),
+                _known(stability[name], _NO_RANKS),
+            ),
+            slices={
+                slicing: {category: found and _in_slice(found) for category, found in slices[name, slicing][0].items()}
+                for slicing in groups
+            },
         )
         for name in ran.scores
     }
@@ -170,8 +178,16 @@ def _unkept_aims(thresholds: Mapping[str, Mapping[float, Reached | None]]) -> li
 def _precision(tpr: Estimate) -> Precision:
     """Precision where false positives are as frequent as true ones are by chance: without power it is the prior.
 
-    By prior; None where the rate is not resolved, or no member is named: an attacker would call nobody.
+    By prior; there is none where the rate is not resolved, or no member is named: an attacker would call nobody.
     """
     if not tpr.value or tpr.chance is None:
-        return dict.fromkeys(PRIORS)
-    return {prior: ppv(tpr.value, tpr.chance, prior) for prior in PRIORS}
+        return precision_of(dict.fromkeys(PRIORS))
+    return precision_of({prior: ppv(tpr.value, tpr.chance, prior) for prior in PRIORS})
+
+
+def _known(value: float | None, why_not: str) -> Estimate:
+    return Estimate(None, reason=why_not) if value is None else Estimate(value)
+
+
+def _in_slice(found: AttackSummary) -> InSlice:
+    return InSlice(found.auc, found.advantage, found.tpr_at_fpr, found.num_members, found.num_non_members)

@@ -12,12 +12,11 @@ from jaxtyping import Bool, Float, Int, Num
 
 from miajax.attacks.registry import BASELINE
 from miajax.metrics import roc
-from miajax.metrics.claims import Lead, lead_of
-from miajax.metrics.summary import AttackSummary
+from miajax.metrics.claims import Lead
 from miajax.report import attack_table, numbers, plots
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import AttackFigures
-from miajax.report.numbers import Estimate
+from miajax.studies.attacked.results import AttackedFound
 from miajax.studies.attacked.words import Standing, speaking_fpr, standing
 
 _MOST_CELLS = 500_000  # (model, example) cells behind a plot: enough for its bins, quick to draw
@@ -29,8 +28,7 @@ class LiraReportInputs:
     """Everything that the report is made from.
 
     Attributes:
-      figures: of each attack that ran.
-      results: ``results.json``; any number may be None. ``attacks_not_run`` (name to reason) is shown where given.
+      found: the figures.
       config: the resolved configuration.
       manifest: fingerprint, hashes, plan, seeds.
       command: what was typed.
@@ -51,8 +49,7 @@ class LiraReportInputs:
       redacted: show examples by number only.
     """
 
-    figures: Mapping[str, AttackSummary]
-    results: Mapping[str, Any]
+    found: AttackedFound
     config: Mapping[str, Any]
     manifest: Mapping[str, Any]
     command: str
@@ -115,29 +112,29 @@ class Evidence:
     @functools.cached_property
     def attacks(self) -> tuple[AttackFigures, ...]:
         """Pooled figures of every attack that ran."""
-        return tuple(AttackFigures(name, found) for name, found in self.inputs.figures.items())
+        return tuple(AttackFigures(name, found) for name, found in self.inputs.found.figures.items())
 
     @functools.cached_property
     def attacks_per_target(self) -> tuple[AttackFigures, ...]:
         """Figures of every attack as means over targets, of those attacks that have them."""
-        every = ((name, found.per_target) for name, found in self.inputs.figures.items())
+        every = ((name, found.per_target) for name, found in self.inputs.found.figures.items())
         return tuple(AttackFigures(name, own) for name, own in every if own is not None)
 
     def figures(self, attack: str) -> AttackFigures:
         """Pooled figures of one attack, or why it did not run."""
-        why = (self.inputs.results.get("attacks_not_run") or {}).get(attack)
+        why = self.inputs.found.attacks_not_run.get(attack)
         reason = attack_table.NOT_COMPUTED if why is None else f"Not run: it {why}."
-        return AttackFigures(attack, self.inputs.figures.get(attack), reason)
+        return AttackFigures(attack, self.inputs.found.figures.get(attack), reason)
 
     @functools.cached_property
     def main(self) -> AttackFigures:
         """Pooled figures of the main attack."""
         return self.figures(self.inputs.main_attack)
 
-    @functools.cached_property
+    @property
     def lead(self) -> Lead | None:
         """The strongest attack and how it was chosen, or None."""
-        return lead_of(self.inputs.results)
+        return self.inputs.found.strongest
 
     @functools.cached_property
     def fpr(self) -> float | None:
@@ -161,18 +158,6 @@ class Evidence:
         """The strongest attack that trains no model on the record, at that rate."""
         offline = [standing(self.figures(name), self.fpr) for name in OFFLINE]
         return max((each for each in offline if each is not None), key=lambda each: each.rate, default=None)
-
-    @functools.cached_property
-    def accuracy(self) -> tuple[float | None, float | None]:
-        """Mean accuracy on members and on non-members."""
-        results = self.inputs.results
-        return numbers.finite(results.get("train_accuracy")), numbers.finite(results.get("test_accuracy"))
-
-    @property
-    def gap(self) -> Estimate:
-        """The generalisation gap with its interval."""
-        results = self.inputs.results
-        return numbers.estimate(results.get("generalization_gap"), results.get("generalization_gap_ci"))
 
     @functools.cached_property
     def plotted_scores(self) -> tuple[Float[np.ndarray, " members"], Float[np.ndarray, " others"], int]:

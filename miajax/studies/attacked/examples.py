@@ -1,11 +1,10 @@
 """The examples that leak most and least: pictures, labels, and what models with and without them say."""
 
-from collections.abc import Mapping
-
 import numpy as np
 from jaxtyping import Float, Int
 from markupsafe import Markup
 
+from miajax.metrics.new_data import NewDataMeans
 from miajax.report import numbers, palette, pictures, plots, spark
 from miajax.report.page import Block, Column, Columns, Details, Exhibit, Figure, Gallery, Prose, Section, Table
 from miajax.studies.attacked import words as lira_words
@@ -93,7 +92,7 @@ def _limits(evidence: Evidence, measured: int) -> list[str]:
     limits = [
         f"A single example's AUC is uncertain by about ±{reach:.2f} (two standard errors), and the extremes are "
         "partly extreme by chance: measured again, they would lie closer to the middle.",
-        *_on_new_data(evidence.inputs.results.get("new_data")),
+        *_on_new_data(evidence.inputs.found.new_data),
         "An example that does not stand out is not thereby safe: more models, or a stronger attack, may expose it.",
     ]
     missing = len(evidence.inputs.vulnerability) - measured
@@ -103,20 +102,18 @@ def _limits(evidence: Evidence, measured: int) -> list[str]:
     return limits
 
 
-def _on_new_data(found: Mapping[str, float | None] | None) -> list[str]:
+def _on_new_data(found: NewDataMeans | None) -> list[str]:
     """How much lower the AUCs are for training sets that do not come from one pool."""
-    if not found:
+    if found is None:
         return []
-    mean, low, corrected = (
-        found["mean_auc"], found["mean_auc_new_data_low"], found["mean_auc_new_data"],
-    )  # fmt: skip
+    corrected, low = found.mean_auc_new_data.value, found.mean_auc_new_data_low
     lead = (
         "These AUCs are of models trained on parts of one pool, which vary less than models trained on new data. With "
         "every training set drawn anew, the mean over examples"
     )
     if corrected is None:
-        return [f"{lead} would lie between {low:.3f} and the {mean:.3f} found here."]
-    return [f"{lead} would be about {corrected:.3f} instead of {mean:.3f} (at least {low:.3f})."]
+        return [f"{lead} would lie between {low:.3f} and the {found.mean_auc:.3f} found here."]
+    return [f"{lead} would be about {corrected:.3f} instead of {found.mean_auc:.3f} (at least {low:.3f})."]
 
 
 def _vulnerability_figure(evidence: Evidence) -> Figure:

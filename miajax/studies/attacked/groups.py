@@ -4,7 +4,6 @@ import concurrent.futures
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -12,9 +11,10 @@ from jaxtyping import Bool, Float, Int
 from miajax.attacks.registry import ATTACKS
 from miajax.campaign.run import Campaign
 from miajax.metrics.claims import strongest
+from miajax.metrics.figures import Figure
 from miajax.metrics.groups import Join, figures_per_group, joined, leading_join, of_groups
 from miajax.metrics.intervals import CONFIDENCE, clopper_pearson
-from miajax.metrics.json_form import to_json
+from miajax.metrics.people import MostExposed, People
 from miajax.metrics.summary import FPRS, AttackSummary
 from miajax.metrics.vulnerability import Exposure, empirical_auc, exposure_at_pooled_fpr
 from miajax.runs.derived import remember
@@ -62,12 +62,12 @@ class GroupStudy:
     """What a run says of its groups.
 
     Attributes:
-      entry: ``groups`` of ``results.json``.
+      people: in ``results.json`` by the name ``groups``.
       columns: of ``per_group.parquet``.
       notes: what readers should know.
     """
 
-    entry: dict[str, Any]
+    people: People
     columns: dict[str, np.ndarray]
     notes: list[str]
 
@@ -95,27 +95,25 @@ def group_study(campaign: Campaign, scores: Scores, targets: Sequence[int] | Non
     exposed = {
         name: exposure_at_pooled_fpr(array, whole, campaign.valid, EXPOSURE_FPR) for name, array in leading.items()
     }
-    lead = strongest(leading, whole, valid)
-    names = group_names(dataset.group_keys, campaign.folder.path, campaign.setup.config.data.keep_keys)
-    copies = near_groups(dataset.features, groups)
-    copies["pairs"] = [[str(names[one]), str(names[other]), near, of] for one, other, near, of in copies["pairs"]]
-    entry = {
-        "name": dataset.group_name,
-        "num_groups": len(sizes),
-        "fewest_rows": int(sizes.min()),
-        "most_rows": int(sizes.max()),
-        "mean_rows": float(sizes.mean()),
-        "single_row": int((sizes == 1).sum()),
-        "keys": "own" if campaign.setup.config.data.keep_keys else "salted hashes",
-        "joins": {name: join_of(name) for name in scores},
-        "strongest": lead and to_json(lead),
-        "most_exposed": None if lead is None else _most_exposed(lead.attack, exposed[lead.attack], names),
-        "near_copies": copies,
-    }
-    return GroupStudy(entry, _columns(campaign, whole, leading, exposed, names, sizes), _notes(entry))
+    lead, keep_keys = strongest(leading, whole, valid), campaign.setup.config.data.keep_keys
+    names = group_names(dataset.group_keys, campaign.folder.path, keep_keys)
+    people = People(
+        name=dataset.group_name,
+        num_groups=len(sizes),
+        fewest_rows=int(sizes.min()),
+        most_rows=int(sizes.max()),
+        mean_rows=float(sizes.mean()),
+        single_row=int((sizes == 1).sum()),
+        keys="own" if keep_keys else "salted hashes",
+        joins={name: join_of(name) for name in scores},
+        strongest=lead,
+        most_exposed=None if lead is None else _most_exposed(lead.attack, exposed[lead.attack], names),
+        near_copies=near_groups(dataset.features, groups, [str(name) for name in names]),
+    )
+    return GroupStudy(people, _columns(campaign, whole, leading, exposed, names, sizes), _notes(people))
 
 
-def _most_exposed(attack: str, exposure: Exposure, names: np.ndarray) -> dict[str, Any] | None:
+def _most_exposed(attack: str, exposure: Exposure, names: np.ndarray) -> MostExposed | None:
     """The group that the attack names in the largest share of the models that trained on it.
 
     Its interval is that of Clopper and Pearson at the confidence 1 - .05 / G, since it was chosen among all G groups.
@@ -125,18 +123,18 @@ def _most_exposed(attack: str, exposure: Exposure, names: np.ndarray) -> dict[st
         return None
     first = known[np.lexsort((-exposure.num_in[known], -exposure.tpr[known]))[0]]
     models, tpr = int(exposure.num_in[first]), float(exposure.tpr[first])
+    low, high = clopper_pearson(round(tpr * models), models, 1 - (1 - CONFIDENCE) / len(known))
     shares = exposure.tpr[known]
-    return {
-        "group": str(names[first]),
-        "attack": attack,
-        "pooled_fpr": EXPOSURE_FPR,
-        "tpr": tpr,
-        "tpr_ci": clopper_pearson(round(tpr * models), models, 1 - (1 - CONFIDENCE) / len(known)),
-        "models": models,
-        "median_tpr": float(np.median(shares)),
-        "named_in_half": int((shares >= 0.5).sum()),
-        "num_groups": len(known),
-    }
+    return MostExposed(
+        group=str(names[first]),
+        attack=attack,
+        pooled_fpr=EXPOSURE_FPR,
+        tpr=Figure(tpr, (low, high)),
+        models=models,
+        median_tpr=float(np.median(shares)),
+        named_in_half=int((shares >= 0.5).sum()),
+        num_groups=len(known),
+    )
 
 
 def _columns(
@@ -174,14 +172,14 @@ def _mean(scores: np.ndarray, side: np.ndarray) -> np.ndarray:
     return np.where(counts > 0, np.where(side, scores, 0.0).sum(0) / np.maximum(counts, 1), np.nan)
 
 
-def _notes(entry: Mapping[str, Any]) -> list[str]:
-    copies, name = entry["near_copies"], entry["name"]
-    if not copies["count"]:
+def _notes(people: People) -> list[str]:
+    copies = people.near_copies
+    if not copies.count:
         return []
-    listed = ", ".join(f"{one} and {other} ({near} of {of} rows)" for one, other, near, of in copies["pairs"][:5])
+    listed = ", ".join(f"{one} and {other} ({near} of {of} rows)" for one, other, near, of in copies.pairs[:5])
     return [
-        f"{copies['count']} {'pair' if copies['count'] == 1 else 'pairs'} by {name} nearly copy each other under "
+        f"{copies.count} {'pair' if copies.count == 1 else 'pairs'} by {people.name} nearly copy each other under "
         f"different keys: {listed}"
-        f"{' and more' if copies['count'] > 5 else ''}. If they are one person, give them one key: a member whose copy "
+        f"{' and more' if copies.count > 5 else ''}. If they are one person, give them one key: a member whose copy "
         "is a non-member makes every figure too low."
     ]

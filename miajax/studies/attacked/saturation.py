@@ -1,7 +1,7 @@
 """``saturation`` of ``results.json``: how much the figures rest on where answers of 0 and 1 are clipped."""
 
-from collections.abc import Sequence
-from typing import Any
+import dataclasses
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from miajax.metrics.roc import auc, roc_curve
 from miajax.report import numbers
 from miajax.signals.bundle import Signals
 from miajax.studies.attacked.entries import run_families
+from miajax.studies.attacked.results import AtClip, Move, Saturation
 from miajax.studies.common import Scores
 
 _TIMES = (2.0, 1.0, 0.2)  # the clip, as a multiple of 1/(2T): 1/T, 1/(2T), 1/(10T)
@@ -32,8 +33,8 @@ def saturation(
     scores: Scores,
     settings: AttackOptions,
     targets: Sequence[int] | None = None,
-) -> tuple[dict[str, Any], list[str]]:
-    """The entry, by the name ``saturation``, and its note; nothing for networks.
+) -> tuple[Saturation | None, list[str]]:
+    """What is said of saturation, and its note; nothing for networks.
 
     Args:
       campaign: finished.
@@ -41,29 +42,18 @@ def saturation(
       scores: of every attack that ran; those that read probabilities and follow from them at once run again.
       settings: of the attacks.
       targets: the models whose scores count; all valid ones if None.
-
-    Returns:
-      ``{saturation: {kind, clip, rule, votes, share_low, share_high, auc, moves_most}}``. ``share_low`` and
-      ``share_high`` are shares of the cells (model, example) whose label has a probability of at most the clip, or of
-      at least one less it: they are ties. ``auc`` is a list of ``{clip, attacks: {attack: AUC}}`` at twice the clip,
-      at the clip and at a fifth of it, without clips of 1/2 and more, which leave nothing, each over the cells that
-      have a score at all of them; None where no cell saturates. ``moves_most`` is ``{attack, clip, auc, other_clip,
-      other_auc}``.
     """
     rule = clip_of_run(campaign.folder)
     if rule is None:
-        return {}, []
-    entry: dict[str, Any] = {
-        "kind": campaign.folder.manifest["answers"]["kind"],
-        "clip": rule.clip, "rule": rule.rule, "votes": rule.votes,
-        "share_low": 0.0, "share_high": 0.0, "auc": None, "moves_most": None,
-    }  # fmt: skip
+        return None, []
+    kind = campaign.folder.manifest["answers"]["kind"]
+    entry = Saturation(kind=kind, clip=rule.clip, rule=rule.rule, votes=rule.votes)
     if rule.clip is None:
-        return {"saturation": entry}, []
+        return entry, []
     shares = shares_at_clip(campaign, rule.clip)
-    entry |= {"share_low": shares.low, "share_high": shares.high}
+    entry = dataclasses.replace(entry, share_low=shares.low, share_high=shares.high)
     if not shares.ties:
-        return {"saturation": entry}, []
+        return entry, []
     names = [name for name in scores if ATTACKS[name].pure and _READ.intersection(ATTACKS[name].needs)]
     by_clip: dict[float, Scores] = {}
     for clip in (times * rule.clip for times in _TIMES):
@@ -72,50 +62,44 @@ def saturation(
                 names, signals_at(campaign, signals, clip), campaign.member, campaign.valid, settings
             ).scores  # fmt: skip
     rows = campaign.valid if targets is None else campaign.valid & np.isin(np.arange(len(campaign.valid)), targets)
-    at: list[dict[str, Any]] = [{"clip": clip, "attacks": {}} for clip in by_clip]
+    at: dict[float, dict[str, float | None]] = {clip: {} for clip in by_clip}
     for name in names:
         arrays = [found[name] for found in by_clip.values() if name in found]
         if len(arrays) == len(by_clip):
             # Where all shadow models agree there is no score, and a clip decides where they do: the cells are the same.
             known = np.isfinite(arrays).all(0) & rows[:, None]
-            for each, array in zip(at, arrays, strict=True):
-                each["attacks"][name] = _auc(array[known], campaign.member[known])
-    entry |= {"auc": at, "moves_most": _moves_most(at, rule.clip)}
-    return {"saturation": entry}, [_note(entry)]
+            for each, array in zip(at.values(), arrays, strict=True):
+                each[name] = _auc(array[known], campaign.member[known])
+    aucs = tuple(AtClip(clip, each) for clip, each in at.items())
+    moved = _moves_most(at, rule.clip)
+    entry = dataclasses.replace(entry, auc=aucs, moves_most=moved)
+    return entry, [_note(entry, rule.clip)]
 
 
 def _auc(scores: np.ndarray, member: np.ndarray) -> float | None:
     return auc(roc_curve(scores, member)) if member.any() and not member.all() else None
 
 
-def _moves_most(at: Sequence[dict[str, Any]], clip: float) -> dict[str, Any] | None:
-    here = next(each["attacks"] for each in at if each["clip"] == clip)
+def _moves_most(at: Mapping[float, Mapping[str, float | None]], clip: float) -> Move | None:
     moves = [
-        (abs(other["attacks"][name] - value), name, other)
-        for name, value in here.items()
-        for other in at
-        if value is not None and other["clip"] != clip and other["attacks"].get(name) is not None
+        Move(name, clip, value, elsewhere, other)
+        for name, value in at[clip].items()
+        for elsewhere, each in at.items()
+        if value is not None and elsewhere != clip and (other := each.get(name)) is not None
     ]
-    if not moves:
-        return None
-    _, name, other = max(moves, key=lambda move: move[0])
-    return {
-        "attack": name, "clip": clip, "auc": here[name],
-        "other_clip": other["clip"], "other_auc": other["attacks"][name],
-    }  # fmt: skip
+    return max(moves, key=lambda move: abs(move.other_auc - move.auc), default=None)
 
 
-def _note(entry: dict[str, Any]) -> str:
-    clip, most = entry["clip"], entry["moves_most"]
-    why = _RULES[entry["rule"]].format(votes=entry["votes"])
+def _note(entry: Saturation, clip: float) -> str:
+    most, why = entry.moves_most, _RULES[entry.rule].format(votes=entry.votes)
     text = (
-        f"Answers saturate: {numbers.percent(entry['share_high'])} of the answers give the label a probability of at "
-        f"least {1 - clip:.6g} and {numbers.percent(entry['share_low'])} one of at most {clip:.3g}. Probabilities are "
+        f"Answers saturate: {numbers.percent(entry.share_high)} of the answers give the label a probability of at "
+        f"least {1 - clip:.6g} and {numbers.percent(entry.share_low)} one of at most {clip:.3g}. Probabilities are "
         f"clipped there ({why}); equal answers stay ties."
     )
     if most is None:
         return text
     return (
-        f"{text} The clip moves {most['attack']} most: over the cells that have a score at every clip its AUC is "
-        f"{most['auc']:.3f}, and {most['other_auc']:.3f} at a clip of {most['other_clip']:.3g}."
+        f"{text} The clip moves {most.attack} most: over the cells that have a score at every clip its AUC is "
+        f"{most.auc:.3f}, and {most.other_auc:.3f} at a clip of {most.other_clip:.3g}."
     )

@@ -1,13 +1,13 @@
 """How the largest leak is spread over slices of the data."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from miajax.campaign.run import Campaign
 from miajax.metrics.claims import Lead
-from miajax.metrics.spread import spread_json, spread_notes, spread_over
+from miajax.metrics.figures import fpr_key
+from miajax.metrics.spread import FEW, Spread, spread_notes, spread_over
 from miajax.studies.attacked.groups import EXPOSURE_FPR, Scores
 
 
@@ -16,8 +16,8 @@ def leak_over(
     scores: Scores,
     lead: Lead | None,
     slices: Mapping[str, np.ndarray] | None,
-) -> tuple[dict[str, Any] | None, list[str]]:
-    """``spread`` of ``results.json`` for the strongest attack and the user's own slices, and warnings.
+) -> tuple[Spread | None, list[str]]:
+    """The spread for the strongest attack and the user's own slices, and warnings.
 
     Args:
       campaign: the models.
@@ -31,4 +31,4 @@ def leak_over(
     groups = campaign.setup.dataset.groups
     parts = spread_over(scores[name], campaign.member, campaign.valid, categories, EXPOSURE_FPR, groups)
     unit = "row" if groups is None else "group"
-    return spread_json(column, name, EXPOSURE_FPR, parts), spread_notes(column, unit, parts)
+    return Spread(column, name, fpr_key(EXPOSURE_FPR), FEW, parts), spread_notes(column, unit, parts)

@@ -1,53 +1,44 @@
 """What the models were and how each attack did, on a terminal."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from rich.console import Console
 
-from miajax.metrics.claims import lead_of
 from miajax.report import claims
-from miajax.report.terminal import figure, print_table, say
+from miajax.report.terminal import cell, print_table, say
+from miajax.studies.attacked.results import AttackedFound
+
+_FPRS = (1e-3, 1e-2)
+_RATES = ["0.1 %", "1 %"]
 
 
-def print_attack_figures(results: Mapping[str, Any], console: Console) -> None:
+def print_attack_figures(found: AttackedFound, console: Console) -> None:
     """Prints a line on the models, then every attack's figures with 95 % intervals."""
-    who = "every model a target" if results["target"] is None else f"target: model {results['target']}"
+    head = found.head
+    who = "every model a target" if head.target is None else f"target: model {head.target}"
     say(
         console,
-        f"{results['dataset']}, {results['model']}: {results['num_valid']} of {results['num_shadows']} models, {who}; "
-        f"{results['num_non_members']} non-members pooled; accuracy on members {_accuracy(results, 'train_accuracy')}, "
-        f"on non-members {_accuracy(results, 'test_accuracy')}, gap {_accuracy(results, 'generalization_gap')}",
+        f"{head.dataset}, {head.model}: {head.num_valid} of {head.num_shadows} models, {who}; "
+        f"{head.num_non_members} non-members pooled; accuracy on members {cell(head.train_accuracy, 4)}, "
+        f"on non-members {cell(head.test_accuracy, 4)}, gap {cell(head.generalization_gap, 4)}",
     )
-    rows = []
-    for name, entry in results["attacks"].items():
-        rates, intervals = entry["tpr_at_fpr"], entry["tpr_at_fpr_ci"]
-        rows.append([
-            name,
-            figure(entry["auc"], entry["auc_ci"]),
-            figure(entry["balanced_accuracy"], entry["balanced_accuracy_ci"]),
-            *(figure(rates[fpr], intervals[fpr], 4) for fpr in ("0.001", "0.01")),
-        ])  # fmt: skip
-    columns = {"AUC": [""], "balanced accuracy": [""], "TPR at FPR": ["0.1 %", "1 %"]}
-    print_table(console, "attack", columns, rows)
-    _print_groups(results, console)
-    if (lead := lead_of(results)) is not None:
+    rows = [
+        [name, cell(of.auc), cell(of.balanced_accuracy), *(cell(of.tpr_at_fpr[fpr], 4) for fpr in _FPRS)]
+        for name, of in found.figures.items()
+    ]
+    print_table(console, "attack", {"AUC": [""], "balanced accuracy": [""], "TPR at FPR": _RATES}, rows)
+    _print_groups(found, console)
+    if (lead := found.strongest) is not None:
         told = f"{claims.lead_sentence(lead)} {claims.equals_sentence(lead)}"
         say(console, told.replace("\u00a0", " ").strip())
 
 
-def _print_groups(results: Mapping[str, Any], console: Console) -> None:
+def _print_groups(found: AttackedFound, console: Console) -> None:
     """The same figures by group, where rows have groups."""
-    if not results.get("groups"):
+    if found.groups is None:
         return
-    say(console, f"by {results['groups']['name']} ({results['num_groups']} groups, scores of their rows joined):")
-    rows = []
-    for name, entry in results["attacks"].items():
-        of = entry["per_group"]
-        rates = (figure(of["tpr_at_fpr"][fpr], of["tpr_at_fpr_ci"][fpr], 4) for fpr in ("0.001", "0.01"))
-        rows.append([name, of["headline"], figure(of["auc"], of["auc_ci"]), *rates])
-    print_table(console, "attack", {"joined by": [""], "AUC": [""], "TPR at FPR": ["0.1 %", "1 %"]}, rows)
-
-
-def _accuracy(results: Mapping[str, Any], name: str) -> str:
-    return figure(results[name], results.get(f"{name}_ci"), 4)
+    say(console, f"by {found.groups.name} ({found.head.num_groups} groups, scores of their rows joined):")
+    rows = [
+        [name, of.leads, cell(of.figures.auc), *(cell(of.figures.tpr_at_fpr[fpr], 4) for fpr in _FPRS)]
+        for name, by_row in found.figures.items()
+        if (of := by_row.per_group) is not None
+    ]
+    print_table(console, "attack", {"joined by": [""], "AUC": [""], "TPR at FPR": _RATES}, rows)

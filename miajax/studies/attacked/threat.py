@@ -1,6 +1,6 @@
 """What the LiRA report assumes and does not show: threat model, limits, attacks not run, terms, sources."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -9,9 +9,10 @@ from miajax.notes import as_note
 from miajax.report import claims, numbers, provenance
 from miajax.report.attack_faces import face
 from miajax.report.numbers import Estimate
-from miajax.report.page import Block, Column, Columns, Details, Points, Prose, Section, Table, Terms
+from miajax.report.page import Block, Cell, Column, Columns, Details, Points, Prose, Section, Table, Terms
 from miajax.studies.attacked import words as lira_words
 from miajax.studies.attacked.evidence import Evidence
+from miajax.studies.attacked.results import AttackedFound
 
 _SOURCES = (
     (
@@ -87,7 +88,7 @@ def threat_section(evidence: Evidence) -> Section:
     """What the attacker knows and does."""
     inputs = evidence.inputs
     queries = inputs.signals.shape[2]
-    fraction = numbers.finite(inputs.results.get("member_fraction"))
+    share = numbers.level(inputs.found.head.member_fraction)
     views = "" if queries == 1 else f" and {queries - 1} altered views of it"
     knows = [
         "A record and its true label, and the question whether the model was trained on it.",
@@ -95,9 +96,9 @@ def threat_section(evidence: Evidence) -> Section:
         "The training recipe (architecture, optimiser, length), and so the means to train shadow models.",
         "Data from the same distribution to train them on. Here it is the same pool, which favours the attacker.",
     ]
-    shares = f", {numbers.level(fraction)} of them" if fraction is not None else ""
     played = [
-        f"Every model is trained on its own random part of {numbers.counted(len(inputs.labels), 'example')}{shares}.",
+        f"Every model is trained on its own random part of {numbers.counted(len(inputs.labels), 'example')}, "
+        f"{share} of them.",
         _targets(evidence),
         "The attack never sees the target's own membership: it is left out of every statistic that scores it.",
         "Online attacks train models with the record in question. Offline attacks do without them, so an attacker can "
@@ -116,20 +117,20 @@ def threat_section(evidence: Evidence) -> Section:
 
 def limits_section(evidence: Evidence) -> Section:
     """What stands behind the figures, how the intervals are made, what was not measured."""
-    inputs, results = evidence.inputs, evidence.inputs.results
-    general, special = _notes(results)
+    found = evidence.inputs.found
+    general, special = _notes(found.notes)
     points = [
         "They hold for this data, recipe and set of attacks; a stronger attack or more shadow models may find more.",
         _intervals(evidence),
         "Members and others are drawn from one pool at random, so nothing but training tells them apart.",
-        *_failures(results, inputs.valid),
+        *_failures(found.head.failed_models),
         *general,
     ]
     blocks: list[Block] = [
         Prose([_NO_VERDICT]),
         Points(points, "What to bear in mind"),
         _standing_table(evidence),
-        Details("Attacks not run, and why", _not_run(results)),
+        Details("Attacks not run, and why", _not_run(found)),
         *([Details("Notes on the attacks", [Points(special)])] if special else []),
     ]
     return Section("Limits", "These figures are a lower bound on leakage, not a proof of safety", blocks)
@@ -137,7 +138,7 @@ def limits_section(evidence: Evidence) -> Section:
 
 def terms_section(evidence: Evidence) -> Section:
     """Terms, and how to cite."""
-    version = (evidence.inputs.results.get("versions") or {}).get("miajax") or ""
+    version = str(evidence.inputs.found.head.versions["miajax"])
     return Section(
         "Terms and sources",
         "What the words mean, and whose work this rests on",
@@ -167,7 +168,7 @@ def _standing_table(evidence: Evidence) -> Table:
     num_in, num_out = evidence.num_in_and_out
     none = Estimate(None, reason="A single example has no false-positive rate of its own here, only an AUC.")
     members = int(evidence.members.sum())
-    rows: list[list[Any]] = [["Pooled figures", len(evidence.targets), members, pooled, _smallest(pooled)]]
+    rows: list[list[Cell]] = [["Pooled figures", len(evidence.targets), members, pooled, _smallest(pooled)]]
     if len(evidence.targets) > 1:
         smallest = int(evidence.members.min())
         rows.append(["Each target by itself", 1, smallest, single, _smallest(single)])
@@ -188,8 +189,7 @@ def _smallest(non_members: int) -> str | Estimate:
     return f"1 in {numbers.count(non_members)}"
 
 
-def _failures(results: Any, valid: np.ndarray) -> list[str]:
-    failed = results.get("failed_models") or [int(model) for model in np.flatnonzero(~valid)]
+def _failures(failed: Sequence[int]) -> list[str]:
     if not failed:
         return []
     named = ", ".join(str(model) for model in failed[:20])
@@ -199,17 +199,16 @@ def _failures(results: Any, valid: np.ndarray) -> list[str]:
     return [f"Left out of every figure, {models} that did not train well: {named}."]
 
 
-def _notes(results: Any) -> tuple[list[str], list[str]]:
-    """The run's notes: those on everything, and those on some attacks or on all of them."""
-    notes = [as_note(note) for note in results.get("notes") or ()]
+def _notes(told: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Notes on everything, and those on some attacks or on all of them."""
+    notes = [as_note(note) for note in told]
     return [note for note in notes if not note.about], [note for note in notes if note.about]
 
 
-def _not_run(results: Any) -> list[Block]:
-    reasons = dict(results.get("attacks_not_run") or {})
-    ran = {name for name, entry in results.get("attacks", {}).items() if entry}
+def _not_run(found: AttackedFound) -> list[Block]:
+    ran, reasons = found.figures, found.attacks_not_run
     rest = [face(name).inline for name in ATTACKS if name not in ran and name not in reasons]
-    rows = [[face(name).label, _sentence(str(reason))] for name, reason in reasons.items() if name not in ran]
+    rows = [[face(name).label, _sentence(reason)] for name, reason in reasons.items() if name not in ran]
     table: list[Block] = [Table([Column("Attack"), Column("Why")], rows)] if rows else []
     return [*table, Prose([f"Not asked for in this run: {', '.join(rest)}."] if rest else [])]
 

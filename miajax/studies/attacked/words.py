@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from miajax.metrics.claims import Lead, against, chance_of_tpr
+from miajax.metrics.figures import Figure
 from miajax.metrics.roc import ppv
 from miajax.report import numbers
 from miajax.report.attack_faces import face
@@ -164,22 +165,17 @@ def auc_sentence(figures: AttackFigures) -> str:
     return sentence + f", not measurably more than chance; an AUC of up to {auc.interval[1]:.3f} would go unseen."
 
 
-def gap_finding(
-    train: float | None, test: float | None, gap: Estimate | None = None, *, subject: str = "The models are"
-) -> str:
+def gap_finding(train: Figure, test: Figure, gap: Figure, subject: str = "The models are") -> str:
     """The generalisation gap as a sentence.
 
     Args:
       train, test: accuracy on members and on non-members.
-      gap: their difference with its interval; without one from ``train`` and ``test``.
+      gap: their difference.
       subject: of the sentence.
     """
-    if train is None or test is None:
-        return "No accuracy was recorded"
-    fit = f"{subject} right on {numbers.percent(train)} of members and {numbers.percent(test)} of the rest"
-    interval = gap.interval if gap is not None else None
-    told = f"{fit}: a gap of {numbers.points(train - test, interval)}"
-    return told + (", not measurably different from none" if interval and against(interval, 0) == "not shown" else "")
+    fit = f"{subject} right on {numbers.percent(train.value)} of members and {numbers.percent(test.value)} of the rest"
+    told = f"{fit}: a gap of {numbers.points(train.value - test.value, gap.interval)}"
+    return told + (", not measurably different from none" if against(gap.interval, 0) == "not shown" else "")
 
 
 def gap_spread_sentence(gaps: Float[np.ndarray, " models"]) -> str:

@@ -8,20 +8,17 @@ from markupsafe import Markup
 from miajax.attacks.registry import ATTACKS
 from miajax.metrics.claims import against, difference_of_separate
 from miajax.metrics.figures import fpr_key
-from miajax.metrics.json_form import from_json
-from miajax.metrics.summary import AttackSummary
-from miajax.metrics.without_models import Checks
 from miajax.report import claims, numbers, plots, privacy_words, provenance
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import attack_table, chance_remark, reported_fprs
 from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.group_words import group_sections, spread_sections
 from miajax.report.numbers import Estimate
-from miajax.report.page import Block, Card, Cards, Column, Columns, Details, Figure, Page, Prose, Section, Table
+from miajax.report.page import Block, Card, Cards, Cell, Column, Columns, Details, Figure, Page, Prose, Section, Table
 from miajax.studies.attacked import examples as lira_examples
 from miajax.studies.attacked import threat as lira_threat
 from miajax.studies.attacked import words as lira_words
-from miajax.studies.attacked.entry import Entry, precision_reached
+from miajax.studies.attacked.entry import Entry, InSlice
 from miajax.studies.attacked.evidence import Evidence, LiraReportInputs
 
 if TYPE_CHECKING:
@@ -39,13 +36,12 @@ def render_attacks_report(inputs: LiraReportInputs, entries: Mapping[str, Entry]
       inputs: what reports on attacks are made from.
       entries: of each attack that ran, all that is said of it.
     """
-    evidence = Evidence(inputs)
-    results = inputs.results
+    evidence, found = Evidence(inputs), inputs.found
     fingerprint = str(inputs.manifest.get("fingerprint") or "")
     attacks = numbers.counted(len(evidence.attacks), "attack")
     facts = [
-        ("Data set", str(results.get("dataset") or "")),
-        ("Model", str(results.get("model") or "")),
+        ("Data set", found.head.dataset),
+        ("Model", found.head.model),
         ("Shadow models", numbers.count(evidence.num_models)),
         ("Examples", numbers.count(len(inputs.labels))),
         ("Strongest attack", face(inputs.main_attack).inline),
@@ -60,18 +56,18 @@ def render_attacks_report(inputs: LiraReportInputs, entries: Mapping[str, Entry]
         sections=[
             _summary(evidence),
             _attacks(evidence),
-            *group_sections(results),
-            *spread_sections(results),
+            *group_sections(found.groups, found.figures),
+            *spread_sections(found.spread, found.unit),
             _calls(evidence, entries),
             _groups(evidence, entries),
             _single_examples(entries),
             lira_examples.examples_section(evidence),
-            *blind_sections(from_json(Checks, results)),
+            *blind_sections(found.checks),
             _costs(entries),
             lira_threat.threat_section(evidence),
-            *privacy_words.privacy_sections(results),
+            *privacy_words.privacy_sections(found.head.privacy),
             lira_threat.limits_section(evidence),
-            provenance.run_section(results, inputs.config, inputs.manifest, inputs.command),
+            provenance.run_section(found.record(), inputs.config, inputs.manifest, inputs.command),
             lira_threat.terms_section(evidence),
         ],
         footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
@@ -95,7 +91,7 @@ def _banners(evidence: Evidence) -> list[str | Markup]:
         banners.append(f"Only {models}: intervals are wide and figures about single examples are coarse.")
     if evidence.inputs.redacted:
         banners.append(lira_examples.REDACTED)
-    return [*banners, *blind_banners(from_json(Checks, evidence.inputs.results))]
+    return [*banners, *blind_banners(evidence.inputs.found.checks)]
 
 
 def _best(evidence: Evidence, *, shadows: bool) -> str | None:
@@ -204,8 +200,10 @@ def _calls(evidence: Evidence, entries: Mapping[str, Entry]) -> Section:
     blocks: list[Block] = []
     for fpr in fprs:
         found = {name: entry.precision[fpr] for name, entry in entries.items()}
-        if any(value is not None for of in found.values() for value in of.values()):
-            rows = [[face(name).label, *map(_or_why, of.values())] for name, of in found.items()]
+        if any(share.value is not None for of in found.values() for share in of.values()):
+            rows: list[list[Cell]] = [
+                [face(name).label, *map(numbers.shown, of.values())] for name, of in found.items()
+            ]
             columns = [Column("Attack"), *_precision_columns(next(iter(found.values())))]
             at = fpr_key(fpr)
             caption = f"Share of the named that are members, at FPR {at}, by the share of members among those asked."
@@ -228,13 +226,13 @@ def _calibrated(entries: Mapping[str, Entry], fprs: Sequence[float]) -> list[Blo
     tables: list[Block] = []
     for fpr in fprs:
         found = {name: reached for name, entry in entries.items() if (reached := entry.calibrated[fpr])}
-        rows = [
+        rows: list[list[Cell]] = [
             [
                 face(name).label,
                 numbers.shown(reached.fpr),
                 f"{numbers.rate(reached.fpr_of_targets[0])} to {numbers.rate(reached.fpr_of_targets[2])}",
                 numbers.shown(reached.tpr),
-                *map(_or_why, precision_reached(reached).values()),
+                *map(numbers.shown, reached.ppv.values()),
             ]
             for name, reached in found.items()
         ]
@@ -250,10 +248,6 @@ def _calibrated(entries: Mapping[str, Entry], fprs: Sequence[float]) -> list[Blo
     return tables or [Prose(["No model has enough non-members of its own to set a threshold at these rates."])]
 
 
-def _or_why(value: float | None) -> Estimate:
-    return numbers.estimate(value, None, "Nothing is named at this rate, or the rate is not resolved.")
-
-
 def _groups(evidence: Evidence, entries: Mapping[str, Entry]) -> Section:
     main = evidence.inputs.main_attack
     slicings = dict(entries[main].slices) if main in entries else {}
@@ -261,7 +255,7 @@ def _groups(evidence: Evidence, entries: Mapping[str, Entry]) -> Section:
         slicings.pop("class", None)  # its names are labels of records
     blocks: list[Block] = []
     for slicing, categories in slicings.items():
-        rows = [
+        rows: list[list[Cell]] = [
             [
                 f"{category}",
                 found.num_members if found else None,
@@ -281,7 +275,7 @@ def _groups(evidence: Evidence, entries: Mapping[str, Entry]) -> Section:
             Column("TPR", "number", "at FPR 0.01"),
         ]
         blocks.append(Table(columns, rows, f"{face(main).label} by {_title(slicing).lower()}."))
-        matrix = [
+        matrix: list[list[Cell]] = [
             [face(name).label, *(_auc_of(entry.slices[slicing][category]) for category in categories)]
             for name, entry in entries.items()
         ]
@@ -303,11 +297,11 @@ def _title(slicing: str) -> str:
     return slicing[:1].upper() + slicing[1:].replace("_", " ")
 
 
-def _auc_of(found: AttackSummary | None) -> Estimate:
+def _auc_of(found: InSlice | None) -> Estimate:
     return _ONE_SIDED if found is None else numbers.shown(found.auc, decimals=3)
 
 
-def _tpr_of(found: AttackSummary | None, fpr: float) -> Estimate:
+def _tpr_of(found: InSlice | None, fpr: float) -> Estimate:
     if found is None:
         return _ONE_SIDED
     tpr = found.tpr_at_fpr[fpr]  # the groups' own counts stand beside it: one footnote for all of them
@@ -318,14 +312,14 @@ def _tpr_of(found: AttackSummary | None, fpr: float) -> Estimate:
     )
 
 
-def _unevenness(main: str, slicings: Mapping[str, Mapping[str, AttackSummary | None]]) -> str:
+def _unevenness(main: str, slicings: Mapping[str, Mapping[str, InSlice | None]]) -> str:
     """The widest contrast between groups that holds with all pairs of groups counted."""
     groups = {
         slicing: [(found.auc.value, found.auc.ci, category) for category, found in categories.items() if found]
         for slicing, categories in slicings.items()
     }
     pairs = sum(len(of) * (len(of) - 1) // 2 for of in groups.values())
-    widest = None
+    widest: tuple[float, str, tuple[float, list[float], str], tuple[float, list[float], str]] | None = None
     for slicing, known in groups.items():
         if len(known) > 1:
             high, low = max(known), min(known)
@@ -342,31 +336,24 @@ def _unevenness(main: str, slicings: Mapping[str, Mapping[str, AttackSummary | N
 
 
 def _single_examples(entries: Mapping[str, Entry]) -> Section:
-    rows = []
-    for name, entry in entries.items():
-        rows.append(
-            [
-                face(name).label,
-                numbers.estimate(
-                    entry.rank_stability,
-                    None,
-                    "Too few models in each half, all examples alike, or an attack that trains networks.",
-                    2,
-                ),
-                numbers.estimate(entry.fpr_dispersion, None, "No false alarm, or nothing but false alarms.", 2),
-            ]
-        )
+    of = {name: entry.per_example for name, entry in entries.items()}
+    rows: list[list[Cell]] = [
+        [face(name).label, *(numbers.shown(each, 2) for each in (found.rank_stability, found.fpr_dispersion))]
+        for name, found in of.items()
+    ]
     columns = [
         Column("Attack"),
         Column("Rank correlation", "number", "between halves"),
         Column("False alarms", "number", "unevenness; 1 is even"),
     ]
-    known = [row for row in rows if row[1].value is not None]
+    known = {name: value for name, found in of.items() if (value := found.rank_stability.value) is not None}
+    finding = "Too few models to say whether another set of them would name the same examples"
     if known:
-        best = max(known, key=lambda row: row[1].value)
-        finding = f"{best[0]} orders examples most alike in two halves of the models: rank correlation {best[1].number}"
-    else:
-        finding = "Too few models to say whether another set of them would name the same examples"
+        best = max(known, key=lambda name: known[name])
+        finding = (
+            f"{face(best).label} orders examples most alike in two halves of the models: rank correlation "
+            f"{known[best]:.2f}"
+        )
     text = [
         "The models are split into two halves with no model in common, neither as target nor as shadow, and every "
         "example's vulnerability (the share of models trained on it that the attack names, at 1 % false alarms) is "
@@ -378,7 +365,7 @@ def _single_examples(entries: Mapping[str, Entry]) -> Section:
 
 
 def _costs(entries: Mapping[str, Entry]) -> Section:
-    rows = []
+    rows: list[list[Cell]] = []
     for name, entry in entries.items():
         attack = ATTACKS.get(name)
         least = f"{attack.min_in} with, {attack.min_out} without" if attack else numbers.DASH
@@ -401,6 +388,6 @@ def _costs(entries: Mapping[str, Entry]) -> Section:
         Column("Source"),
     ]
     caption = "Time is for every model as the target, compiling included; attacks of one family share theirs."
-    slowest = max((row[4] or 0.0 for row in rows), default=0.0)
+    slowest = max((entry.seconds for entry in entries.values()), default=0.0)
     finding = f"Once models are trained no attack takes more than {numbers.seconds(slowest)}" if slowest else "Costs"
     return Section("What attacks need", finding, [Table(columns, rows, caption)])

@@ -12,9 +12,8 @@ so that what ``miajax lira`` left in ``<run>/results.json`` stays.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -26,16 +25,15 @@ from miajax.campaign.recorded import recorded_signals
 from miajax.campaign.run import Campaign, run_campaign
 from miajax.described import described
 from miajax.errors import UserError
-from miajax.metrics.json_form import to_json
 from miajax.outliers.registry import METRICS
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.attacked.entries import attack_entries, rank_stability, run_families
-from miajax.studies.attacked.entry import Entry
 from miajax.studies.attacked.groups import group_study
 from miajax.studies.attacked.saturation import saturation
 from miajax.studies.attacked.spread import leak_over
+from miajax.studies.attacks.results import Attacks
 from miajax.studies.head import head_of
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import AttackedResult
@@ -94,7 +92,7 @@ def run_attacks_study(
     options: AttacksOptions | None = None,
     reporter: Reporter | None = None,
     invocation: Invocation | None = None,
-) -> AttackedResult:
+) -> AttackedResult[Attacks]:
     """Trains what is missing and scores every model as the target under every attack.
 
     Args:
@@ -129,24 +127,26 @@ def run_attacks_study(
         strongest = common.strongest_attack(campaign, ran.scores)
         people = group_study(campaign, ran.scores)
         spread, spread_remarks = leak_over(campaign, ran.scores, strongest, columns)
-        saturated, about_clip = saturation(campaign, signals, ran.scores, settings)
+        clipped, about_clip = saturation(campaign, signals, ran.scores, settings)
         groups, slice_notes = slicings(campaign, signals, options.outlier_metric, columns)
         exposed = common.exposures(campaign, ran.scores)
         stability = rank_stability(list(ran.scores), signals, campaign, settings)
         entries, entry_notes = attack_entries(campaign, ran, figures, exposed, stability, groups)
+        table, new_data = common.example_columns(campaign, exposed)
 
     with called.timed("blind"):
-        blind = common.blind_checks(campaign)
-    results: dict[str, Any] = {
-        **to_json(head_of(campaign)),
-        "attacks": {name: entry.to_json() for name, entry in entries.items()},
-        "attacks_not_run": skipped,
-        "strongest": strongest and to_json(strongest),
-        "groups": people and people.entry,
-        "spread": spread,
-        **saturated,
-        **to_json(blind),
-        "notes": [
+        checks = common.blind_checks(campaign)
+    found = Attacks(
+        head=head_of(campaign),
+        checks=checks,
+        attacks=entries,
+        attacks_not_run=skipped,
+        strongest=strongest,
+        groups=people and people.people,
+        spread=spread,
+        saturation=clipped,
+        new_data=new_data,
+        notes=(
             *common.campaign_notes(campaign),
             *(people.notes if people else ()),
             *about_clip,
@@ -155,16 +155,18 @@ def run_attacks_study(
             *notes,
             *entry_notes,
             *spread_remarks,
-        ],
-    }
-    with called.reporting(path / "attacks", results, [campaign.timing], study="attacks"):
+        ),
+    )
+
+    def report(so_far: Attacks) -> None:
         common.store_scores(path, ran.scores)
-        table, results["new_data"] = common.example_columns(campaign, exposed)
         common.join_examples(path / "per_example.parquet", table)
         if people is not None:
             people.store(path)
-        _write_report(campaign, options, entries, ran.scores, table["auc"], results, called.command)
-    return AttackedResult(path / "attacks", results, campaign, ran.scores)
+        _write_report(campaign, options, so_far, ran.scores, table["auc"], called.command)
+
+    done = called.finished("attacks", path / "attacks", found, report, [campaign.timing])
+    return AttackedResult(path / "attacks", done, campaign, ran.scores)
 
 
 def _runnable(
@@ -187,32 +189,30 @@ def _runnable(
 def _write_report(
     campaign: Campaign,
     options: AttacksOptions,
-    entries: Mapping[str, Entry],
+    found: Attacks,
     scores: common.Scores,
     exposed: np.ndarray,
-    results: Mapping[str, Any],
     command: str,
 ) -> None:
     from miajax.report.plots import save_png
     from miajax.studies.attacks.page import attacks_roc_figure, render_attacks_report
 
-    figures = {name: entry.figures for name, entry in entries.items()}
+    figures = found.figures
     by_power = sorted(
         scores, key=lambda name: (figures[name].tpr_at_fpr[1e-2].value or 0.0, figures[name].auc.value), reverse=True
     )
     drawn = [*by_power[:_PLOTTED], *([BASELINE] if BASELINE in by_power[_PLOTTED:] else [])]
     inputs = common.report_inputs(
         campaign,
-        figures,
-        results,
+        found,
         scores,
         common.pooled_rocs(campaign, {name: scores[name] for name in drawn}),
         exposed,
-        main_attack=next(iter(scores)) if results["strongest"] is None else results["strongest"]["attack"],
+        otherwise=next(iter(scores)),
         show_records=options.show_records,
         command=command,
     )
     folder = campaign.folder.path / "attacks"
-    write_text(folder / "report.html", render_attacks_report(inputs, entries))
+    write_text(folder / "report.html", render_attacks_report(inputs, found.attacks))
     with atomic_file(folder / "roc.png") as file:
         save_png(attacks_roc_figure(inputs), file)

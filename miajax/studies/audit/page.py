@@ -60,7 +60,7 @@ def render_audit_report(
             Section("Summary", audit.verdict.rstrip("."), [_cards(audit), _bounds(audit)]),
             _scores(audit, in_scores, out_scores),
             _models(audit),
-            *privacy_sections(found.record()),
+            *privacy_sections(found.head.privacy),
         ],
     )
     return campaign_page(page, found, run, _limits(found))

@@ -1,11 +1,16 @@
 """What a finished study left that the audit report speaks of: read once, checked, and typed from here on."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 
 from miajax.errors import UserError
 from miajax.metrics.claims import Lead
+from miajax.metrics.json_form import from_json
+from miajax.metrics.people import People
+from miajax.metrics.spread import Spread
+from miajax.metrics.summary import AttackSummary
 from miajax.report import numbers
 from miajax.runs.atomic import hash_of, read_json
 from miajax.runs.folder import RunFolder
@@ -63,6 +68,21 @@ class Evidence:
         """The strongest attack by the unit that members are drawn by."""
         return lead_of(self.results)
 
+    @functools.cached_property
+    def people(self) -> People | None:
+        """The groups, where members are drawn by them."""
+        return from_json(People, self.results["groups"]) if self.by_group else None
+
+    @functools.cached_property
+    def summaries(self) -> dict[str, AttackSummary]:
+        """Every attack's figures of merit."""
+        return {name: AttackSummary.from_json(entry) for name, entry in self.results["attacks"].items()}
+
+    @functools.cached_property
+    def spread(self) -> Spread | None:
+        """How the largest leak is spread over slices, where they were asked for."""
+        return from_json(Spread, self.results["spread"]) if self.results.get("spread") else None
+
     @property
     def privacy(self) -> Json | None:
         """The guarantee of private training, where there is one."""
@@ -72,6 +92,11 @@ class Evidence:
     def unit(self) -> str:
         """What was drawn as a member: a record, or what groups them, such as ``patient``."""
         return str(self.results["groups"]["name"]) if self.by_group else "record"
+
+    @property
+    def rows_by(self) -> str:
+        """What rows are drawn by: the name of the groups, or ``row``."""
+        return self.unit if self.by_group else "row"
 
     @property
     def by_group(self) -> bool:

@@ -20,7 +20,7 @@ def membership_section(evidence: Evidence) -> Section:
     if lead is None:
         return Section("Membership", f"{words.NOT_MEASURED}: no attack could be measured", [])
     picture = _curve(evidence)
-    by_group = [f"{part.finding}." for part in group_words.group_sections(evidence.results)]
+    by_group = [f"{part.finding}." for part in group_words.group_sections(evidence.people, evidence.summaries)]
     told = [claims.lead_sentence(lead), *by_group, claims.equals_sentence(lead)]
     text = Prose([sentence for sentence in told if sentence])
     blocks: list[Block] = [Columns([picture, text]) if picture else text, _table(evidence)]
@@ -84,7 +84,7 @@ def exposed_section(evidence: Evidence) -> Section:
         blocks += [Prose([words.slices_finding(evidence.slices)]), _slices(evidence)]
     else:
         blocks.append(Prose([f"{words.NOT_MEASURED}: groups of people. miajax attacks --run DIR looks at them."]))
-    for part in group_words.spread_sections(evidence.results):
+    for part in group_words.spread_sections(evidence.spread, evidence.rows_by):
         blocks += [Prose([f"{part.finding}."]), *part.blocks]
     limits = [
         ("Records appear by number. " if not evidence.by_group else "")

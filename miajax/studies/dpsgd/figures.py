@@ -6,6 +6,7 @@ from typing import Annotated
 
 from miajax.metrics.figures import Estimate, Figure
 from miajax.metrics.forms import SPREAD, Form
+from miajax.metrics.groups import GroupFigures
 from miajax.metrics.json_form import Together
 from miajax.metrics.without_models import Checks
 from miajax.studies.results import Found, Record
@@ -40,18 +41,18 @@ class Attacked:
 
     Attributes:
       above_chance: by intervals that count both figures of all budgets; None where it did not run.
-      per_group: the same figures by group, as JSON; None where members are rows.
+      per_group: the same figures by group; None where members are rows.
     """
 
     above_chance: bool | None
     auc: Estimate
-    lira_tpr_at_fpr: Annotated[Mapping[float, Estimate], Form(chance="lira_chance_tpr_at_fpr")]
-    per_group: Record | None = None
+    tpr_at_fpr: Annotated[Mapping[float, Estimate], Form(key="lira_tpr_at_fpr", chance="lira_chance_tpr_at_fpr")]
+    per_group: GroupFigures | None = None
 
     @property
     def tpr(self) -> Estimate:
         """The rate at ``FPR``."""
-        return self.lira_tpr_at_fpr.get(FPR, Estimate(None, reason="LiRA did not run."))
+        return self.tpr_at_fpr.get(FPR, Estimate(None, reason="LiRA did not run."))
 
     @property
     def chance(self) -> float:

@@ -4,9 +4,8 @@ from typing import Any
 
 from miajax.metrics import figures
 from miajax.metrics.claims import against
-from miajax.metrics.figures import fpr_key
 from miajax.report import numbers, plots
-from miajax.report.group_words import beside_sections
+from miajax.report.group_words import beside_sections, both_units
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Column, Columns, Figure, Page, Points, Prose, Section, Table
 from miajax.report.privacy_words import epsilon_text, mechanism_rows, sentences
@@ -49,7 +48,7 @@ def render_dpsgd_report(found: Dpsgd, run: Run) -> str:
         sections=[
             Section("Summary", _finding(found), [_cards(found), _figure(found)]),
             Section("Every budget", _cost(found), [_table(found)]),
-            *beside_sections(_by_group(found), "Epsilon"),
+            *beside_sections(both_units({name: point.attacked for name, point in found.named}), "Epsilon"),
             _bounds(found),
             _guarantee(found),
         ],
@@ -57,21 +56,6 @@ def render_dpsgd_report(found: Dpsgd, run: Run) -> str:
     return campaign_page(
         page, found, run, _limits(found), [sources_section("Whose methods these are", found.versions, _SOURCES)]
     )
-
-
-def _by_group(found: Dpsgd) -> dict[str, dict[str, Any]]:
-    """What LiRA finds under every budget by row and by group; empty where members are rows."""
-    entries: dict[str, dict[str, Any]] = {}
-    for name, point in found.named:
-        of, tprs = point.attacked, point.attacked.lira_tpr_at_fpr
-        entries[name] = {
-            "auc": of.auc.value,
-            "auc_ci": of.auc.ci,
-            "tpr_at_fpr": {fpr_key(fpr): tpr.value for fpr, tpr in tprs.items()},
-            "tpr_at_fpr_ci": {fpr_key(fpr): tpr.ci for fpr, tpr in tprs.items()},
-            "per_group": of.per_group,
-        }
-    return entries
 
 
 def _strictest(found: Dpsgd) -> Budget:

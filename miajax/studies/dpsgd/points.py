@@ -172,7 +172,7 @@ def _attacked(models: Models, budgets: int) -> tuple[Attacked, list[str]]:
     signals = Signals(scaled_logit=models.signals, correct=models.correct, labels=models.labels)
     if reason := why_not(ATTACK, signals, models.member, models.valid):
         nothing = Estimate(None, reason="LiRA did not run.")
-        return Attacked(above_chance=None, auc=nothing, lira_tpr_at_fpr={}), [not_done(ATTACK, "run", reason)]
+        return Attacked(above_chance=None, auc=nothing, tpr_at_fpr={}), [not_done(ATTACK, "run", reason)]
     scores = run_attacks((ATTACK,), signals, models.member, models.valid, AttackOptions())[ATTACK][0]
     summary = summarise(scores, models.member, models.valid, each_target=False, groups=models.groups)
     beside = with_groups(
@@ -182,8 +182,7 @@ def _attacked(models: Models, budgets: int) -> tuple[Attacked, list[str]]:
     level = 1 - (1 - CONFIDENCE) / (2 * budgets)
     held = [(found.auc, 0.5), *([] if found.tpr is None else [(found.tpr, chance_of_tpr(FPR, found.tpr.chance))])]
     above = any(against(mean_rate([one], level).ci, chance) == "above" for one, chance in held)
-    by_group = beside and beside.to_json()
-    attacked = Attacked(above_chance=above, auc=summary.auc, lira_tpr_at_fpr=summary.tpr_at_fpr, per_group=by_group)
+    attacked = Attacked(above_chance=above, auc=summary.auc, tpr_at_fpr=summary.tpr_at_fpr, per_group=beside)
     return attacked, list(summary.notes)
 
 

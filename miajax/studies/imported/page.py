@@ -4,11 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from miajax.metrics.json_form import to_json
 from miajax.report import claims, numbers, plots, provenance
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import AttackFigures, attack_table
-from miajax.report.group_words import beside_sections
+from miajax.report.group_words import beside_sections, both_units
 from miajax.report.page import Block, Code, Column, Columns, Details, Figure, Page, Points, Prose, Section, Table
 from miajax.studies.imported.results import Imported
 
@@ -50,7 +49,7 @@ def render_imported_report(
         banners=["The signals were computed elsewhere: how the models were trained and asked was not checked."],
         sections=[
             _attacks(found, rocs),
-            *beside_sections({face(name).label: to_json(entry) for name, entry in found.attacks.items()}),
+            *beside_sections(both_units({face(name).label: each for name, each in found.attacks.items()})),
             _limits(found),
             _run(found, command),
         ],

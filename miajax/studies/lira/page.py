@@ -5,15 +5,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup
 
-from miajax.metrics.json_form import from_json
-from miajax.metrics.without_models import Checks
 from miajax.report import claims, numbers, palette, plots, privacy_words, provenance
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import attack_table, chance_remark
 from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.group_words import group_sections, spread_sections
 from miajax.report.numbers import Estimate
-from miajax.report.page import Block, Card, Cards, Column, Columns, Figure, Page, Prose, Section, Stack, Table
+from miajax.report.page import Block, Card, Cards, Cell, Column, Columns, Figure, Page, Prose, Section, Stack, Table
 from miajax.studies.attacked import examples as lira_examples
 from miajax.studies.attacked import threat as lira_threat
 from miajax.studies.attacked import words as lira_words
@@ -35,7 +33,7 @@ _QUANTILES = {"Least": 0.0, "10th percentile": 0.1, "Median": 0.5, "90th percent
 
 def render_lira_report(inputs: LiraReportInputs) -> str:
     """Returns the report as one self-contained HTML document."""
-    evidence = Evidence(inputs)
+    evidence, found = Evidence(inputs), inputs.found
     fingerprint = str(inputs.manifest.get("fingerprint") or "")
     return Page(
         kicker="Membership-inference audit",
@@ -48,17 +46,17 @@ def render_lira_report(inputs: LiraReportInputs) -> str:
         sections=[
             _summary(evidence),
             lira_threat.threat_section(evidence),
-            *privacy_words.privacy_sections(inputs.results),
+            *privacy_words.privacy_sections(found.head.privacy),
             _attacks(evidence),
-            *group_sections(inputs.results),
-            *spread_sections(inputs.results),
+            *group_sections(found.groups, found.figures),
+            *spread_sections(found.spread, found.unit),
             _scores(evidence),
             _overfitting(evidence),
             _targets(evidence),
             lira_examples.examples_section(evidence),
-            *blind_sections(from_json(Checks, inputs.results)),
+            *blind_sections(found.checks),
             lira_threat.limits_section(evidence),
-            provenance.run_section(inputs.results, inputs.config, inputs.manifest, inputs.command),
+            provenance.run_section(found.record(), inputs.config, inputs.manifest, inputs.command),
             lira_threat.terms_section(evidence),
         ],
         footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
@@ -71,13 +69,15 @@ def lira_roc_figure(inputs: LiraReportInputs) -> "MatplotlibFigure":
 
 
 def _facts(evidence: Evidence, fingerprint: str) -> list[tuple[str, str]]:
-    results = evidence.inputs.results
-    asked = int(results.get("num_shadows") or len(evidence.inputs.valid))
+    head = evidence.inputs.found.head
     models = numbers.count(evidence.num_models)
     facts = [
-        ("Data set", str(results.get("dataset") or "")),
-        ("Model", str(results.get("model") or "")),
-        ("Shadow models", models if asked == evidence.num_models else f"{models} of {numbers.count(asked)}"),
+        ("Data set", head.dataset),
+        ("Model", head.model),
+        (
+            "Shadow models",
+            models if head.num_shadows == evidence.num_models else f"{models} of {numbers.count(head.num_shadows)}",
+        ),
         ("Examples", numbers.count(len(evidence.inputs.labels))),
         ("Strongest attack", face(evidence.inputs.main_attack).inline),
         ("Fingerprint", fingerprint[:_SHORT]),
@@ -98,7 +98,7 @@ def _banners(evidence: Evidence) -> list[str | Markup]:
         banners.append(f"Only {models}: intervals are wide and figures about single examples are coarse.")
     if inputs.redacted:
         banners.append(lira_examples.REDACTED)
-    return [*banners, *blind_banners(from_json(Checks, inputs.results))]
+    return [*banners, *blind_banners(inputs.found.checks)]
 
 
 def _summary(evidence: Evidence) -> Section:
@@ -138,12 +138,11 @@ def _cards(evidence: Evidence) -> Cards:
                     lira_words.card_detail(standing),
                 )
             )
-    train, test = evidence.accuracy
-    if train is not None and test is not None:
-        detail = f"right on {numbers.percent(train)} of members, {numbers.percent(test)} of others"
-        interval = evidence.gap.interval
-        ends = "" if interval is None else f"{numbers.points(interval[0])} to {numbers.points(interval[1])}"
-        cards.append(Card("Generalisation gap", numbers.points(train - test), ends, detail))
+    head = evidence.inputs.found.head
+    train, test = head.train_accuracy.value, head.test_accuracy.value
+    detail = f"right on {numbers.percent(train)} of members, {numbers.percent(test)} of others"
+    ends = " to ".join(map(numbers.points, head.generalization_gap.interval))
+    cards.append(Card("Generalisation gap", numbers.points(train - test), ends, detail))
     return Cards(cards)
 
 
@@ -197,7 +196,8 @@ def _scores(evidence: Evidence) -> Section:
     label = face(evidence.inputs.main_attack).inline
     if len(evidence.targets) == 0:
         return Section("Scores", f"{label} gives no score in this run", [Prose(["More shadow models are needed."])])
-    blocks, shared = [], []
+    blocks: list[Block] = []
+    shared: list[float] = []
     for (members, others, rows), name, log, title in (
         (evidence.plotted_signals, "scaled logit", False, "What the models say"),
         (evidence.plotted_scores, f"score of {label}", True, "What the attack makes of it"),
@@ -239,8 +239,9 @@ def _overfitting(evidence: Evidence) -> Section:
     train, test = inputs.train_accuracies[inputs.valid], inputs.test_accuracies[inputs.valid]
     figure = plots.gap_figure(train, test)
     subject = "The target is" if len(evidence.targets) == 1 else "The models are"
-    finding = lira_words.gap_finding(*evidence.accuracy, evidence.gap, subject=subject)
-    official = numbers.finite(inputs.results.get("official_test_accuracy"))
+    head = inputs.found.head
+    finding = lira_words.gap_finding(head.train_accuracy, head.test_accuracy, head.generalization_gap, subject)
+    official = head.official_test_accuracy.value
     text = [
         "A model that fits its members better than the rest overfits, and that alone gives some of them away.",
         "The gap attack measures just that: it calls a member whatever the model gets right.",
@@ -277,7 +278,9 @@ def _targets(evidence: Evidence) -> Section:
             "A pooled figure speaks of the recipe, a target's own figure of one model. The difference between targets "
             "is the luck of training and of the draw of members."
         )
-        rows = [[name, Estimate(float(np.quantile(aucs, share)), decimals=3)] for name, share in _QUANTILES.items()]
+        rows: list[list[Cell]] = [
+            [name, Estimate(float(np.quantile(aucs, share)), decimals=3)] for name, share in _QUANTILES.items()
+        ]
         quantiles = Table([Column("Targets"), Column("AUC", "number")], rows)
         blocks.append(Columns([picture, Stack([Prose([text]), quantiles])]))
     if evidence.attacks_per_target:

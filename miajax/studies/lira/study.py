@@ -3,9 +3,7 @@
 import concurrent.futures
 import dataclasses
 import importlib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +16,6 @@ from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.run import Campaign, run_campaign
 from miajax.described import described
 from miajax.errors import UserError
-from miajax.metrics.json_form import to_json
 from miajax.metrics.summary import AttackSummary
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.runs.derived import remember
@@ -26,9 +23,11 @@ from miajax.runs.tables import write_table
 from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.attacked.groups import group_study
+from miajax.studies.attacked.results import Saturation
 from miajax.studies.attacked.spread import leak_over
 from miajax.studies.head import head_of
 from miajax.studies.invocation import Invocation
+from miajax.studies.lira.results import Lira
 from miajax.studies.published import beside_published, published_notes
 from miajax.studies.results import AttackedResult
 from miajax.studies.table_slices import table_slices
@@ -59,7 +58,7 @@ def run_lira(
     options: LiraOptions | None = None,
     reporter: Reporter | None = None,
     invocation: Invocation | None = None,
-) -> AttackedResult:
+) -> AttackedResult[Lira]:
     """Trains what is missing, attacks every model (or one), and writes the whole run folder.
 
     Args:
@@ -85,40 +84,47 @@ def run_lira(
         raise UserError(f"--target {options.target} is a model that diverged", expected="a model that trained well")
 
     with called.timed("attack"):
-        scores, figures, skipped, saturated, notes = _attack(campaign, options)
+        scores, figures, skipped, clipped, notes = _attack(campaign, options)
         targets = None if options.target is None else [options.target]
         strongest = common.strongest_attack(campaign, scores, targets)
         people = group_study(campaign, scores, targets)
         spread, spread_remarks = leak_over(campaign, scores, strongest, slices)
+        columns, new_data = common.example_columns(campaign, common.exposures(campaign, scores))
     with called.timed("blind"):
-        blind = common.blind_checks(campaign)
+        checks = common.blind_checks(campaign)
     head = head_of(campaign, options.target)
-    results = {
-        **to_json(head),
-        "lira_mode": options.lira_mode,
-        "attacks": {name: found.to_json() for name, found in figures.items()},
-        "attacks_not_run": skipped,
-        "strongest": strongest and to_json(strongest),
-        "groups": people and people.entry,
-        "spread": spread,
-        **saturated,
-        **to_json(blind),
-        "notes": [*common.campaign_notes(campaign), *(people.notes if people else ()), *notes, *spread_remarks],
-    }
     published = beside_published(setup, head.test_accuracy.value)
     seconds = training_seconds(campaign.folder, len(campaign.valid))
-    results["published"] = [to_json(each) for each in published]
-    results["notes"] += published_notes(published, figures, head.train_accuracy, head.test_accuracy, seconds)
-    with called.reporting(path, results, [campaign.timing], study="lira"):
+    found = Lira(
+        head=head,
+        checks=checks,
+        lira_mode=options.lira_mode,
+        attacks=figures,
+        attacks_not_run=skipped,
+        strongest=strongest,
+        groups=people and people.people,
+        spread=spread,
+        saturation=clipped,
+        published=tuple(published),
+        new_data=new_data,
+        notes=(
+            *common.campaign_notes(campaign),
+            *(people.notes if people else ()),
+            *notes,
+            *spread_remarks,
+            *published_notes(published, figures, head.train_accuracy, head.test_accuracy, seconds),
+        ),
+    )
+
+    def report(so_far: Lira) -> None:
         common.store_scores(path, scores)
-        columns, results["new_data"] = common.example_columns(campaign, common.exposures(campaign, scores))
         write_table(path / "per_example.parquet", columns)
         remember(path, path / "per_example.parquet")
         if people is not None:
             people.store(path)
-        rocs = common.pooled_rocs(campaign, scores, options.target)
-        _write_report(campaign, options, figures, scores, columns["auc"], results, rocs, called.command)
-    return AttackedResult(path, results, campaign, scores)
+        _write_report(campaign, options, so_far, scores, columns["auc"], called.command)
+
+    return AttackedResult(path, called.finished("lira", path, found, report, [campaign.timing]), campaign, scores)
 
 
 def _load_drawing() -> None:
@@ -135,7 +141,7 @@ def _load_drawing() -> None:
 
 def _attack(
     campaign: Campaign, options: LiraOptions
-) -> tuple[common.Scores, dict[str, AttackSummary], dict[str, str], dict[str, Any], list[str]]:
+) -> tuple[common.Scores, dict[str, AttackSummary], dict[str, str], Saturation | None, list[str]]:
     from miajax.studies.attacked.entries import run_families  # with scipy.stats: while models trained
     from miajax.studies.attacked.saturation import saturation
 
@@ -148,18 +154,16 @@ def _attack(
     skipped |= ran.failed
     targets = None if options.target is None else [options.target]
     figures, notes = common.attack_figures(campaign, ran.scores, targets)
-    saturated, about = saturation(campaign, signals, ran.scores, settings, targets)
-    return ran.scores, figures, skipped, saturated, [*about, *common.attack_notes(skipped, ran.reports), *notes]
+    clipped, about = saturation(campaign, signals, ran.scores, settings, targets)
+    return ran.scores, figures, skipped, clipped, [*about, *common.attack_notes(skipped, ran.reports), *notes]
 
 
 def _write_report(
     campaign: Campaign,
     options: LiraOptions,
-    figures: Mapping[str, AttackSummary],
+    found: Lira,
     scores: common.Scores,
     exposed: np.ndarray,
-    results: Mapping[str, Any],
-    rocs: common.Rocs,
     command: str,
 ) -> None:
     from miajax.report.plots import save_png
@@ -167,12 +171,11 @@ def _write_report(
 
     inputs = common.report_inputs(
         campaign,
-        figures,
-        results,
+        found,
         scores,
-        rocs,
+        common.pooled_rocs(campaign, scores, options.target),
         exposed,
-        main_attack="global_threshold" if results["strongest"] is None else results["strongest"]["attack"],
+        otherwise="global_threshold",
         show_records=options.show_records,
         command=command,
     )

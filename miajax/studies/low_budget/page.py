@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from miajax.attacks.registry import ATTACKS
 from miajax.metrics.claims import against
-from miajax.metrics.figures import fpr_key
 from miajax.report import budgets, numbers, plots
 from miajax.report.attack_faces import face
-from miajax.report.group_words import beside_sections
+from miajax.report.group_words import At, Beside, beside_sections
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Cell, Column, Details, Figure, Page, Prose, Section, Table
 from miajax.studies.campaign_page import Run, campaign_page, limits_section, sources_section
@@ -217,11 +216,14 @@ def _by_row(compared: Compared) -> list[Section]:
     if not compared.by_group:
         return []
     most = max(budget for by_budget in compared.attacks.values() for budget in by_budget)
-    key = fpr_key(compared.fpr)
-    entries = {
-        face(name).label: by_budget[most].to_json(key)
+
+    def at(found: AtBudget) -> At:
+        return At(found.auc, {compared.fpr: found.tpr})
+
+    both = {
+        face(name).label: Beside(at(by_budget[most]), at(of.lead), of.num_groups)
         for name, by_budget in compared.attacks.items()
-        if most in by_budget
+        if most in by_budget and (of := by_budget[most].per_group) is not None
     }
     rows: list[list[Cell]] = [
         [str(budget), face(each.attack).label, each.by_row and face(each.by_row.attack).label]
@@ -229,7 +231,7 @@ def _by_row(compared: Compared) -> list[Section]:
         if each is not None
     ]
     columns = [Column("Models"), Column("Finds the most", "text", "by group"), Column("Finds the most", hint="by row")]
-    [section] = beside_sections(entries, fprs=[key], about=f"Sets of {most} models.")
+    [section] = beside_sections(both, fprs=[compared.fpr], about=f"Sets of {most} models.")
     same = sum(row[1] == row[2] for row in rows)
     finding = f"At {same} of {numbers.counted(len(rows), 'budget')} rows by themselves recommend the same attack"
     caption = "results.json has both at every budget, and sum, mean and maximum of a group's scores."

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from miajax.attacks.registry import ATTACKS
-from miajax.metrics.figures import Estimate, fpr_key
+from miajax.metrics.figures import Estimate
 from miajax.report import curves, numbers, palette, plots
 from miajax.report.attack_faces import face
-from miajax.report.group_words import beside_sections
+from miajax.report.group_words import At, Beside, beside_sections
 from miajax.report.page import Block, Card, Cards, Column, Columns, Details, Figure, Page, Prose, Section, Table
 from miajax.studies.campaign_page import Run, campaign_page, limits_section, sources_section
 from miajax.studies.overfitting.figures import SIDES, AttackCurve, Overfitting, Sides
@@ -24,8 +24,6 @@ from miajax.studies.overfitting.words import (
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
-
-    from miajax.studies.results import Record
 
 
 def render_overfitting_report(found: Overfitting, run: Run) -> str:
@@ -223,17 +221,16 @@ def _stopping(found: Overfitting) -> Section:
 def _by_row(found: Overfitting) -> list[Section]:
     """The last epoch by row and by group; nothing where members are rows."""
 
-    def last(curve: AttackCurve) -> "Record":
-        auc, tpr = curve.auc[-1], {fpr_key(fpr): by_epoch[-1] for fpr, by_epoch in curve.tpr_at_fpr.items()}
-        entry = {
-            "auc": auc.value, "auc_ci": auc.ci, "tpr_at_fpr": {key: each.value for key, each in tpr.items()},
-            "tpr_at_fpr_ci": {key: each.ci for key, each in tpr.items()},
-        }  # fmt: skip
-        of = curve.per_group
-        return entry if of is None else {**entry, "per_group": {**last(of.lead), "num_groups": of.num_groups}}
+    def last(curve: AttackCurve) -> At:
+        return At(curve.auc[-1], {fpr: by_epoch[-1] for fpr, by_epoch in curve.tpr_at_fpr.items()})
 
+    both = {
+        face(name).label: Beside(last(curve), last(of.lead), of.num_groups)
+        for name, curve in found.attacks.items()
+        if (of := curve.per_group) is not None
+    }
     about = "After the last epoch; results.json has every epoch, and sum, mean and maximum of a group's scores."
-    return beside_sections({face(name).label: last(curve) for name, curve in found.attacks.items()}, about=about)
+    return beside_sections(both, about=about)
 
 
 def _limits(found: Overfitting) -> Section:

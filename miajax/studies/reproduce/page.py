@@ -5,7 +5,6 @@ from typing import Any
 
 from markupsafe import Markup
 
-from miajax.metrics.claims import lead_of
 from miajax.report import claims, numbers, provenance
 from miajax.report.page import Block, Code, Column, Page, Points, Prose, Section, Table
 from miajax.studies.defenses.results import Defenses
@@ -45,7 +44,7 @@ def finding_of(result: StudyResult) -> str:
         return _sentence(overfitting_words.growth_finding(found))
     if isinstance(found, Outliers):
         return _sentence(outliers_words.best_finding(found))
-    return claims.lead_sentence(lead_of(result.results))
+    return claims.lead_sentence(found.strongest)
 
 
 def _sentence(finding: str) -> str:

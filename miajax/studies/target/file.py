@@ -11,6 +11,7 @@ from jaxtyping import Bool, Int
 from miajax.array_files import load_npy, load_npz
 from miajax.data.dataset import Dataset
 from miajax.errors import UserError
+from miajax.parsing import parsing
 from miajax.runs import content_checks as content
 from miajax.runs.atomic import read_json
 from miajax.runs.codes import ids_of, membership_of
@@ -107,10 +108,8 @@ def _beside(path: Path, members: Path, num_examples: int) -> dict[str, np.ndarra
         if codes.dtype == bool:
             return {kind: answers, "membership": codes}
     else:
-        try:
+        with parsing(str(members), expected="row numbers from 0, one a line"):
             codes = np.array([int(line) for line in members.read_text(encoding="utf-8").split()], np.int64)
-        except (ValueError, OSError) as error:
-            raise UserError(f"{members} cannot be read ({error})", expected="row numbers from 0, one a line") from None
     membership = np.zeros(num_examples, bool)
     membership[ids_of(codes, num_examples, str(members), complete=False)] = True
     return {kind: answers, "membership": membership}

@@ -16,7 +16,7 @@ from miajax.report import claims, numbers, plots, provenance
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import AttackFigures, attack_table
 from miajax.report.blind_words import blind_banners, blind_sections
-from miajax.report.group_words import beside_sections
+from miajax.report.group_words import beside_sections, both_units
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Column, Details, Figure, Page, Points, Prose, Section, Table
 from miajax.studies.target.attack import ShadowFigures
@@ -103,7 +103,7 @@ def render_target_report(inputs: TargetReportInputs) -> str:
             _summary(inputs),
             _comparison(inputs),
             _attacks(inputs),
-            *beside_sections({face(name).label: entry for name, entry in results["attacks"].items()}),
+            *beside_sections(both_units({face(name).label: found for name, found in inputs.figures.items()})),
             *blind_sections(from_json(Checks, results)),
             _answers(inputs),
             _limits(inputs),
