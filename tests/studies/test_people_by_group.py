@@ -10,8 +10,9 @@ from miajax.campaign.epochs import EpochTraces
 from miajax.metrics.json_form import from_json, to_json
 from miajax.signals.bundle import Signals
 from miajax.studies.low_budget.study import LowBudgetOptions, disjoint_sets, run_low_budget
+from miajax.studies.overfitting.epochs import ATTACKS, FPRS
 from miajax.studies.overfitting.figures import Overfitting
-from miajax.studies.overfitting.study import ATTACKS, FPRS, run_overfitting
+from miajax.studies.overfitting.study import run_overfitting
 from tests.schema import breaches
 from tests.studies.people import PEOPLE, figures_of, forests, lira_by_hand, networks
 
