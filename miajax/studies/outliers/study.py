@@ -62,7 +62,7 @@ from miajax.studies.outliers.figures import (
     Part,
     Share,
 )
-from miajax.studies.outliers.table import TOP, Half, Measured, OutlierTable, best, halves, ranking
+from miajax.studies.outliers.table import FEWEST, TOP, Half, Measured, OutlierTable, best, halves, ranking
 from miajax.studies.outliers.views import Panel, panels
 from miajax.studies.results import FoundInCampaign
 from miajax.warned import collected_warnings
@@ -130,6 +130,9 @@ def run_outliers(
     """
     options, reporter = options or OutliersOptions(), reporter or Silent()
     called = invocation or Invocation()
+    if setup.config.num_shadows < FEWEST:  # told before anything trains
+        needed = f"{FEWEST} or more models: metrics and vulnerability rest on a half each"
+        raise UserError(f"--num_shadows {setup.config.num_shadows}", expected=needed)
     keep = tuple(dict.fromkeys((*kept(setup), *_KEEP)))
     setup = dataclasses.replace(setup, config=dataclasses.replace(setup.config, keep=keep))
     campaign = run_campaign(setup, path, reporter)
