@@ -13,3 +13,8 @@ def path_name(text: str) -> str:
       ('tfds-mnist', 'etc-passwd', 'unnamed')
     """
     return re.sub(r"[^\w.+-]+", "-", text, flags=re.ASCII).lstrip(".-")[:_LONGEST] or "unnamed"
+
+
+def folder_name(study: str, dataset: str, fingerprint: str) -> str:
+    """What a folder is called that was given no name: the fingerprint is of all that its models depend on."""
+    return f"{study}-{path_name(dataset)}-{fingerprint[:8]}"

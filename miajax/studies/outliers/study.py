@@ -139,7 +139,9 @@ def run_outliers(
     pair = halves(campaign.valid, setup.config.split)
     vulnerability = Vulnerability(campaign, pair)
     with called.timed("record"):
-        spaces = spaces_of(campaign, _chosen(pair, options.geometry_models))
+        spaces = spaces_of(
+            campaign, np.concatenate([np.flatnonzero(half.models)[: options.geometry_models] for half in pair])
+        )
         metrics, skipped = estimators(campaign, spaces)
     reporter.say(f"{len(metrics)} metrics of {setup.dataset.num_examples} examples")
     with called.timed("table"):
@@ -252,10 +254,6 @@ class Vulnerability:
     def fit(self, valid: np.ndarray) -> np.ndarray:
         """Mean scaled logit of the models trained on the example: higher is easier to fit."""
         return mean_over_trained(self.phi, self.member & valid[:, None])
-
-
-def _chosen(pair: tuple[Half, Half], number: int) -> np.ndarray:
-    return np.concatenate([np.flatnonzero(half.models)[:number] for half in pair])
 
 
 def _memorisation(campaign: Campaign) -> Memorisation:
