@@ -33,12 +33,14 @@ def parsing(where: str, *, expected: str, remedy: str = "", fault: str = "cannot
         raise UserError(f"{where} {fault} ({reason(error)})", expected=expected, remedy=remedy) from error
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """What went wrong in one line of bounded length, without a library's advice to unpickle what it was given."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     text = str(error).strip()
     text = text.splitlines()[0] if text else type(error).__name__
+    if isinstance(error, (LookupError, AttributeError, TypeError)):
+        text = f"{type(error).__name__}: {text}"
     if "Object arrays" in text or "Python objects" in text:
         return "it holds Python objects, which would have to be executed"
     if "pickle" in text.lower():

@@ -77,4 +77,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     help_ = "write the kept snapshots of tests/golden anew, for a change of results that is meant"
     parser.addoption("--update_golden", action="store_true", help=help_)
     parser.addoption("--fuzz_seconds", type=float, default=60.0, help="how long tests/fuzz takes, all readers together")
+    parser.addoption(
+        "--flips", type=int, default=40, help="bits that the long test of tests/runs/test_bit_flips.py flips"
+    )
     parser.addoption("--fuzz_seed", type=int, default=0, help="of the inputs of tests/fuzz")

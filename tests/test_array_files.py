@@ -89,3 +89,13 @@ def test_arrays_are_what_numpy_reads(tmp_path):
             np.testing.assert_array_equal(found[name], array)
             assert found[name].dtype == array.dtype
     assert list(load_npz(tmp_path / "a.npz", ("f", "none"))) == ["f", "none"]
+
+
+def test_text_beyond_unicode_is_refused_before_anybody_looks_at_it(tmp_path):
+    text = np.array(["ab", "c"])
+    text.view(np.uint32)[1] = 0x110000
+    np.save(tmp_path / "a.npy", text)
+    np.savez(tmp_path / "a.npz", text=text)
+    for read, name in ((load_npy, "a.npy"), (load_npz, "a.npz")):
+        with pytest.raises(UserError, match="its text holds what is no character"):
+            read(tmp_path / name)

@@ -24,6 +24,7 @@ from miajax.campaign.made import group_record
 from miajax.campaign.plan_effect import effect_of_signals
 from miajax.campaign.progress import Reporter
 from miajax.campaign.runner import Runner
+from miajax.campaign.stored import stored_plan
 from miajax.errors import UserError
 from miajax.estimators.answers import Clip, clip_of, clipped, logits_of, unclipped_logit
 from miajax.estimators.reference import Estimator
@@ -105,7 +106,7 @@ class EstimatorRunner(Runner):
         here = plan_of(self.setup, self._estimator)
         facts = {**facts, "plan": dataclasses.asdict(here), "labels_sha256": array_hash(self.setup.dataset.labels)}
         folder = RunFolder.create(path, self.setup.identity(), facts)
-        stored = ExecutionPlan(**folder.manifest["plan"])
+        stored = stored_plan(folder)
         if self.config.group is None:
             here = dataclasses.replace(here, group=stored.group)
         if not (changed := here.differing_bits(stored)):

@@ -14,6 +14,7 @@ from miajax.memory import amount, with_memory_for
 from miajax.parsing import reason
 from miajax.signals.query import Answers
 from miajax.training.devices import free_memory
+from miajax.training.ensemble import Snapshot
 from miajax.training.plan import ExecutionPlan, bytes_per_model
 
 _SMALLER = "Take a smaller model, a smaller --batch_size, or --chunk 1, or free some memory"
@@ -71,12 +72,13 @@ def nothing_of(setup: Setup, programs: Programs, models: range, keep: tuple[str,
     logits = np.full((*shape, dataset.num_classes), np.nan, np.float32) if "logits" in keep else None
     pool = Answers(np.full(shape, np.nan, np.float32), np.zeros(shape[:2], bool), logits)
     official = None if dataset.test_labels is None else np.full(size, np.nan)
-    snapshot = jax.tree.map(_blank, programs.ensemble.abstract_snapshot(size))
+    snapshot: Snapshot = jax.tree.map(_blank, programs.ensemble.abstract_snapshot(size))
     return Finished(snapshot, pool, official), programs.epochs.empty(size)
 
 
 def _blank(leaf: jax.ShapeDtypeStruct) -> Any:
-    return np.full(leaf.shape, np.nan if jax.numpy.issubdtype(leaf.dtype, jax.numpy.floating) else 0, leaf.dtype)
+    value = np.nan if jax.numpy.issubdtype(leaf.dtype, jax.numpy.floating) else 0
+    return np.full(leaf.shape, value, leaf.dtype)
 
 
 def notes_on(failures: Mapping[str, str]) -> list[str]:

@@ -269,14 +269,18 @@ def read_plan(folder: Path, data_path: str | None = None) -> Plan:
     told = read_sealed(where, required=lambda _: True)
     if told.get("format") != FORMAT:
         raise UserError(f"{where} has format {told.get('format')}", expected=str(FORMAT))
+    kinds = {"id": str, "campaign": dict, "classes": list, "content_hash": str, "membership_sha256": str}
+    if wrong := [name for name, kind in kinds.items() if not isinstance(told.get(name), kind)]:
+        raise UserError(f"{where} lacks {', '.join(wrong)}", expected="a plan as miajax wrote it")
     member = load_npy(folder / "membership.npy")
-    if member.dtype != bool or array_hash(member) != told["membership_sha256"]:
+    if member.dtype != bool or member.ndim != 2 or array_hash(member) != told["membership_sha256"]:
         raise UserError(f"{folder / 'membership.npy'} is not what the plan says", expected="the file as it was written")
     config = rebuilt_config(where, told["campaign"])
     if data_path is not None:
         config = dataclasses.replace(config, data=dataclasses.replace(config.data, data_path=data_path))
-    classes, hash = tuple(told["classes"]), told["content_hash"]
-    return Plan(folder, told["id"], config, member, classes, hash, told["key_column"])
+    classes, key_column = tuple(map(str, told["classes"])), told.get("key_column")
+    key_column = None if key_column is None else str(key_column)
+    return Plan(folder, told["id"], config, member, classes, told["content_hash"], key_column)
 
 
 def numbered(models: Sequence[int]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from miajax.campaign.config import Setup
 from miajax.campaign.failures import refuse_what_never_fits
+from miajax.campaign.stored import stored_plan
 from miajax.runs.folder import RunFolder
 from miajax.runs.integrity import array_hash
 from miajax.training.plan import ExecutionPlan, choose_plan
@@ -44,7 +45,7 @@ def planned(
     tuning = {"tuning": trials} if trials else {}
     made = {"plan": dataclasses.asdict(here), "labels_sha256": array_hash(dataset.labels), **tuning, **facts}
     folder = RunFolder.create(path, setup.identity(), made)
-    stored = ExecutionPlan(**folder.manifest["plan"])
+    stored = stored_plan(folder)
     here = choose(
         chunk=config.chunk or stored.chunk,
         group=config.group or stored.group,

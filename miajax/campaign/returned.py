@@ -22,6 +22,7 @@ from miajax.errors import UserError
 from miajax.estimators.answers import unclipped_logit
 from miajax.estimators.elsewhere import ELSEWHERE
 from miajax.estimators.worker import Kind, Trained
+from miajax.parsing import parsing
 from miajax.runs import codes
 from miajax.runs import content_checks as content
 from miajax.runs.atomic import hash_of
@@ -152,8 +153,10 @@ def _read(
     if len(kinds) != 1 or "labels" not in arrays:
         raise UserError(f"{file} holds {', '.join(arrays) or 'nothing'}", expected=_EXPECTED)
     for name, own in (("plan", plan.id), ("model", model)):
-        if name in arrays and (told := arrays[name].item()) != own:
-            raise UserError(f"{file} says that it belongs to {name} {told}", expected=f"{name} {own}")
+        if name in arrays and (told := arrays[name].reshape(-1)[:2].tolist()) != [own]:
+            raise UserError(
+                f"{file} says that it belongs to {name} {', '.join(map(str, told))}", expected=f"{name} {own}"
+            )
     shape = (len(labels), len(plan.classes))
     answers = codes.numbers(arrays[kinds[0]], f"{file}: {kinds[0]}", (2,), f"numbers {list(shape)}")
     if answers.shape != shape:
@@ -180,11 +183,11 @@ def _csv(file: Path, classes: tuple[str, ...]) -> dict[str, np.ndarray]:
         raise UserError(f"{file} lacks the columns {', '.join(missing)}", expected=f"row,label,{','.join(classes)}")
     number = {name: place for place, name in enumerate(classes)}
     told = [str(value) for value in table.column("label").to_pylist()]
-    coded = [number[each] if each in number else int(each) if each.isdigit() else -1 for each in told]
-    try:
+    coded = [
+        number[each] if each in number else int(each) if each.isascii() and each.isdecimal() else -1 for each in told
+    ]
+    with parsing(f"{file}: answers", expected="a number in every cell", fault="hold text"):
         columns = [np.asarray(table.column(name).to_numpy(), np.float64) for name in classes]
-    except ValueError as error:
-        raise UserError(f"{file}: answers hold text ({error})", expected="a number in every cell") from None
     arrays = {"answers": np.stack(columns, 1), "labels": np.asarray(coded)}
     return arrays | ({"rows": table.column("row").to_numpy()} if "row" in table.column_names else {})
 
@@ -194,7 +197,10 @@ def _check_labels(file: Path, own: np.ndarray, labels: np.ndarray, classes: tupl
     wrong = np.flatnonzero(own != labels)
     if not len(wrong):
         return
-    counts, theirs = (np.bincount(np.maximum(each, 0), minlength=len(classes)) for each in (labels, own))
+    known = ((each >= 0) & (each < len(classes)) for each in (labels, own))  # a label may be any number
+    counts, theirs = (
+        np.bincount(each[fine], minlength=len(classes)) for each, fine in zip((labels, own), known, strict=True)
+    )
     remedy = "Check which data were used"
     if not ordered and np.array_equal(counts, theirs):
         remedy = "The rows came back in another order: add rows, the row number of each answer"

@@ -15,12 +15,14 @@ from miajax.campaign.config import Setup
 from miajax.campaign.failures import TooLarge, notes_on, refuse_failed
 from miajax.campaign.gathered import Campaign, Timing, gathered
 from miajax.campaign.interrupt import Stopped, asked_to_stop
+from miajax.campaign.log import LOG_FILE, Logged
 from miajax.campaign.plan_effect import notes_on_effect
 from miajax.campaign.privacy import calibration_note, private_facts, taken_up
 from miajax.campaign.progress import Reporter
 from miajax.campaign.storing import file_sizes, kept, small_kinds, store_inputs
 from miajax.errors import UserError
 from miajax.notes import noted
+from miajax.parsing import reason
 from miajax.runs.checkpoints import load_library
 from miajax.runs.folder import RunFolder, range_name
 from miajax.runs.integrity import Damaged
@@ -74,6 +76,7 @@ class Runner:
         self.notes += [overspent] if overspent else []
         self.member = setup.membership()
         self.folder.enter()
+        self.reporter = reporter = self._log = Logged(reporter, self.folder.path / LOG_FILE)
         self._checked: set[range] = set()  # groups that this process verified or stored itself
         self._waited = False
         store_inputs(self.folder.path, setup, self.member)
@@ -138,6 +141,20 @@ class Runner:
             self._checked.add(models)
 
     def run(self) -> Campaign:
+        """Trains what is missing, and gathers the whole.
+
+        Raises:
+          Stopped, Incomplete, UserError: as `run_campaign`.
+        """
+        try:
+            campaign = self._run()
+        except BaseException as error:
+            self._log.note(f"ended by {type(error).__name__}: {reason(error)}")
+            raise
+        self._log.note(f"{len(campaign.valid)} models are here, {self.trained} of them trained by this process")
+        return campaign
+
+    def _run(self) -> Campaign:
         wanted = self.config.model_range()
         self._set_damage_aside()
         self._finished = sum(map(len, self.folder.done()))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import sys
 import types
 import typing
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import Any, Literal, TypeVar
 
 from miajax.campaign.config import CampaignConfig
 from miajax.errors import UserError
+from miajax.parsing import parsing
 from miajax.plugins import StoredReference
 from miajax.runs.atomic import read_sealed
 from miajax.runs.folder import RunFolder
+from miajax.training.plan import ExecutionPlan
 from miajax.typed import Json
 
 Options = TypeVar("Options")
@@ -42,7 +45,8 @@ class _Source:
                 names = ", ".join(sorted(unknown))
                 raise UserError(f"{self.where} holds unknown settings ({names})", expected=", ".join(hints))
             built = {name: self.rebuilt(hints[name], each) for name, each in given.items()}
-            return kind(**built)  # type: ignore[operator]
+            with parsing(str(self.where), expected="settings as miajax wrote them"):
+                return kind(**built)  # type: ignore[operator]
         kinds = (kind, *typing.get_args(kind))
         for one in kinds:
             if typing.get_origin(one) is tuple and isinstance(value, list):
@@ -52,7 +56,7 @@ class _Source:
         if isinstance(kind, types.UnionType) and value is not None:
             inner = [k for k in typing.get_args(kind) if k is not type(None)]
             return self.rebuilt(inner[0], value) if len(inner) == 1 else value
-        if kind in _SCALARS and not self._is(kind, value):
+        if (kind in _SCALARS and not self._is(kind, value)) or typing.get_origin(kind) is tuple:
             raise self.refused(kind, value)
         if typing.get_origin(kind) is Literal and value not in typing.get_args(kind):
             raise self.refused(kind, value)
@@ -63,7 +67,7 @@ class _Source:
     @staticmethod
     def _is(kind: type, value: Any) -> bool:
         if kind is float:
-            return isinstance(value, (int, float)) and not isinstance(value, bool)
+            return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < sys.float_info.max
         return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
     def refused(self, kind: Any, value: Any) -> UserError:
@@ -76,6 +80,33 @@ def _recorded_code(folder: RunFolder) -> str | None:
     """SHA-256 of the Python file that the run's network came from."""
     model: Any = folder.manifest["identity"].get("model")
     return typing.cast(Json, model).get("sha256") if isinstance(model, dict) else None
+
+
+def stored_plan(folder: RunFolder) -> ExecutionPlan:
+    """The execution plan that a run was begun with.
+
+    Raises:
+      UserError: its manifest holds none.
+    """
+    manifest = folder.manifest
+    where = folder.path / "manifest.json"
+    for name, kind in (("plan", dict), ("device", str)):
+        if not isinstance(manifest.get(name), kind):
+            raise UserError(f"{where} holds no {name}", expected="a manifest of a campaign")
+    return rebuilt_plan(where, manifest["plan"])
+
+
+def rebuilt_plan(where: Path, value: Any) -> ExecutionPlan:
+    """The execution plan that a file holds.
+
+    Args:
+      where: the file, for messages.
+      value: its JSON.
+
+    Raises:
+      UserError: it is none.
+    """
+    return _Source(where, None).rebuilt(ExecutionPlan, value)
 
 
 def stored_config(path: Path) -> CampaignConfig:

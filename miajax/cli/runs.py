@@ -23,6 +23,7 @@ from miajax.report.terminal import print_table, say
 from miajax.runs import inspection
 from miajax.runs.folder import RunFolder
 from miajax.studies.invocation import Invocation
+from miajax.typed import Json
 
 Verb = Literal["list", "show", "verify", "diff", "gc"]
 
@@ -46,12 +47,12 @@ class Flags:
 class _Answer:
     """What a verb found: JSON, whether all is well, and how people are told."""
 
-    found: dict[str, Any]
+    found: Json
     well: bool
     show: Callable[[Console], None]
 
 
-def act(flags: Flags, _: Invocation) -> dict[str, Any]:
+def act(flags: Flags, _: Invocation) -> Json:
     """Prints the answer.
 
     Raises:
@@ -122,7 +123,7 @@ def _show(flags: Flags) -> _Answer:
         for name in told["in_progress"]:
             say(console, f"unfinished group {name}: it goes on from a stored state")
 
-    return _Answer(told, True, show)
+    return _Answer(dict(told), True, show)
 
 
 def _lines(value: Any, where: str = "") -> list[str]:
@@ -216,13 +217,13 @@ def flagged(argv: Sequence[str]) -> list[str]:
     return found
 
 
-class _Command(command.Command[Flags, dict[str, Any]]):
+class _Command(command.Command[Flags, Json]):
     """Takes verb and folders without their flags."""
 
     def parse(self, argv: Sequence[str], prog: str | None = None) -> Flags:
         return super().parse(flagged(argv), prog)
 
-    def __call__(self, argv: Sequence[str], prog: str | None = None) -> dict[str, Any]:
+    def __call__(self, argv: Sequence[str], prog: str | None = None) -> Json:
         return super().__call__(flagged(argv), prog)
 
 

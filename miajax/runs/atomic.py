@@ -30,7 +30,9 @@ def told_when_full(path: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        # NumPy says how much it wrote and not why it stopped, which is a full disk.
+        short = error.errno is None and "requested and" in str(error)
+        if short or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise UserError(
                 f"no space left on the disk while writing {path}",
                 remedy="What was finished before is kept: free some space and run the same command again",

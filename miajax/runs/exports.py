@@ -9,7 +9,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -23,6 +23,7 @@ from miajax.runs.folder import RunFolder
 from miajax.runs.group_names import GROUPS_FILE
 from miajax.runs.integrity import array_hash
 from miajax.runs.space import with_space_for
+from miajax.typed import Json
 
 ExportFormat = Literal["lira2021", "privacy_meter", "tf_privacy", "sklearn"]
 
@@ -160,9 +161,14 @@ def export_run(run: Path, format: ExportFormat, out: Path) -> dict[str, Any]:
 def _lira2021(stored: StoredSignals, out: Path) -> dict[str, Any]:
     num_models = len(stored.member)
     hashed = stored.folder.format > 1
-    config = read_sealed(stored.folder.path / "config.json", required=lambda _: hashed)
-    epoch = f"{config['recipe']['epochs']:010d}.npy"
-    hparams = json.dumps({"arch": config["model"], "seed": config["seed"], **config["recipe"]}, indent=2)
+    where = stored.folder.path / "config.json"
+    config = read_sealed(where, required=lambda _: hashed)
+    told: Any = config.get("recipe")
+    recipe = cast(Json, told if isinstance(told, dict) else {})
+    if not isinstance(recipe.get("epochs"), int) or not {"model", "seed"} <= set(config):
+        raise UserError(f"{where} lacks the model, the seed or the recipe's epochs", expected="settings of a campaign")
+    epoch = f"{recipe['epochs']:010d}.npy"
+    hparams = json.dumps({"arch": config["model"], "seed": config["seed"], **recipe}, indent=2)
     np.save(out / "y_train.npy", stored.labels, allow_pickle=False)
     for model in np.flatnonzero(stored.valid):
         folder = out / f"experiment-{model}_{num_models}"

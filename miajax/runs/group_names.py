@@ -14,12 +14,36 @@ from pathlib import Path
 
 import numpy as np
 
+from miajax.array_files import load_npy
 from miajax.errors import UserError
 
 GROUPS_FILE = "group_of_row.npy"
 """In a run folder, ``int32[N]``: the group of each row, by number and not by key."""
 SALT_FILE = "group_keys.salt"
 _SALT_BYTES = 16
+
+
+def read_groups(folder: Path, num_examples: int) -> np.ndarray:
+    """The group of each row, ``int32[N]`` in ``0..G-1`` in the order of their keys, from a run, import or export.
+
+    Raises:
+      UserError: the file is missing, or holds something else than one whole number or name a row.
+    """
+    return group_numbers(load_npy(folder / GROUPS_FILE), num_examples, str(folder / GROUPS_FILE))
+
+
+def group_numbers(keys: np.ndarray, num_examples: int, where: str) -> np.ndarray:
+    """Keys of groups as numbers ``int32[N]`` in ``0..G-1``, in the keys' order.
+
+    Raises:
+      UserError: they are not one whole number or name a row.
+    """
+    if keys.shape != (num_examples,) or keys.dtype.kind not in "iuU":
+        raise UserError(
+            f"{where} holds {keys.dtype} {list(keys.shape)}", expected=f"a whole number or name [{num_examples}]"
+        )
+    numbers: np.ndarray = np.unique(keys, return_inverse=True)[1].reshape(-1).astype(np.int32)
+    return numbers
 
 
 def group_names(keys: Sequence[str], folder: Path, keep_keys: bool) -> np.ndarray:

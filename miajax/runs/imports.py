@@ -13,7 +13,7 @@ from miajax.runs import content_checks as content
 from miajax.runs.atomic import read_json
 from miajax.runs.codes import labels_of
 from miajax.runs.content_checks import SignalKind
-from miajax.runs.group_names import GROUPS_FILE
+from miajax.runs.group_names import GROUPS_FILE, group_numbers
 from miajax.runs.import_layouts import READERS, Stored, lira2021
 
 ImportFormat = Literal["lira2021", "privacy_meter", "tf_privacy", "arrays"]
@@ -98,10 +98,7 @@ def _groups(source: Path, told: Path | None, stored: Stored) -> np.ndarray | Non
     keys = stored.groups if file is None else load_npy(file)
     if keys is None:
         return None
-    where, count = file or f"{source}: groups", stored.member.shape[1]
-    if keys.shape != (count,) or keys.dtype.kind not in "iuU":
-        raise UserError(f"{where} holds {keys.dtype} {list(keys.shape)}", expected=f"a whole number or name [{count}]")
-    return np.unique(keys, return_inverse=True)[1].reshape(-1).astype(np.int32)
+    return group_numbers(keys, stored.member.shape[1], str(file or f"{source}: groups"))
 
 
 def _is_own(source: Path, format: str) -> bool:

@@ -8,6 +8,8 @@ from miajax.errors import UserError
 from miajax.runs.atomic import atomic_folder, hash_of, read_json, read_sealed, write_sealed
 from miajax.runs.checkpoints import load_tree, save_tree
 
+_LONGEST = 1e12  # seconds
+
 
 class Progress(NamedTuple):
     """Where an unfinished group goes on from.
@@ -87,9 +89,12 @@ def check_state(path: Path, of: Mapping[str, Any]) -> float:
     record = read_sealed(path / "record.json", required=lambda _: True)
     if {name: record.get(name) for name in of} != dict(of):
         raise UserError(f"{path} is the state of other models or of another run")
-    if hash_of(path / "tree") != record["sha256"]:
+    if hash_of(path / "tree") != record.get("sha256"):
         raise UserError(f"{path}/tree was changed or damaged")
-    return float(record["train_s"])
+    seconds = record.get("train_s")
+    if not isinstance(seconds, (int, float)) or not 0 <= seconds < _LONGEST:
+        raise UserError(f"{path}/record.json says that training took {str(seconds)[:60]} seconds")
+    return float(seconds)
 
 
 def _seconds_beside(path: Path) -> float:

@@ -9,6 +9,7 @@ from miajax.metrics.without_models import Checks
 from miajax.report import provenance
 from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.page import Block, Details, Page, Points, Section
+from miajax.report.provenance import Ran
 from miajax.studies.results import Record
 
 SHORT = 12  # characters of a fingerprint that tell runs apart
@@ -23,7 +24,8 @@ class OfRun(Protocol):
         """The checks without any model."""
         ...
 
-    def record(self) -> Record:
+    @property
+    def ran(self) -> Ran:
         """The run as its page prints it."""
         ...
 
@@ -58,7 +60,7 @@ def campaign_page(page: Page, found: OfRun, run: Run, limits: Section, sources: 
       sources: whose methods these are.
     """
     fingerprint = str(run.manifest.get("fingerprint") or "")[:SHORT]
-    how = provenance.run_section(found.record(), run.config, run.manifest, run.command)
+    how = provenance.run_section(found.ran, run.config, run.manifest, run.command)
     return dataclasses.replace(
         page,
         facts=[fact for fact in (*page.facts, ("Fingerprint", fingerprint)) if fact[1]],

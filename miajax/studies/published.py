@@ -14,7 +14,19 @@ from miajax.studies.paper_tables import SOURCE, TABLES
 _ACCURACY_MARGIN = 0.02
 # What no figure depends on but through chance or rounding.
 _HARMLESS = frozenset(
-    ("seed", "parallel", "chunk", "lowering", "tune", "group", "keep", "models", "checkpoint_minutes", "data.data_path")
+    (
+        "seed",
+        "parallel",
+        "chunk",
+        "lowering",
+        "tune",
+        "group",
+        "keep",
+        "models",
+        "checkpoint_minutes",
+        "strict",
+        "data.data_path",
+    )
 )
 
 

@@ -177,6 +177,9 @@ BAD = {
         "holds logits, the first model probabilities"),
     "another plan": (lambda held: {"plan": np.str_("0123456789abcdef")}, "says that it belongs to plan 0123"),
     "another number": (lambda held: {"model": np.int64(5)}, "says that it belongs to model 5; expected model 3"),
+    "two plans": (lambda held: {"plan": np.array(["a", "b"])}, "says that it belongs to plan a, b; expected plan"),
+    "labels of any size": (lambda held: {"labels": np.where(np.arange(ROWS) == 3, 2**31 - 1, held["labels"])},
+                           r"labels differ from the plan's in 1 of 240 rows \(row 3 is 2147483647"),
     "no labels": (lambda held: {"labels": None}, r"holds probabilities, plan, model; expected"),
     "text": (lambda held: {"probabilities": held["probabilities"].astype(str)}, "expected numbers"),
 }  # fmt: skip

@@ -14,6 +14,7 @@ import os
 import random
 import resource
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,7 +29,8 @@ from miajax.errors import UserError
 
 LONGEST_SECONDS = 5
 MOST_MIB = 1024
-_WALL = 120  # seconds without CPU time, where a process only waits
+_MOST_TAKEN_MIB = 4096
+_WALL = 240  # seconds without CPU time, where a process only waits
 ROOT = Path(__file__).parents[2]
 
 
@@ -131,9 +133,9 @@ def work(reader_name: str, seed: int, number: int, stop: int, place: Path) -> No
 
     reader = ALL[reader_name]
     folder = place / reader_name
-    if not folder.exists():
-        folder.mkdir()
-        reader.build(folder)
+    shutil.rmtree(folder, ignore_errors=True)  # of a worker that died amid an input
+    folder.mkdir()
+    reader.build(folder)
     sound = {
         file: (folder / file).read_bytes()
         for file in sorted(p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
@@ -145,6 +147,8 @@ def work(reader_name: str, seed: int, number: int, stop: int, place: Path) -> No
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what readers print is no result
     before = _peak()
+    limit = (before + _MOST_TAKEN_MIB) << 20  # more would be taken from everybody else on the machine
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     for i in range(number, stop):
         rng = random.Random(f"{seed} {reader_name} {i}")
@@ -173,6 +177,8 @@ def _read(reader, folder: Path) -> tuple[str, str]:
     except UserError as error:
         text = str(error)
         return "refused", f"message: {text[:300]!r}" if "\n" in text or len(text) > 3000 else ""
+    except OSError as error:  # which commands tell in one line, with the path that the system refused
+        return ("refused", "") if error.filename is not None else ("fault", f"traceback: {error!r}")
     except (Exception, SystemExit) as error:
         where = "; ".join(
             f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)[-5:]

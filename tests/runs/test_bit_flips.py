@@ -151,16 +151,18 @@ def test_a_flip_in_a_few_kinds_of_files_changes_no_campaign(finished, half_finis
 
 
 @pytest.mark.slow
-def test_40_flips_over_the_files_of_a_finished_and_a_half_finished_run_are_told_or_change_nothing(
-    finished, half_finished, tmp_path
+def test_flips_all_over_the_files_of_a_finished_and_a_half_finished_run_are_told_or_change_nothing(
+    finished, half_finished, tmp_path, request
 ):
+    """``--flips`` says how many."""
+    flips = request.config.getoption("--flips")
     reference, out = everything(shutil.copytree(finished, tmp_path / "whole")), exported(finished)
     told = noted = 0
     for run, seed in ((finished, 0), (half_finished, 1)):
-        for file, bit in _many(run, 20, seed):
+        for file, bit in _many(run, flips // 2, seed):
             copy = flipped(run, tmp_path / "r", file, bit)
             exported_told = run is finished and told_or_equal(exported, copy, out)
             told += told_or_equal(everything, copy, reference) or exported_told
             noted += (copy / "damaged").exists()
-    print(f"40 flips: {told} refused, {noted} set aside and trained again, the others without effect")
-    assert told + noted > 20
+    print(f"{flips} flips: {told} refused, {noted} set aside and trained again, the others without effect")
+    assert told + noted > flips // 2

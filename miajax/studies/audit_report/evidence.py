@@ -26,7 +26,7 @@ from miajax.studies.audit_report.found import (
     SliceFound,
     lead_of,
 )
-from miajax.studies.found import found_results, fullest
+from miajax.studies.found import found_results, fullest, named, reading_results
 
 _OF_CELLS = ("prediction",)  # slices of answers, not of records
 
@@ -130,12 +130,13 @@ def read_evidence(path: Path, worst: int) -> Evidence:
                 f"{path} holds a study without its run", expected="a run folder, an import or an audited target"
             )
         manifest, config = RunFolder.open(path).manifest, read_json(path / "config.json")
-    exposed, why = exposed_in(path, kind, results, worst)
-    attacks = _attacks(results)
-    return Evidence(
-        path, kind, results, attacks, _slices(results), exposed, why, scored_in(path, kind, results, attacks),
-        _files(path, found), _bounds(path), config, manifest,
-    )  # fmt: skip
+    with reading_results(named(found, results)):
+        exposed, why = exposed_in(path, kind, results, worst)
+        attacks = _attacks(results)
+        return Evidence(
+            path, kind, results, attacks, _slices(results), exposed, why, scored_in(path, kind, results, attacks),
+            _files(path, found), _bounds(path), config, manifest,
+        )  # fmt: skip
 
 
 def _attacks(results: Json) -> tuple[AttackFound, ...]:

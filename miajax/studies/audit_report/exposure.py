@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float
 
+from miajax.array_files import load_npy
 from miajax.metrics.groups import joined, of_groups
 from miajax.metrics.intervals import CONFIDENCE, clopper_pearson
 from miajax.metrics.most_exposed import most_exposed
-from miajax.runs.group_names import GROUPS_FILE
+from miajax.runs.group_names import read_groups
 from miajax.runs.tables import read_table
 from miajax.studies.audit_report.found import AttackFound, Kind, Named, Scored, lead_of
 from miajax.typed import Json
@@ -28,8 +29,8 @@ def exposed_in(path: Path, kind: Kind, results: Json, worst: int) -> tuple[tuple
     signals, member = path / "signals.npy", path / "membership.npy"
     if not (signals.is_file() and member.is_file()):
         return (), "The folder holds no signals of its models."
-    phi = _mean_over_queries(np.load(signals, mmap_mode="r", allow_pickle=False))
-    is_member = np.load(member, allow_pickle=False)
+    phi = _mean_over_queries(load_npy(signals))
+    is_member = np.asarray(load_npy(member))
     if phi.shape != is_member.shape:
         return (), "Signals and membership of the folder are not of the same models."
     valid = np.isfinite(phi).all(1) & ~np.isin(np.arange(len(phi)), results["failed_models"])
@@ -79,14 +80,14 @@ def scored_in(path: Path, kind: Kind, results: Json, attacks: tuple[AttackFound,
         table = read_table(path / "per_example.parquet")
         of_target = np.asarray(table["member"], bool)
         return {name: Scored(table[f"score_{name}"], of_target) for name in wanted if f"score_{name}" in table}
-    member: Bool[np.ndarray, "models examples"] = np.load(path / "membership.npy", allow_pickle=False)
+    member: Bool[np.ndarray, "models examples"] = np.asarray(load_npy(path / "membership.npy"))
     rows = [results["target"]] if results["target"] is not None else np.arange(len(member))
     rows = np.setdiff1d(rows, results["failed_models"])
-    groups = np.load(path / GROUPS_FILE, allow_pickle=False) if results.get("groups") else None
+    groups = read_groups(path, member.shape[1]) if results.get("groups") else None
     found: dict[str, Scored] = {}
     for name in wanted:
         file = path / "scores" / f"{name}.npy"
-        if not file.is_file() or (scores := np.load(file, mmap_mode="r", allow_pickle=False)).shape != member.shape:
+        if not file.is_file() or (scores := load_npy(file)).shape != member.shape:
             continue
         own = np.asarray(scores[rows])
         if groups is None:

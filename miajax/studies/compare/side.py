@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int
 
+from miajax.array_files import load_npy
 from miajax.errors import UserError
 from miajax.metrics.json_form import from_json
 from miajax.runs.atomic import read_json
 from miajax.runs.folder import RunFolder, differences
-from miajax.runs.group_names import GROUPS_FILE
+from miajax.runs.group_names import GROUPS_FILE, read_groups
 from miajax.studies.compare.results import Setting
+from miajax.studies.found import reading_results
 from miajax.studies.results import Record
 from miajax.typed import Json
 
@@ -60,7 +62,7 @@ class Side:
 
     def score(self, attack: str) -> np.ndarray:
         """``float32[M, N]``, higher = more likely a member."""
-        return np.load(self.scores[attack], mmap_mode="r", allow_pickle=False)
+        return load_npy(self.scores[attack])
 
 
 def read_side(path: Path) -> Side:
@@ -71,6 +73,8 @@ def read_side(path: Path) -> Side:
     """
     results = _results(path)
     member = _array(path / "membership.npy")
+    if member.ndim != 2 or member.dtype != bool:
+        raise UserError(f"{path / 'membership.npy'} holds {member.dtype}{list(member.shape)}", expected="bool[M, N]")
     if (path / "source.json").is_file():
         identity: dict[str, Any] = {}
         manifest: dict[str, Any] = {}
@@ -85,7 +89,7 @@ def read_side(path: Path) -> Side:
         valid, correct = (folder.gather(kind, len(member)) for kind in ("valid", "correct"))
     labels = _array(path / "labels.npy") if (path / "labels.npy").is_file() else None
     files = {file.stem: file for file in sorted((path / "scores").glob("*.npy"))}
-    whole = {name: np.load(file, mmap_mode="r").shape == member.shape for name, file in files.items()}
+    whole = {name: load_npy(file).shape == member.shape for name, file in files.items()}
     stale = [name for name, of_all in whole.items() if not of_all]
     notes = (
         f"Scores in {path.name} of {', '.join(stale)} are not of all its {len(member)} models and are left out; "
@@ -96,14 +100,16 @@ def read_side(path: Path) -> Side:
         raise UserError(
             f"{path} holds no attack's scores of its {len(member)} models", remedy=f"Run miajax attacks --run {path}"
         )
-    groups = _array(path / GROUPS_FILE) if (path / GROUPS_FILE).is_file() else None
+    groups = read_groups(path, member.shape[1]) if (path / GROUPS_FILE).is_file() else None
     return Side(path, member, valid, correct, labels, identity, scores, results, manifest, notes, groups)
 
 
 def _results(path: Path) -> Stored:
     for file in (path / "attacks" / "results.json", path / "results.json"):
         if file.is_file():
-            return from_json(Stored, read_json(file))
+            read = read_json(file)
+            with reading_results(file):
+                return from_json(Stored, read)
     raise UserError(
         f"{path} holds no results.json",
         expected="a finished run that was attacked",
@@ -112,12 +118,7 @@ def _results(path: Path) -> Stored:
 
 
 def _array(file: Path) -> np.ndarray:
-    try:
-        return np.load(file, allow_pickle=False)
-    except FileNotFoundError:
-        raise UserError(f"{file} does not exist", expected="a finished run or an import") from None
-    except ValueError as error:
-        raise UserError(f"{file} is no array ({error})", expected="a file as miajax wrote it") from None
+    return np.array(load_npy(file))
 
 
 def check_comparable(before: Side, after: Side, encoded_otherwise: bool = False) -> list[str]:
