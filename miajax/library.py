@@ -30,7 +30,7 @@ from miajax.errors import UserError
 from miajax.models.bring_your_own import as_model
 from miajax.models.model import Model
 from miajax.plugins import trusting_code
-from miajax.runs.folder import fingerprint
+from miajax.runs.identity import fingerprint
 from miajax.runs.names import folder_name
 from miajax.signals.bundle import Signals
 from miajax.training.devices import use_compilation_cache, use_cpu_cores_as_devices

@@ -34,7 +34,7 @@ from miajax.models.mlp import ACTIVATIONS
 from miajax.models.registry import MODELS
 from miajax.plugins import trusting_code
 from miajax.report.terminal import say
-from miajax.runs.folder import fingerprint
+from miajax.runs.identity import fingerprint
 from miajax.runs.names import folder_name
 from miajax.studies.invocation import Invocation, PageFiles
 from miajax.studies.results import FoundResult, StudyResult
