@@ -35,37 +35,14 @@ def read_separated(path: Path, separator: str, decimal: str, header: Header) -> 
       UserError: a flag that is no such character, text in another encoding, lines of unlike numbers of cells.
     """
     import pyarrow as pa
-    from pyarrow import csv
 
-    separator = _SEPARATORS.get(separator, separator)
-    if len(separator) != 1 or not separator.isascii() or separator in '"\r\n':
-        raise UserError(f"--separator {separator!r}", expected="one character, such as ';', or tab")
     if decimal not in (".", ","):
         raise UserError(f"--decimal {decimal!r}", expected="'.' or ','")
     if header not in ("line", "none"):
         raise UserError(f"--header {header}", expected="line or none")
-    _check_size(path, separator)
-    try:
-        table = csv.read_csv(
-            _opened(path),
-            read_options=csv.ReadOptions(autogenerate_column_names=header == "none"),
-            parse_options=csv.ParseOptions(
-                delimiter=separator,
-                newlines_in_values=True,
-                invalid_row_handler=lambda row: "error" if row.text.strip() else "skip",
-            ),
-            convert_options=csv.ConvertOptions(
-                null_values=list(MISSING_MARKS), strings_can_be_null=True, decimal_point=decimal
-            ),
-        )
-        names = table.column_names
-    except Exception as error:  # whatever it is: first of all, whether the text is UTF-8
-        _check_encoding(path)
-        raise UserError(
-            f"{path} cannot be read ({reason(error)})",
-            expected="Parquet, or comma-separated text with a header line",
-            remedy="See --separator and --header; a cell that holds the separator stands in double quotes",
-        ) from error
+    _check_size(path, _delimiter(separator))
+    table = _parsed(path, separator, header, decimal_point=decimal)
+    names = table.column_names
     if any(pa.types.is_binary(kind) for kind in table.schema.types):
         _check_encoding(path)
     if header == "none":
@@ -73,6 +50,52 @@ def read_separated(path: Path, separator: str, decimal: str, header: Header) -> 
     else:
         names = [tidied(name) or f"Unnamed: {place}" for place, name in enumerate(names)]
     return table.rename_columns(names)
+
+
+def written_cells(path: Path, separator: str, header: Header, place: int) -> list[str | None]:
+    """One column as it is written, by its place from 0: ``007`` is not ``7``. Else as ``read_separated`` reads it."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    options = csv.ReadOptions(autogenerate_column_names=header == "none")
+    parse = csv.ParseOptions(delimiter=_delimiter(separator), newlines_in_values=True)
+    with csv.open_csv(_opened(path), read_options=options, parse_options=parse) as reader:
+        name = reader.schema.names[place]
+    table = _parsed(path, separator, header, column_types={name: pa.string()}, include_columns=[name])
+    return tidied_cells(table.column(0)).to_pylist()
+
+
+def _delimiter(separator: str) -> str:
+    separator = _SEPARATORS.get(separator, separator)
+    if len(separator) != 1 or not separator.isascii() or separator in '"\r\n':
+        raise UserError(f"--separator {separator!r}", expected="one character, such as ';', or tab")
+    return separator
+
+
+def _parsed(path: Path, separator: str, header: Header, **convert: Any) -> "pa.Table":
+    from pyarrow import csv
+
+    delimiter = _delimiter(separator)
+    try:
+        table = csv.read_csv(
+            _opened(path),
+            read_options=csv.ReadOptions(autogenerate_column_names=header == "none"),
+            parse_options=csv.ParseOptions(
+                delimiter=delimiter,
+                newlines_in_values=True,
+                invalid_row_handler=lambda row: "error" if row.text.strip() else "skip",
+            ),
+            convert_options=csv.ConvertOptions(null_values=list(MISSING_MARKS), strings_can_be_null=True, **convert),
+        )
+        assert table.column_names  # which decodes them
+        return table
+    except Exception as error:  # whatever it is: first of all, whether the text is UTF-8
+        _check_encoding(path)
+        raise UserError(
+            f"{path} cannot be read ({reason(error)})",
+            expected="Parquet, or comma-separated text with a header line",
+            remedy="See --separator and --header; a cell that holds the separator stands in double quotes",
+        ) from error
 
 
 def tidied(name: str) -> str:
