@@ -31,8 +31,8 @@ from miajax.models.bring_your_own import as_model
 from miajax.models.model import Model
 from miajax.plugins import trusting_code
 from miajax.runs.exports import ExportFormat, export_run
-from miajax.runs.folder import fingerprint
-from miajax.runs.names import path_name
+from miajax.runs.identity import fingerprint
+from miajax.runs.names import folder_name
 from miajax.signals.bundle import Signals
 from miajax.training.devices import use_compilation_cache, use_cpu_cores_as_devices
 
@@ -235,8 +235,8 @@ def run_campaign(
     named = {"dataset": data if isinstance(data, str) else data.name, "num_shadows": num_shadows}
     config = config_from(preset_named(preset), **named, model=model if own is None else own.name, **settings)
     setup = Setup.of(config, data if isinstance(data, Dataset) else None, own)
-    folder = Path(out) if out is not None else default_folder(setup)
-    return Run(engine.run_campaign(setup, folder, reporter))
+    folder = folder_name("lira", setup.dataset.name, fingerprint(setup.identity()))
+    return Run(engine.run_campaign(setup, Path("runs", folder) if out is None else Path(out), reporter))
 
 
 def audit(
@@ -303,11 +303,6 @@ def open_run(
     with trusting_code(trust_code):
         setup = Setup.of(config)
     return Run(engine.run_campaign(setup, folder, reporter))
-
-
-def default_folder(setup: Setup) -> Path:
-    """Where a run lies that was given no folder: its name holds all that its models depend on."""
-    return Path("runs") / f"lira-{path_name(setup.dataset.name)}-{fingerprint(setup.identity())[:8]}"
 
 
 def run_attacks(

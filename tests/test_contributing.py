@@ -1,6 +1,7 @@
 """The tours of CONTRIBUTING.md, and the guides that they lead to, run as they are written."""
 
 import re
+import runpy
 from pathlib import Path
 
 import jax
@@ -8,10 +9,12 @@ import numpy as np
 import pytest
 
 from miajax.attacks.registry import ATTACKS, run_attack
+from miajax.campaign.presets import preset
 from miajax.data.registry import DATASETS, DataOptions, load_dataset
 from miajax.models.registry import build_model
 from miajax.outliers.registry import METRICS, Evidence
 from miajax.signals.bundle import Signals
+from miajax.studies.defenses.catalogue import Defense
 
 PAGES = ("CONTRIBUTING.md", "docs/howto/own_attack.md", "docs/howto/own_network.md")
 PAGE = "\n".join((Path(__file__).parents[1] / page).read_text() for page in PAGES)
@@ -65,6 +68,18 @@ def test_the_data_set_is_read(written: Path):
     (written / "table.csv").write_text("x,y,label\n1,2,0\n3,5,1\n2,2,0\n")
     data = load_dataset(f"{written}/readings.py:readings", DataOptions(data_path=str(written / "table.csv")))
     assert (data.name, data.num_examples, data.num_classes) == ("readings", 3, 2)
+
+
+def test_the_figure_of_merit_is_the_mean_precision_at_members(written: Path):
+    figure = runpy.run_path(str(written / "average_precision.py"))["average_precision"]
+    scores, member = np.array([[4.0, 3.0, np.nan, 2.0, 1.0]]), np.array([[True, False, True, True, False]])
+    assert figure(scores, member).value == pytest.approx((1 / 1 + 2 / 3) / 2)
+
+
+def test_the_defence_is_a_row_of_the_catalogue():
+    (row,) = re.findall(r"^(Defense\(.*\)),$", PAGE, re.MULTILINE)
+    defense = eval(row, {"Defense": Defense})
+    assert defense.config(preset("digits")).recipe.nesterov and not preset("digits").recipe.nesterov
 
 
 def test_every_file_that_the_page_names_exists():

@@ -97,12 +97,7 @@ class Attack:
         return self.requires.startswith(SHADOWS)
 
     def score(
-        self,
-        signals: Signals,
-        member: Bool[AnyArray, "models examples"],
-        valid: Bool[AnyArray, " models"],
-        options: AttackOptions,
-        partners: Partners = None,
+        self, signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners = None
     ) -> Float[Array, "models examples"]:
         """Scores ``[M, N]``, higher = member; NaN for failed models and where too few shadow models are left.
 
@@ -113,12 +108,7 @@ class Attack:
         scores = self.family_scores((self.name,), signals, member, valid, options, partners)[self.name]
         return jnp.where(self.scorable(jnp.asarray(member), jnp.asarray(valid), partners), scores, jnp.nan)
 
-    def scorable(
-        self,
-        member: Bool[AnyArray, "models examples"],
-        valid: Bool[AnyArray, " models"],
-        partners: Partners = None,
-    ) -> Bool[AnyArray, "models examples"]:
+    def scorable(self, member: Member, valid: Valid, partners: Partners = None) -> Bool[AnyArray, "models examples"]:
         """Whether the target is valid and enough shadow models stand behind the cell; partners as in ``score``."""
         num_in, num_out = shadow_counts(member, valid, partners)
         return (num_in >= self.min_in) & (num_out >= self.min_out) & valid[:, None]
@@ -131,13 +121,13 @@ def needed(signal: Signal | None) -> Signal:
     return signal
 
 
-def partners_in(member: Bool[AnyArray, "models examples"]) -> Partners:
+def partners_in(member: Member) -> Partners:
     """See ``complementary_partners``; None inside a JAX transformation, where ``member`` cannot be read."""
     return None if isinstance(member, Tracer) else complementary_partners(np.asarray(member, bool))
 
 
 def shadow_counts(
-    member: Bool[AnyArray, "models examples"], valid: Bool[AnyArray, " models"], partners: Partners = None
+    member: Member, valid: Valid, partners: Partners = None
 ) -> tuple[Int[AnyArray, "models examples"], Int[AnyArray, "models examples"]]:
     """How many valid models, target and partner left out, have, and have not, each target's example.
 
@@ -171,9 +161,7 @@ def without_partners(
     return without if partners is None else jnp.where(side, without, without[partners])
 
 
-def sides(
-    member: Bool[AnyArray, "models examples"], valid: Bool[AnyArray, " models"]
-) -> Bool[Array, "2 models examples"]:
+def sides(member: Member, valid: Valid) -> Bool[Array, "2 models examples"]:
     """The valid models that trained on each example, and those that did not."""
     return jnp.stack([member & valid[:, None], ~member & valid[:, None]])
 

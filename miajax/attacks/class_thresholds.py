@@ -6,7 +6,7 @@ value less the threshold of its class.
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from miajax.attacks.attack import Labels, Member, Partners, Valid, partners_in, sides
 from miajax.signals.bundle import AnyArray
@@ -18,8 +18,8 @@ _CANDIDATES = 256
 def less_class_thresholds(
     scores: Float[AnyArray, "models examples"],
     labels: Int[AnyArray, " examples"],
-    member: Bool[AnyArray, "models examples"],
-    valid: Bool[AnyArray, " models"],
+    member: Member,
+    valid: Valid,
     partners: Partners = None,
     *,
     num_classes: int,
@@ -79,7 +79,7 @@ def _less_thresholds(
     return scores - best[:, labels]
 
 
-def thresholds_to_try(scores: Float[Array, "models examples"], valid: Bool[AnyArray, " models"]) -> Float[Array, " k"]:
+def thresholds_to_try(scores: Float[Array, "models examples"], valid: Valid) -> Float[Array, " k"]:
     """Quantiles of the valid models' scores, ascending."""
     known = jnp.where(jnp.asarray(valid)[:, None], scores, jnp.nan).ravel()
     return jnp.nanquantile(known, (jnp.arange(_CANDIDATES) + 0.5) / _CANDIDATES)

@@ -14,10 +14,7 @@ from miajax.typed import jit
 
 
 def label_ratio_scores(
-    correct: Bool[AnyArray, "models examples"],
-    member: Bool[AnyArray, "models examples"],
-    valid: Bool[AnyArray, " models"],
-    partners: Partners = None,
+    correct: Bool[AnyArray, "models examples"], member: Member, valid: Valid, partners: Partners = None
 ) -> Float[Array, "models examples"]:
     """The log ratio of the two shares for every model as target, it and its partner left out; higher = member.
 

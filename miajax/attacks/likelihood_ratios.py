@@ -37,8 +37,8 @@ class LogRatios(NamedTuple):
 
 def log_ratios(
     signals: Signals,
-    member: Bool[AnyArray, "models examples"],
-    valid: Bool[AnyArray, " models"],
+    member: Member,
+    valid: Valid,
     partners: Partners,
     offline_a: Float[AnyArray, " models"],
     *,

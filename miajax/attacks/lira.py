@@ -8,7 +8,7 @@ one pass over the signals.
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 from miajax.attacks.attack import (
     WITH_AND_WITHOUT,
@@ -41,8 +41,8 @@ def online_variant(num_models: int) -> str:
 
 def lira_scores(
     scaled_logit: Float[AnyArray, "models examples queries"],
-    member: Bool[AnyArray, "models examples"],
-    valid: Bool[AnyArray, " models"],
+    member: Member,
+    valid: Valid,
     mode: LiraMode = "default",
     *,
     targets: Float[AnyArray, "models examples queries"] | None = None,

@@ -39,7 +39,7 @@ def _kernel(
 def joint_log_ratio(
     vectors: Float[AnyArray, "models numbers block"],
     member: Bool[AnyArray, "models block"],
-    valid: Bool[AnyArray, " models"],
+    valid: Valid,
     partners: Partners,
     shrinkage: float,
 ) -> Float[Array, "models block"]:

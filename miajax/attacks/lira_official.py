@@ -13,7 +13,7 @@ the longer prefix less that model; so three prefixes, each with every model left
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 from miajax.attacks.attack import Member, Partners, ScaledLogit, Valid, left_out, sides
 from miajax.attacks.blocks import block_width, map_examples
@@ -24,10 +24,7 @@ from miajax.typed import jit
 
 
 def official_scores(
-    scaled_logit: Float[AnyArray, "models examples queries"],
-    member: Bool[AnyArray, "models examples"],
-    valid: Bool[AnyArray, " models"],
-    partners: Partners = None,
+    scaled_logit: Float[AnyArray, "models examples queries"], member: Member, valid: Valid, partners: Partners = None
 ) -> dict[str, Float[Array, "models examples"]]:
     """All four LiRA variants as published, higher = member (the script's sign is the opposite one).
 

@@ -56,10 +56,10 @@ def _family_scores(
     proxies_of = {
         "pmia_global": lambda: functools.partial(of_others_in_group, group=everyone),
         "pmia_class": lambda: functools.partial(of_others_in_group, group=jnp.asarray(signals.labels)),
-        "pmia_instance": lambda: _of_nearest(*nearest_of_label(
-            needed(signals.features), needed(signals.labels), options.pmia.neighbours
-        )),
-    }  # fmt: skip
+        "pmia_instance": lambda: _of_nearest(
+            *nearest_of_label(needed(signals.features), needed(signals.labels), options.pmia.neighbours)
+        ),
+    }
     proxies_of = {name: proxies_of[name]() for name in names}
     totals: dict[str, Array] = dict.fromkeys(names, jnp.zeros((num_models, num_examples)))
     for query in range(queries):  # one at a time: the moments of all examples are held at once
@@ -76,53 +76,26 @@ def _of_nearest(ids: Int[AnyArray, "k examples"], known: Bool[AnyArray, "k examp
     return lambda moments: of_neighbours(moments, ids, known)
 
 
-_KNOWLEDGE = (
-    "shadow models trained without the example on data like the target's, "
-    "and examples of the attacker's own that some of them trained on"
-)
-_SOURCE = "PMIA, NDSS 2026; zealscott/MIA, with means where it has medians"
-_COST = "shadow models; one pass over their scaled logits and one over the examples for all targets"
+def _attack(form: str, proxies: str, *needs: str, cost: str = "") -> Attack:
+    return Attack(
+        f"pmia_{form}",
+        f"PMIA ({proxies})",
+        _family_scores,
+        "pmia",
+        ("scaled_logit", *needs),
+        0,
+        2,
+        requires=f"{WITHOUT}, {REFERENCES}",
+        knowledge="shadow models trained without the example on data like the target's, "
+        "and examples of the attacker's own that some of them trained on",
+        source="PMIA, NDSS 2026; zealscott/MIA, with means where it has medians",
+        cost=f"shadow models; one pass over their scaled logits and one over the examples for all targets{cost}",
+        log_likelihood_ratio=True,
+    )
+
+
 ATTACKS = (
-    Attack(
-        "pmia_global",
-        "PMIA (all proxies)",
-        _family_scores,
-        "pmia",
-        ("scaled_logit",),
-        0,
-        2,
-        requires=f"{WITHOUT}, {REFERENCES}",
-        knowledge=_KNOWLEDGE,
-        source=_SOURCE,
-        cost=_COST,
-        log_likelihood_ratio=True,
-    ),
-    Attack(
-        "pmia_class",
-        "PMIA (proxies of the class)",
-        _family_scores,
-        "pmia",
-        ("scaled_logit", "labels"),
-        0,
-        2,
-        requires=f"{WITHOUT}, {REFERENCES}",
-        knowledge=_KNOWLEDGE,
-        source=_SOURCE,
-        cost=_COST,
-        log_likelihood_ratio=True,
-    ),
-    Attack(
-        "pmia_instance",
-        "PMIA (nearest proxies)",
-        _family_scores,
-        "pmia",
-        ("scaled_logit", "labels", "features"),
-        0,
-        2,
-        requires=f"{WITHOUT}, {REFERENCES}",
-        knowledge=_KNOWLEDGE,
-        source=_SOURCE,
-        cost=f"{_COST}; the similarity of all pairs of examples",
-        log_likelihood_ratio=True,
-    ),
+    _attack("global", "all proxies"),
+    _attack("class", "proxies of the class", "labels"),
+    _attack("instance", "nearest proxies", "labels", "features", cost="; the similarity of all pairs of examples"),
 )

@@ -81,13 +81,7 @@ def _beaten_in_pool(
 
 
 def offline_a_of(
-    signals: Signals,
-    member: Bool[AnyArray, "models examples"],
-    valid: Bool[AnyArray, " models"],
-    options: AttackOptions,
-    partners: Partners = None,
-    *,
-    online: bool,
+    signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners = None, *, online: bool
 ) -> Float[AnyArray, " models"]:
     """Each target's ``offline_a``: the options' own, or the chosen ones where they leave it open; unused online."""
     fixed = options.rmia.offline_a
@@ -97,11 +91,7 @@ def offline_a_of(
 
 
 def choose_offline_a(
-    signals: Signals,
-    member: Bool[AnyArray, "models examples"],
-    valid: Bool[AnyArray, " models"],
-    options: AttackOptions,
-    partners: Partners = None,
+    signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners = None
 ) -> Float[Array, " models"]:
     """The ``offline_a`` of each target: of 0, .1, ..., 1 the one with which its stand-in is attacked best (AUC).
 

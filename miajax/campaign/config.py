@@ -17,6 +17,7 @@ from miajax.campaign.estimator_settings import (
     with_encoding,
     without_records,
 )
+from miajax.campaign.members import fewest_members, fitting_batch
 from miajax.campaign.privacy import PrivacyFlags, check_sweep, privacy_identity, with_units
 from miajax.data.bounds import FeatureBounds, scaled_columns, told_by_preparation
 from miajax.data.dataset import Dataset
@@ -222,7 +223,7 @@ class Setup:
         if groups is not None:
             notes = (*notes, note_on_groups(dataset.group_name, groups))
         excluded = None if treatment is None else treatment.excluded
-        fewest = _fewest_members(config, n, excluded, groups)
+        fewest = fewest_members(config, n, excluded, groups)
         if privacies is None:
             asked = config.privacy.asked()
             privacies = () if asked is None else (asked,)
@@ -235,7 +236,7 @@ class Setup:
                     expected="--dp_unit row",
                 )
             n, groups = len(dataset.group_keys), None  # what is sampled, clipped and accounted for are groups
-            capacity, fewest = member_capacity(n, config.split, f), _fewest_members(config, n, None, None)
+            capacity, fewest = member_capacity(n, config.split, f), fewest_members(config, n, None, None)
         if estimator is not None:
             trainer = stand_in(config, dataset, estimator, excluded is not None)
             return cls(config, dataset, trainer, treatment=treatment, estimator=estimator, notes=notes)
@@ -370,32 +371,6 @@ class Setup:
         if self.treatment is not None:
             identity["treatment"] = self.treatment.identity()
         return identity
-
-
-def fitting_batch(batch_size: int, members: int) -> int:
-    """The batch size, halved until four full batches make an epoch over so many members; at least 1."""
-    while batch_size > 1 and 4 * batch_size > members:
-        batch_size //= 2
-    return batch_size
-
-
-def _fewest_members(
-    config: CampaignConfig, num_examples: int, excluded: np.ndarray | None, groups: np.ndarray | None
-) -> int:
-    """Of any model of the campaign; ``excluded bool[N]`` are members of none."""
-    if config.split == "balanced" and excluded is None and groups is None:
-        return num_examples // 2
-    if config.split == "fixed_size" and excluded is None and groups is None:
-        return member_capacity(num_examples, config.split, config.member_fraction)
-    member = membership(config.seed, num_examples, config.num_shadows, config.split, config.member_fraction, groups)
-    if len(idle := np.flatnonzero(member.all(1) | ~member.any(1))):
-        raise UserError(
-            f"--split {config.split} of {num_examples} examples draws {int(member[idle[0]].sum())} members for model "
-            f"{idle[0]}",
-            expected="members and non-members of every model",
-            remedy="Use --split fixed_size, more examples, or a --member_fraction nearer to 0.5",
-        )
-    return int((member if excluded is None else member & ~excluded).sum(1).min())
 
 
 def plain(settings: Any) -> Any:

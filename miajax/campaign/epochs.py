@@ -22,7 +22,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 from miajax.campaign.config import Setup
 from miajax.errors import UserError
-from miajax.runs.folder import RunFolder, range_name
+from miajax.runs.folder import RunFolder
+from miajax.runs.names import range_name
 from miajax.signals.gradients import GradientQuerier
 from miajax.signals.passes import go_on
 from miajax.signals.query import Answers, Querier

@@ -14,8 +14,9 @@ import miajax
 from miajax.campaign.gathered import Campaign
 from miajax.campaign.stored import rebuilt_plan, stored_plan
 from miajax.estimators.elsewhere import ELSEWHERE
-from miajax.runs.folder import RunFolder, range_name
+from miajax.runs.folder import RunFolder
 from miajax.runs.made import Made, Trainer
+from miajax.runs.names import range_name
 
 _PARTS = ("compile_s", "train_s", "query_s")
 

@@ -50,6 +50,19 @@ def remaining(done: float, left: float, seconds: float) -> tuple[float, str]:
     return speed, f"{wait:.0f} s" if wait < 120 else f"{wait / 60:.0f} min" if wait < 7200 else f"{wait / 3600:.1f} h"
 
 
+class Pace:
+    """How fast models of one campaign are trained, counted from when it is first asked."""
+
+    def __init__(self):
+        self._begun: tuple[float, float] | None = None
+
+    def __call__(self, done: float, total: int) -> tuple[float, str]:
+        """As ``remaining``."""
+        now = time.perf_counter()
+        self._begun = self._begun or (now, done)
+        return remaining(done - self._begun[1], total - done, now - self._begun[0])
+
+
 class Silent:
     """Says nothing: for library use."""
 
@@ -73,8 +86,7 @@ class Terminal:
     def __init__(self, interval: float = 10.0):
         self.console = Console(stderr=True, highlight=False)
         self.interval = interval
-        self._begin: float | None = None
-        self._first = 0.0
+        self._pace = Pace()
         self._last_line = 0.0
         self._bar: Progress | None = None
         self._task = None
@@ -84,14 +96,8 @@ class Terminal:
         for part in textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) or [line]:
             self.console.print(part, markup=False, soft_wrap=True)
 
-    def _speed(self, done: float, total: int) -> tuple[float, str]:
-        now = time.perf_counter()
-        if self._begin is None:
-            self._begin, self._first = now, done
-        return remaining(done - self._first, total - done, now - self._begin)
-
     def advance(self, done: float, total: int, loss: float, accuracy: float) -> None:
-        speed, left = self._speed(done, total)
+        speed, left = self._pace(done, total)
         figures = f"{speed:.3g} models/s, {left} left, loss {loss:.4f}, training accuracy {accuracy:.4f}"
         if self.console.is_terminal:
             if self._bar is None:
@@ -114,4 +120,4 @@ class Terminal:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
-        self._begin, self._first, self._last_line = None, 0.0, 0.0  # the next campaign's speed is its own
+        self._pace, self._last_line = Pace(), 0.0  # the next campaign's speed is its own

@@ -10,7 +10,7 @@ from miajax.campaign.epochs import has_kind
 from miajax.campaign.gathered import Campaign
 from miajax.campaign.saturated import clip_of_run, clipped_logits
 from miajax.runs.checkpoints import load_tree
-from miajax.runs.folder import range_name
+from miajax.runs.names import range_name
 from miajax.signals.bundle import Signals
 from miajax.signals.gradients import gradient_norms
 from miajax.signals.passes import in_groups

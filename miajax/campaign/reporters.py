@@ -9,7 +9,7 @@ import logging
 import time
 from typing import Any, Protocol, runtime_checkable
 
-from miajax.campaign.progress import Reporter, remaining
+from miajax.campaign.progress import Pace, Reporter
 
 
 class ToLogging:
@@ -22,25 +22,22 @@ class ToLogging:
 
     def __init__(self, logger: logging.Logger | None = None, interval: float = 10.0):
         self.logger, self.interval = logger or logging.getLogger("miajax"), interval
-        self._begun: tuple[float, float] | None = None
-        self._last = -float("inf")
+        self._pace, self._last = Pace(), -float("inf")
 
     def say(self, line: str) -> None:
         self.logger.info("%s", line)
 
     def advance(self, done: float, total: int, loss: float, accuracy: float) -> None:
-        now = time.perf_counter()
-        self._begun = self._begun or (now, done)
+        (_, left), now = self._pace(done, total), time.perf_counter()
         if now - self._last < self.interval and done < total:
             return
         self._last = now
-        _, left = remaining(done - self._begun[1], total - done, now - self._begun[0])
         self.logger.info(
             "%.0f/%d models, %s left, loss %.4f, training accuracy %.4f", done, total, left, loss, accuracy
         )
 
     def close(self) -> None:
-        """Nothing is open."""
+        self._pace, self._last = Pace(), -float("inf")  # the next campaign's speed is its own
 
 
 class ToNotebook:
@@ -49,15 +46,13 @@ class ToNotebook:
     def __init__(self):
         self._display = importlib.import_module("IPython.display").display
         self._handle: Any = None
-        self._begun: tuple[float, float] | None = None
+        self._pace = Pace()
 
     def say(self, line: str) -> None:
         print(line)
 
     def advance(self, done: float, total: int, loss: float, accuracy: float) -> None:
-        now = time.perf_counter()
-        self._begun = self._begun or (now, done)
-        _, left = remaining(done - self._begun[1], total - done, now - self._begun[0])
+        _, left = self._pace(done, total)
         text = f"{done:.0f}/{total} models, {left} left, loss {loss:.4f}, training accuracy {accuracy:.4f}"
         shown = _Line(text, done / total)
         if self._handle is None:
@@ -66,7 +61,7 @@ class ToNotebook:
             self._handle.update(shown)
 
     def close(self) -> None:
-        self._handle = None
+        self._handle, self._pace = None, Pace()  # the next campaign has a line and a speed of its own
 
 
 class _Line:

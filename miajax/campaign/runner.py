@@ -24,8 +24,9 @@ from miajax.errors import UserError
 from miajax.notes import noted
 from miajax.parsing import reason
 from miajax.runs.checkpoints import load_library
-from miajax.runs.folder import RunFolder, range_name
+from miajax.runs.folder import RunFolder
 from miajax.runs.integrity import Damaged
+from miajax.runs.names import range_name
 from miajax.runs.space import with_space_for
 from miajax.training.devices import machine_name
 from miajax.training.plan import ExecutionPlan

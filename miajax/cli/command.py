@@ -35,8 +35,8 @@ from miajax.models.mlp import ACTIVATIONS
 from miajax.models.registry import MODELS
 from miajax.plugins import trusting_code
 from miajax.report.terminal import say
-from miajax.runs.folder import fingerprint
-from miajax.runs.names import path_name
+from miajax.runs.identity import fingerprint
+from miajax.runs.names import folder_name
 from miajax.studies.invocation import Invocation, PageFiles
 from miajax.studies.results import FoundResult
 from miajax.training.devices import use_compilation_cache, use_cpu_cores_as_devices
@@ -270,7 +270,7 @@ def folder_of(place: Place, experiment: str, dataset: str, identity: Mapping[str
             remedy="--run continues and scores a run in its own folder",
         )
     named = place.out or place.run
-    return named or Path("runs") / f"{experiment}-{path_name(dataset)}-{fingerprint(identity)[:8]}"
+    return named or Path("runs") / folder_name(experiment, dataset, fingerprint(identity))
 
 
 def command_line(prog: str, argv: Sequence[str]) -> str:

@@ -46,7 +46,9 @@ def command_help(
     width = width or width_of_terminal()
     does, _, examples = about.strip().partition("\n\n")
     needed = [name for name, flag in flags.items() if flag.default is dataclasses.MISSING]
-    usage = " ".join([prog, *(f"--{name} {value_of(flags[name], ())}" for name in needed), "[--flag value ...]"])
+    usage = " ".join(
+        [prog, *(f"--{name} {value_of(flags[name], choices.get(name, ()))}" for name in needed), "[--flag value ...]"]
+    )
     parts = [_wrapped(f"usage: {usage}", width, "       "), _wrapped(does, width)]
     for title, group in _groups(flags).items():
         lines = [_entry(flag, choices.get(flag.name, ()), width) for flag in group]

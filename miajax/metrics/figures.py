@@ -71,6 +71,12 @@ def unresolved(fpr: float, num_non_members: int) -> Estimate:
     return Estimate(None, reason=f"Not resolvable: {behind} cannot show a false-positive rate of {fpr:g}.")
 
 
+def balanced_accuracy(advantage: Figure) -> Figure:
+    """(1 + advantage) / 2, interval included."""
+    low, high = advantage.interval
+    return Figure((1.0 + advantage.value) / 2.0, ((1.0 + low) / 2.0, (1.0 + high) / 2.0))
+
+
 @dataclasses.dataclass(frozen=True, repr=False)
 class Figures:
     """What is said about one attack.
@@ -92,29 +98,16 @@ class Figures:
 
     @property
     def balanced_accuracy(self) -> Figure:
-        """(1 + advantage) / 2, interval included."""
-        low, high = self.advantage.interval
-        return Figure((1.0 + self.advantage.value) / 2.0, ((1.0 + low) / 2.0, (1.0 + high) / 2.0))
+        """At the threshold of the advantage."""
+        return balanced_accuracy(self.advantage)
 
     def to_json(self) -> dict[str, Any]:
         """The figures as ``results.json`` holds them: intervals and chance under names of their own."""
-        tprs = {fpr_key(fpr): tpr for fpr, tpr in self.tpr_at_fpr.items()}
-        return {
-            "auc": self.auc.value,
-            "auc_ci": self.auc.ci,
-            "balanced_accuracy": self.balanced_accuracy.value,
-            "balanced_accuracy_ci": self.balanced_accuracy.ci,
-            "advantage": self.advantage.value,
-            "advantage_ci": self.advantage.ci,
-            "chance_advantage": self.advantage.chance,
-            "absolute_advantage": self.absolute_advantage.value,
-            "tpr_at_fpr": {key: tpr.value for key, tpr in tprs.items()},
-            "tpr_at_fpr_ci": {key: tpr.ci for key, tpr in tprs.items()},
-            "chance_tpr_at_fpr": {key: tpr.chance for key, tpr in tprs.items()},
-            "tpr_at_zero_fp": self.tpr_at_zero_fp.value,
-            "tpr_at_zero_fp_ci": self.tpr_at_zero_fp.ci,
-            "chance_tpr_at_zero_fp": self.tpr_at_zero_fp.chance,
-        }
+        from miajax.metrics.json_form import by_fields  # which knows figures
+
+        made, balanced = by_fields(self, Figures), self.balanced_accuracy
+        area = {key: made.pop(key) for key in ("auc", "auc_ci")}
+        return area | {"balanced_accuracy": balanced.value, "balanced_accuracy_ci": balanced.ci} | made
 
     def named(self) -> Iterator[tuple[str, Estimate]]:
         """Every figure with its name for people."""

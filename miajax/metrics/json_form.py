@@ -29,10 +29,13 @@ _OWN_NAME = Form()
 
 def to_json(found: Any) -> dict[str, Any]:
     """A dataclass as the JSON object that ``results.json`` holds; its own ``to_json`` where it has one."""
-    if hasattr(found, "to_json"):
-        return found.to_json()
+    return found.to_json() if hasattr(found, "to_json") else by_fields(found, found.__class__)
+
+
+def by_fields(found: Any, of: type) -> dict[str, Any]:
+    """The JSON of those fields that ``of`` has, the class of ``found`` or one above it."""
     entry: dict[str, Any] = {}
-    for name, kind in _kinds(found.__class__).items():
+    for name, kind in _kinds(of).items():
         value, form = getattr(found, name), _form(kind)
         name = form.key or name
         if form.spread:

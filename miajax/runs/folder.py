@@ -3,9 +3,7 @@
 import contextlib
 import datetime
 import functools
-import hashlib
 import json
-import re
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -26,43 +24,16 @@ from miajax.runs.atomic import (
     write_sealed,
 )
 from miajax.runs.checkpoints import save_tree
+from miajax.runs.identity import differences, fingerprint
 from miajax.runs.integrity import LARGE_KINDS, Damaged, check_group, set_group_aside
 from miajax.runs.leftovers import leftovers, refuse_links, sweep
 from miajax.runs.locks import ModelLocks
+from miajax.runs.names import range_name, range_of
 from miajax.runs.unfinished import Progress, check_state, load_unfinished, save_unfinished
 from miajax.typed import Json
 
 FORMAT = 2
 """Of new runs; 1, or none, is of versions that sealed neither manifest nor records. docs/run_folder.md has both."""
-
-
-def fingerprint(identity: Mapping[str, Any]) -> str:
-    """SHA-256 over all that models and signals depend on, the number of models left out."""
-    return hashlib.sha256(json.dumps(identity, sort_keys=True, allow_nan=False).encode()).hexdigest()
-
-
-def differences(stored: Any, asked: Any, where: str = "") -> list[str]:
-    """The leaves in which two JSON values differ, as ``name: stored -> asked``."""
-    if isinstance(stored, Mapping) and isinstance(asked, Mapping):
-        one, other = cast(Json, stored), cast(Json, asked)
-        return [
-            line
-            for name in dict.fromkeys([*one, *other])
-            for line in differences(one.get(name), other.get(name), f"{where}.{name}" if where else name)
-        ]
-    return [] if stored == asked else [f"{where}: {json.dumps(stored)} there, {json.dumps(asked)} asked for"]
-
-
-def range_name(models: range) -> str:
-    """How a range of model ids is called on disk, both ends included."""
-    return f"{models.start:05d}-{models.stop - 1:05d}"
-
-
-def _range_of(name: str) -> range | None:
-    if (found := re.fullmatch(r"(\d{5,9})-(\d{5,9})", name, re.ASCII)) is None:
-        return None
-    models = range(int(found[1]), int(found[2]) + 1)
-    return models if models and range_name(models) == name else None
 
 
 class RunFolder:
@@ -188,7 +159,7 @@ class RunFolder:
     def _resumable(self) -> dict[str, range]:
         have = {i for models in self.done() for i in models}
         names = (path.name for path in (self.path / "checkpoints").glob("in-progress-*") if path.is_dir())
-        ranges = {name: _range_of(name.removeprefix("in-progress-")) for name in names}
+        ranges = {name: range_of(name.removeprefix("in-progress-")) for name in names}
         return {name: models for name, models in ranges.items() if models and have.isdisjoint(models)}
 
     def garbage(self) -> list[Path]:
@@ -230,7 +201,7 @@ class RunFolder:
 
     def done(self) -> list[range]:
         """The ranges of models that are finished, in order."""
-        found = (_range_of(p.name) for p in self.groups.iterdir()) if self.groups.is_dir() else ()
+        found = (range_of(p.name) for p in self.groups.iterdir()) if self.groups.is_dir() else ()
         return sorted((r for r in found if r is not None), key=lambda r: r.start)
 
     def missing(self, wanted: range, group: int) -> list[range]:

@@ -11,8 +11,10 @@ from miajax.errors import UserError
 from miajax.runs.atomic import read_json, read_sealed
 from miajax.runs.derived import remembered, why_changed
 from miajax.runs.exports import check_against_groups
-from miajax.runs.folder import RunFolder, differences, range_name
+from miajax.runs.folder import RunFolder
+from miajax.runs.identity import differences
 from miajax.runs.integrity import array_hash
+from miajax.runs.names import range_name
 from miajax.typed import Json
 
 _SKIPPED = ("groups", "checkpoints", "damaged", "scores")  # of a run: they hold no further run

@@ -1,4 +1,4 @@
-"""Names that come from users and files, made fit to be parts of paths."""
+"""Names of folders and files: those that come from users, made fit to be parts of paths, and those of groups."""
 
 import re
 
@@ -13,3 +13,21 @@ def path_name(text: str) -> str:
       ('tfds-mnist', 'etc-passwd', 'unnamed')
     """
     return re.sub(r"[^\w.+-]+", "-", text, flags=re.ASCII).lstrip(".-")[:_LONGEST] or "unnamed"
+
+
+def folder_name(study: str, dataset: str, fingerprint: str) -> str:
+    """What a folder is called that was given no name: the fingerprint is of all that its models depend on."""
+    return f"{study}-{path_name(dataset)}-{fingerprint[:8]}"
+
+
+def range_name(models: range) -> str:
+    """How a range of model ids is called on disk, both ends included."""
+    return f"{models.start:05d}-{models.stop - 1:05d}"
+
+
+def range_of(name: str) -> range | None:
+    """The range that a name is of; None where it is none."""
+    if (found := re.fullmatch(r"(\d{5,9})-(\d{5,9})", name, re.ASCII)) is None:
+        return None
+    models = range(int(found[1]), int(found[2]) + 1)
+    return models if models and range_name(models) == name else None

@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from miajax.campaign.config import CampaignConfig, Setup, fitting_batch
+from miajax.campaign.config import CampaignConfig, Setup
+from miajax.campaign.members import fitting_batch
 from miajax.data.dataset import Dataset
 from miajax.defenses.treatment import drop
 from miajax.errors import UserError

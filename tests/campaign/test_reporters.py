@@ -25,6 +25,21 @@ def test_logging_hears_news_and_the_first_and_last_progress(caplog: pytest.LogCa
     ]  # fmt: skip
 
 
+def test_the_time_left_of_a_second_campaign_is_its_own(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    seconds = iter([0.0, 0.0, 10.0, 10.0, 1000.0, 1000.0, 1001.0, 1001.0])
+    monkeypatch.setattr("time.perf_counter", lambda: next(seconds))
+    reporter = ToLogging(interval=0.0)
+    with caplog.at_level(logging.INFO, "miajax"):
+        for _ in range(2):
+            reporter.advance(0.0, 4, 0.5, 0.5)
+            reporter.advance(2.0, 4, 0.5, 0.5)
+            reporter.close()
+    left = [record.getMessage().split(", ")[1] for record in caplog.records]
+    assert left == ["- left", "10 s left", "- left", "1 s left"]
+
+
 class _Writer:
     def __init__(self):
         self.scalars, self.texts = [], []

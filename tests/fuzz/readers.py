@@ -317,7 +317,7 @@ def sealed(value: Any) -> Any:
 
 def bound(value: Any) -> Any:
     """As a forger seals a manifest, its fingerprint that of its identity."""
-    from miajax.runs.folder import fingerprint
+    from miajax.runs.identity import fingerprint
 
     if isinstance(value, dict) and isinstance(value.get("identity"), dict):
         value = {**value, "fingerprint": fingerprint(value["identity"])}

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from miajax.errors import UserError
 from miajax.runs import atomic
 from miajax.runs.checkpoints import save_tree
-from miajax.runs.folder import RunFolder, differences, fingerprint, range_name
+from miajax.runs.folder import RunFolder
+from miajax.runs.identity import differences, fingerprint
+from miajax.runs.names import range_name
 
 IDENTITY = {"dataset": "d", "recipe": {"epochs": 3, "learning_rate": 0.1}, "seed": 0}
 

@@ -113,6 +113,14 @@ def test_noise_that_metric_and_vulnerability_share_helps_nobody():
     assert apart.ci[0] < 0.0 < apart.ci[1] and abs(apart.value) < 0.2
 
 
+def test_too_few_models_are_refused_before_any_trains(tmp_path):
+    few = planted()
+    few = dataclasses.replace(few, config=dataclasses.replace(few.config, num_shadows=8))
+    with pytest.raises(UserError, match="--num_shadows 8; expected 16 or more"):
+        run_outliers(few, tmp_path / "run", QUICK)
+    assert not (tmp_path / "run").exists()
+
+
 def test_halves_share_no_model_and_keep_pairs_together():
     valid = np.ones(40, bool)
     valid[7] = False

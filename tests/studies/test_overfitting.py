@@ -11,7 +11,8 @@ from miajax.campaign.run import run_campaign
 from miajax.errors import UserError
 from miajax.metrics.figures import Figure
 from miajax.studies.lira.study import run_lira
-from miajax.studies.overfitting.study import OverfittingOptions, run_overfitting, standing_from
+from miajax.studies.overfitting.epochs import standing_from
+from miajax.studies.overfitting.study import OverfittingOptions, run_overfitting
 from miajax.training.recipe import Recipe
 from tests.report.browser import opened
 from tests.report.folded import folded_numbers

@@ -12,8 +12,9 @@ from miajax.signals.bundle import Signals
 from miajax.studies.defenses.results import Defenses
 from miajax.studies.defenses.study import DefensesOptions, run_defenses
 from miajax.studies.low_budget.study import LowBudgetOptions, disjoint_sets, run_low_budget
+from miajax.studies.overfitting.epochs import ATTACKS, FPRS
 from miajax.studies.overfitting.figures import Overfitting
-from miajax.studies.overfitting.study import ATTACKS, FPRS, run_overfitting
+from miajax.studies.overfitting.study import run_overfitting
 from miajax.studies.saliency.results import Saliency
 from miajax.studies.saliency.study import SaliencyOptions, run_saliency
 from tests.schema import breaches

@@ -4,7 +4,6 @@ from miajax.report import claims, provenance
 from miajax.report.page import Block, Cell, Column, Points, Prose, Section, Sign, Table
 from miajax.report.terminal import grouped
 from miajax.studies.audit_report import words
-from miajax.studies.audit_report.definitions import DEFINITIONS
 from miajax.studies.audit_report.evidence import Evidence
 from miajax.studies.audit_report.guidance import QUESTIONS, SOURCES
 from miajax.studies.audit_report.options import AuditReportOptions
@@ -64,19 +63,13 @@ def limits_section(evidence: Evidence) -> Section:
     rule = claims.lead_rule(evidence.lead)
     points = [
         claims.LOWER_BOUND,
-        "It holds for this data, this recipe and these attacks. A stronger attack, more shadow models or more "
-        "records may "
-        "find more.",
+        "It holds for this data, this recipe and these attacks. A stronger attack, more shadow models or more records "
+        "may find more.",
         *([rule] if rule else []),
         words.about_recipe(evidence),
         *grouped(results["notes"]),
     ]
     return Section("Limits", "Nothing here proves that a model is safe", [Points(points)])
-
-
-def definitions_section() -> Section:
-    """Words, for readers who are no statisticians."""
-    return Section("Definitions", "What the words mean", [provenance.glossary(DEFINITIONS)])
 
 
 def sign_off_section(options: AuditReportOptions) -> Section:

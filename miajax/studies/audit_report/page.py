@@ -4,7 +4,7 @@ from miajax.attacks.registry import ATTACKS
 from miajax.metrics.json_form import from_json
 from miajax.metrics.spread import FEW
 from miajax.metrics.without_models import Checks
-from miajax.report import claims, numbers, privacy_words
+from miajax.report import claims, numbers, privacy_words, provenance
 from miajax.report.attack_faces import face
 from miajax.report.blind_words import blind_banners
 from miajax.report.group_words import group_sections, spread_sections
@@ -25,12 +25,12 @@ from miajax.report.page import (
 from miajax.studies.audit_report import words
 from miajax.studies.audit_report.closing import (
     appendix_sections,
-    definitions_section,
     documentation_section,
     limits_section,
     questions_section,
     sign_off_section,
 )
+from miajax.studies.audit_report.definitions import DEFINITIONS
 from miajax.studies.audit_report.evidence import Evidence
 from miajax.studies.audit_report.membership import exposed_section, membership_section
 from miajax.studies.audit_report.options import AuditReportOptions
@@ -89,7 +89,7 @@ def render_audit_report_page(evidence: Evidence, options: AuditReportOptions, co
             documentation_section(evidence, command),
             questions_section(evidence, options),
             limits_section(evidence),
-            definitions_section(),
+            Section("Definitions", "What the words mean", [provenance.glossary(DEFINITIONS)]),
             sign_off_section(options),
             *(appendix_sections(evidence) if options.appendix else ()),
         ],

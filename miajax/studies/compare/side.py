@@ -13,8 +13,9 @@ from miajax.errors import UserError
 from miajax.metrics.groups import Join, joined, of_groups, undivided
 from miajax.metrics.json_form import from_json
 from miajax.runs.atomic import read_json
-from miajax.runs.folder import RunFolder, differences
+from miajax.runs.folder import RunFolder
 from miajax.runs.group_names import GROUPS_FILE, read_groups
+from miajax.runs.identity import differences
 from miajax.studies.compare.results import Setting
 from miajax.studies.found import reading_results
 from miajax.studies.results import Record

@@ -11,7 +11,7 @@ from miajax.attacks.options import AttackOptions
 from miajax.attacks.registry import ATTACKS, run_attacks
 from miajax.metrics.accuracy import share_by_model, share_correct
 from miajax.metrics.clusters import Groups, by_group, renumbered, rows_a_draw
-from miajax.metrics.figures import Figure, Interval
+from miajax.metrics.figures import Figure, Interval, balanced_accuracy
 from miajax.metrics.intervals import CONFIDENCE, Spread, critical_value, crossed_spread, rate_interval
 from miajax.metrics.paired import Influence, influences, mean_difference, mean_rate
 from miajax.metrics.summary import summarise
@@ -199,14 +199,6 @@ def change(
     return paired_aucs(attacks.adaptive, before.adaptive, attacks, models, among, confidence)
 
 
-def _auc_change(
-    attacks: Attacks, before: Attacks, among: np.ndarray, rows: np.ndarray, columns: np.ndarray
-) -> tuple[Influence, Influence] | None:
-    """Adaptive LiRA's AUC after and before on some examples, by its influences on the cells of ``rows x columns``."""
-    inside = among & attacks.survivors
-    return _aucs(attacks.adaptive, before.adaptive, attacks, rows, columns, inside)
-
-
 def _aucs(
     one: np.ndarray,
     other: np.ndarray,
@@ -251,7 +243,8 @@ def exposed(dropped: Attacks, control: Attacks, before: Attacks) -> Onion | None
     chosen = [most_vulnerable(each.defended, dropped.survivors & each.survivors) for each in (dropped, control)]
     columns = np.flatnonzero(chosen[0] | chosen[1])
     moved = [
-        _auc_change(each, before, own, rows, columns) for each, own in zip((dropped, control), chosen, strict=True)
+        _aucs(each.adaptive, before.adaptive, each, rows, columns, own & each.survivors)
+        for each, own in zip((dropped, control), chosen, strict=True)
     ]
     if moved[0] is None or moved[1] is None:
         return None
@@ -323,12 +316,11 @@ def row_figures(
         _summary(of, attacks, attacks.survivors, attacks.valid) for of in (attacks.threshold, attacks.gap)
     )
     assert threshold is not None and gap is not None, "some example survives every defence"
-    low, high = gap.advantage.interval
     own = most_vulnerable(attacks.defended, attacks.survivors)
     return RowAttacks(
         threshold_auc=threshold.auc,
         threshold_advantage=threshold.advantage,
-        gap_accuracy=Figure((1.0 + gap.advantage.value) / 2.0, ((1.0 + low) / 2.0, (1.0 + high) / 2.0)),
+        gap_accuracy=balanced_accuracy(gap.advantage),
         threshold_change=minus(attacks.threshold, before.threshold, attacks.valid & before.valid),
         accuracy_change=accuracy_change(attacks, before, ~before.defended.member),
         lira_naive=Lira(

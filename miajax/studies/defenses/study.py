@@ -134,7 +134,7 @@ class _Study:
         self._dropped: dict[bool, Attacks] = {}  # after dropping, by whether the dropped were drawn at random
 
     def run(self) -> FoundResult[Defenses]:
-        original = self._campaign("original", self.setup)
+        original = self._campaign("original")
         self._before = self._attacked(plain_answers(original), catalogue(self.options.strengths)["original"])
         self._top = most_vulnerable(self._before.defended, np.ones(original.setup.dataset.num_examples, bool))
         self._top_groups = None if self._before.groups is None else top_groups(self._before)
@@ -190,18 +190,20 @@ class _Study:
         )
         return FoundResult(self.folder, found)
 
-    def _campaign(self, name: str, setup: Setup) -> Campaign:
+    def _campaign(self, name: str) -> Campaign:
         """Trains a campaign, or finds it."""
         if name in self.campaigns:
             return self.campaigns[name]
-        path = self.run_path if name == "original" else self.folder / name
+        setup, path = self.setup, self.run_path
+        if name != "original":
+            setup, path = self._defended_setup(catalogue(self.options.strengths)[name]), self.folder / name
         with self.called.timed("train"):
             self.campaigns[name] = run_campaign(setup, path, self.reporter)
         return self.campaigns[name]
 
     def _defended_setup(self, defense: Defense) -> Setup:
         config = defense.config(self.setup.config)
-        if defense.treatment != "relabel" and defense.name not in self._bases():
+        if defense.treatment != "relabel" and defense.name not in {row.base for row in self.options.wanted()}:
             config = dataclasses.replace(config, keep=())
         return Setup.of(
             config,
@@ -226,14 +228,11 @@ class _Study:
             )
         return None
 
-    def _bases(self) -> set[str]:
-        return {row.base for row in self.options.wanted()}
-
     def _row(self, defense: Defense) -> Row:
         flagged = self._flagged(defense) if defense.specific else None
         overhead, undone = 0.0, None
         if defense.stage == "answers":
-            base = self._base(defense.base)
+            base = self._campaign(defense.base)
             with self.called.timed("attack"):
                 if defense.borrowed:
                     answered, overhead = borrowed_answers(base)
@@ -241,7 +240,7 @@ class _Study:
                     answered, overhead = reweighted_answers(base, defense.weight or 0.0, flagged)
                     undone = share_recovered(answered, base.signals, flagged)
         else:
-            base = self._base(defense.name)
+            base = self._campaign(defense.name)
             answered = plain_answers(base)
             if defense.treatment == "relabel" and base.setup.treatment is not None:
                 labels = base.setup.treatment.labels
@@ -277,11 +276,6 @@ class _Study:
             privacy=common.campaign_privacy(base),
             published=published_row(self.setup.dataset.name, self.setup.trainer.model.name, defense, self._published),
         )
-
-    def _base(self, name: str) -> Campaign:
-        if name in self.campaigns:
-            return self.campaigns[name]
-        return self._campaign(name, self._defended_setup(catalogue(self.options.strengths)[name]))
 
     def _attacked(self, answered: Answered, defense: Defense) -> Attacks:
         original = plain_answers(self.campaigns["original"])

@@ -158,11 +158,6 @@ def _plain_recipe(setup: Setup, options: DpsgdOptions) -> Recipe:
     return setup.config.recipe if name == _PRIVATE_RECIPE else preset(name).recipe
 
 
-def label(epsilon: float) -> str:
-    """A budget as tables name it."""
-    return f"{epsilon:g}"
-
-
 def _points(
     private: Campaign, non_private: Campaign, options: DpsgdOptions
 ) -> tuple[tuple[Budget, ...], Plain, list[str]]:
@@ -181,7 +176,7 @@ def _points(
         lost = AccuracyLost(accuracy_lost(models, plain_models), beside)
         points.append(Budget(**vars(point), accuracy_lost=lost))
         for note in notes:
-            about.setdefault(note, []).append(f"epsilon {label(epsilon)}")
+            about.setdefault(note, []).append(f"epsilon {epsilon:g}")
     without, notes = measured(plain_models, None, None, delta, options.significance)
     same_recipe = non_private.setup.config.recipe == private.setup.config.recipe
     for note in notes:
@@ -234,7 +229,7 @@ def _found(
         device=private.folder.manifest["device"],
         versions=versions(),
         made=common.made_by([private, non_private]),
-        epsilons=tuple(label(epsilon) for epsilon in options.epsilons),
+        epsilons=tuple(f"{epsilon:g}" for epsilon in options.epsilons),
         significance=options.significance,
         points=points,
         non_private=without,

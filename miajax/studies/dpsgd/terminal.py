@@ -20,7 +20,7 @@ def print_dpsgd_table(found: Dpsgd, console: Console | None = None) -> None:
             cell(point.test_accuracy, 4),
             cell(point.attacked.tpr, 4),
             cell(point.attacked.auc),
-            *(_bound(point.epsilon_lower[bound]) for bound in found.bounds),
+            *(MISSING if low is None else numbers.lower(low) for low in map(point.epsilon_lower.get, found.bounds)),
         ])  # fmt: skip
     columns = {
         "": ["PLD", "RDP"], "accuracy on non-members": [""], "LiRA TPR at FPR 0.1 %": [""], "AUC": [""],
@@ -32,7 +32,3 @@ def print_dpsgd_table(found: Dpsgd, console: Console | None = None) -> None:
     levels += f"; so many models can show at most epsilon {numbers.lower(max(ceilings))}" if ceilings else ""
     say(console, levels + ("; LiRA is asked about groups" if found.unit == "group" else ""))
     print_notes(console, found.notes)
-
-
-def _bound(epsilon: float | None) -> str:
-    return MISSING if epsilon is None else numbers.lower(epsilon)

@@ -65,7 +65,7 @@ from miajax.studies.outliers.figures import (
     Share,
 )
 from miajax.studies.outliers.groups import group_table, outliers_of_groups, remembered, store_groups
-from miajax.studies.outliers.table import TOP, Half, Measured, OutlierTable, best, halves, ranking
+from miajax.studies.outliers.table import FEWEST, TOP, Half, Measured, OutlierTable, best, halves, ranking
 from miajax.studies.outliers.views import Panel, panels
 from miajax.studies.results import FoundInCampaign
 from miajax.warned import collected_warnings
@@ -133,13 +133,18 @@ def run_outliers(
     """
     options, reporter = options or OutliersOptions(), reporter or Silent()
     called = invocation or Invocation()
+    if setup.config.num_shadows < FEWEST:  # told before anything trains
+        needed = f"{FEWEST} or more models: metrics and vulnerability rest on a half each"
+        raise UserError(f"--num_shadows {setup.config.num_shadows}", expected=needed)
     keep = tuple(dict.fromkeys((*kept(setup), *_KEEP)))
     setup = dataclasses.replace(setup, config=dataclasses.replace(setup.config, keep=keep))
     campaign = run_campaign(setup, path, reporter)
     pair = halves(campaign.valid, setup.config.split)
     vulnerability = Vulnerability(campaign, pair)
     with called.timed("record"):
-        spaces = spaces_of(campaign, _chosen(pair, options.geometry_models))
+        spaces = spaces_of(
+            campaign, np.concatenate([np.flatnonzero(half.models)[: options.geometry_models] for half in pair])
+        )
         metrics, skipped = estimators(campaign, spaces)
         grouped = setup.dataset.groups is not None
         metrics = remembered(metrics) if grouped else metrics
@@ -273,10 +278,6 @@ class Vulnerability:
     def fit(self, valid: np.ndarray) -> np.ndarray:
         """Mean scaled logit of the models trained on the example: higher is easier to fit."""
         return mean_over_trained(self.phi, self.member & valid[:, None])
-
-
-def _chosen(pair: tuple[Half, Half], number: int) -> np.ndarray:
-    return np.concatenate([np.flatnonzero(half.models)[:number] for half in pair])
 
 
 def _memorisation(campaign: Campaign) -> Memorisation:

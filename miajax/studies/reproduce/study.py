@@ -30,7 +30,7 @@ from miajax.errors import UserError
 from miajax.metrics.json_form import from_json, to_json
 from miajax.models.registry import ModelOptions
 from miajax.runs.atomic import read_sealed, write_sealed, write_text
-from miajax.runs.folder import fingerprint
+from miajax.runs.identity import fingerprint
 from miajax.studies.attacks.study import run_attacks_study
 from miajax.studies.defenses.catalogue import Strengths
 from miajax.studies.defenses.results import Defenses
