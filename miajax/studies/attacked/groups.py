@@ -24,6 +24,7 @@ from miajax.runs.derived import remember
 from miajax.runs.group_names import group_names
 from miajax.runs.tables import write_table
 from miajax.studies.near_groups import near_groups
+from miajax.training.devices import usable_cores
 
 EXPOSURE_FPR = 0.01  # pooled false-positive rate at which single groups are called exposed, as single examples are
 FILE = "per_group.parquet"
@@ -61,7 +62,7 @@ def with_groups(
         found = figures_per_group(scores[name], member, valid, groups, leads, **settings)
         return dataclasses.replace(figures[name], per_group=found)
 
-    with concurrent.futures.ThreadPoolExecutor() as pool:
+    with concurrent.futures.ThreadPoolExecutor(usable_cores()) as pool:
         return dict(zip(figures, pool.map(beside, figures), strict=True))
 
 
@@ -269,14 +270,19 @@ def _alike(people: People) -> list[str]:
     ]
 
 
+def few_groups(people: People) -> list[str]:
+    """A warning where few groups stand behind figures; data sets give it of themselves."""
+    if people.num_groups >= FEW:
+        return []
+    return [
+        f"Only {people.num_groups} groups by {people.name} stand behind every figure: intervals that resample groups "
+        "may be too narrow, and no comparison should rest on them."
+    ]
+
+
 def _notes(people: People) -> list[str]:
     notes = _alike(people)
     copies = people.near_copies
-    if people.num_groups < FEW:
-        notes.append(
-            f"Only {people.num_groups} groups by {people.name} stand behind every figure: intervals that resample "
-            "groups may be too narrow, and no comparison should rest on them."
-        )
     if copies is not None and copies.count:
         listed = ", ".join(f"{one} and {other} ({near} of {of} rows)" for one, other, near, of in copies.pairs[:5])
         notes.append(
