@@ -31,7 +31,7 @@ OTHERS = r"\b(pip|pytest|tfds|venv)\b|benchmarks\.|--xla_|benchmarks/"  # flags 
 COMMAND = re.compile(r"(?:\bmiajax|python -m experiments\.|python -m miajax) ?(" + "|".join(NAMES) + r")\b(.*)")
 OF_ALL = {"--quick", "--help", "--version"}  # --quick: of a benchmark, in a sentence about it
 FLAG = re.compile(r"(?<![\w-])--[a-z]\w*")
-NO_FLAGS = r"(^| )# .*| {3,}# ?.*| > [\w.]+$"  # comments, and files that output goes to
+NO_FLAGS = r"(^| )# .*| {3,}# ?.*| > [\w.]+$|\"$"  # comments, files that output goes to, ends of strings
 PLACEHOLDER = r"\w\|\w|\b[A-Z]{2,}\b|\b[QPWnN]\b|\.\.\.|path/to"  # a value to be chosen: the flag's name is checked
 PLACES = {
     "$first:$end": "0:1",
