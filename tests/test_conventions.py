@@ -29,7 +29,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-SMALL = {"num_shadows=64": "num_shadows=4, epochs=2"}
+SMALL = {"num_shadows=64": "num_shadows=8, epochs=2"}
 
 
 def test_a_run_in_mlflow(monkeypatch):
@@ -39,14 +39,15 @@ def test_a_run_in_mlflow(monkeypatch):
     mlflow.set_experiment("audits")
     figures = ran("MLflow", **SMALL)["figures"]
     (kept,) = mlflow.MlflowClient().search_runs([mlflow.get_experiment_by_name("audits").experiment_id])
-    assert kept.data.metrics["auc"] == figures.auc.value and kept.data.metrics["miajax/models"] == 4.0
+    assert kept.data.metrics["auc"] == figures.auc.value and kept.data.metrics["miajax/models"] == 8.0
     assert [each.path for each in mlflow.MlflowClient().list_artifacts(kept.info.run_id)] == ["report.html"]
 
 
 def test_a_run_in_wandb():
     pytest.importorskip("wandb")
-    assert ran("Weights & Biases", **SMALL)["log"].summary["miajax/models"] == 4.0
-    assert list(Path("wandb").glob("offline-run-*"))
+    ran("Weights & Biases", **SMALL)
+    (kept,) = Path("wandb").glob("offline-run-*/*.wandb")
+    assert b"miajax/training_accuracy" in kept.read_bytes()
 
 
 def test_logits_from_safetensors():
