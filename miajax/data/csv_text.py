@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from miajax.errors import UserError
 from miajax.memory import amount
 from miajax.parquet_files import MOST_COLUMNS
-from miajax.parsing import parsing, reason
+from miajax.parsing import parsing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,7 +34,6 @@ def read_separated(path: Path, separator: str, decimal: str, header: Header) -> 
     Raises:
       UserError: a flag that is no such character, text in another encoding, lines of unlike numbers of cells.
     """
-    import pyarrow as pa
     from pyarrow import csv
 
     separator = _SEPARATORS.get(separator, separator)
@@ -45,7 +44,12 @@ def read_separated(path: Path, separator: str, decimal: str, header: Header) -> 
     if header not in ("line", "none"):
         raise UserError(f"--header {header}", expected="line or none")
     _check_size(path, separator)
-    try:
+    _check_encoding(path)  # first: pyarrow may wait for itself for good where a row that it hands over is no text
+    with parsing(
+        str(path),
+        expected="Parquet, or comma-separated text with a header line",
+        remedy="See --separator and --header; a cell that holds the separator stands in double quotes",
+    ):
         table = csv.read_csv(
             _opened(path),
             read_options=csv.ReadOptions(autogenerate_column_names=header == "none"),
@@ -59,15 +63,6 @@ def read_separated(path: Path, separator: str, decimal: str, header: Header) -> 
             ),
         )
         names = table.column_names
-    except Exception as error:  # whatever it is: first of all, whether the text is UTF-8
-        _check_encoding(path)
-        raise UserError(
-            f"{path} cannot be read ({reason(error)})",
-            expected="Parquet, or comma-separated text with a header line",
-            remedy="See --separator and --header; a cell that holds the separator stands in double quotes",
-        ) from error
-    if any(pa.types.is_binary(kind) for kind in table.schema.types):
-        _check_encoding(path)
     if header == "none":
         names = [str(place) for place in range(len(names))]
     else:
