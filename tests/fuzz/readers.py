@@ -423,7 +423,7 @@ def _forged(folder: Path) -> None:
 
 
 def _read_run(folder: Path) -> None:
-    from miajax.campaign.run import training_seconds
+    from miajax.campaign.made import training_seconds
     from miajax.runs.folder import RunFolder
 
     run = RunFolder.open(folder)
