@@ -1,8 +1,14 @@
 """Notes of results: sentences that know what they are about, so that those that say the same can be told as one."""
 
+import re
 import string
 from collections.abc import Sequence
 from typing import Any, Self
+
+_NAME = "[a-z][a-z0-9_]*"
+_HEADED = re.compile(f"((?:all attacks|{_NAME})(?:, {_NAME})*): (.+)", re.DOTALL)
+_NOT_DONE = re.compile(f"({_NAME}) was not ([^:]+): it (.+)[.]", re.DOTALL)
+_NUMBER = re.compile(r"(?<![\w.,-])\d+(?:[.]\d+)?(?:e-?\d+)?(?![\w,]|[.]\d|[.][.])")
 
 
 class Note(str):
@@ -35,6 +41,17 @@ class Note(str):
         made = super().__new__(cls, f"{', '.join(about)}{apart}{text}" if about else text)
         made.words, made.numbers, made.about, made.null, made.several = words, numbers, about, null, several
         return made
+
+    @classmethod
+    def from_json(cls, text: str) -> "Note":
+        """The note as far as its text tells: the names that stand in front of it, and the numbers in what follows."""
+        if found := _NOT_DONE.fullmatch(text):
+            return not_done(*found.groups())
+        if (found := _HEADED.fullmatch(text)) is None:
+            return as_note(text)
+        names, told = found[1].split(", "), found[2]
+        words, numbers = tuple(_NUMBER.split(told)), tuple(_NUMBER.findall(told))
+        return cls(words, numbers, tuple(names), " is null: " in told or " are null: " in told)
 
     @property
     def apart(self) -> str:

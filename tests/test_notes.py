@@ -45,5 +45,18 @@ def test_copies_of_a_note_know_the_same():
         assert type(other) is Note and other == note and vars(other) == vars(note)
 
 
+def test_a_note_is_read_from_its_text_as_it_was_written():
+    for note in (
+        noted("TPR at FPR {} is null: it takes {} non-members, there are {}.", "0.0001", 10000, 150, about=["gap"],
+              null=True),
+        noted("{} of {} scores are missing and left out.", 3, 1200, about=["all attacks"]),
+        not_done("quantile", "run", "needs features"),
+    ):  # fmt: skip
+        read = Note.from_json(str(note))
+        assert read == note and vars(read) == vars(note)
+    for text in ("patients is synthetic: 3 figures.", "Members: 3.", "1,200 of 3 are missing."):
+        assert Note.from_json(text) == text and vars(Note.from_json(text)) == vars(as_note(text))
+
+
 def test_any_sentence_can_be_a_note():
     assert as_note("a: 3 {} b").about == () and as_note("a: 3 {} b") == "a: 3 {} b"

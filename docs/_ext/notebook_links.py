@@ -7,7 +7,7 @@ from docutils import nodes
 
 BADGE = '<p class="notebook-bar">{}</p>'
 LINK = '<a class="notebook-link" href="{}"{}>{}</a>'
-UPLOAD = "https://colab.research.google.com/#create=false&upload=true"
+UPLOAD = "https://colab.research.google.com/"  # its dialog for files
 
 
 def colab(repository: str, name: str) -> str:

@@ -16,7 +16,18 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from miajax.arrays import AnyArray
-from miajax.attacks.attack import WITH_AND_WITHOUT, Attack, Member, Names, Partners, ScaledLogit, Scores, Valid, sides
+from miajax.attacks.attack import (
+    WITH_AND_WITHOUT,
+    Attack,
+    Member,
+    Names,
+    Partners,
+    ScaledLogit,
+    Scores,
+    Valid,
+    needed,
+    sides,
+)
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.leave_one_out import LeaveOneOut, leave_one_out
 from miajax.attacks.options import AttackOptions
@@ -137,8 +148,8 @@ def _score(
 def _family_scores(
     names: Names, signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners
 ) -> Scores:
-    arrays = (signals.scaled_logit, member, valid, partners)
-    width = block_width(signals.scaled_logit.shape[0] * signals.scaled_logit.shape[2])
+    phi = needed(signals.scaled_logit)
+    arrays, width = (phi, member, valid, partners), block_width(phi.shape[0] * phi.shape[2])
     prior = _prior(map_examples(_cells, arrays, (1, 1, None, None), width))
     if options.bavaria.mean_strength is not None:
         prior = prior._replace(kappa=jnp.full_like(prior.kappa, options.bavaria.mean_strength))

@@ -19,6 +19,7 @@ from miajax.attacks.attack import (
     Partners,
     Scores,
     Valid,
+    needed,
     partners_in,
     sides,
 )
@@ -120,7 +121,7 @@ def _finish(cells: dict[str, Array]) -> dict[str, Array]:
 def _family_scores(
     names: Names, signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners
 ) -> Scores:
-    scores = lira_scores(signals.scaled_logit, member, valid, options.lira_mode, partners=partners)
+    scores = lira_scores(needed(signals.scaled_logit), member, valid, options.lira_mode, partners=partners)
     return {name: scores[name] for name in names}
 
 

@@ -10,7 +10,18 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from miajax.attacks.attack import WITH_AND_WITHOUT, Attack, Member, Names, Partners, ScaledLogit, Scores, Valid, sides
+from miajax.attacks.attack import (
+    WITH_AND_WITHOUT,
+    Attack,
+    Member,
+    Names,
+    Partners,
+    ScaledLogit,
+    Scores,
+    Valid,
+    needed,
+    sides,
+)
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.leave_one_out import leave_one_out_products
 from miajax.attacks.options import AttackOptions
@@ -78,10 +89,11 @@ def _log_det_and_distance(matrix: Float[Array, "n n ..."], vector: Float[Array, 
 def _family_scores(
     names: Names, signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners
 ) -> Scores:
-    num_models, _, queries = signals.scaled_logit.shape
+    phi = needed(signals.scaled_logit)
+    num_models, _, queries = phi.shape
     kernel = functools.partial(_kernel, shrinkage=options.covariance_shrinkage)
     width = block_width(2 * num_models * queries**2)
-    arrays = (signals.scaled_logit, member, valid, partners)
+    arrays = (phi, member, valid, partners)
     return {"lira_online_fullcov": map_examples(kernel, arrays, (1, 1, None, None), width)}
 
 

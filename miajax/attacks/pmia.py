@@ -50,7 +50,8 @@ def _ratio(
 def _family_scores(
     names: Names, signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners
 ) -> Scores:
-    num_models, num_examples, queries = signals.scaled_logit.shape
+    values = needed(signals.scaled_logit)
+    num_models, num_examples, queries = values.shape
     everyone = jnp.zeros(num_examples, jnp.int32)
     proxies_of = {
         "pmia_global": lambda: functools.partial(of_others_in_group, group=everyone),
@@ -62,7 +63,7 @@ def _family_scores(
     proxies_of = {name: proxies_of[name]() for name in names}
     totals: dict[str, Array] = dict.fromkeys(names, jnp.zeros((num_models, num_examples)))
     for query in range(queries):  # one at a time: the moments of all examples are held at once
-        phi = signals.scaled_logit[:, :, query]
+        phi = values[:, :, query]
         log_out, inside = map_examples(
             _own, (phi, member, valid, partners), (1, 1, None, None), block_width(num_models)
         )

@@ -36,7 +36,8 @@ _GREATEST_LOSS = 1000.0  # Attack-R's upper end point; its lower one is 0
 
 
 def _width(signals: Signals) -> int:
-    return block_width(signals.scaled_logit.shape[0] * signals.scaled_logit.shape[2])
+    num_models, _, queries = needed(signals.scaled_logit).shape
+    return block_width(num_models * queries)
 
 
 @jit
@@ -69,7 +70,7 @@ def _attack_p_scores(
     names: Names, signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners
 ) -> Scores:
     """One minus the share of the population with a lower loss, compared by scaled logits, which keep more digits."""
-    values = map_examples(_mean, (signals.scaled_logit,), (1,), _width(signals))
+    values = map_examples(_mean, (needed(signals.scaled_logit),), (1,), _width(signals))
     if signals.population_logits is not None:
         return {"attack_p": _attack_p(values, signals.population_logits, needed(signals.population_labels))}
     ids = pool_sample(values.shape[1], options.population_size)
@@ -109,7 +110,7 @@ def _among(models: Sequence[Array], num_models: int) -> Bool[Array, "models 1"]:
 def _attack_r_scores(
     names: Names, signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners
 ) -> Scores:
-    arrays = (signals.scaled_logit, member, valid, partners)
+    arrays = (needed(signals.scaled_logit), member, valid, partners)
     return {"attack_r": map_examples(_attack_r, arrays, (1, 1, None, None), _width(signals))}
 
 
@@ -140,7 +141,7 @@ def _calibrated_scores(
     names: Names, signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners
 ) -> Scores:
     kernel = functools.partial(_calibrated, options=options.calibration)
-    arrays = (signals.scaled_logit, member, valid, partners)
+    arrays = (needed(signals.scaled_logit), member, valid, partners)
     return {"calibrated": map_examples(kernel, arrays, (1, 1, None, None), _width(signals))}
 
 

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from miajax.attacks.attack import NOTHING, Attack, Member, Names, Partners, ScaledLogit, Scores, Valid
+from miajax.attacks.attack import NOTHING, Attack, Member, Names, Partners, ScaledLogit, Scores, Valid, needed
 from miajax.attacks.blocks import block_width, map_examples
 from miajax.attacks.options import AttackOptions
 from miajax.signals.bundle import Signals
@@ -18,9 +18,9 @@ def _mean_over_queries(scaled_logit: ScaledLogit) -> Float[Array, "models exampl
 def _global_threshold(
     names: Names, signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners
 ) -> Scores:
-    num_models, _, queries = signals.scaled_logit.shape
-    width = block_width(num_models * queries)
-    return {"global_threshold": map_examples(_mean_over_queries, (signals.scaled_logit,), (1,), width)}
+    phi = needed(signals.scaled_logit)
+    width = block_width(phi.shape[0] * phi.shape[2])
+    return {"global_threshold": map_examples(_mean_over_queries, (phi,), (1,), width)}
 
 
 def _gap(

@@ -14,6 +14,7 @@ import miajax
 from miajax.campaign.gathered import Campaign
 from miajax.campaign.stored import rebuilt_plan, stored_plan
 from miajax.runs.folder import RunFolder, range_name
+from miajax.runs.made import Made
 
 _PARTS = ("compile_s", "train_s", "query_s")
 
@@ -41,19 +42,12 @@ def group_record(device: str, *, compile_s: float, train_s: float, query_s: floa
     }  # fmt: skip
 
 
-def made(campaigns: Sequence[Campaign], device: str) -> dict[str, Any]:
-    """``made`` of ``results.json``: what all commands together spent on the models of some campaigns.
+def made(campaigns: Sequence[Campaign], device: str) -> Made:
+    """What all commands together spent on the models of some campaigns.
 
     Args:
       campaigns: whose models the results rest on.
       device: this process's machine.
-
-    Returns:
-      ``{models, models_here, models_timed, compile_s, train_s, query_s, groups, groups_without_record, first, last,
-      devices[], versions[], other_bits, device_here}``; ``other_bits`` says whether a group's execution plan differs
-      from its run's in what bits depend on. Seconds are sums over groups, those of workers side by side added up; a
-      group that holds more models than the results rest on counts whole, ``models_timed`` says how many stand behind
-      the seconds. They are None where no group has a record.
     """
     records: list[dict[str, Any]] = []
     timed, groups, other_bits = 0, 0, False
@@ -66,20 +60,21 @@ def made(campaigns: Sequence[Campaign], device: str) -> dict[str, Any]:
             if (record := facts.get("made")) is not None:
                 records.append(record)
                 timed += len(models)
-    return {
-        "models": sum(len(campaign.valid) for campaign in campaigns),
-        "models_here": sum(campaign.trained for campaign in campaigns),
-        "models_timed": timed,
-        **{part: sum(record[part] for record in records) if records else None for part in _PARTS},
-        "groups": groups,
-        "groups_without_record": groups - len(records),
-        "first": min((record["at"] for record in records), default=None),
-        "last": max((record["at"] for record in records), default=None),
-        "devices": _unique(record["device"] for record in records),
-        "versions": _unique(record["versions"] for record in records),
-        "other_bits": other_bits,
-        "device_here": device,
-    }
+    spent = {part: sum(record[part] for record in records) if records else None for part in _PARTS}
+    return Made(
+        models=sum(len(campaign.valid) for campaign in campaigns),
+        models_here=sum(campaign.trained for campaign in campaigns),
+        models_timed=timed,
+        **spent,
+        groups=groups,
+        groups_without_record=groups - len(records),
+        first=min((record["at"] for record in records), default=None),
+        last=max((record["at"] for record in records), default=None),
+        devices=tuple(_unique(record["device"] for record in records)),
+        versions=tuple(_unique(record["versions"] for record in records)),
+        other_bits=other_bits,
+        device_here=device,
+    )
 
 
 def training_seconds(folder: RunFolder, num_models: int) -> float | None:

@@ -199,6 +199,31 @@ PRESETS: dict[str, Preset] = {
             "cosine to 0 instead of cos(7 pi/16); images standardised by channel instead of scaled to [-1, 1]",
         ),
     ),
+    "cifar10_small": Preset(
+        CampaignConfig(
+            dataset="cifar10",
+            model="small_cifar",
+            num_shadows=64,
+            queries=2,
+            recipe=Recipe(
+                epochs=10,
+                batch_size=128,
+                learning_rate=0.15,
+                momentum=0.9,
+                nesterov=True,
+                schedule="one_cycle",
+                weight_decay=5e-4,
+                flip=True,
+                shift=2,
+            ),
+        ),
+        source="miajax's own, in the spirit of airbench (Jordan, arXiv 2404.00498), for two CPU cores",
+        departures=(
+            "patches of 4x4 at every second pixel, fewer multiply-adds; no label smoothing",
+            "plain SGD with Nesterov momentum and one cycle; scaled batch normalisation",
+            "the whitening is computed from the whole pool, so that it is the same for every model",
+        ),
+    ),
     "cifar10_fast": Preset(
         CampaignConfig(
             dataset="cifar10",

@@ -16,6 +16,7 @@ from miajax.training.dp.accounting import Accountant, Sampling
 from miajax.training.dp.mechanism import Mechanism, Overflow, Privacy, Unit, finite_or_none
 from miajax.training.dp.noise import public_key, secret_key
 from miajax.training.dp.step import PrivateStep
+from miajax.typed import Json
 
 _FORMER_DEFAULTS = {"dp_accountant": "pld"}  # which the folders of earlier runs without privacy hold
 
@@ -220,7 +221,7 @@ def privacy_record(mechanism: Mechanism, steps: Int[np.ndarray, " models"], told
     }
 
 
-def privacy_note(record: dict[str, Any]) -> str:
+def privacy_note(record: Json) -> str:
     """What a reader of any figure of private models should know, in one sentence."""
     spent = record["epsilon"]
     if spent is None and record["noise_multiplier"]:

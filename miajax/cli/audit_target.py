@@ -54,7 +54,7 @@ def audit(flags: Flags, called: Invocation) -> TargetAudit:
         signal_kind=flags.signal_kind,
         members=flags.target_members,
     )
-    print_target_table(found.results)
+    print_target_table(found.found)
     print(f"report: {found.folder / 'report.html'}")
     return found
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from miajax.cli import command
 from miajax.described import described
-from miajax.studies.found import found_results
+from miajax.studies.found import StudyFound, found_results, reading_results, study_of
 from miajax.studies.gate.rules import rules_of
 from miajax.studies.gate.verdicts import Verdict, exit_status, verdicts_on
 from miajax.studies.invocation import Invocation
@@ -34,7 +34,10 @@ def judge(flags: Flags, _: Invocation) -> list[Verdict]:
     Raises:
       SystemExit: 3 or 4, see above.
     """
-    found = found_results(flags.run)
+    found: dict[Path, StudyFound] = {}
+    for file, results in found_results(flags.run).items():
+        with reading_results(file):
+            found[file] = study_of(results)
     verdicts = verdicts_on(rules_of(flags.at_most), found)
     first = next(iter(found))
     for verdict in verdicts:

@@ -123,7 +123,7 @@ def _show(flags: Flags) -> _Answer:
         for name in told["in_progress"]:
             say(console, f"unfinished group {name}: it goes on from a stored state")
 
-    return _Answer(told, True, show)
+    return _Answer(dict(told), True, show)
 
 
 def _lines(value: Any, where: str = "") -> list[str]:

@@ -25,7 +25,7 @@ Standing = Literal["above", "not shown", "below"]
 
 LEAD_FPRS = (1e-3, 1e-2)
 """False-positive rates at which attacks are ranked, best first."""
-_ROOM = 1 << 30  # bytes of influences that are kept between the two passes over attacks
+_ROOM = 5 << 29  # bytes of influences that are kept between the two passes over attacks
 
 
 def against(interval: Sequence[float] | None, level: float) -> Standing:
@@ -195,7 +195,8 @@ def strongest(
     if not leaders:
         return None
     confidence = 1 - (1 - CONFIDENCE) / len(names)
-    keep = 2 * 8 * member.size * len(names) <= _ROOM
+    room = _ROOM // (2 * 4 * member.size)  # attacks
+    kept = frozenset(names[:room])
 
     def found(name: str) -> tuple[Influence, Influence]:
         both = influences(scores[name], member, valid, fpr or LEAD_FPRS[-1], groups=groups)
@@ -203,7 +204,7 @@ def strongest(
 
     def measured(name: str):
         both = found(name)
-        return mean_rate([both[0]], confidence), both if keep else None
+        return mean_rate([both[0]], confidence), (both[0].small(), both[1].small()) if name in kept else None
 
     figures = dict(zip(names, each(measured, names), strict=True))
     lead = min(leaders, key=lambda name: (-figures[name][0].ci[0], -figures[name][0].value, name))

@@ -78,7 +78,7 @@ class Figures:
     Attributes:
       auc: area under the ROC.
       advantage: the largest TPR - FPR.
-      absolute_advantage: the largest |TPR - FPR|; it has no interval.
+      absolute_advantage: the largest ``|TPR - FPR|``; it has no interval.
       tpr_at_fpr: by false-positive rate, a fraction, the true-positive rate; without a value where non-members are too
         few for that rate.
       tpr_at_zero_fp: the true-positive rate without a false positive.

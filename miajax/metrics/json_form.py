@@ -55,7 +55,7 @@ def from_json(kind: type[Made], entry: Mapping[str, Any]) -> Made:
     """The dataclass that ``to_json`` made an object of; a null figure has the reason ``UNKNOWN``.
 
     Raises:
-      UserError: a key is missing.
+      UserError: a key is missing, or a figure is no number.
     """
     return _made(kind, entry)
 
@@ -184,11 +184,12 @@ def _figures(hint: Any, value: Any, interval: Any, chance: Any) -> Any:
         return {key(at): part for at, part in zip(places, parts, strict=True)}
     if value is None:
         return Estimate(None, reason=UNKNOWN) if bare is Estimate else None
-    return (
-        Estimate(value, chance=chance)
-        if interval is None or None in interval
-        else Figure(value, tuple(interval), chance)
-    )
+    ends: Sequence[Any] = cast(Sequence[Any], interval) if isinstance(interval, (list, tuple)) else (interval,)
+    if not all(each is None or isinstance(each, (int, float)) for each in (value, *ends)):
+        raise UserError(f"the results hold {value} {interval}", expected="a number and the two ends of it")
+    if interval is None or None in ends:
+        return Estimate(value, chance=chance)
+    return Figure(value, (ends[0], ends[-1]), chance)
 
 
 def _read(hint: Any, value: Any) -> Any:
@@ -198,9 +199,10 @@ def _read(hint: Any, value: Any) -> Any:
     if value is None:
         return None
     origin, args = typing.get_origin(bare), typing.get_args(bare)
+    if isinstance(bare, type) and (own := getattr(bare, "from_json", None)) is not None:
+        return own(value)
     if isinstance(bare, type) and dataclasses.is_dataclass(bare):
-        own = getattr(bare, "from_json", None)
-        return own(value) if own is not None else from_json(bare, value)
+        return from_json(bare, value)
     if not isinstance(origin, type):
         return value
     if dataclasses.is_dataclass(origin):

@@ -46,7 +46,7 @@ class Influence(NamedTuple):
       by_model: ``float64[M]``, influence summed over each model's cells.
       by_example: ``float64[N]``, the same by example, or by group where rows of a group were drawn together.
       cells: ``float64[M, N]``, of every cell (of a model's rows of one group together); 0 where there is no score. None
-        where they were not to be kept.
+        where they were not to be kept; float32 where they were to be kept small.
       trials: members behind the figure.
       beyond: variance that the influences do not show.
       hits: of a TPR at a low FPR, the members that pass its threshold, and a lower one.
@@ -68,10 +68,14 @@ class Influence(NamedTuple):
             self.value - other.value,
             self.by_model - other.by_model,
             self.by_example - other.by_example,
-            None if self.cells is None or other.cells is None else self.cells - other.cells,
+            None if self.cells is None or other.cells is None else np.subtract(self.cells, other.cells, dtype=float),
             min(self.trials, other.trials),
             self.beyond + other.beyond,
         )
+
+    def small(self) -> "Influence":
+        """The same with cells in single precision, for where many are kept: squares of them move by 1e-8."""
+        return self if self.cells is None else self._replace(cells=self.cells.astype(np.float32))
 
 
 class Influences(NamedTuple):
@@ -149,28 +153,28 @@ def _tpr(roc: roc_.Roc, scores: np.ndarray, member: np.ndarray, allowed: int, gr
     exponent = elasticity(low, high, window, 0.5 / roc.num_members)
     scored = ~np.isnan(scores)
     is_member, is_other = member & scored, ~member & scored
-    hit = is_member & (scores >= roc.thresholds[corner])
-    false = is_other & (scores >= roc.thresholds[beyond])
-    cells = is_member * (hit - tpr) / roc.num_members - exponent * tpr / fpr * is_other * (false - fpr) / (
-        roc.num_non_members
-    )
-    cells, called = by_group(cells, groups), by_group(hit | false, groups)
+    passes, called = scores >= roc.thresholds[corner], scores >= roc.thresholds[beyond]
+    hit, false = is_member & passes, is_other & called
+    slope = exponent * tpr / fpr
+    # Of a cell that is on neither side; of members that don't pass and do; of non-members.
+    moves = np.array([0.0, -tpr, 1.0 - tpr]) / roc.num_members
+    moves = np.append(moves, slope * np.array([fpr, fpr - 1.0]) / roc.num_non_members)
+    kinds = is_member + hit.view(np.uint8) + 3 * is_other.view(np.uint8) + false
+    cells, hits_or_false = by_group(moves[kinds], groups), by_group(hit | false, groups)
     together = rows_a_draw(groups)
     trials = roc.num_members if groups is None else max(1, round(roc.num_members / together))
     unseen = (exponent * tpr) ** 2 * threshold_noise(allowed)
     if tpr in (0.0, 1.0):  # no spread to be seen: half a success of a binomial stands in
         unseen += 0.5 / (trials + 1) / trials
-    by_model, by_example = (cells.sum(axis) / (1.0 - leverage(called.sum(axis))) for axis in (1, 0))
+    by_model, by_example = (cells.sum(axis) / (1.0 - leverage(hits_or_false.sum(axis))) for axis in (1, 0))
     design = design_effect(high, trials, _hit_variance(scores >= roc.thresholds[around[1]], is_member, groups))
     hits = tuple(
         Hits(int(roc.true_positives[k]) / together, design, exponent**2 * log_fpr_variance(false))
         for k, false in ((corner, allowed), (max(around[1], corner), max(window[1], allowed)))
     )
-    level = (scores >= roc.thresholds[beyond]) & ~(scores >= roc.thresholds[corner])
-    passes = is_other & (scores >= roc.thresholds[corner])
-    chance = chance_tpr(
-        *(cells.sum(axis=1) for cells in (passes, is_other & level, is_member & level, is_member, is_other))
-    )
+    level = called & ~passes
+    sides = (is_other & passes, is_other & level, is_member & level, is_member, is_other)
+    chance = chance_tpr(*(np.count_nonzero(side, axis=1) for side in sides))
     return Influence(tpr, by_model, by_example, cells, trials, unseen, hits, chance)
 
 

@@ -83,10 +83,10 @@ def rank_rows(scores: Float[np.ndarray, "rows columns"], member: Bool[np.ndarray
       member: True where the score is that of a member.
     """
     order, is_member, key = ranked(scores, member)
-    num_scored = scores.shape[1] - np.count_nonzero(np.isnan(scores), axis=1, keepdims=True)
-    scored = np.arange(scores.shape[1]) < num_scored
-    is_member &= scored
-    is_other = scored & ~is_member
+    is_other = np.zeros(scores.shape, bool)  # all that are scored, at first
+    np.less(np.arange(scores.shape[1], dtype=np.int32), (~np.isnan(scores)).sum(axis=1)[:, None], out=is_other)
+    is_member &= is_other
+    is_other &= ~is_member
     true_positives, false_positives = (np.cumsum(side, axis=1, dtype=np.int32) for side in (is_member, is_other))
     counts = np.arange(1, scores.shape[1] + 1, dtype=np.int32)
     last = np.ones(scores.shape, bool)

@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 
 from miajax.errors import UserError
 from miajax.metrics.clusters import Groups, renumbered
-from miajax.metrics.figures import Figures, fpr_key
+from miajax.metrics.figures import Estimate, Figures, fpr_key, unresolved
 from miajax.metrics.json_form import from_json
 from miajax.metrics.per_target import per_target_figures
 from miajax.metrics.pooled import pooled_figures
@@ -59,20 +59,48 @@ class AttackSummary(Figures):
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> "AttackSummary":
-        """The summary that ``to_json`` made an entry of; without the notes, and with 0 targets where it counts none."""
+        """The summary that ``to_json`` made an entry of; without the notes, and with 0 targets where it counts none.
+
+        Rates that are null have their reason again: it follows from the counts.
+        """
         from miajax.metrics.groups import GroupFigures  # which holds summaries itself
 
-        own, figures, groups = entry["per_target"], from_json(Figures, entry), entry.get("per_group")
+        own, groups, others = entry["per_target"], entry.get("per_group"), entry["num_non_members"]
+        targets = 0 if own is None else own["num_targets"]
         return cls(
-            **vars(figures),
-            num_targets=0 if own is None else own["num_targets"],
+            **vars(_explained(from_json(Figures, entry), lambda fpr: unresolved(fpr, others))),
+            num_targets=targets,
             num_members=entry["num_members"],
-            num_non_members=entry["num_non_members"],
+            num_non_members=others,
             num_scores_missing=entry["num_scores_missing"],
-            per_target=None if own is None else from_json(Figures, own),
+            per_target=None
+            if own is None
+            else _explained(from_json(Figures, own), lambda fpr: _unresolved_alone(fpr, others, targets)),
             notes=(),
             per_group=None if groups is None else GroupFigures.from_json(groups),
         )
+
+
+def _explained(figures: Figures, why: Callable[[float], Estimate]) -> Figures:
+    """The figures with the reason why a rate is missing."""
+    rates = {
+        fpr: tpr if tpr.value is not None else dataclasses.replace(why(fpr), chance=tpr.chance)
+        for fpr, tpr in figures.tpr_at_fpr.items()
+    }
+    return dataclasses.replace(figures, tpr_at_fpr=rates)
+
+
+def _unresolved_alone(fpr: float, non_members: int, targets: int) -> Estimate:
+    """What stands for a single target's rate; a file does not say how many non-members the poorest target has."""
+    if targets == 1:
+        return unresolved(fpr, non_members)
+    needed = math.ceil(1.0 / fpr - 1e-9)
+    mean = non_members // max(1, targets)
+    return Estimate(
+        None,
+        reason=f"Not resolvable for every single target: a false-positive rate of {fpr:g} takes {needed:,} non-members "
+        f"of each, and they have {mean:,} on average.",
+    )
 
 
 def summarise(

@@ -100,7 +100,7 @@ _OURS: dict[str, Builder] = {
     "wrn28_2": _convolutional("wrn28_2", wrn28_2),
     "densenet_bc_100_12": _convolutional("densenet_bc_100_12", densenet_bc_100_12),
     "fast_cifar": _whitened("fast_cifar"),
-    "small_cifar": _whitened("small_cifar", directions=24, window=4, stride=2, widths=(32, 64, 128)),
+    "small_cifar": _whitened("small_cifar", directions=16, window=4, stride=2, widths=(32, 96, 192)),
     "linear": _linear,
 }
 WHITENED = ("fast_cifar", "small_cifar")

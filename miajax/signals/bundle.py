@@ -13,7 +13,8 @@ class Signals(NamedTuple):
     Rows of models that failed are NaN. Any field may be a NumPy array, a memory map or a JAX array.
 
     Attributes:
-      scaled_logit: ``float32[M, N, Q]``, ``log(p_y / (1 - p_y))`` of every query; query 0 is the unmodified example.
+      scaled_logit: ``float32[M, N, Q]``, ``log(p_y / (1 - p_y))`` of every query; query 0 is the unmodified example;
+        None where models answer with classes alone.
       correct: ``bool[M, N]``, whether query 0 is classified as its label.
       labels: ``int32[N]``.
       logits: ``float32[M, N, Q, C]``.
@@ -32,7 +33,7 @@ class Signals(NamedTuple):
       ((2, 3, 1), True)
     """
 
-    scaled_logit: Float[AnyArray, "models examples queries"]
+    scaled_logit: Float[AnyArray, "models examples queries"] | None
     correct: Bool[AnyArray, "models examples"] | None = None
     labels: Int[AnyArray, " examples"] | None = None
     logits: Float[AnyArray, "models examples queries classes"] | None = None

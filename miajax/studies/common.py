@@ -23,7 +23,7 @@ from miajax.metrics.accuracy import share_by_model
 from miajax.metrics.claims import Lead, strongest
 from miajax.metrics.json_form import from_json, to_json
 from miajax.metrics.new_data import NewDataMeans, means_on_new_data, on_new_data
-from miajax.metrics.paired import Influence, mean_difference, mean_rate
+from miajax.metrics.paired import Influence
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import AttackSummary, summarise
 from miajax.metrics.vulnerability import Exposure, empirical_auc, exposure_at_pooled_fpr, gaussian_vulnerability
@@ -32,6 +32,7 @@ from miajax.notes import headed, not_done, noted
 from miajax.runs.atomic import read_sealed, write_npy, write_sealed
 from miajax.runs.content_notes import note_on_polarity
 from miajax.runs.derived import remember
+from miajax.runs.made import Made
 from miajax.runs.tables import read_table, write_table
 from miajax.studies.attacked.groups import with_groups
 from miajax.training.devices import machine_name
@@ -147,28 +148,8 @@ def accuracies(campaign: Campaign, models: Bool[np.ndarray, " models"]) -> tuple
     return inside, outside
 
 
-def accuracy_figures(inside: Influence, outside: Influence) -> dict[str, Any]:
-    """Accuracy on members and on non-members and the gap between them, ready for ``results.json``.
-
-    Models and examples both vary in the intervals, and the gap's is paired; of one model only the examples do.
-
-    Args:
-      inside, outside: the accuracies with every cell's influence.
-    """
-    train, test = mean_rate([inside]), mean_rate([outside])
-    gap = mean_difference([(inside, outside)])
-    return {
-        "train_accuracy": train.value,
-        "train_accuracy_ci": train.ci,
-        "test_accuracy": test.value,
-        "test_accuracy_ci": test.ci,
-        "generalization_gap": gap.value,
-        "generalization_gap_ci": gap.ci,
-    }
-
-
-def made_by(campaigns: Sequence[Campaign]) -> dict[str, Any]:
-    """``made`` of ``results.json``: what every command that made these models spent on them, this one included."""
+def made_by(campaigns: Sequence[Campaign]) -> Made:
+    """What every command that made these models spent on them, this one included."""
     return made(campaigns, machine_name(jax.devices()[0]))
 
 

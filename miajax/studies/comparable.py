@@ -39,13 +39,22 @@ def flat(mapping: Json, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield prefix + name, value
 
 
-def recipe_differences(recipe: Json, declared: Json) -> list[dict[str, Any]]:
-    """Declared values that differ from the run's: ``[{name, run, target}]``."""
-    return [
-        {"name": name, "run": _plain(recipe[name]), "target": value}
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """A declared value of the target's that differs from the run's."""
+
+    name: str
+    run: Any
+    target: Any
+
+
+def recipe_differences(recipe: Json, declared: Json) -> tuple[Difference, ...]:
+    """Declared values that differ from the run's."""
+    return tuple(
+        Difference(name, _plain(recipe[name]), value)
         for name, value in declared.items()
         if _plain(recipe[name]) != value
-    ]
+    )
 
 
 def _plain(value: Any) -> Any:

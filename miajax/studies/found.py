@@ -1,15 +1,83 @@
 """What finished studies of attacks left in a folder, for those who read figures and train nothing."""
 
 import contextlib
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 from miajax.errors import UserError
+from miajax.metrics.claims import Lead
+from miajax.metrics.figures import Estimate
+from miajax.metrics.forms import SPREAD, Form
+from miajax.metrics.json_form import UNKNOWN, from_json
+from miajax.metrics.summary import AttackSummary
+from miajax.metrics.without_models import Checks
+from miajax.notes import Note
 from miajax.parsing import parsing
 from miajax.runs.atomic import read_json
+from miajax.studies.attacked.entry import Calibrated, InSlice
+from miajax.studies.results import Record
 from miajax.studies.written import SCHEMA_VERSION
 from miajax.typed import Json
+
+_NONE = Estimate(None, reason=UNKNOWN)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AttackFound:
+    """One attack in the results of any study of attacks, as far as the study says it.
+
+    Attributes:
+      comparable: False on a target unlike its shadow models.
+      calibrated, slices: see ``attacked.entry.Entry``.
+    """
+
+    figures: Annotated[AttackSummary, SPREAD]
+    comparable: bool = True
+    calibrated: Annotated[Mapping[float, Calibrated | None], Form(key="shadow_calibrated")] = dataclasses.field(
+        default_factory=dict[float, Calibrated | None]
+    )
+    slices: Mapping[str, Mapping[str, InSlice | None]] = dataclasses.field(
+        default_factory=dict[str, Mapping[str, InSlice | None]]
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StudyFound:
+    """Results of any study of attacks, as far as the study says it; see its own type for what the fields are.
+
+    Attributes:
+      study: empty in results of earlier versions.
+      target: the number of a model, or the name of a file.
+      shadows: of one model trained elsewhere, what its shadow models show; else None.
+      plan: by which models were trained; None where they were trained elsewhere.
+      privacy: None where there is no guarantee, or none is known.
+    """
+
+    study: str = ""
+    dataset: str = ""
+    model: str = ""
+    num_valid: int = 0
+    num_examples: int = 0
+    num_non_members: int = 0
+    target: int | str | None = None
+    train_accuracy: Estimate = _NONE
+    test_accuracy: Estimate = _NONE
+    generalization_gap: Estimate = _NONE
+    official_test_accuracy: Estimate = _NONE
+    attacks: Mapping[str, AttackFound]
+    attacks_not_run: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    strongest: Lead | None = None
+    shadows: Record | None = None
+    comparable: bool = True
+    not_comparable: tuple[str, ...] = ()
+    plan: Record | None = None
+    privacy: Record | None = None
+    checks: Annotated[Checks | None, SPREAD] = None
+    failed_models: tuple[int, ...] = ()
+    versions: Record = dataclasses.field(default_factory=dict[str, Any])
+    notes: tuple[Note, ...] = ()
 
 
 def reading_results(file: Path) -> contextlib.AbstractContextManager[None]:
@@ -48,6 +116,15 @@ def found_results(run: Path) -> dict[Path, Json]:
                             remedy="Read it with the miajax that wrote it")  # fmt: skip
         found[file] = results
     return found
+
+
+def study_of(results: Json) -> StudyFound:
+    """Results as values; without attacks where a study has no figures of merit of them.
+
+    Raises:
+      UserError: a key is missing, or a figure is no number.
+    """
+    return from_json(StudyFound, results if "attacks_not_run" in results else {**results, "attacks": {}})
 
 
 def fullest(found: Mapping[Path, Json]) -> Json:

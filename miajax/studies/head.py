@@ -10,9 +10,10 @@ from miajax.campaign.made import versions
 from miajax.metrics.accuracy import interval_over_models
 from miajax.metrics.figures import Estimate, Figure
 from miajax.metrics.forms import SPREAD
-from miajax.metrics.json_form import to_json
 from miajax.metrics.paired import mean_difference, mean_rate
 from miajax.metrics.without_models import Checks
+from miajax.report.provenance import Ran
+from miajax.runs.made import Made
 from miajax.studies import common
 from miajax.studies.results import Found, Record
 
@@ -52,7 +53,7 @@ class Head:
     plan: Record
     device: str
     versions: Record
-    made: Record
+    made: Made
     failed_models: tuple[int, ...]
     unit: str = "row"
     num_groups: int | None = None
@@ -110,6 +111,11 @@ class CampaignFound(Found):
     head: Annotated[Head, SPREAD]
     checks: Annotated[Checks, SPREAD]
 
-    def record(self) -> Record:
+    @property
+    def ran(self) -> Ran:
         """The run as its page prints it."""
-        return {**to_json(self.head), "timing": self.timing}
+        head = self.head
+        return Ran(
+            num_shadows=head.num_shadows, seed=head.seed, device=head.device, plan=head.plan, versions=head.versions,
+            made=head.made, timing=self.timing, privacy=head.privacy,
+        )  # fmt: skip

@@ -130,6 +130,10 @@ TABLE = {
         "cifar10", "wrn28_2", 16, 100, 256, 0.1, split="balanced", queries=2,
         recipe={"warmup": 0.01, "weight_decay": 5e-4, "decayed": "kernels", **WEAK},
     ),
+    "cifar10_small": row(
+        "cifar10", "small_cifar", 64, 10, 128, 0.15, queries=2,
+        recipe={"nesterov": True, "schedule": "one_cycle", "weight_decay": 5e-4, "flip": True, "shift": 2},
+    ),
     "cifar10_fast": row(
         "cifar10", "fast_cifar", 256, 10, 512, 0.4, queries=2,
         recipe={

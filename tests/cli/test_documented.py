@@ -31,6 +31,7 @@ OTHERS = r"\b(pip|pytest|tfds|venv)\b|benchmarks\.|--xla_|benchmarks/"  # flags 
 COMMAND = re.compile(r"(?:\bmiajax|python -m experiments\.|python -m miajax) ?(" + "|".join(NAMES) + r")\b(.*)")
 OF_ALL = {"--quick", "--help", "--version"}  # --quick: of a benchmark, in a sentence about it
 FLAG = re.compile(r"(?<![\w-])--[a-z]\w*")
+NO_FLAGS = r"(^| )# .*| {3,}# ?.*| > [\w.]+$"  # comments, and files that output goes to
 PLACEHOLDER = r"\w\|\w|\b[A-Z]{2,}\b|\b[QPWnN]\b|\.\.\.|path/to"  # a value to be chosen: the flag's name is checked
 PLACES = {
     "$first:$end": "0:1",
@@ -55,9 +56,7 @@ def code(page: str) -> list[str]:
     rest = re.sub(fence, "", text, flags=re.DOTALL | re.MULTILINE)
     indented = re.findall(r"^    \S.*$", rest, re.MULTILINE)
     lines = [line for block in [*fenced, "\n".join(indented)] for line in block.replace("\\\n", " ").splitlines()]
-    parts = [
-        part.strip() for line in lines for part in re.sub(r"(^| )# .*| {3,}# ?.*| > [\w.]+$", "", line).split("&&")
-    ]
+    parts = [part.strip() for line in lines for part in re.sub(NO_FLAGS, "", line).split("&&")]
     spans = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", rest)]
     return [part for part in [*parts, *spans] if part]
 

@@ -39,6 +39,11 @@ def test_no_page_claims_that_a_leak_is_absent(page):
     assert re.findall(claims, page.read_text(), re.IGNORECASE) == []
 
 
+def test_the_landing_page_counts_the_attacks():
+    (told,) = re.findall(r"\*\*(\d+) attacks\*\*", (DOCS / "index.md").read_text())
+    assert int(told) == len(mj.attack_names())
+
+
 def test_tutorials_read_no_file_that_they_do_not_make():
     for page in (DOCS / "tutorials").glob("*.md"):
         assert not re.search(r"\.\./shared|https?://(?!arxiv)", page.read_text()), page
@@ -52,6 +57,17 @@ def test_every_tutorial_is_a_notebook_that_is_what_its_page_says():
     kept = {path.name: path.read_text() for path in (DOCS / "tutorials" / "notebooks").glob("*.ipynb")}
     assert kept == made, "run python docs/_ext/notebooks.py"
     assert len(made) == 5
+
+
+def test_colab_opens_a_tutorial_from_the_repository_or_takes_it_as_a_file():
+    pytest.importorskip("jupytext", reason="jupytext is of the extra docs")
+    import notebook_links
+
+    opened = (
+        "https://colab.research.google.com/github/OWNER/miajax/blob/main/docs/tutorials/notebooks/first_audit.ipynb"
+    )
+    assert notebook_links.colab("https://github.com/OWNER/miajax/", "first_audit") == opened
+    assert notebook_links.colab("", "first_audit") == notebook_links.UPLOAD
 
 
 def test_a_notebook_installs_miajax_in_colab_and_holds_no_output():

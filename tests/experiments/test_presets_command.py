@@ -15,6 +15,7 @@ pytestmark = pytest.mark.slow  # compiles the largest networks
 CUT = ("--num_shadows", "2", "--epochs", "1", "--batch_size", "16")
 EXAMPLES = {
     "cifar10_resnet18": 40, "cifar10_densenet": 40, "cifar10_wrn28_2": 80, "cifar10_fast": 40,
+    "cifar10_small": 80,
     "fashion_mnist_resnet20": 120,
 }  # fmt: skip
 

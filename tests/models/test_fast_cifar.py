@@ -32,11 +32,40 @@ def coloured(n: int = 256, size: int = 32, seed: int = 0) -> Dataset:
     return Dataset(x.clip(0, 255).astype(np.uint8), labels, 4, "stripes")
 
 
-def test_sizes_and_contract():
-    model = build_model("fast_cifar", 10)
+@pytest.mark.parametrize(("name", "parameters"), [("fast_cifar", 1_972_514), ("small_cifar", 629_930)])
+def test_sizes_and_contract(name, parameters):
+    images = coloured(64).features.astype(np.float32)
+    model = build_model(name, 10, None, lambda: images)
     check_model(model, CIFAR, 10)
-    assert count_parameters(model, jax.ShapeDtypeStruct((1, *CIFAR), jnp.float32)) == 1_972_514
-    check_model(build_model("fast_cifar", 10), (28, 28, 1), 10)
+    assert count_parameters(model, jax.ShapeDtypeStruct((1, *CIFAR), jnp.float32)) == parameters
+    check_model(build_model(name, 10), (28, 28, 1), 10)
+
+
+def test_the_small_network_does_ten_million_multiply_adds_an_image():
+    images = coloured(64).features.astype(np.float32)
+    model = build_model("small_cifar", 10, None, lambda: images)
+    x = jnp.zeros((1, *CIFAR))
+    params, state = model.init(jax.random.key(0), x)
+    jaxpr = jax.make_jaxpr(lambda x: model.apply(params, state, x, False, None)[0])(x)
+    assert 10.0e6 < multiply_adds(jaxpr.jaxpr) < 10.8e6
+
+
+def multiply_adds(jaxpr) -> int:
+    """Of every convolution and matrix product of a program, inner programs included."""
+    total = 0
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "conv_general_dilated":
+            kernel = equation.invars[1].aval.shape
+            total += int(np.prod(equation.outvars[0].aval.shape)) * int(np.prod(kernel[:3]))
+        if equation.primitive.name == "dot_general":
+            (contracted, _), _ = equation.params["dimension_numbers"]
+            inner = np.prod([equation.invars[0].aval.shape[axis] for axis in contracted])
+            total += int(np.prod(equation.outvars[0].aval.shape)) * int(inner)
+        for value in equation.params.values():
+            inner_program = getattr(value, "jaxpr", value)
+            if hasattr(inner_program, "eqns"):
+                total += multiply_adds(inner_program)
+    return total
 
 
 def test_whitened_patches_are_uncorrelated_and_alike_in_size():
@@ -49,6 +78,18 @@ def test_whitened_patches_are_uncorrelated_and_alike_in_size():
     assert np.abs(raw - np.diag(np.diag(raw))).max() > 0.5 * np.diag(raw).max()
     np.testing.assert_allclose(white, np.eye(12), atol=0.02)
     np.testing.assert_array_equal(kernel[..., 12:], -kernel[..., :12])
+
+
+def test_the_directions_kept_are_those_of_the_greatest_variance():
+    images = coloured().features.astype(np.float32) / 255 - 0.5
+    whole, kept = whitening_kernel(images, 4), whitening_kernel(images, 4, directions=5)
+    assert whole.shape == (4, 4, 3, 96) and kept.shape == (4, 4, 3, 10)
+    patches = np.lib.stride_tricks.sliding_window_view(images, (4, 4), (1, 2)).transpose(0, 1, 2, 4, 5, 3)
+    patches = patches.reshape(-1, 48).astype(np.float64)
+    directions = whole.reshape(48, 96)[:, :48]
+    variance = ((patches @ (directions / np.linalg.norm(directions, axis=0))) ** 2).mean(0)
+    largest = np.argsort(variance)[-5:]
+    np.testing.assert_array_equal(kept.reshape(48, 10)[:, :5], directions[:, np.sort(largest)])
 
 
 def test_the_first_layer_is_the_same_for_every_order_of_models_and_every_call():

@@ -169,7 +169,7 @@ def with_nothing_measured(inputs: LiraReportInputs) -> LiraReportInputs:
         manifest={},
     )
     unknown = dict.fromkeys(("first", "last", "train_s", "query_s", "compile_s"))
-    kept = inputs.found.head.made | unknown | {"devices": [], "versions": [], "models_timed": 0}
+    kept = dataclasses.replace(inputs.found.head.made, **unknown, devices=(), versions=(), models_timed=0)
     return with_found(
         with_head(bare, made=kept, plan={}), attacks={}, attacks_not_run={}, strongest=None, timing={}, notes=()
     )

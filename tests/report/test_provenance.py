@@ -1,16 +1,19 @@
+import dataclasses
+
 import pytest
 
 from miajax.report import provenance
+from miajax.runs.made import Made
 
-_MADE = {
-    "models": 32, "models_here": 0, "models_timed": 32, "compile_s": 3.0, "train_s": 240.0, "query_s": 7.0, "groups": 2,
-    "groups_without_record": 0, "first": "a", "last": "b", "devices": ["one"], "versions": [{"jax": "1"}],
-    "other_bits": False, "device_here": "two",
-}  # fmt: skip
+_MADE = Made(
+    models=32, models_here=0, models_timed=32, compile_s=3.0, train_s=240.0, query_s=7.0, groups=2,
+    groups_without_record=0, first="a", last="b", devices=("one",), versions=({"jax": "1"},),
+    other_bits=False, device_here="two",
+)  # fmt: skip
 
 
-def _results(total=3.27, **made):
-    return {"num_shadows": 32, "timing": {"total_s": total}, "versions": {"jax": "1"}, "made": {**_MADE, **made}}
+def _made(**changes):
+    return dataclasses.replace(_MADE, **changes)
 
 
 def _plain(text):
@@ -31,29 +34,28 @@ def _plain(text):
     ],
 )
 def test_a_command_claims_only_the_models_that_it_trained(made, said):
-    assert _plain(provenance.made_finding(_results(**made))) == said
+    assert _plain(provenance.made_finding(_made(**made), 3.27)) == said
 
 
-def test_results_without_a_record_claim_nothing_of_who_trained():
-    bare = {"num_shadows": 4, "timing": {"total_s": 2.0}}
-    assert _plain(provenance.made_finding(bare)) == "The figures rest on 4 models; this command took 2.00 s"
-    assert provenance.made_sentences(bare) == [] and provenance.made_finding({}) == "The figures rest on 0 models"
+def test_models_whose_groups_kept_no_record_claim_no_time():
+    bare = _made(train_s=None, query_s=None, compile_s=None, models_timed=0)
+    assert provenance.made_sentences(bare) == []
+    assert provenance.made_finding(bare, None) == "The 32 models of this run were there before"
 
 
 def test_the_time_of_the_models_is_that_of_all_commands():
-    (said,) = provenance.made_sentences(_results())
+    (said,) = provenance.made_sentences(_MADE)
     assert "spent 4 min 0 s on training, 7.00 s on asking and 3.00 s on compiling for 32 models" in _plain(said)
-    (said,) = provenance.made_sentences(_results(groups_without_record=1, models_timed=16))
+    (said,) = provenance.made_sentences(_made(groups_without_record=1, models_timed=16))
     assert said.endswith("1 group of models kept no record of their time and are not in it.")
 
 
 def test_the_same_bits_are_promised_only_where_all_models_were_made_alike():
     assert "the same command on this run" in provenance._again(None, _MADE, {})
-    whole = {**_MADE, "models_here": 32}
-    for made in (whole, {}):
-        assert "gives the same bits" in provenance._again(None, made, {})
+    whole = {"models_here": 32}
+    assert "gives the same bits" in provenance._again(None, _made(**whole), {})
     for made, manifest in (
-        ({"other_bits": True}, {}), ({}, {"changed_plans": [1]}), ({"devices": ["one", "two"]}, {}),
-        ({"versions": [{"jax": "1"}, {"jax": "2"}]}, {}),
+        ({"other_bits": True}, {}), ({}, {"changed_plans": [1]}), ({"devices": ("one", "two")}, {}),
+        ({"versions": ({"jax": "1"}, {"jax": "2"})}, {}),
     ):  # fmt: skip
-        assert "gives the same bits" not in provenance._again(None, {**whole, **made}, manifest)
+        assert "gives the same bits" not in provenance._again(None, _made(**whole, **made), manifest)

@@ -80,5 +80,5 @@ def test_the_recipe_names_what_decides_training_and_querying():
 def test_declared_differences_are_named_and_equal_values_are_not():
     recipe = recipe_of(small())
     declared = {"epochs": 30, "optimizer": "sgd", "widths": [64], "query_mode": "batch_stats"}
-    told = {d["name"]: (d["run"], d["target"]) for d in recipe_differences(recipe, declared)}
+    told = {each.name: (each.run, each.target) for each in recipe_differences(recipe, declared)}
     assert told == {"epochs": (3, 30), "widths": ([128], [64]), "query_mode": ("evaluation", "batch_stats")}

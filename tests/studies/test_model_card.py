@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from miajax.cli import main
@@ -11,6 +12,7 @@ from miajax.report import numbers
 from miajax.studies.found import found_results
 from miajax.studies.model_card.card import model_card
 from tests.golden.snapshot import KEPT
+from tests.report.fixtures import attack_summary
 
 NEW = {
     "versions": {"miajax": "0.1.0"},
@@ -20,6 +22,8 @@ NEW = {
         "near_below": 0.25,
     },
 }  # fmt: skip
+
+ENTRY = attack_summary(*(np.array([0.0, 1.0]),) * 2, np.eye(4, dtype=bool)).to_json()
 
 
 def lead(**changes) -> dict:
@@ -35,8 +39,9 @@ def lead(**changes) -> dict:
 def results(**changes) -> dict:
     whole = {
         "dataset": "purchases", "model": "mlp", "num_examples": 300, "num_valid": 16, "target": None,
-        "train_accuracy": 0.9, "test_accuracy": 0.8, "attacks": {"lira_online": {}}, "attacks_not_run": {},
-        "privacy": None, "strongest": lead(), "num_non_members": 2400, "failed_models": [], "notes": [], **NEW,
+        "train_accuracy": 0.9, "test_accuracy": 0.8, "attacks": {"lira_online": ENTRY}, "attacks_not_run": {},
+        "plan": {}, "privacy": None, "strongest": lead(),
+        "num_non_members": 2400, "failed_models": [], "notes": [], **NEW,
     }  # fmt: skip
     return whole | changes
 
@@ -97,6 +102,17 @@ def test_notes_are_told_once():
     assert "- purchases is synthetic" in text and note not in text
 
 
+def test_notes_that_say_the_same_of_several_attacks_are_one():
+    text = card(notes=[
+        "gap: 3 of 8 scores are missing and left out.", "lira_online: 5 of 8 scores are missing and left out.",
+        "all attacks: TPR at FPR 0.0001 pooled over targets is null: it takes 10000 non-members, there are 2400.",
+        "all attacks: TPR at FPR 0.001 of a single target is null: it takes 1000 non-members, there are 150.",
+    ])  # fmt: skip
+    assert r"- gap, lira\_online: 3, 5 of 8 scores are missing and left out." in text
+    assert sum(line.startswith("- all attacks: TPR at FPR 0.0001") for line in text.splitlines()) == 1
+    assert not any(line.startswith("- all attacks: TPR at FPR 0.001 ") for line in text.splitlines())
+
+
 @pytest.mark.parametrize("study", ["lira", "attacks", "audit_target", "import_signals"])
 def test_every_kind_of_study_has_its_card(study, tmp_path, capsys):
     kept = json.loads((KEPT / f"{study}.json").read_text())["results"]
@@ -112,7 +128,7 @@ def test_every_kind_of_study_has_its_card(study, tmp_path, capsys):
 
 
 def test_the_study_with_more_attacks_is_told():
-    both = {Path("a"): results(), Path("b"): results(attacks={"lira_online": {}, "gap": {}})}
+    both = {Path("a"): results(), Path("b"): results(attacks={"lira_online": ENTRY, "gap": ENTRY})}
     assert "| Attacks run | LiRA online, Gap (right or wrong) |" in model_card(both)
 
 

@@ -41,7 +41,7 @@ def test_what_attacks_found_is_read_as_it_was_written(run, kind, tmp_path):
     written = json.loads((result.folder / "results.json").read_text())
     read = from_json(kind, written)
     assert to_json(read) == {key: value for key, value in written.items() if key not in OF_THE_WRITER}
-    assert read.strongest == result.found.strongest and read.checks == result.found.checks
+    assert read.strongest.ci == result.found.strongest.ci and read.checks == result.found.checks
     name = read.strongest.attack
     assert read.figures[name].auc == result.found.figures[name].auc
     assert read.new_data.mean_auc_new_data.value == result.found.new_data.mean_auc_new_data.value

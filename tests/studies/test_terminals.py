@@ -21,6 +21,7 @@ from miajax.studies.outliers.figures import Outliers
 from miajax.studies.overfitting.figures import Overfitting
 from miajax.studies.reproduce.record import Reproduced
 from miajax.studies.saliency.results import Saliency
+from miajax.studies.target.results import TargetFound
 from tests.report.test_terminal import rendered
 from tests.studies.made import made
 
@@ -247,7 +248,7 @@ STUDIES = {
 FOUND = {
     overfitting: Overfitting, outliers: Outliers, saliency: Saliency, dpsgd: Dpsgd, defenses: Defenses,
     imported: Imported, reproduce: Reproduced, audit: Audit, compare: Comparison,
-    audit_report: AuditReportFound, lira: Lira, attacks: Attacks,
+    audit_report: AuditReportFound, target: TargetFound, lira: Lira, attacks: Attacks,
 }  # fmt: skip
 
 

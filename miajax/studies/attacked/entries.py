@@ -159,7 +159,7 @@ def attack_entries(
 
 def _unkept_aims(thresholds: Mapping[str, Mapping[float, Reached | None]]) -> list[str]:
     """Notes on thresholds that reach far more false alarms than they were set for, at the largest rate resolved."""
-    notes = []
+    notes: list[str] = []
     for name, by_fpr in thresholds.items():
         resolved = [(fpr, found) for fpr, found in by_fpr.items() if found is not None]
         aim, found = max(resolved, key=lambda each: each[0], default=(0.0, None))

@@ -185,7 +185,7 @@ class Evidence:
     @functools.cached_property
     def curves(self) -> list[plots.Curve]:
         """The pooled ROC of every attack with the intervals that were reported on it."""
-        curves = []
+        curves: list[plots.Curve] = []
         for attack, (fpr, tpr) in self.inputs.rocs.items():
             look = face(attack)
             known = [(at, self.figures(attack).tpr(at)) for at in attack_table.reported_fprs(self.attacks)]

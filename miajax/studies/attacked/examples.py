@@ -63,12 +63,13 @@ def _separation(evidence: Evidence, examples: Int[np.ndarray, " examples"]) -> F
     inputs = evidence.inputs
     signals = inputs.signals[:, examples].mean(axis=2)[inputs.valid].astype(np.float64)
     member = inputs.membership[inputs.valid][:, examples]
-    means, variances = [], []
+    means: list[np.ndarray] = []
+    variances: list[np.ndarray] = []
     for side in (member, ~member):
         number = np.maximum(side.sum(axis=0), 1)
         means.append(np.where(side, signals, 0.0).sum(axis=0) / number)
         variances.append(np.where(side, (signals - means[-1]) ** 2, 0.0).sum(axis=0) / number)
-    spread = np.sqrt(np.add(*variances) / 2)
+    spread = np.sqrt((variances[0] + variances[1]) / 2)
     return np.where(spread > 0, means[0] - means[1], np.nan) / np.where(spread > 0, spread, 1.0)
 
 
@@ -141,7 +142,7 @@ def _gallery(evidence: Evidence, examples: Int[np.ndarray, " shown"], title: str
     signals = inputs.signals[:, examples].mean(axis=2)  # [M, shown]
     member, valid = inputs.membership[:, examples], inputs.valid
     shown, apart = _picture_uris(evidence, examples), _separation(evidence, examples)
-    exhibits = []
+    exhibits: list[Exhibit] = []
     for column, example in enumerate(examples):
         inside = signals[valid & member[:, column], column]
         outside = signals[valid & ~member[:, column], column]
@@ -178,12 +179,12 @@ def _picture_uris(evidence: Evidence, examples: Int[np.ndarray, " shown"]) -> li
 def _class_table(evidence: Evidence) -> Table:
     inputs, labels = evidence.inputs, evidence.inputs.labels
     finite = np.isfinite(inputs.vulnerability)
-    rows = []
+    rows: list[tuple[str, int, float | None, int]] = []
     for label in np.unique(labels):
         own = (labels == label) & finite
         mean = float(inputs.vulnerability[own].mean()) if own.any() else None
         exposed = int(np.count_nonzero(evidence.exposed & own))
-        rows.append([_class_name(evidence, int(label)), int(np.count_nonzero(labels == label)), mean, exposed])
+        rows.append((_class_name(evidence, int(label)), int(np.count_nonzero(labels == label)), mean, exposed))
     rows.sort(key=lambda row: -(row[2] if row[2] is not None else -1.0))
     columns = [
         Column("Class"),

@@ -66,7 +66,7 @@ def ranking_blocks(evidence: Evidence) -> list[Block]:
     if lead is None or len(lead.intervals) < 2:
         return []
     decimals = 3 if lead.fpr is None else None
-    rows = []
+    rows: list[list[Cell]] = []
     for name in sorted(lead.intervals, key=lambda each: -lead.intervals[each].interval[0]):
         of, less = lead.intervals[name], lead.differences.get(name)
         own = Estimate(None, reason="What the others are held against.")

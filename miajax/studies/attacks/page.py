@@ -67,7 +67,7 @@ def render_attacks_report(inputs: LiraReportInputs, entries: Mapping[str, Entry]
             lira_threat.threat_section(evidence),
             *privacy_words.privacy_sections(found.head.privacy),
             lira_threat.limits_section(evidence),
-            provenance.run_section(found.record(), inputs.config, inputs.manifest, inputs.command),
+            provenance.run_section(found.ran, inputs.config, inputs.manifest, inputs.command),
             lira_threat.terms_section(evidence),
         ],
         footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
@@ -106,7 +106,7 @@ def _best(evidence: Evidence, *, shadows: bool) -> str | None:
 def _summary(evidence: Evidence) -> Section:
     finding = claims.lead_finding(evidence.lead)
     without = _best(evidence, shadows=False)
-    cards = []
+    cards: list[Card] = []
     sentences = [
         lira_threat.headline(evidence),
         claims.equals_sentence(evidence.lead),

@@ -1,21 +1,20 @@
 """The report on an audit: which epsilon was promised, which was refuted, and what that rests on."""
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 
-from miajax.report import numbers, palette, plots, provenance
-from miajax.report.blind_words import blind_banners, blind_sections
-from miajax.report.page import Card, Cards, Column, Details, Figure, Page, Points, Prose, Section, Table
+from miajax.report import numbers, palette, plots
+from miajax.report.page import Card, Cards, Column, Details, Figure, Page, Prose, Section, Table
 from miajax.report.privacy_words import epsilon_text, privacy_sections
 from miajax.studies.audit.figures import Audit, Audited
-from miajax.studies.results import Record
+from miajax.studies.campaign_page import Run, campaign_page, limits_section
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
-_SHORT = 12
 _NAMES = {
     "one_run": "One-run guesses",
     "many_models": "One record over many models",
@@ -32,9 +31,7 @@ _SOURCES = {
 
 def render_audit_report(
     found: Audit,
-    config: Record,
-    manifest: Record,
-    command: str,
+    run: Run,
     in_scores: Float[np.ndarray, " members"],
     out_scores: Float[np.ndarray, " others"],
 ) -> str:
@@ -42,12 +39,9 @@ def render_audit_report(
 
     Args:
       found: by the study.
-      config: the resolved configuration.
-      manifest: fingerprint, hashes, plan, seeds.
-      command: what was typed.
+      run: whose models were audited.
       in_scores, out_scores: of canaries that audited models did and did not train on.
     """
-    fingerprint = str(manifest.get("fingerprint") or "")
     canaries, audit = found.canaries, found.audit
     kind = canaries.kind.replace("_", " ")
     facts = [
@@ -56,25 +50,20 @@ def render_audit_report(
         ("Models audited", numbers.count(audit.audited)),
         ("Reference models", numbers.count(audit.references)),
         ("Canaries", f"{numbers.count(canaries.count)} {kind}"),
-        ("Fingerprint", fingerprint[:_SHORT]),
     ]
-    return Page(
+    page = Page(
         kicker="Empirical privacy audit",
         title=f"What {found.head.dataset} models give away, against what was promised",
         subtitle=audit.verdict,
-        facts=[(name, value) for name, value in facts if value],
-        banners=blind_banners(found.checks),
+        facts=facts,
         sections=[
             Section("Summary", audit.verdict.rstrip("."), [_cards(audit), _bounds(audit)]),
             _scores(audit, in_scores, out_scores),
             _models(audit),
             *privacy_sections(found.head.privacy),
-            *blind_sections(found.checks),
-            _limits(found),
-            provenance.run_section(found.record(), config, manifest, command),
         ],
-        footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
-    ).html()
+    )
+    return campaign_page(page, found, run, _limits(found))
 
 
 @plots.styled
@@ -200,9 +189,6 @@ def _limits(found: Audit) -> Section:
         "The attacker sees what models say of canaries, not their parameters nor the steps of training.",
         "Which models are references, the kind of canaries and the confidence must be chosen before looking at bounds.",
     ]
-    blocks = [
-        Points(points, "What to bear in mind"),
-        *([Details("Notes", [Points(found.notes)])] if found.notes else []),
-    ]
     words = Prose(["docs/audit.md states the conditions under which each bound holds."])
-    return Section("Limits", "An audit can refute a promise; it cannot confirm one", [*blocks, words])
+    section = limits_section("An audit can refute a promise; it cannot confirm one", points, found.notes)
+    return dataclasses.replace(section, blocks=[*section.blocks, words])

@@ -43,6 +43,7 @@ from miajax.studies.audit.figures import (
     GuessBound,
     GuessedShares,
 )
+from miajax.studies.campaign_page import Run
 from miajax.studies.head import head_of
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import FoundInCampaign
@@ -359,8 +360,7 @@ def _write_report(campaign: Campaign, found: Audit, scored: Scored, command: str
     from miajax.studies.audit.page import render_audit_report
 
     _, coins, scores = scored
-    config, manifest = dataclasses.asdict(campaign.setup.config), campaign.folder.manifest
-    html = render_audit_report(found, config, manifest, command, scores[coins], scores[~coins])
+    html = render_audit_report(found, Run.of(campaign, command), scores[coins], scores[~coins])
     write_text(campaign.folder.path / "audit" / "report.html", html)
 
 

@@ -89,13 +89,13 @@ class Attacks:
         self.lira = online_variant(int(original.valid.sum()))
         settings = AttackOptions()
         labels = np.zeros(defended.correct.shape[1], np.int32)  # none of these attacks looks at them
-        signals = Signals(defended.signals, defended.correct, labels)  # type: ignore[arg-type]
+        signals = Signals(defended.signals, defended.correct, labels)
         names, member = ("global_threshold", "gap", self.lira), defended.member
         ran = run_attacks(names, signals, member, self.valid, settings)
         self.threshold, self.gap, self.carried = (np.asarray(ran[name][0]) for name in names)
         self.adaptive = self.carried
         if defended.known is not None:
-            known = signals._replace(scaled_logit=defended.known)  # type: ignore[arg-type]
+            known = signals._replace(scaled_logit=defended.known)
             self.adaptive = np.asarray(run_attacks([self.lira], known, member, self.valid, settings)[self.lira][0])
         naive = lira_scores(original.signals, original.member, original.valid, targets=defended.signals)[self.lira]
         scorable = ATTACKS[self.lira].scorable(original.member, self.valid)

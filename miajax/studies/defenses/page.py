@@ -5,11 +5,11 @@ from typing import Any
 
 from miajax.metrics import figures
 from miajax.metrics.claims import against
-from miajax.report import numbers, plots, provenance
+from miajax.report import numbers, plots
 from miajax.report.attack_faces import face
-from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.numbers import Estimate
-from miajax.report.page import Block, Card, Cards, Column, Details, Figure, Page, Points, Prose, Section, Table
+from miajax.report.page import Block, Card, Cards, Column, Figure, Page, Points, Prose, Section, Table
+from miajax.studies.campaign_page import Run, campaign_page, limits_section, sources_section
 from miajax.studies.defenses.pictures import knowledge_figure, trade_off_figure
 from miajax.studies.defenses.results import FPR, AttackFigures, Defenses, Row, named
 from miajax.studies.defenses.words import (
@@ -24,11 +24,9 @@ from miajax.studies.defenses.words import (
     specific_finding,
     thresholds_finding,
 )
-from miajax.studies.results import Record
 
 __all__ = ["defenses_finding", "render_defenses_report", "trade_off_figure"]
 
-_SHORT = 12
 _MARKS = (
     ("undefended", "Black"), ("while training", "blue"), ("single examples, before training", "red squares"),
     ("on answers", "green triangles"),
@@ -50,20 +48,12 @@ _SOURCES = (
 )
 
 
-def render_defenses_report(found: Defenses, config: Record, manifest: Record, command: str) -> str:
-    """Returns the report as one self-contained HTML document.
-
-    Args:
-      found: by the study.
-      config: the undefended campaign's resolved configuration.
-      manifest: its manifest.
-      command: what was typed.
-    """
+def render_defenses_report(found: Defenses, run: Run) -> str:
+    """Returns the report as one self-contained HTML document; ``run`` is that of the undefended models."""
     rows = found.rows
-    fingerprint = str(manifest.get("fingerprint") or "")
     sections = [_summary(found), _knowledge(rows), _thresholds(found)]
     sections += [each for each in (_reweighting(rows), _specific(found), _price(rows)) if each is not None]
-    return Page(
+    page = Page(
         kicker="Defences against membership inference",
         title=f"What protects, on {found.head.dataset}",
         subtitle=defenses_finding(rows),
@@ -73,18 +63,16 @@ def render_defenses_report(found: Defenses, config: Record, manifest: Record, co
             ("Defences", numbers.count(len(defences(rows)))),
             ("Models of each", numbers.count(found.head.num_shadows)),
             ("Examples", numbers.count(found.head.num_examples)),
-            ("Fingerprint", fingerprint[:_SHORT]),
         ],
-        banners=blind_banners(found.checks),
-        sections=[
-            *sections,
-            *blind_sections(found.checks),
-            _limits(found),
-            provenance.run_section(found.record(), config, manifest, command),
-            _sources(found),
-        ],
-        footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
-    ).html()
+        sections=sections,
+    )
+    return campaign_page(
+        page,
+        found,
+        run,
+        _limits(found),
+        [sources_section("Whose defences and protocol these are", found.head.versions, _SOURCES)],
+    )
 
 
 def _shown(figure: figures.Estimate) -> Estimate:
@@ -361,15 +349,6 @@ def _limits(found: Defenses) -> Section:
         "Intervals hold for one figure at a time; among dozens a few differ by luck.",
         "They hold for this data, recipe and set of attacks: a lower bound on leakage, not a proof of safety.",
     ]
-    blocks: list[Block] = [Points(points, "What to bear in mind")]
-    if found.not_run:
-        left_out = [f"{name}: {reason}" for name, reason in found.not_run.items()]
-        blocks.append(Points(left_out, "Defences that did not run"))
-    if found.notes:
-        blocks.append(Details("Notes", [Points(found.notes)]))
-    return Section("Limits", "These figures compare defences; they do not certify one", blocks)
-
-
-def _sources(found: Defenses) -> Section:
-    version = str(found.head.versions.get("miajax") or "")
-    return Section("Sources", "Whose defences and protocol these are", provenance.citation_blocks(version, _SOURCES))
+    left_out = [f"{name}: {reason}" for name, reason in found.not_run.items()]
+    beside = [Points(left_out, "Defences that did not run")] if left_out else []
+    return limits_section("These figures compare defences; they do not certify one", points, found.notes, beside)

@@ -38,6 +38,7 @@ from miajax.models.model import Model
 from miajax.models.registry import MODELS, build_model
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.studies import common
+from miajax.studies.campaign_page import Run
 from miajax.studies.defenses.answers import (
     accuracies,
     asked_about,
@@ -297,8 +298,8 @@ class _Study:
         from miajax.report.plots import save_png
         from miajax.studies.defenses.page import render_defenses_report, trade_off_figure
 
-        config, manifest = dataclasses.asdict(self.setup.config), original.folder.manifest
-        html = render_defenses_report(found, config, manifest, self.called.command)
+        run = Run(dataclasses.asdict(self.setup.config), original.folder.manifest, self.called.command)
+        html = render_defenses_report(found, run)
         write_text(self.folder / "report.html", html)
         with atomic_file(self.folder / "trade_off.png") as file:
             save_png(trade_off_figure(found.rows), file)

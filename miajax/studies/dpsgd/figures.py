@@ -9,6 +9,8 @@ from miajax.metrics.forms import SPREAD, Form
 from miajax.metrics.groups import GroupFigures
 from miajax.metrics.json_form import Together
 from miajax.metrics.without_models import Checks
+from miajax.report.provenance import Ran
+from miajax.runs.made import Made
 from miajax.studies.results import Found, Record
 
 FPR = 1e-3
@@ -149,7 +151,7 @@ class Dpsgd(Found):
     plan: Record
     device: str
     versions: Record
-    made: Record
+    made: Made
     epsilons: tuple[str, ...]
     significance: float
     points: tuple[Budget, ...]
@@ -162,9 +164,10 @@ class Dpsgd(Found):
         """All points with their names, the models without privacy first."""
         return [("no privacy", self.non_private), *((point.name, point) for point in self.points)]
 
-    def record(self) -> Record:
+    @property
+    def ran(self) -> Ran:
         """The run as its page prints it."""
-        return {
-            "num_shadows": self.num_shadows, "seed": self.seed, "device": self.device, "plan": self.plan,
-            "versions": self.versions, "made": self.made, "timing": self.timing, "privacy": self.mechanism,
-        }  # fmt: skip
+        return Ran(
+            num_shadows=self.num_shadows, seed=self.seed, device=self.device, plan=self.plan, versions=self.versions,
+            made=self.made, timing=self.timing, privacy=self.mechanism,
+        )  # fmt: skip

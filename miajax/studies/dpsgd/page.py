@@ -4,19 +4,17 @@ from typing import Any
 
 from miajax.metrics import figures
 from miajax.metrics.claims import against
-from miajax.report import numbers, plots, provenance
-from miajax.report.blind_words import blind_banners, blind_sections
+from miajax.report import numbers, plots
 from miajax.report.group_words import beside_sections, both_units
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Column, Columns, Figure, Page, Points, Prose, Section, Table
 from miajax.report.privacy_words import epsilon_text, mechanism_rows, sentences
+from miajax.studies.campaign_page import Run, campaign_page, sources_section
 from miajax.studies.dpsgd.figures import FPR, Budget, Dpsgd, Guarantee, Point
 from miajax.studies.dpsgd.plot import BOUND_NAMES, privacy_figure
-from miajax.studies.results import Record
 
 __all__ = ["privacy_figure", "render_dpsgd_report"]
 
-_SHORT = 12
 _NO_COINS = "Holds where a fair coin of its own draws each record into each model: --split bernoulli."
 _SOURCES = (
     ("M. Abadi et al.: Deep Learning with Differential Privacy. CCS, 2016.", "https://arxiv.org/abs/1607.00133"),
@@ -32,43 +30,32 @@ _SOURCES = (
 )  # fmt: skip
 
 
-def render_dpsgd_report(found: Dpsgd, config: Record, manifest: Record, command: str) -> str:
-    """Returns the report as one self-contained HTML document.
-
-    Args:
-      found: by the study.
-      config: the resolved configuration of the private models.
-      manifest: of their run folder.
-      command: what was typed.
-    """
-    fingerprint, version = str(manifest.get("fingerprint") or ""), str(found.versions.get("miajax") or "")
+def render_dpsgd_report(found: Dpsgd, run: Run) -> str:
+    """Returns the report as one self-contained HTML document; ``run`` is that of the private models."""
     facts = [
         ("Data set", found.dataset),
         ("Model", found.model),
         ("Models", numbers.count(found.num_valid)),
         ("Examples", numbers.count(found.num_examples)),
         ("Delta", f"{found.delta:g}"),
-        ("Fingerprint", fingerprint[:_SHORT]),
     ]
-    return Page(
+    page = Page(
         kicker="Differentially private training",
         title=f"What privacy costs and keeps on {found.dataset}",
         subtitle=_sentence(found),
-        facts=[(name, value) for name, value in facts if value],
-        banners=[*_banners(found), *blind_banners(found.checks)],
+        facts=facts,
+        banners=_banners(found),
         sections=[
             Section("Summary", _finding(found), [_cards(found), _figure(found)]),
             Section("Every budget", _cost(found), [_table(found)]),
             *beside_sections(both_units({name: point.attacked for name, point in found.named}), "Epsilon"),
             _bounds(found),
             _guarantee(found),
-            *blind_sections(found.checks),
-            _limits(found),
-            provenance.run_section(found.record(), config, manifest, command),
-            Section("Sources", "Whose methods these are", provenance.citation_blocks(version, _SOURCES)),
         ],
-        footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
-    ).html()
+    )
+    return campaign_page(
+        page, found, run, _limits(found), [sources_section("Whose methods these are", found.versions, _SOURCES)]
+    )
 
 
 def _strictest(found: Dpsgd) -> Budget:

@@ -19,6 +19,7 @@ from miajax.metrics.without_models import Checks
 from miajax.notes import headed, noted
 from miajax.runs.atomic import atomic_file, write_sealed, write_text
 from miajax.studies import common
+from miajax.studies.campaign_page import Run
 from miajax.studies.dpsgd.figures import AccuracyLost, BoundFacts, Budget, Dpsgd, Plain
 from miajax.studies.dpsgd.points import BOUNDS, HEURISTICS, IN_VERDICT, Models, accuracy_lost, measured
 from miajax.studies.invocation import Invocation
@@ -269,7 +270,6 @@ def _write_report(path: Path, found: Dpsgd, private: Campaign, command: str) -> 
     from miajax.report.plots import save_png
     from miajax.studies.dpsgd.page import privacy_figure, render_dpsgd_report
 
-    config = dataclasses.asdict(private.setup.config)
-    write_text(path / "report.html", render_dpsgd_report(found, config, private.folder.manifest, command))
+    write_text(path / "report.html", render_dpsgd_report(found, Run.of(private, command)))
     with atomic_file(path / "dpsgd.png") as file:
         save_png(privacy_figure(found), file)

@@ -4,14 +4,19 @@ import dataclasses
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Literal, NoReturn, cast
 
 from miajax.attacks.registry import ATTACKS
 from miajax.errors import UserError
-from miajax.studies.found import reading_results
+from miajax.metrics.figures import Estimate, Figures, Interval, fpr_key
+from miajax.metrics.groups import GroupFigures
+from miajax.metrics.summary import AttackSummary
+from miajax.studies.attacked.entry import Calibrated, InSlice
+from miajax.studies.found import AttackFound, StudyFound, reading_results
 from miajax.studies.gate.rules import ALL, Rule
-from miajax.typed import Json
 
+Members = Mapping[str, object]
+_NO_INTERVAL = "the study gives no figure with an interval"
 Outcome = Literal["kept", "exceeded", "unresolved"]
 EXCEEDED, UNRESOLVED = 3, 4
 """Exit statuses."""
@@ -32,7 +37,7 @@ class Verdict:
     rule: Rule
     outcome: Outcome
     value: float | None
-    interval: tuple[float, float] | None
+    interval: Interval | None
     remark: str
     source: Path
 
@@ -51,12 +56,12 @@ def exit_status(verdicts: Sequence[Verdict]) -> int:
     return EXCEEDED if "exceeded" in outcomes else UNRESOLVED if "unresolved" in outcomes else 0
 
 
-def verdicts_on(rules: Sequence[Rule], found: Mapping[Path, Json]) -> list[Verdict]:
+def verdicts_on(rules: Sequence[Rule], found: Mapping[Path, StudyFound]) -> list[Verdict]:
     """Every rule's verdict, in order; a rule for all attacks has one an attack.
 
     Args:
       rules: the ceilings.
-      found: of ``found_results``; an attack is read from the first file that has it.
+      found: studies by their file; an attack is read from the first file that has it.
 
     Raises:
       UserError: a rule names an attack or a figure that does not exist.
@@ -65,24 +70,24 @@ def verdicts_on(rules: Sequence[Rule], found: Mapping[Path, Json]) -> list[Verdi
         return [verdict for rule in rules for verdict in _of(rule, found)]
 
 
-def _of(rule: Rule, found: Mapping[Path, Json]) -> Iterator[Verdict]:
+def _of(rule: Rule, found: Mapping[Path, StudyFound]) -> Iterator[Verdict]:
+    first = next(iter(found))
     if not rule.attack:
-        source = next((file for file, results in found.items() if rule.path[0] in results), next(iter(found)))
-        yield _judged(rule, found[source], found[source], source)
+        yield _judged(rule, _of_models(found[first]), None, first)
         return
-    ran = {name: file for file in reversed(list(found)) for name in found[file].get("attacks") or {}}
+    ran = {name: file for file in reversed(list(found)) for name in found[file].attacks}
     if rule.attack == ALL:
         if not ran:
-            yield Verdict(rule, "unresolved", None, None, "no attack ran", next(iter(found)))
-        for name in dict.fromkeys(name for file in found for name in found[file].get("attacks") or {}):
-            one = dataclasses.replace(rule, attack=name)
-            yield _judged(one, found[ran[name]]["attacks"][name], found[ran[name]], ran[name])
+            yield Verdict(rule, "unresolved", None, None, "no attack ran", first)
+        for name in dict.fromkeys(name for study in found.values() for name in study.attacks):
+            attack = found[ran[name]].attacks[name]
+            yield _judged(dataclasses.replace(rule, attack=name), attack, attack, ran[name])
         return
     if rule.attack in ran:
-        source = ran[rule.attack]
-        yield _judged(rule, found[source]["attacks"][rule.attack], found[source], source)
+        attack = found[ran[rule.attack]].attacks[rule.attack]
+        yield _judged(rule, attack, attack, ran[rule.attack])
         return
-    skipped = {name: why for results in found.values() for name, why in (results.get("attacks_not_run") or {}).items()}
+    skipped = {name: why for study in found.values() for name, why in study.attacks_not_run.items()}
     if rule.attack not in skipped and rule.attack not in ATTACKS:
         near = difflib.get_close_matches(rule.attack, {*ran, *skipped, *ATTACKS}, n=3)
         raise UserError(
@@ -91,43 +96,71 @@ def _of(rule: Rule, found: Mapping[Path, Json]) -> Iterator[Verdict]:
             remedy=f"Did you mean {' or '.join(near)}?" if near else "",
         )
     why = f": it {skipped[rule.attack]}" if rule.attack in skipped else ""
-    yield Verdict(rule, "unresolved", None, None, f"{rule.attack} was not run{why}", next(iter(found)))
+    yield Verdict(rule, "unresolved", None, None, f"{rule.attack} was not run{why}", first)
 
 
-def _judged(rule: Rule, entry: Json, results: Json, source: Path) -> Verdict:
-    *above, figure = rule.path
-    of: Any = entry
-    for key in above:
-        if not isinstance(of, Mapping) or key not in of:
-            _unknown(rule, key, of)
-        of = of[key]
+def _of_models(study: StudyFound) -> Members:
+    return {
+        "train_accuracy": study.train_accuracy,
+        "test_accuracy": study.test_accuracy,
+        "generalization_gap": study.generalization_gap,
+        "official_test_accuracy": study.official_test_accuracy,
+    }
+
+
+def _members(of: object) -> Members:
+    """What a part of an attack's entry holds, by the names of ``results.json``."""
+    if isinstance(of, AttackFound):
+        return {**_members(of.figures), "shadow_calibrated": of.calibrated, "slices": of.slices}
+    if isinstance(of, GroupFigures):
+        return {**_members(of.figures), **of.by_join}
+    if isinstance(of, Figures):
+        whole = of if isinstance(of, AttackSummary) else None
+        return {
+            "auc": of.auc,
+            "balanced_accuracy": of.balanced_accuracy,
+            "advantage": of.advantage,
+            "tpr_at_fpr": of.tpr_at_fpr,
+            "tpr_at_zero_fp": of.tpr_at_zero_fp,
+            **({} if whole is None or whole.per_target is None else {"per_target": whole.per_target}),
+            **({} if whole is None or whole.per_group is None else {"per_group": whole.per_group}),
+        }
+    if isinstance(of, Calibrated):
+        return {"tpr": of.tpr, "fpr": of.fpr}
+    if isinstance(of, InSlice):
+        return {"auc": of.auc, "tpr_at_fpr": of.tpr_at_fpr}
+    if isinstance(of, Mapping):
+        named = cast(Mapping[object, object], of)
+        return {fpr_key(key) if isinstance(key, float) else str(key): each for key, each in named.items()}
+    return {}
+
+
+def _judged(rule: Rule, of: object, attack: AttackFound | None, source: Path) -> Verdict:
+    for key in rule.path:
+        members = _members(of)
+        if key not in members:
+            _unknown(rule, key, members)
+        above, of = members, members[key]
         if of is None:
             return Verdict(rule, "unresolved", None, None, f"{key} is null", source)
-    if not isinstance(of, Mapping) or figure not in of or f"{figure}_ci" not in of:
-        _unknown(rule, figure, of)
-    value: Any = of[figure]
-    interval: Any = of[f"{figure}_ci"]
-    if rule.fpr is not None and isinstance(value, Mapping):
-        if rule.fpr not in value:
-            raise UserError(
-                f"--at_most {rule}: {source} has no TPR at FPR {rule.fpr}", expected=f"one of {', '.join(value)}"
-            )
-        value, interval = value[rule.fpr], interval[rule.fpr]
-    elif rule.fpr is not None or isinstance(value, Mapping):
-        _unknown(rule, figure, of)
-    if value is None or interval is None or None in interval:
-        return Verdict(rule, "unresolved", None, None, _why_null(rule, of, results), source)
-    try:
-        low, high = map(float, interval)
-        value = float(value)
-    except (TypeError, ValueError):
-        raise UserError(f"{source}: {rule} is {value} {interval}", expected="a number and the two ends of it") from None
-    return _against(rule, value, (low, high), entry, source)
+        if key == rule.path[-1] and rule.fpr is not None and key == "tpr_at_fpr":
+            rates = _members(of)
+            if rule.fpr not in rates:
+                expected = f"one of {', '.join(rates)}"
+                raise UserError(f"--at_most {rule}: {source} has no TPR at FPR {rule.fpr}", expected=expected)
+            of = rates[rule.fpr]
+        elif key == rule.path[-1] and (rule.fpr is not None or not isinstance(of, Estimate)):
+            _unknown(rule, key, above)
+    assert isinstance(of, Estimate)
+    if of.value is None or of.interval is None:
+        why = f"{of.reason[:1].lower()}{of.reason[1:]}".rstrip(".") or _NO_INTERVAL
+        return Verdict(rule, "unresolved", None, None, why, source)
+    return _against(rule, of.value, of.interval, attack, source)
 
 
-def _against(rule: Rule, value: float, interval: tuple[float, float], entry: Json, source: Path) -> Verdict:
+def _against(rule: Rule, value: float, interval: Interval, attack: AttackFound | None, source: Path) -> Verdict:
     upper, remark = interval[1], ""
-    below = (entry.get("auc_ci") or [0, 1])[1] < 0.5
+    below = attack is not None and attack.figures.auc.interval[1] < 0.5
     if below and rule.path[-1] in ("auc", "balanced_accuracy") and upper < 0.5:
         upper = 1 - interval[0]  # who turns the scores round has this
         remark = f"below chance: turned round, the same scores reach up to {upper:.4g}"
@@ -136,31 +169,20 @@ def _against(rule: Rule, value: float, interval: tuple[float, float], entry: Jso
     if upper > rule.ceiling:
         return Verdict(rule, "exceeded", value, interval, remark, source)
     name = rule.attack
-    if entry.get("comparable") is False and (name not in ATTACKS or ATTACKS[name].shadow_based):
+    if attack is not None and not attack.comparable and (name not in ATTACKS or ATTACKS[name].shadow_based):
         why = "the target is not comparable with the shadow models, so this bounds its leakage from below only"
         return Verdict(rule, "unresolved", value, interval, "; ".join(filter(None, [remark, why])), source)
     return Verdict(rule, "kept", value, interval, remark, source)
 
 
-def _why_null(rule: Rule, of: Json, results: Json) -> str:
-    """The note of the study that tells it, or what can be counted here."""
-    where = "single target" if "per_target" in rule.path else "pooled"
-    for note in results.get("notes") or () if rule.fpr else ():
-        text = note.rpartition(": TPR at FPR ")[2].removeprefix("TPR at FPR ")
-        if text.startswith(f"{rule.fpr} ") and " is null: " in text and (where in text or "of a" not in text):
-            return text.partition(" is null: ")[2].rstrip(".")
-    others = of.get("num_non_members", results.get("num_non_members"))
-    if rule.fpr and isinstance(others, int) and others * float(rule.fpr) < 1 - 1e-9:
-        return f"too few non-members: {others}"
-    return "the study gives no figure with an interval"
-
-
-def _unknown(rule: Rule, key: str, of: Any) -> NoReturn:
-    held = [name for name in of if f"{name}_ci" in of] if isinstance(of, Mapping) else []
-    nested = [name for name, value in of.items() if isinstance(value, Mapping)] if isinstance(of, Mapping) else []
-    apart = [f"{name}:FPR" if name == "tpr_at_fpr" else name for name in held]
-    within = [f"{name}:FIGURE" for name in nested if name not in held and not name.endswith(("_ci", "_fpr"))]
+def _unknown(rule: Rule, key: str, members: Members) -> NoReturn:
+    apart = [f"{name}:FPR" if name == "tpr_at_fpr" else name for name, of in members.items() if _is_figure(name, of)]
+    within = [f"{name}:FIGURE" for name, of in members.items() if not _is_figure(name, of) and _members(of)]
     raise UserError(
         f"--at_most {rule}: there is no figure {key} with an interval",
         expected=f"one of {', '.join([*apart, *within]) or 'none is held here'}",
     )
+
+
+def _is_figure(name: str, of: object) -> bool:
+    return isinstance(of, Estimate) or name == "tpr_at_fpr"

@@ -8,6 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from miajax.attacks.attack import needed
 from miajax.attacks.options import AttackOptions
 from miajax.attacks.registry import ATTACKS, why_not
 from miajax.campaign.made import versions
@@ -94,7 +95,11 @@ def run_imported(
         whole = of_row is not None and undivided(found.member, of_row)
         if whole:
             figures = with_groups(figures, scores, found.member, valid, of_row)
-    notes = [*found.notes, *note_on_copies(np.asarray(signals.scaled_logit), valid), *common.polarity_notes(figures)]
+    notes: list[str] = [
+        *found.notes,
+        *note_on_copies(np.asarray(needed(signals.scaled_logit)), valid),
+        *common.polarity_notes(figures),
+    ]
     if found.logits is not None and found.labels is not None:
         notes += note_on_order(found.logits[:, :, 0].argmax(-1), found.labels, found.member, valid)
     if of_row is None:
@@ -114,7 +119,7 @@ def run_imported(
         member_fraction=float(found.member.mean()),
         unit="group" if whole else "row",
         num_groups=None if of_row is None else int(of_row.max()) + 1,
-        queries=1 if signals.scaled_logit is None else signals.scaled_logit.shape[2],
+        queries=needed(signals.scaled_logit).shape[2],
         train_accuracy=train,
         test_accuracy=test,
         generalization_gap=gap,
@@ -152,7 +157,7 @@ def signals_of(found: ImportedSignals) -> tuple[Signals, np.ndarray]:
     if not valid.any():
         raise UserError(f"all {len(valid)} models hold NaN or infinity", expected="finite signals of at least one")
     phi = np.where(valid[:, None, None], phi, np.float32(np.nan))
-    return Signals(phi, correct, labels, logits), valid  # type: ignore[arg-type]
+    return Signals(phi, correct, labels, logits), valid
 
 
 def _accuracies(
@@ -182,14 +187,15 @@ def _write(
 
     write_json(out / "source.json", {"source": source.name, "format": format, "notes": list(found.notes)})
     write_npy(out / "membership.npy", found.member)
-    write_npy(out / "signals.npy", np.asarray(signals.scaled_logit))
+    answers = np.asarray(needed(signals.scaled_logit))
+    write_npy(out / "signals.npy", answers)
     if found.labels is not None:
         write_npy(out / "labels.npy", found.labels)
     if found.groups is not None:
         write_npy(out / GROUPS_FILE, found.groups)
     common.store_scores(out, scores)
     is_in = found.member & valid[:, None]
-    phi = np.asarray(signals.scaled_logit).mean(-1)
+    phi = answers.mean(-1)
     auc = empirical_auc(phi, found.member, valid)
     fresh = on_new_data(auc, phi, found.member, valid)
     columns: dict[str, Any] = {
@@ -208,7 +214,7 @@ def _write(
         exposure = exposure_at_pooled_fpr(array, found.member, valid, common.EXPOSURE_FPR)
         columns[f"vulnerability_{name}"], columns[f"fpr_{name}"] = exposure.tpr, exposure.fpr
     write_table(out / "per_example.parquet", columns)
-    rocs = {}
+    rocs: common.Rocs = {}
     for name, array in scores.items():
         known = np.isfinite(array)
         rocs[name] = thin(roc_curve(array[known], found.member[known]))

@@ -56,7 +56,7 @@ def render_lira_report(inputs: LiraReportInputs) -> str:
             lira_examples.examples_section(evidence),
             *blind_sections(found.checks),
             lira_threat.limits_section(evidence),
-            provenance.run_section(found.record(), inputs.config, inputs.manifest, inputs.command),
+            provenance.run_section(found.ran, inputs.config, inputs.manifest, inputs.command),
             lira_threat.terms_section(evidence),
         ],
         footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",

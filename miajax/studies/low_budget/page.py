@@ -7,59 +7,43 @@ from typing import TYPE_CHECKING
 
 from miajax.attacks.registry import ATTACKS
 from miajax.metrics.claims import against
-from miajax.report import budgets, numbers, plots, provenance
+from miajax.report import budgets, numbers, plots
 from miajax.report.attack_faces import face
-from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.group_words import At, Beside, beside_sections
 from miajax.report.numbers import Estimate
-from miajax.report.page import Block, Card, Cards, Cell, Column, Details, Figure, Page, Points, Prose, Section, Table
+from miajax.report.page import Block, Card, Cards, Cell, Column, Details, Figure, Page, Prose, Section, Table
+from miajax.studies.campaign_page import Run, campaign_page, limits_section, sources_section
 from miajax.studies.low_budget.figures import AtBudget, Compared, LowBudget, Recommended
-from miajax.studies.results import Record
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
-_SHORT = 12
 _NOT_RUN = Estimate(None, reason="Too few models to run.")
 
 
-def render_low_budget_report(found: LowBudget, config: Record, manifest: Record, command: str) -> str:
-    """Returns the report as one self-contained HTML document.
-
-    Args:
-      found: by the study.
-      config: the resolved configuration.
-      manifest: fingerprint, hashes, plan, seeds.
-      command: what was typed.
-    """
+def render_low_budget_report(found: LowBudget, run: Run) -> str:
+    """Returns the report as one self-contained HTML document."""
     compared, head = found.compared.of_unit, found.head
-    fingerprint = str(manifest.get("fingerprint") or "")
     facts = [
         ("Data set", head.dataset),
         ("Model", head.model),
         ("Models of the run", numbers.count(head.num_valid)),
         ("Examples", numbers.count(head.num_examples)),
         ("Groups", "" if head.num_groups is None else numbers.count(head.num_groups)),
-        ("Fingerprint", fingerprint[:_SHORT]),
     ]
-    return Page(
+    page = Page(
         kicker="Membership-inference attacks on a budget",
         title=f"Which attack for how many shadow models, on {head.dataset}",
         subtitle=_sentence(compared),
-        facts=[(name, value) for name, value in facts if value],
-        banners=blind_banners(found.checks),
+        facts=facts,
         sections=[
             Section("Summary", _sentence(compared).rstrip("."), [_cards(compared), _recommendations(compared)]),
             _power(compared),
             _differences(compared),
             *_by_row(found.compared),
-            *blind_sections(found.checks),
-            _limits(found),
-            provenance.run_section(found.record(), config, manifest, command),
-            _sources(found),
         ],
-        footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
-    ).html()
+    )
+    return campaign_page(page, found, run, _limits(found), [_sources(found)])
 
 
 def power_figure(compared: Compared) -> "MatplotlibFigure":
@@ -270,14 +254,10 @@ def _limits(found: LowBudget) -> Section:
             "rows are added up where they are log-likelihood ratios, else their mean is taken. Intervals resample "
             "groups."
         )
-    blocks: list[Block] = [Points(points, "What to bear in mind")]
-    if found.notes:
-        blocks.append(Details("Notes", [Points(found.notes)]))
-    return Section("Limits", "These figures compare attacks; they do not measure safety", blocks)
+    return limits_section("These figures compare attacks; they do not measure safety", points, found.notes)
 
 
 def _sources(found: LowBudget) -> Section:
     rows = [[face(name).label, face(name).needs, ATTACKS[name].source] for name in found.compared.attacks]
-    version = str(found.head.versions.get("miajax") or "")
     table = Table([Column("Attack"), Column("Needs"), Column("Source")], rows)
-    return Section("Sources", "Whose attacks these are", [table, *provenance.citation_blocks(version, [])])
+    return sources_section("Whose attacks these are", found.head.versions, [], [table])

@@ -44,6 +44,7 @@ from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.attacked.entries import run_families
 from miajax.studies.attacked.groups import join_of
+from miajax.studies.campaign_page import Run
 from miajax.studies.head import head_of
 from miajax.studies.invocation import Invocation
 from miajax.studies.low_budget.figures import AtBudget, Compared, Difference, LowBudget, Recommended
@@ -349,7 +350,6 @@ def _write_report(campaign: Campaign, found: LowBudget, command: str) -> None:
     from miajax.studies.low_budget.page import power_figure, render_low_budget_report
 
     folder = campaign.folder.path / "low_budget"
-    config, manifest = dataclasses.asdict(campaign.setup.config), campaign.folder.manifest
-    write_text(folder / "report.html", render_low_budget_report(found, config, manifest, command))
+    write_text(folder / "report.html", render_low_budget_report(found, Run.of(campaign, command)))
     with atomic_file(folder / "power.png") as file:
         save_png(power_figure(found.compared), file)

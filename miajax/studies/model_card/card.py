@@ -7,14 +7,13 @@ from pathlib import Path
 
 from miajax.attacks.registry import ATTACKS
 from miajax.campaign.privacy import privacy_note
-from miajax.metrics.claims import LEAD_FPRS, lead_of
-from miajax.metrics.json_form import from_json
-from miajax.metrics.without_models import Checks
+from miajax.metrics.claims import LEAD_FPRS
+from miajax.notes import not_done
 from miajax.report import claims, numbers
 from miajax.report.attack_faces import face
 from miajax.report.blind_words import blind_banners
 from miajax.report.terminal import grouped
-from miajax.studies.found import fullest, named, reading_results
+from miajax.studies.found import StudyFound, fullest, named, reading_results, study_of
 from miajax.typed import Json
 
 
@@ -29,20 +28,20 @@ def model_card(found: Mapping[Path, Json]) -> str:
     """
     results = fullest(found)
     with reading_results(named(found, results)):
-        return _card(results)
+        return _card(study_of(results))
 
 
-def _card(results: Json) -> str:
+def _card(study: StudyFound) -> str:
     parts = [
         "## Privacy: membership inference",
         "Attacks ask the model whether a record was in its training data. What they find is a lower bound on what the "
         "model gives away, not a proof of safety.",
-        _table(results),
-        f"**Strongest attack.** {_plain(_strongest(results))}",
-        f"**What would go unseen.** {_plain(_unseen(results))}",
+        _table(study),
+        f"**Strongest attack.** {_plain(_strongest(study))}",
+        f"**What would go unseen.** {_plain(_unseen(study))}",
         "**Limits**",
-        "\n".join(f"- {_plain(line)}" for line in _limits(results)),
-        f"Measured with miajax {results['versions']['miajax']}. {claims.lead_rule(lead_of(results))}".strip(),
+        "\n".join(f"- {_plain(line)}" for line in _limits(study)),
+        f"Measured with miajax {study.versions['miajax']}. {claims.lead_rule(study.strongest)}".strip(),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -52,57 +51,59 @@ def _plain(text: str) -> str:
     return re.sub(r"([\\`*_\[\]|])", r"\\\1", html.escape(" ".join(text.split()), quote=False))
 
 
-def _table(results: Json) -> str:
+def _table(study: StudyFound) -> str:
     rows = {
-        "Data": f"{results['dataset']}, {numbers.counted(results['num_examples'], 'example')}",
-        "Model": str(results["model"]),
-        "What was attacked": _attacked(results),
-        "Accuracy": _accuracy(results),
-        "Attacks run": ", ".join(face(name).label for name in results["attacks"]) or "none",
-        "Attacks not run": ", ".join(face(name).label for name in ATTACKS if name not in results["attacks"]) or "none",
-        "Differential privacy": _privacy(results),
+        "Data": f"{study.dataset}, {numbers.counted(study.num_examples, 'example')}",
+        "Model": study.model,
+        "What was attacked": _attacked(study),
+        "Accuracy": _accuracy(study),
+        "Attacks run": ", ".join(face(name).label for name in study.attacks) or "none",
+        "Attacks not run": ", ".join(face(name).label for name in ATTACKS if name not in study.attacks) or "none",
+        "Differential privacy": _privacy(study),
     }
     lines = [f"| {name} | {_plain(value)} |" for name, value in rows.items()]
     return "\n".join(["| | |", "|---|---|", *lines])
 
 
-def _attacked(results: Json) -> str:
-    models = numbers.counted(results["num_valid"], "model")
-    if "shadows" in results:
-        return f"one target, {results['target']}, by {models} trained as its shadows"
-    if results["target"] is not None:
-        return f"model {results['target']} of {models}, by the others as its shadows"
+def _attacked(study: StudyFound) -> str:
+    models = numbers.counted(study.num_valid, "model")
+    if study.shadows is not None:
+        return f"one target, {study.target}, by {models} trained as its shadows"
+    if study.target is not None:
+        return f"model {study.target} of {models}, by the others as its shadows"
     return f"{models}, each attacked with the others as its shadows"
 
 
-def _accuracy(results: Json) -> str:
-    if results["train_accuracy"] is None:
+def _accuracy(study: StudyFound) -> str:
+    member, other = study.train_accuracy.value, study.test_accuracy.value
+    if member is None or other is None:
         return "not recorded"
-    member, other = (numbers.percent(results[name]) for name in ("train_accuracy", "test_accuracy"))
-    return f"{member} on members, {other} on non-members"
+    return f"{numbers.percent(member)} on members, {numbers.percent(other)} on non-members"
 
 
-def _privacy(results: Json) -> str:
-    if "privacy" not in results:
-        return "not known: the models were trained elsewhere" if "shadows" not in results else "not known of the target"
-    return "none: training gives no guarantee" if results["privacy"] is None else privacy_note(results["privacy"])
+def _privacy(study: StudyFound) -> str:
+    if study.shadows is not None:
+        return "not known of the target"
+    if study.plan is None:
+        return "not known: the models were trained elsewhere"
+    return "none: training gives no guarantee" if study.privacy is None else privacy_note(study.privacy)
 
 
-def _strongest(results: Json) -> str:
-    lead = lead_of(results)
+def _strongest(study: StudyFound) -> str:
+    lead = study.strongest
     told = claims.lead_sentence(lead)
     if lead is None:
         return told
     said = [told, claims.equals_sentence(lead)]
-    if results.get("comparable") is False:
+    if not study.comparable:
         said.append("The target is not comparable with the shadow models: they bound its leakage from below.")
     return " ".join(filter(None, said))
 
 
-def _unseen(results: Json) -> str:
+def _unseen(study: StudyFound) -> str:
     """The upper end of the leading figure, and rates that rest on too few non-members."""
-    lead, others = lead_of(results), int(results["num_non_members"])
-    said = []
+    lead, others = study.strongest, study.num_non_members
+    said: list[str] = []
     if lead is not None:
         upper = (
             f"an AUC of up to {lead.ci[1]:.3f}"
@@ -120,18 +121,18 @@ def _unseen(results: Json) -> str:
     return " ".join(said) or "A leak of any size would go unseen."
 
 
-def _limits(results: Json) -> list[str]:
+def _limits(study: StudyFound) -> list[str]:
     lines = [
         "Stronger attacks than those that ran, more shadow models or other data may find more.",
-        *blind_banners(from_json(Checks, results) if "blind" in results else None),
-        *results.get("not_comparable", ()),
+        *blind_banners(study.checks),
+        *study.not_comparable,
     ]
-    if "shadows" not in results:
+    if study.shadows is None:
         lines.append(
             "The figures are about models trained on random parts of the data by this recipe; a model trained on all "
             "of it was not attacked itself."
         )
-    if results["failed_models"]:
-        lines.append(f"Models that did not train well, and are left out: {len(results['failed_models'])}.")
-    told = [_privacy(results), *(f"{name} was not run: " for name in results["attacks_not_run"])]
-    return lines + grouped([note for note in results["notes"] if not note.startswith(tuple(told))])
+    if study.failed_models:
+        lines.append(f"Models that did not train well, and are left out: {len(study.failed_models)}.")
+    above = {_privacy(study), *(not_done(name, "run", reason) for name, reason in study.attacks_not_run.items())}
+    return lines + grouped([note for note in study.notes if note not in above])

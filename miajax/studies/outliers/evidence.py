@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float, Int, Num
 
+from miajax.studies.campaign_page import Run
 from miajax.studies.outliers.figures import Outliers
 from miajax.studies.outliers.views import Panel
-from miajax.studies.results import Record
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,8 +17,7 @@ class OutliersReportInputs:
 
     Attributes:
       found: by the study.
-      config, manifest: the resolved configuration; fingerprint, hashes, plan, seeds.
-      command: what was typed.
+      run: whose models they are.
       panels: classes of one model's training set; empty where nothing was kept to show them.
       metrics: by name, ``[N]`` from all models.
       separation, fit: ``[N]`` from all models: vulnerability, and mean scaled logit when trained on.
@@ -28,9 +27,7 @@ class OutliersReportInputs:
     """
 
     found: Outliers
-    config: Record
-    manifest: Record
-    command: str
+    run: Run
     panels: Sequence[Panel]
     metrics: Mapping[str, Float[np.ndarray, " examples"]]
     separation: Float[np.ndarray, " examples"]

@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from miajax.report import clouds, numbers, palette, pictures, plots, provenance
-from miajax.report.blind_words import blind_banners, blind_sections
+from miajax.report import clouds, numbers, palette, pictures, plots
 from miajax.report.page import (
     Block,
     Card,
@@ -23,6 +22,7 @@ from miajax.report.page import (
     Section,
     Table,
 )
+from miajax.studies.campaign_page import campaign_page, limits_section, sources_section
 from miajax.studies.outliers import words as outliers_words
 from miajax.studies.outliers.evidence import OutliersReportInputs
 from miajax.studies.outliers.figures import MetricFound, Name, Outliers
@@ -31,7 +31,6 @@ from miajax.studies.outliers.words import FIGURES, label
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
-_SHORT = 12
 _MOST_GAINING = 5  # metrics that the table on circularity shows at once
 _FAMILIES = {
     "geometry of inputs": palette.SLATE, "of features": palette.BLUE, "of logits": palette.SKY,
@@ -48,14 +47,12 @@ _SOURCES = (
 def render_outliers_report(inputs: OutliersReportInputs) -> str:
     """Returns the report as one self-contained HTML document."""
     found = inputs.found
-    fingerprint = str(inputs.manifest.get("fingerprint") or "")
     facts = [
         ("Data set", found.head.dataset),
         ("Model", found.head.model),
         ("Models", numbers.count(found.head.num_valid)),
         ("Examples", numbers.count(found.head.num_examples)),
         ("Metrics", numbers.count(len(found.metrics))),
-        ("Fingerprint", fingerprint[:_SHORT]),
     ]
     sections = [
         Section("Summary", outliers_words.best_finding(found), [_cards(found), Prose(_summary(found))]),
@@ -66,20 +63,15 @@ def render_outliers_report(inputs: OutliersReportInputs) -> str:
         *_embeddings(inputs),
         *_pictures(inputs),
         _ensemble(inputs),
-        *blind_sections(found.checks),
-        _limits(found),
-        provenance.run_section(found.record(), inputs.config, inputs.manifest, inputs.command),
-        _sources(found),
     ]
-    return Page(
+    page = Page(
         kicker="Outliers and membership inference",
         title=f"Which examples leak, on {found.head.dataset}",
         subtitle=outliers_words.best_finding(found) + ".",
-        facts=[(name, value) for name, value in facts if value],
-        banners=blind_banners(found.checks),
+        facts=facts,
         sections=sections,
-        footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
-    ).html()
+    )
+    return campaign_page(page, found, inputs.run, _limits(found), [_sources(found)])
 
 
 def metrics_figure(found: Outliers) -> "MatplotlibFigure":
@@ -317,15 +309,14 @@ def _limits(found: Outliers) -> Section:
         "Geometry of features and logits is that of single models' training sets, averaged over few models.",
         "They hold for this data, recipe and attack: a lower bound on leakage, not a proof of safety.",
     ]
-    blocks: list[Block] = [Points(items), *([Details("Notes", [Points(found.notes)])] if found.notes else [])]
-    return Section("Limits", "Correlation is not protection: a metric that ranks well still misses examples", blocks)
+    finding = "Correlation is not protection: a metric that ranks well still misses examples"
+    return limits_section(finding, items, found.notes, title="")
 
 
 def _sources(found: Outliers) -> Section:
     rows = [[label(name), metric.source] for name, metric in found.metrics.items()]
-    version = str(found.head.versions.get("miajax") or "")
-    blocks = [Table([Column("Metric"), Column("Source")], rows), *provenance.citation_blocks(version, _SOURCES)]
-    return Section("Sources", "Whose metrics these are", blocks)
+    table = Table([Column("Metric"), Column("Source")], rows)
+    return sources_section("Whose metrics these are", found.head.versions, _SOURCES, [table])
 
 
 def _cards(found: Outliers) -> Cards:

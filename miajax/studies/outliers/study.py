@@ -48,6 +48,7 @@ from miajax.outliers.registry import METRICS
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
 from miajax.studies import common
+from miajax.studies.campaign_page import Run
 from miajax.studies.head import head_of
 from miajax.studies.invocation import Invocation
 from miajax.studies.outlier_metrics import Estimator, Spaces, estimators, mean_over_trained, spaces_of
@@ -354,9 +355,7 @@ def _write_report(
     may_show = data.shippable or options.show_records
     inputs = OutliersReportInputs(
         found=found,
-        config=dataclasses.asdict(campaign.setup.config),
-        manifest=campaign.folder.manifest,
-        command=command,
+        run=Run.of(campaign, command),
         panels=shown,
         metrics={name: table.whole.metrics[name] for name in table.names},
         separation=table.whole.outcomes["separation"],

@@ -7,11 +7,11 @@ import numpy as np
 
 from miajax.attacks.registry import ATTACKS
 from miajax.metrics.figures import Estimate
-from miajax.report import curves, numbers, palette, plots, provenance
+from miajax.report import curves, numbers, palette, plots
 from miajax.report.attack_faces import face
-from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.group_words import At, Beside, beside_sections
-from miajax.report.page import Block, Card, Cards, Column, Columns, Details, Figure, Page, Points, Prose, Section, Table
+from miajax.report.page import Block, Card, Cards, Column, Columns, Details, Figure, Page, Prose, Section, Table
+from miajax.studies.campaign_page import Run, campaign_page, limits_section, sources_section
 from miajax.studies.overfitting.figures import SIDES, AttackCurve, Overfitting, Sides
 from miajax.studies.overfitting.words import (
     RULES,
@@ -25,21 +25,9 @@ from miajax.studies.overfitting.words import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
-    from miajax.studies.results import Record
 
-_SHORT = 12
-
-
-def render_overfitting_report(found: Overfitting, config: "Record", manifest: "Record", command: str) -> str:
-    """Returns the report as one self-contained HTML document.
-
-    Args:
-      found: by the study.
-      config: the resolved configuration.
-      manifest: fingerprint, hashes, plan, seeds.
-      command: what was typed.
-    """
-    fingerprint = str(manifest.get("fingerprint") or "")
+def render_overfitting_report(found: Overfitting, run: Run) -> str:
+    """Returns the report as one self-contained HTML document."""
     by_row, found = found, found.of_unit
     facts = [
         ("Data set", found.head.dataset),
@@ -48,7 +36,6 @@ def render_overfitting_report(found: Overfitting, config: "Record", manifest: "R
         ("Epochs", numbers.count(len(found.epochs))),
         ("Examples", numbers.count(found.head.num_examples)),
         ("Groups", "" if found.head.num_groups is None else numbers.count(found.head.num_groups)),
-        ("Fingerprint", fingerprint[:_SHORT]),
     ]
     sections = [
         Section(
@@ -61,20 +48,15 @@ def render_overfitting_report(found: Overfitting, config: "Record", manifest: "R
         _histograms(found),
         _stopping(found),
         *_by_row(by_row),
-        *blind_sections(found.checks),
-        _limits(found),
-        provenance.run_section(found.record(), config, manifest, command),
-        _sources(found),
     ]
-    return Page(
+    page = Page(
         kicker="Membership inference over the epochs of training",
         title=f"When training examples begin to leak, on {found.head.dataset}",
         subtitle=f"{growth_finding(found)}. {stopping_finding(found)}.",
-        facts=[(name, value) for name, value in facts if value],
-        banners=blind_banners(found.checks),
+        facts=facts,
         sections=sections,
-        footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
-    ).html()
+    )
+    return campaign_page(page, found, run, _limits(found), [_sources(found)])
 
 
 def curves_figure(found: Overfitting) -> "MatplotlibFigure":
@@ -264,16 +246,14 @@ def _limits(found: Overfitting) -> Section:
             "Members are drawn by group, and attacks are asked about groups here. Accuracy and loss count rows, a "
             "group as often as it has rows; their intervals resample groups. Histograms are of rows."
         )
-    notes = [Details("Notes", [Points(found.notes)])] if found.notes else []
-    return Section("Limits", "Curves of one recipe on one data set", [Points(items), *notes])
+    return limits_section("Curves of one recipe on one data set", items, found.notes, title="")
 
 
 def _sources(found: Overfitting) -> Section:
     rows = [[face(name).label, face(name).needs, ATTACKS[name].source] for name in found.attacks]
     table = Table([Column("Attack"), Column("Needs"), Column("Source")], rows)
     paper = ("Khalil et al. 2025: Membership Inference Attacks Beyond Overfitting", "https://arxiv.org/abs/2511.16792")
-    version = str(found.head.versions.get("miajax") or "")
-    return Section("Sources", "Whose attacks these are", [table, *provenance.citation_blocks(version, [paper])])
+    return sources_section("Whose attacks these are", found.head.versions, [paper], [table])
 
 
 def _cards(found: Overfitting) -> Cards:

@@ -57,6 +57,7 @@ from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.attacked.entries import run_families
 from miajax.studies.attacked.groups import join_of, with_groups
+from miajax.studies.campaign_page import Run
 from miajax.studies.head import Head, head_of, mean_over_models
 from miajax.studies.invocation import Invocation
 from miajax.studies.overfitting.figures import (
@@ -424,7 +425,6 @@ def _write_report(campaign: Campaign, found: Overfitting, command: str) -> None:
     from miajax.studies.overfitting.page import curves_figure, render_overfitting_report
 
     folder = campaign.folder.path / "overfitting"
-    config, manifest = dataclasses.asdict(campaign.setup.config), campaign.folder.manifest
-    write_text(folder / "report.html", render_overfitting_report(found, config, manifest, command))
+    write_text(folder / "report.html", render_overfitting_report(found, Run.of(campaign, command)))
     with atomic_file(folder / "curves.png") as file:
         save_png(curves_figure(found), file)

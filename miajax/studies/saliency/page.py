@@ -7,15 +7,13 @@ from typing import Any
 import numpy as np
 
 from miajax.metrics.claims import against
-from miajax.report import numbers, plots, provenance
-from miajax.report.blind_words import blind_banners, blind_sections
+from miajax.report import numbers, plots
 from miajax.report.numbers import Estimate
-from miajax.report.page import Block, Column, Details, Exhibit, Figure, Gallery, Page, Points, Prose, Section, Table
-from miajax.studies.results import Record
+from miajax.report.page import Block, Column, Exhibit, Figure, Gallery, Page, Prose, Section, Table
+from miajax.studies.campaign_page import Run, campaign_page, limits_section, sources_section
 from miajax.studies.saliency import pictures as saliency_pictures
 from miajax.studies.saliency.results import Mean, Related, Saliency
 
-_SHORT = 12
 _SIGNS = {"above": 1, "below": -1, "not shown": 0}
 _SOURCES = (
     (
@@ -39,7 +37,8 @@ class SaliencyReportInputs:
     """What the report is made from.
 
     Attributes:
-      found, config, manifest, command: as for every report.
+      found: by the study.
+      run: whose models they are.
       groups: ids of the galleries' examples.
       pictures: ``[N, H, W, K]``, or None where there are none or they may not be shown.
       labels, class_names: of the pool.
@@ -51,9 +50,7 @@ class SaliencyReportInputs:
     """
 
     found: Saliency
-    config: Record
-    manifest: Record
-    command: str
+    run: Run
     groups: Mapping[str, np.ndarray]
     pictures: np.ndarray | None
     labels: np.ndarray
@@ -68,16 +65,13 @@ class SaliencyReportInputs:
 def render_saliency_report(inputs: SaliencyReportInputs) -> str:
     """Returns the report as one self-contained HTML document."""
     found = inputs.found
-    fingerprint = str(inputs.manifest.get("fingerprint") or "")
     counterfactual = _counterfactual_finding(found)
     sections = [
         Section("Summary", relevance_finding(found), [Prose([counterfactual + ".", _how(found)])]),
         _relevance(found), _counterfactual(inputs), *_features(found), _galleries(inputs),
-        *blind_sections(found.checks), _limits(found),
-        provenance.run_section(found.record(), inputs.config, inputs.manifest, inputs.command),
-        _sources(found),
     ]  # fmt: skip
-    return Page(
+    seen = inputs.pictures is not None or found.features is not None
+    page = Page(
         kicker="Saliency of vulnerable predictions",
         title=f"Where models look, on {found.head.dataset}",
         subtitle=relevance_finding(found) + ".",
@@ -86,19 +80,17 @@ def render_saliency_report(inputs: SaliencyReportInputs) -> str:
             ("Model", found.head.model),
             ("Models of the run", numbers.count(found.head.num_valid)),
             ("Methods", numbers.count(len(found.methods))),
-            ("Fingerprint", fingerprint[:_SHORT]),
         ],
-        banners=[
-            *(
-                []
-                if inputs.pictures is not None or found.features is not None
-                else ["Examples are not shown: the data set is yours. --show_records shows them."]
-            ),
-            *blind_banners(found.checks),
-        ],
+        banners=[] if seen else ["Examples are not shown: the data set is yours. --show_records shows them."],
         sections=sections,
-        footer=f"Made by miajax{' from run ' + fingerprint[:_SHORT] if fingerprint else ''}.",
-    ).html()
+    )
+    return campaign_page(
+        page,
+        found,
+        inputs.run,
+        _limits(found),
+        [sources_section("Whose maps and claim these are", found.head.versions, _SOURCES)],
+    )
 
 
 def _named(method: str) -> str:
@@ -359,12 +351,4 @@ def _limits(found: Saliency) -> Section:
             "Members are drawn by group. The interval of the rank correlation resamples groups; means and differences "
             "count rows, so that their intervals are too narrow where rows of a group are alike."
         )
-    blocks: list[Block] = [Points(points, "What to bear in mind")]
-    if found.notes:
-        blocks.append(Details("Notes", [Points(found.notes)]))
-    return Section("Limits", "Maps show where a model looks, not why", blocks)
-
-
-def _sources(found: Saliency) -> Section:
-    version = str(found.head.versions.get("miajax") or "")
-    return Section("Sources", "Whose maps and claim these are", provenance.citation_blocks(version, _SOURCES))
+    return limits_section("Maps show where a model looks, not why", points, found.notes)

@@ -34,6 +34,7 @@ from miajax.metrics.vulnerability import gaussian_vulnerability
 from miajax.runs.atomic import write_text
 from miajax.saliency.counterfactual import Counterfactual, MapSums, counterfactual, map_sums, unit_length
 from miajax.studies import common
+from miajax.studies.campaign_page import Run
 from miajax.studies.head import head_of
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import FoundInCampaign
@@ -215,9 +216,7 @@ def _write_report(evidence: SaliencyEvidence, options: SaliencyOptions, found: S
     places = {int(i): k for k, i in enumerate(evidence.gallery_ids)}
     inputs = SaliencyReportInputs(
         found=found,
-        config=dataclasses.asdict(campaign.setup.config),
-        manifest=campaign.folder.manifest,
-        command=command,
+        run=Run.of(campaign, command),
         groups=_galleries(evidence.groups, options),
         pictures=pictures,
         labels=dataset.labels,

@@ -15,13 +15,13 @@ from miajax.attacks.registry import ATTACKS, run_attack, run_attacks, why_not
 from miajax.campaign.run import Campaign
 from miajax.data.pairs import complementary_partners
 from miajax.errors import UserError
-from miajax.metrics.figures import Figures
 from miajax.metrics.rows import rank_rows
 from miajax.metrics.summary import summarise
 from miajax.notes import noted
 from miajax.signals.bundle import Signals
 from miajax.studies.target.channel import Channel
 from miajax.studies.target.file import Target
+from miajax.studies.target.results import MeanFigures, ShadowFigures
 
 LABEL_RATIO = "label_ratio"
 _UNDECIDED = {"lira_online", "lira_online_fullcov", "lira_offline"}  # divide by a variance of their own; 0 is neutral
@@ -79,7 +79,7 @@ def put_before(campaign: Campaign, target: Target, channel: Channel) -> WithTarg
         else:
             phi[:-1] = channel.scaled_logit(campaign.signals[:, ids, :queries])
     features = campaign.setup.dataset.features[ids].reshape(len(ids), -1)
-    signals = Signals(phi, correct, labels, logits, features=features)  # type: ignore[arg-type]
+    signals = Signals(phi, correct, labels, logits, features=features)
     member = np.concatenate([campaign.member[:, ids], target.member[None]])
     partners = complementary_partners(campaign.member)
     return WithTarget(
@@ -203,32 +203,6 @@ def _both_sides(scores: np.ndarray, member: np.ndarray) -> bool:
     return bool((known & member).any() and (known & ~member).any())
 
 
-@dataclasses.dataclass(frozen=True)
-class ShadowFigures:
-    """What the shadow models give away under an attack, each of them a target in turn.
-
-    Attributes:
-      num_shadows: models with scores of members and of non-members.
-      per_target: means over them.
-      auc_range: the least and the greatest AUC of any.
-      share_below_target: share of them whose AUC is below the target's.
-    """
-
-    num_shadows: int
-    per_target: Figures
-    auc_range: tuple[float, float]
-    share_below_target: float
-
-    def to_json(self) -> dict[str, Any]:
-        """An entry of ``shadows`` in ``results.json``."""
-        return {
-            "num_shadows": self.num_shadows,
-            "per_target": self.per_target.to_json() | {"num_targets": self.num_shadows},
-            "auc_range": list(self.auc_range),
-            "share_below_target": self.share_below_target,
-        }
-
-
 def shadow_figures(scores: np.ndarray | None, auc: float, stacked: WithTarget) -> ShadowFigures | None:
     """The shadow models' own figures under an attack, and where the target stands among them."""
     if scores is None:
@@ -242,4 +216,6 @@ def shadow_figures(scores: np.ndarray | None, auc: float, stacked: WithTarget) -
     aucs = ranked.auc(ranked.opponents_above())
     own = summarise(scores, member, valid).per_target
     assert own is not None
-    return ShadowFigures(int(usable.sum()), own, (float(aucs.min()), float(aucs.max())), float((aucs < auc).mean()))
+    count = int(usable.sum())
+    means = MeanFigures(**vars(own), num_targets=count)
+    return ShadowFigures(count, means, (float(aucs.min()), float(aucs.max())), float((aucs < auc).mean()))

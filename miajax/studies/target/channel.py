@@ -106,7 +106,7 @@ class Channel:
     def _probabilities(self, rows: np.ndarray, labels: np.ndarray) -> Seen:
         if self.decimals is not None:
             rows = np.rint(rows * 10.0**self.decimals) / 10.0**self.decimals
-        own = labels[:, None, None] == np.arange(rows.shape[-1])
+        own: np.ndarray = np.equal(labels[:, None, None], np.arange(rows.shape[-1], dtype=np.int64))
         label = np.where(own, rows, 0).sum(-1)
         if self.decimals is not None:
             phi = self._rounded_logit(label)

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -173,9 +173,10 @@ def read_declaration(path: Path, recipe: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
       UserError: no JSON object, or a name that recipes don't have.
     """
-    declared = read_json(path)
-    if not isinstance(declared, dict):
-        raise UserError(f"{path} holds a {type(declared).__name__}", expected="an object of recipe names and values")
+    read: Any = read_json(path)
+    if not isinstance(read, dict):
+        raise UserError(f"{path} holds a {type(read).__name__}", expected="an object of recipe names and values")
+    declared = cast(dict[str, Any], read)
     unknown = [name for name in declared if name not in recipe]
     if unknown:
         raise UserError(f"{path} declares {', '.join(unknown)}", expected="names among " + ", ".join(recipe))

@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -21,7 +20,7 @@ from miajax.metrics.accuracy import share_correct
 from miajax.metrics.claims import strongest
 from miajax.metrics.clusters import renumbered
 from miajax.metrics.groups import undivided
-from miajax.metrics.json_form import to_json
+from miajax.metrics.paired import mean_difference, mean_rate
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import AttackSummary, chance_notes, summarise, unresolved_notes
 from miajax.metrics.without_models import Checks, Copies
@@ -31,17 +30,18 @@ from miajax.runs.tables import write_table
 from miajax.studies import common
 from miajax.studies.attacked.groups import with_groups
 from miajax.studies.blind import blind_baseline, near_duplicates
-from miajax.studies.comparable import Check, behaviour, reasons, recipe_differences, recipe_of
+from miajax.studies.comparable import behaviour, reasons, recipe_differences, recipe_of
 from miajax.studies.invocation import Invocation
-from miajax.studies.results import StudyResult
-from miajax.studies.target.attack import ShadowFigures, WithTarget, attack_target, put_before, shadow_figures
+from miajax.studies.results import FoundResult
+from miajax.studies.target.attack import WithTarget, attack_target, put_before, shadow_figures
 from miajax.studies.target.channel import Channel
 from miajax.studies.target.file import Target, read_declaration, read_target
+from miajax.studies.target.results import Answers, OnTarget, ShadowFigures, TargetFound
 from miajax.warned import collected_warnings
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class TargetAudit(StudyResult):
+class TargetAudit(FoundResult[TargetFound]):
     """What the study found, besides the files it left.
 
     Attributes:
@@ -104,11 +104,11 @@ def run_audit_target(
         figures: dict[str, AttackSummary] = {}
         shadows: dict[str, ShadowFigures | None] = {}
         unresolved: dict[str, None] = {}  # every attack has the same non-members: each remark once
-        for name, own in attacked.scores.items():
-            figures[name] = summarise(own[None], target.member[None], groups=groups)
-            about = [*unresolved_notes(figures[name], figures[name].num_non_members), *chance_notes(figures[name])]
-            unresolved |= dict.fromkeys(about)
-            shadows[name] = shadow_figures(attacked.shadow_scores.get(name), figures[name].auc.value, stacked)
+        for name, scores in attacked.scores.items():
+            found = summarise(scores[None], target.member[None], groups=groups)
+            unresolved |= dict.fromkeys([*unresolved_notes(found, found.num_non_members), *chance_notes(found)])
+            shadows[name] = shadow_figures(attacked.shadow_scores.get(name), found.auc.value, stacked)
+            figures[name] = found
         own = {name: scores[None] for name, scores in attacked.scores.items()}
         whole = groups is not None and undivided(target.member[None], groups)
         if whole:
@@ -118,39 +118,67 @@ def run_audit_target(
         without = strongest(own, target.member[None], np.ones(1, bool), among=unaided, groups=groups)
         phi = stacked.signals.scaled_logit
         losses = None if phi is None else np.logaddexp(0.0, -np.asarray(phi[:, :, 0], np.float64))
-        checks = behaviour(stacked.correct, losses, stacked.member, stacked.valid)
+        comparison = behaviour(stacked.correct, losses, stacked.member, stacked.valid)
 
     dataset = setup.dataset
     with called.timed("blind"):
         blind = blind_baseline(dataset.features[target.ids], labels, target.member, groups=groups)
         copies = near_duplicates(dataset.features[target.ids], target.member, dataset.test_features)
-        checked = Checks(blind=blind, near_duplicates=_with_pool_ids(copies, target.ids))
+        checks = Checks(blind=blind, near_duplicates=_with_pool_ids(copies, target.ids))
 
-    results = _results(campaign, target, target_file, channel, stacked, recipe, declared, checks)
-    comparable = results["comparable"]
-    about_channel = _channel_notes(channel, results["answers"])
-    results |= {
-        "attacks": {
-            name: found.to_json() | {"comparable": comparable, "needs_shadows": name not in unaided}
-            for name, found in figures.items()
-        },
-        "strongest": lead and to_json(lead),
-        "without_shadows": without and to_json(without),
-        "shadows": {name: found and found.to_json() for name, found in shadows.items()},
-        "attacks_not_run": attacked.skipped,
-        **to_json(checked),
-        "notes": [
+    inside, outside = (
+        share_correct(stacked.correct[-1:], side[None], groups) for side in (target.member, ~target.member)
+    )
+    why = reasons(comparison) if comparison else ["Fewer than 2 shadow models can be compared with the target."]
+    answers = _answers(target, channel, stacked)
+    found = TargetFound(
+        target=target_file.name,
+        run=campaign.folder.manifest["fingerprint"],
+        dataset=dataset.name,
+        model=setup.trainer.model.name,
+        num_shadows=setup.config.num_shadows,
+        num_valid=int(campaign.valid.sum()),
+        num_examples=len(target.ids),
+        unit="row" if groups is None else "group",
+        num_groups=None if groups is None else int(groups.max()) + 1,
+        num_members=int(target.member.sum()),
+        num_non_members=int((~target.member).sum()),
+        train_accuracy=mean_rate([inside]),
+        test_accuracy=mean_rate([outside]),
+        generalization_gap=mean_difference([(inside, outside)]),
+        shadow_train_accuracy=float(np.nanmean(campaign.train_accuracy)),
+        shadow_test_accuracy=float(np.nanmean(campaign.test_accuracy)),
+        answers=answers,
+        comparable=not why,
+        not_comparable=tuple(why),
+        comparison=tuple(comparison),
+        declared=declared,
+        recipe_differences=recipe_differences(recipe, declared),
+        recipe_undeclared=tuple(name for name in recipe if name not in declared),
+        device=campaign.folder.manifest["device"],
+        versions=versions(),
+        made=common.made_by([campaign]),
+        failed_models=tuple(int(i) for i in np.flatnonzero(~campaign.valid)),
+        attacks={name: OnTarget(of, not why, name not in unaided) for name, of in figures.items()},
+        strongest=lead,
+        without_shadows=without,
+        shadows=shadows,
+        attacks_not_run=attacked.skipped,
+        checks=checks,
+        notes=(
             *campaign.notes,
             *target.notes,
             *common.polarity_notes(figures),
-            *about_channel,
+            *_channel_notes(answers),
             *attacked.notes,
             *unresolved,
-        ],
-    }
-    with called.reporting(out, results, study="audit_target"):
-        _write(out, campaign, target, labels, attacked.scores, figures, shadows, results, called.command)
-    return TargetAudit(out, results, attacked.scores)
+        ),
+    )
+
+    def report(so_far: TargetFound) -> None:
+        _write(out, campaign, target, labels, attacked.scores, so_far, called.command)
+
+    return TargetAudit(out, called.finished("audit_target", out, found, report), attacked.scores)
 
 
 def _with_pool_ids(copies: Copies, ids: np.ndarray) -> Copies:
@@ -162,75 +190,36 @@ def _with_pool_ids(copies: Copies, ids: np.ndarray) -> Copies:
     return dataclasses.replace(copies, non_members=dataclasses.replace(copies.non_members, closest=pairs), test=test)
 
 
-def _results(
-    campaign: Campaign,
-    target: Target,
-    file: Path,
-    channel: Channel,
-    stacked: WithTarget,
-    recipe: Mapping[str, Any],
-    declared: Mapping[str, Any],
-    checks: list[Check],
-) -> dict[str, Any]:
-    setup, config = campaign.setup, campaign.setup.config
-    groups = renumbered(setup.dataset.groups, target.ids)
-    phi, correct = stacked.signals.scaled_logit, stacked.correct[-1]
+def _answers(target: Target, channel: Channel, stacked: WithTarget) -> Answers:
+    phi = stacked.signals.scaled_logit
     saturated = np.zeros(len(target.ids), bool) if phi is None else channel.saturated(np.asarray(phi)[-1, :, 0])
-    inside, outside = (share_correct(correct[None], side[None], groups) for side in (target.member, ~target.member))
-    why = reasons(checks) if checks else ["Fewer than 2 shadow models can be compared with the target."]
-    return {
-        "target": file.name,
-        "run": campaign.folder.manifest["fingerprint"],
-        "dataset": setup.dataset.name,
-        "model": setup.trainer.model.name,
-        "num_shadows": config.num_shadows,
-        "num_valid": int(campaign.valid.sum()),
-        "num_examples": len(target.ids),
-        "unit": "row" if groups is None else "group",
-        "num_groups": None if groups is None else int(groups.max()) + 1,
-        "num_members": int(target.member.sum()),
-        "num_non_members": int((~target.member).sum()),
-        **common.accuracy_figures(inside, outside),
-        "shadow_train_accuracy": float(np.nanmean(campaign.train_accuracy)),
-        "shadow_test_accuracy": float(np.nanmean(campaign.test_accuracy)),
-        "answers": {
-            "kind": target.kind,
-            "decimals": target.decimals,
-            "queries": 1 if phi is None else phi.shape[2],
-            "scaled_logit_bound": channel.bound,
-            "saturated_members": int(saturated[target.member].sum()),
-            "saturated_non_members": int(saturated[~target.member].sum()),
-        },
-        "comparable": not why,
-        "not_comparable": why,
-        "comparison": [dataclasses.asdict(check) for check in checks],
-        "declared": dict(declared),
-        "recipe_differences": recipe_differences(recipe, declared),
-        "recipe_undeclared": [name for name in recipe if name not in declared],
-        "device": campaign.folder.manifest["device"],
-        "versions": versions(),
-        "made": common.made_by([campaign]),
-        "failed_models": [int(i) for i in np.flatnonzero(~campaign.valid)],
-    }
+    return Answers(
+        kind=target.kind,
+        decimals=target.decimals,
+        queries=1 if phi is None else phi.shape[2],
+        scaled_logit_bound=channel.bound,
+        saturated_members=int(saturated[target.member].sum()),
+        saturated_non_members=int(saturated[~target.member].sum()),
+    )
 
 
-def _channel_notes(channel: Channel, answers: Mapping[str, Any]) -> list[str]:
-    notes = []
-    if channel.kind == "labels":
+def _channel_notes(answers: Answers) -> list[str]:
+    notes: list[str] = []
+    bound = answers.scaled_logit_bound
+    if answers.kind == "labels":
         notes.append(
             "The target answers with classes only: attacks that need its confidence cannot be run, and its losses "
             "cannot be compared with the shadow models'."
         )
-    if channel.decimals is not None:
+    if answers.decimals is not None and bound is not None:
         notes.append(
-            f"The target's probabilities are rounded to {channel.decimals} decimals; the shadow models' were rounded "
-            f"alike. Scaled logits beyond ±{channel.bound:.3g} cannot be told apart."
+            f"The target's probabilities are rounded to {answers.decimals} decimals; the shadow models' were rounded "
+            f"alike. Scaled logits beyond ±{bound:.3g} cannot be told apart."
         )
-    saturated = answers["saturated_members"] + answers["saturated_non_members"]
-    if saturated and channel.bound is not None:
+    if answers.saturated and bound is not None:
         notes.append(
-            f"{saturated} of the target's scaled logits lie at the bound ±{channel.bound:.3g} "
-            f"({answers['saturated_members']} of members, {answers['saturated_non_members']} of non-members): "
+            f"{answers.saturated} of the target's scaled logits lie at the bound ±{bound:.3g} "
+            f"({answers.saturated_members} of members, {answers.saturated_non_members} of non-members): "
             "they tie, and their true values are at least as extreme."
         )
     return notes
@@ -242,18 +231,16 @@ def _write(
     target: Target,
     labels: np.ndarray,
     scores: Mapping[str, np.ndarray],
-    figures: Mapping[str, AttackSummary],
-    shadows: Mapping[str, ShadowFigures | None],
-    results: dict[str, Any],
+    found: TargetFound,
     command: str,
 ) -> None:
     from miajax.studies.target.page import TargetReportInputs, render_target_report
 
     for name, own in scores.items():
         write_npy(out / "scores" / f"{name}.npy", own)
-    columns: dict[str, Any] = {"id": target.ids, "label": labels, "member": target.member}
+    columns: dict[str, np.ndarray] = {"id": target.ids, "label": labels, "member": target.member}
     write_table(out / "per_example.parquet", columns | {f"score_{name}": own for name, own in scores.items()})
     rocs = {name: thin(roc_curve(own, target.member)) for name, own in scores.items()}
     config = dataclasses.asdict(campaign.setup.config)
-    inputs = TargetReportInputs(figures, shadows, results, config, campaign.folder.manifest, command, rocs)
+    inputs = TargetReportInputs(found, config, campaign.folder.manifest, command, rocs)
     write_text(out / "report.html", render_target_report(inputs))
