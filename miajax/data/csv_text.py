@@ -34,16 +34,47 @@ def read_separated(path: Path, separator: str, decimal: str, header: Header) -> 
     Raises:
       UserError: a flag that is no such character, text in another encoding, lines of unlike numbers of cells.
     """
-    from pyarrow import csv
-
-    separator = _SEPARATORS.get(separator, separator)
-    if len(separator) != 1 or not separator.isascii() or separator in '"\r\n':
-        raise UserError(f"--separator {separator!r}", expected="one character, such as ';', or tab")
     if decimal not in (".", ","):
         raise UserError(f"--decimal {decimal!r}", expected="'.' or ','")
     if header not in ("line", "none"):
         raise UserError(f"--header {header}", expected="line or none")
-    _check_size(path, separator)
+    _check_size(path, _delimiter(separator))
+    table = _parsed(path, separator, header, decimal_point=decimal)
+    names = table.column_names
+    if header == "none":
+        names = [str(place) for place in range(len(names))]
+    else:
+        names = [tidied(name) or f"Unnamed: {place}" for place, name in enumerate(names)]
+    return table.rename_columns(names)
+
+
+def written_cells(path: Path, separator: str, header: Header, place: int) -> list[str | None]:
+    """One column as it is written, by its place from 0: ``007`` is not ``7``. Else as ``read_separated`` reads it."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    options = csv.ReadOptions(autogenerate_column_names=header == "none")
+    parse = csv.ParseOptions(delimiter=_delimiter(separator), newlines_in_values=True)
+    with (
+        parsing(str(path), expected="comma-separated text"),
+        csv.open_csv(_opened(path), read_options=options, parse_options=parse) as reader,
+    ):
+        name = reader.schema.names[place]
+    table = _parsed(path, separator, header, column_types={name: pa.string()}, include_columns=[name])
+    return tidied_cells(table.column(0)).to_pylist()
+
+
+def _delimiter(separator: str) -> str:
+    separator = _SEPARATORS.get(separator, separator)
+    if len(separator) != 1 or not separator.isascii() or separator in '"\r\n':
+        raise UserError(f"--separator {separator!r}", expected="one character, such as ';', or tab")
+    return separator
+
+
+def _parsed(path: Path, separator: str, header: Header, **convert: Any) -> "pa.Table":
+    from pyarrow import csv
+
+    delimiter = _delimiter(separator)
     _check_encoding(path)  # first: pyarrow may wait for itself for good where a row that it hands over is no text
     with parsing(
         str(path),
@@ -54,20 +85,14 @@ def read_separated(path: Path, separator: str, decimal: str, header: Header) -> 
             _opened(path),
             read_options=csv.ReadOptions(autogenerate_column_names=header == "none"),
             parse_options=csv.ParseOptions(
-                delimiter=separator,
+                delimiter=delimiter,
                 newlines_in_values=True,
                 invalid_row_handler=lambda row: "error" if row.text.strip() else "skip",
             ),
-            convert_options=csv.ConvertOptions(
-                null_values=list(MISSING_MARKS), strings_can_be_null=True, decimal_point=decimal
-            ),
+            convert_options=csv.ConvertOptions(null_values=list(MISSING_MARKS), strings_can_be_null=True, **convert),
         )
-        names = table.column_names
-    if header == "none":
-        names = [str(place) for place in range(len(names))]
-    else:
-        names = [tidied(name) or f"Unnamed: {place}" for place, name in enumerate(names)]
-    return table.rename_columns(names)
+        assert table.column_names  # which decodes them
+    return table
 
 
 def tidied(name: str) -> str:

@@ -79,8 +79,9 @@ def refuse_person_keys(columns: "Mapping[str, pa.ChunkedArray]", where: str, gro
     Beside a column of groups: texts or whole numbers that are another name of the same groups. Without one: a column
     with many different values, all about equally common and each in a few rows, within which at least two other columns
     never differ (sex, place of birth), though these are no function of the key's order, as a class of ages is. A column
-    whose name speaks of people needs one such column, and may have fewer keys with more rows each. Of tables with very
-    many columns the first `_MOST_SEARCHED` that may be keys are tried, and those whose names speak of people.
+    whose name speaks of people needs one such column, and may have fewer keys with more rows each, one of them with any
+    number. Rows without a key are left out of the search. Of tables with very many columns the first `_MOST_SEARCHED`
+    that may be keys are tried, and those whose names speak of people.
 
     Args:
       columns: features of the table by name, those kept on purpose left out of the search by the caller.
@@ -93,13 +94,15 @@ def refuse_person_keys(columns: "Mapping[str, pa.ChunkedArray]", where: str, gro
     codes = {name: _codes(column) for name, column in columns.items()}
     traits_of: _Traits | None = None
     searched = 0
-    for name, keys in codes.items():
-        if keys is None:
+    for name, of_rows in codes.items():
+        if of_rows is None:
             continue
+        present = of_rows >= 0
+        keys = of_rows[present]
         different = int(keys.max()) + 1
         if groups is not None:
-            pairs = len(np.unique(np.stack([groups, keys]), axis=1).T)
-            if different >= _FEWEST_NAMED_KEYS and pairs == different == int(groups.max()) + 1:
+            pairs = len(np.unique(np.stack([groups[present], keys]), axis=1).T)
+            if different >= _FEWEST_NAMED_KEYS and pairs == different == len(np.unique(groups[present])):
                 raise UserError(
                     f"{where}: column {name} is another name of the groups, one value each",
                     expected="features that say what a record is like",
@@ -107,17 +110,18 @@ def refuse_person_keys(columns: "Mapping[str, pa.ChunkedArray]", where: str, gro
                 )
             continue
         named = bool(_PEOPLE.search(name))
-        counts = np.bincount(keys)
+        counts = np.sort(np.bincount(keys))
         rows = len(keys) / different
+        most = counts[-2 if named else -1]  # one person may have half of all rows
         if different < (_FEWEST_NAMED_KEYS if named else _FEWEST_KEYS) or rows < 1.05:
             continue
-        if rows > (_MOST_NAMED_ROWS if named else _MOST_ROWS) or counts.max() > max(_UNEVEN * rows, 10):
+        if rows > (_MOST_NAMED_ROWS if named else _MOST_ROWS) or most > max(_UNEVEN * rows, 10):
             continue
         searched += not named
         if not named and searched > _MOST_SEARCHED:
             continue
         traits_of = traits_of or _Traits(columns)
-        traits = [other for other in traits_of.within(keys) if other != name]
+        traits = [other for other in traits_of.within(keys, present) if other != name]
         if len(traits) >= (1 if named else _TRAITS):
             raise UserError(
                 f"{where}: column {name} looks like a person's key: {different} values in {len(keys)} rows, within "
@@ -129,20 +133,26 @@ def refuse_person_keys(columns: "Mapping[str, pa.ChunkedArray]", where: str, gro
 
 
 def _codes(column: "pa.ChunkedArray") -> np.ndarray | None:
-    """Numbers of a column's values, sorted, if it can hold keys: texts or whole numbers without gaps."""
+    """Numbers of a column's values, sorted, if it can hold keys: texts or whole numbers; -1 where it has a gap."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     compute: Any = pc
-    if column.null_count or compute.count_distinct(column).as_py() < _FEWEST_NAMED_KEYS:
+    if compute.count_distinct(column).as_py() < _FEWEST_NAMED_KEYS:
         return None
+    gaps = column.is_null().to_numpy()
     if pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
         values = column.cast(pa.float64(), safe=False).to_numpy()
-        if not (np.isfinite(values).all() and (values == np.floor(values)).all()):
+        gaps = np.isnan(values)
+        if not (np.isfinite(values[~gaps]).all() and (values[~gaps] == np.floor(values[~gaps])).all()):
             return None
     elif not (pa.types.is_integer(column.type) or pa.types.is_string(column.type)):
         return None
-    return _numbered(column)
+    if 2 * gaps.sum() > len(gaps):
+        return None
+    codes = np.full(len(gaps), -1)
+    codes[~gaps] = np.unique(_numbered(column)[~gaps], return_inverse=True)[1].reshape(-1)
+    return codes
 
 
 def _numbered(column: "pa.ChunkedArray") -> np.ndarray:
@@ -170,8 +180,8 @@ class _Traits:
             if len(counts) > 1 and counts.max() <= 0.95 * len(codes):
                 self._found.append((name, codes, len(counts)))
 
-    def within(self, keys: np.ndarray) -> list[str]:
-        """The columns that never differ within a key, and are no function of the key's order.
+    def within(self, keys: np.ndarray, present: np.ndarray) -> list[str]:
+        """The columns that never differ within a key, and are no function of the key's order; ``keys`` of present rows.
 
         A class of ages follows the order of ages and changes as often as it has values; a sex changes from key to key.
         """
@@ -179,11 +189,12 @@ class _Traits:
         order = np.argsort(keys, kind="stable")
         ends = np.flatnonzero(np.diff(keys[order]) == 0)[:_PAIRS]
         one, other = order[ends], order[ends + 1]  # pairs of rows of one key, in which most columns differ already
-        return [
-            name
-            for name, codes, values in self._found
-            if 3 * values <= number and (codes[one] == codes[other]).all() and _is_trait(keys, codes, number, values)
-        ]
+        found: list[str] = []
+        for name, every, values in self._found:
+            codes = every if present.all() else every[present]
+            if 3 * values <= number and (codes[one] == codes[other]).all() and _is_trait(keys, codes, number, values):
+                found.append(name)
+        return found
 
 
 def _is_trait(keys: np.ndarray, codes: np.ndarray, number: int, values: int) -> bool:

@@ -1,8 +1,9 @@
 """A table of one's own, CSV or Parquet: which column is the class, and the rest as features."""
 
 import collections
+import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,9 @@ import numpy as np
 from miajax.data.bounds import FeatureBounds
 from miajax.data.classes import classes_of
 from miajax.data.columns import code_column, encode_column
-from miajax.data.csv_text import Header, read_separated, tidied, tidied_cells
+from miajax.data.csv_text import Header, read_separated, tidied, tidied_cells, written_cells
 from miajax.data.dataset import Dataset
+from miajax.data.groups import LARGEST_WHOLE
 from miajax.data.identifiers import refuse_identifier, refuse_person_keys
 from miajax.data.text_columns import StrayCells, resolved
 from miajax.errors import UserError
@@ -77,13 +79,15 @@ def load_table(
     drop_columns = _known(path, names, "drop_columns", drop_columns)
     keep_columns = _known(path, names, "keep_columns", keep_columns)
     _check_apart("label_column", label_column, drop_columns, keep_columns)
-    groups = None
+    groups, group_keys = None, ()
     if group_column is not None:
         (group_column,) = _known(path, names, "group_column", [group_column])
         if group_column == label_column:
             raise UserError(f"--group_column and --label_column both name {label_column}", expected="two columns")
         _check_apart("group_column", group_column, drop_columns, keep_columns)
-        groups = _keys(path, group_column, table.column(group_column))
+        place = names.index(group_column)
+        cells = functools.partial(written_cells, path, separator, header, place) if is_text else None
+        groups, group_keys = _keys(path, group_column, table.column(group_column), cells)
     labels, class_names = classes_of(label_column, table.column(label_column), str(path))
     rows = len(labels) if max_examples is None else min(max_examples, len(labels))
     features, feature_names, records, codes = [], [], [], []
@@ -130,6 +134,7 @@ def load_table(
         class_names=class_names,
         tree_features=np.stack(codes, axis=1) if for_trees else None,
         groups=None if groups is None else groups[:rows],
+        group_keys=group_keys,
         group_name=group_column or "group",
         provenance={
             "source": path.name,
@@ -204,35 +209,68 @@ def _is_text(kind: "pa.DataType") -> bool:
     return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
-def _keys(path: Path, name: str, column: "pa.ChunkedArray") -> np.ndarray:
-    """Each row's group; a column that cannot tell is refused."""
+def _keys(
+    path: Path, name: str, column: "pa.ChunkedArray", written: Callable[[], list[str | None]] | None
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Each row's group, and the groups' keys where rows hold numbers of them; a column that cannot tell is refused.
+
+    Args:
+      path, name, column: what was read.
+      written: gives the cells of a text file as they stand there; None of Parquet.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     compute: Any = pc
-    if column.null_count:
-        rows = np.flatnonzero(column.is_null().to_numpy())
+    fractional = pa.types.is_floating(column.type) or pa.types.is_decimal(column.type)
+    values = column.cast(pa.float64(), safe=False).to_numpy() if fractional else None
+    gaps = column.is_null().to_numpy() if values is None else ~np.isfinite(values)
+    if gaps.any():
         raise UserError(
-            f"{path}: --group_column {name} has no value in row {rows[0]} ({len(rows)} such rows)",
+            f"{path}: --group_column {name} has no value in row {int(gaps.argmax())} ({int(gaps.sum())} such rows)",
             expected="a key in every row",
             remedy="Give every row the key of its person, or drop such rows",
         )
-    whole = pa.types.is_integer(column.type)
-    if pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
-        values = column.cast(pa.float64(), safe=False).to_numpy()
-        whole = bool((values == np.floor(values)).all())
+    whole = pa.types.is_integer(column.type) or (values is not None and bool((values == np.floor(values)).all()))
     if not (whole or _is_text(column.type)):
         raise UserError(
             f"{path}: --group_column {name} has the type {column.type}",
             expected="texts or whole numbers, one key a row",
         )
+    if written is not None and values is not None and (np.abs(values) >= LARGEST_WHOLE).any():
+        return np.array(written(), str), ()  # numbers of so many digits were read as their neighbours
     if compute.count_distinct(column).as_py() < 2:
         raise UserError(
             f"{path}: --group_column {name} has one value in all {len(column)} rows",
             expected="at least 2 groups, so that some are members and others are not",
         )
-    keys = column.to_numpy()
-    return keys.astype(str) if keys.dtype.kind == "O" and _is_text(column.type) else keys
+    if _is_text(column.type):
+        return column.to_numpy().astype(str), ()
+    if pa.types.is_decimal(column.type):
+        return np.array([int(each) for each in column.to_pylist()], object), ()
+    return (column.to_numpy(), ()) if written is None else _padded(path, name, column.to_numpy(), written())
+
+
+def _padded(
+    path: Path, name: str, values: np.ndarray, cells: Sequence[str | None]
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Whole numbers as they are; zeros in front, such as those of ``007``, stay in the keys."""
+    texts = np.array(cells, str)
+    if not any(re.match(r"[+-]?0\d", text) for text in texts):
+        return values, ()
+    found, first, codes = np.unique(values, return_index=True, return_inverse=True)
+    keys = texts[first]
+    other = np.flatnonzero(keys[codes.reshape(-1)] != texts)
+    if len(other):
+        row = int(other[0])
+        raise UserError(
+            f"{path}: --group_column {name} has the keys {keys[codes.reshape(-1)[row]]} and {texts[row]}, which are "
+            f"one number (row {row})",
+            expected="one way of writing each key",
+            remedy="Write the key of one person alike in all rows, and those of several as texts, such as P007",
+        )
+    assert len(found) == len(keys)
+    return codes.reshape(-1), tuple(keys.tolist())
 
 
 def _unique(path: Path, names: list[str]) -> list[str]:

@@ -9,7 +9,7 @@ from miajax.metrics.paired import Influence
 
 
 def share_correct(
-    correct: Bool[np.ndarray, "models examples"],
+    correct: Bool[np.ndarray, "models examples"] | Float[np.ndarray, "models examples"],
     counted: Bool[np.ndarray, "models examples"],
     groups: Groups = None,
 ) -> Influence:
@@ -19,12 +19,12 @@ def share_correct(
     to the difference of two shares, of members and non-members (the generalisation gap) or of two epochs.
 
     Args:
-      correct: whether each model classifies each example as its label.
+      correct: whether each model classifies each example as its label; of groups of rows, the share of them.
       counted: the cells that count, such as the members of valid models; at least one.
       groups: examples that were drawn together, or None.
     """
     number = int(counted.sum())
-    share = float((correct & counted).sum() / number)
+    share = float(np.where(counted, correct, False).sum() / number)
     cells = by_group(np.where(counted, (correct - share) / number, 0.0), groups)
     return Influence(share, cells.sum(1), cells.sum(0), cells, _trials(number, groups))
 
@@ -53,7 +53,7 @@ def _trials(cells: int, groups: Groups) -> int:
 
 
 def share_by_model(
-    correct: Bool[np.ndarray, "models examples"],
+    correct: Bool[np.ndarray, "models examples"] | Float[np.ndarray, "models examples"],
     counted: Bool[np.ndarray, "models examples"],
     valid: Bool[np.ndarray, " models"],
     groups: Groups = None,
@@ -61,7 +61,7 @@ def share_by_model(
     """The mean over models of each model's share of its counted cells that are right, with every cell's influence.
 
     Args:
-      correct: whether each model classifies each example as its label.
+      correct: whether each model classifies each example as its label; of groups of rows, the share of them.
       counted: the cells that count, such as the members; a valid model without any is left out.
       valid: the models that count; one of them at least has a counted cell.
       groups: examples that were drawn together, or None.

@@ -2,19 +2,31 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
+from miajax.data.groups import FEW_GROUPS
 from miajax.metrics.accuracy import share_correct
 from miajax.metrics.clusters import Groups
 from miajax.metrics.figures import Estimate
+from miajax.metrics.forms import LEFT_OUT
 from miajax.metrics.paired import mean_rate
 from miajax.metrics.summary import summarise
 from miajax.metrics.vulnerability import exposure_at_pooled_fpr
 
-FEW = 30
+FEW = FEW_GROUPS
 """Groups (rows, where there are none) from which on an interval that resamples them is worth its name."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PartOfGroups:
+    """What one part of the data gives away of groups."""
+
+    tpr: Estimate
+    fpr: Estimate
+    auc: Estimate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +39,8 @@ class Part:
       few_groups: whether too few of them stand behind it for its intervals to be trusted.
       tpr, fpr: shares of its members, and of its non-members, that the common threshold names.
       auc: of its members against its own non-members.
+      per_group: the same of groups, scores of whose rows are joined; None where members are rows, or a group has rows
+        in several parts.
     """
 
     num_rows: int
@@ -35,6 +49,7 @@ class Part:
     tpr: Estimate
     fpr: Estimate
     auc: Estimate
+    per_group: Annotated["PartOfGroups | None", LEFT_OUT] = None
 
 
 @dataclasses.dataclass(frozen=True)

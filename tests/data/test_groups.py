@@ -1,15 +1,19 @@
 """Members are drawn by group, from whatever data say whose rows they are."""
 
 import dataclasses
+import decimal
+import unicodedata
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from miajax.campaign.config import CampaignConfig, Setup
 from miajax.data.dataset import Dataset
-from miajax.data.groups import note_on_groups, rows_of_groups
+from miajax.data.groups import alike_keys, note_on_groups, rows_of_groups
 from miajax.data.npz import load_npz
 from miajax.data.registry import DataOptions, load_dataset
 from miajax.data.splits import SPLITS, is_ragged, member_capacity, membership
@@ -81,6 +85,9 @@ def test_data_without_groups_keep_their_hash_and_others_have_one_of_their_own():
         ([1.0, np.nan, 2.0, np.nan], "groups has no key in row 1 (2 such rows)"),
         ([1.5, 2.5, 1.5, 2.5], "groups has dtype float64"),
         ([7, 7, 7, 7], "all 4 rows are of one group"),
+        (["a", " \t", "b", "b"], "groups has no key in row 1 (1 such rows)"),
+        ([2.0**53, 2.0**53 + 2, 1, 1], "groups has the key 9.0072e+15 as a floating-point number (row 0)"),
+        ([b"a", b"\xff", b"b", b"b"], "groups holds bytes that are no UTF-8 text"),
         ([1, 2], "groups has shape (2,)"),
     ],
 )
@@ -161,10 +168,66 @@ def test_a_campaign_draws_whole_groups_says_so_and_is_another_run():
 
 
 def test_groups_of_one_row_are_allowed_and_said():
-    assert note_on_groups("patient", np.array([0, 1, 1, 2])).endswith("2 of which have one row only.")
+    assert note_on_groups("patient", np.repeat(np.arange(40), [1, 1, *[2] * 38])).endswith(
+        "2 of which have one row only."
+    )
+    assert note_on_groups("patient", np.array([0, 1, 1, 2])).endswith(
+        "resample fewer than 30 groups may be too narrow."
+    )
     assert "Every group has one row only" in note_on_groups("patient", np.arange(5))
+    half = note_on_groups("patient", np.concatenate([np.zeros(60, int), np.arange(1, 61)]))
+    assert half.endswith("The largest holds 50 % of the rows: figures by row are largely about it.")
 
 
 def test_more_groups_than_there_are_is_refused():
     with pytest.raises(UserError, match="of 3 groups leaves one side empty"):
         membership(0, 6, 2, "fixed_size", 0.2, np.repeat(np.arange(3), 2))
+
+
+def test_keys_of_many_digits_and_of_bytes_stay_apart(tmp_path):
+    long = ["12345678901234567890", "12345678901234567891"]
+    dataset = load_dataset("table", dataclasses.replace(table(tmp_path, [*long, *long]), group_column="patient"))
+    assert dataset.groups is not None
+    assert dataset.groups.tolist() == [0, 1, 0, 1] and dataset.group_keys == tuple(long)
+    assert data(np.array([b"b", b"a", b"b", b"a"])).group_keys == ("a", "b")
+
+
+def test_zeros_in_front_stay_in_keys_and_are_refused_where_they_would_merge_people(tmp_path):
+    padded = dataclasses.replace(table(tmp_path, ["012", "007", "012", "007"]), group_column="patient")
+    dataset = load_dataset("table", padded)
+    assert dataset.groups is not None
+    assert dataset.groups.tolist() == [1, 0, 1, 0] and dataset.group_keys == ("007", "012")
+    cut = load_dataset("table", dataclasses.replace(padded, max_examples=2))
+    assert cut.group_keys == ("007", "012")
+    with pytest.raises(UserError, match=r"has the keys 007 and 7, which are one number \(row 2\)"):
+        load_dataset("table", dataclasses.replace(table(tmp_path, ["007", 8, 7, 8]), group_column="patient"))
+
+
+@pytest.mark.parametrize(
+    ("column", "groups", "keys"),
+    [
+        (pa.array([decimal.Decimal("10"), decimal.Decimal("9")] * 2), [0, 1, 0, 1], ("10", "9")),
+        (pa.array([10.0, 9.0] * 2), [1, 0, 1, 0], ("9", "10")),
+        (pa.array(["b", "a"] * 2).dictionary_encode(), [1, 0, 1, 0], ("a", "b")),
+        (pa.array([10.0, float("nan")] * 2), "has no value in row 1 (2 such rows)", ()),
+        (pa.array([1e17, 1e17 + 64] * 2), "has the key 1e+17 as a floating-point number", ()),
+    ],
+)
+def test_keys_of_parquet_are_read_as_they_are(tmp_path, column, groups, keys):
+    path = tmp_path / "visits.parquet"
+    pq.write_table(pa.table({"patient": column, "x": [0.1, 0.2, 0.3, 0.4], "y": ["a", "b"] * 2}), path)
+    options = DataOptions(data_path=str(path), label_column="y", group_column="patient")
+    if isinstance(groups, str):
+        with pytest.raises(UserError) as caught:
+            load_dataset("table", options)
+        assert groups in str(caught.value)
+        return
+    dataset = load_dataset("table", options)
+    assert dataset.groups is not None
+    assert dataset.groups.tolist() == groups and dataset.group_keys == keys
+
+
+def test_keys_that_are_written_alike_are_found():
+    keys = ["José", unicodedata.normalize("NFD", "José"), "P 1", "p1", "P2", "007", "7", "A\u200b", "A", "0", "70"]
+    assert alike_keys(keys) == [(0, 1), (2, 3), (5, 6), (7, 8)]
+    assert alike_keys(["P1", "P2", "", "10", "1", "01x", "1x"]) == []

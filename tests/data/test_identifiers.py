@@ -127,6 +127,30 @@ def test_a_persons_key_is_refused_by_name_unless_kept_dropped_or_used(tmp_path):
         assert ("nr" in read.provenance["features"]) == (field == "keep_columns")
 
 
+def test_keys_with_gaps_and_of_one_person_with_half_of_all_rows_are_refused(tmp_path):
+    options = panel(tmp_path)
+    path = Path(options.data_path)
+    head, *lines = path.read_text().splitlines()
+    gaps = ["," + line.split(",", 1)[1] if place % 17 == 0 else line for place, line in enumerate(lines)]
+    path.write_text("\n".join([head, *gaps]))
+    with pytest.raises(UserError, match="column nr looks like a person's key: 150 values in 705 rows"):
+        load_dataset("table", options)
+    one = [line.split(",") for line in lines[:5] * 150]
+    rng = np.random.default_rng(3)
+    for cells in one:
+        cells[3], cells[6] = str(rng.integers(20, 90)), str(rng.integers(0, 3000))
+    many = [head.replace("nr", "patient"), *lines, *map(",".join, one)]
+    path.write_text("\n".join(many))
+    with pytest.raises(UserError, match="column patient looks like a person's key"):
+        load_dataset("table", options)
+
+
+def test_other_names_of_the_groups_with_gaps_are_refused(tmp_path):
+    ward = [f"W{i // 5}" if i % 9 else "" for i in range(750)]
+    with pytest.raises(UserError, match="column ward is another name of the groups"):
+        load_dataset("table", dataclasses.replace(panel(tmp_path, ward=np.array(ward)), group_column="nr"))
+
+
 def test_other_names_of_the_groups_are_refused_beside_them(tmp_path):
     options = panel(tmp_path, ward=np.repeat(np.arange(150), 5))
     with pytest.raises(UserError, match="column ward is another name of the groups"):

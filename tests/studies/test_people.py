@@ -16,6 +16,7 @@ from miajax.runs.group_names import SALT_FILE
 from miajax.runs.tables import read_table
 from miajax.studies.lira.study import LiraOptions, run_lira
 from miajax.studies.near_groups import near_groups
+from miajax.studies.table_slices import table_slices
 from tests.studies.people import MODELS, PEOPLE, VISITS, figures_of, forests, lira_by_hand, patients
 
 
@@ -105,6 +106,15 @@ def test_the_report_has_both_kinds_of_figures_and_the_slices(by_person):
     rows = np.array([line.split(",")[1] == "south" for line in lines])
     share = (scores > refused)[member & known & rows].mean()
     assert slices["south"]["tpr"] == pytest.approx(share, abs=1e-6)
+    joined = scores.reshape(MODELS, PEOPLE, VISITS).sum(2)
+    assert stored["groups"]["joins"][lead] == "sum" and known.all()
+    whole, people = member[:, ::VISITS], rows[::VISITS]
+    apart = np.sort(joined[~whole])
+    refused = apart[len(apart) - 1 - int(0.01 * len(apart))]
+    share = (joined > refused)[whole & people].mean()
+    assert slices["south"]["per_group"]["tpr"] == pytest.approx(share, abs=1e-6)
+    auc, _ = figures_of(joined[:, people], whole[:, people])
+    assert slices["south"]["per_group"]["auc"] == pytest.approx(auc, abs=1e-6)
 
 
 def small(groups=None):
@@ -151,3 +161,20 @@ def test_the_table_of_patients_is_refused_where_its_key_would_be_a_feature(tmp_p
     path = patients(tmp_path / "p.csv")
     with pytest.raises(UserError, match=r"column patient .*--group_column 'patient'"):
         load_dataset("table", DataOptions(data_path=str(path), label_column="y"))
+
+
+def test_slices_by_the_key_of_people_would_name_them(tmp_path):
+    from miajax.errors import UserError
+
+    lines = ["patient,ward,x,y", *(f"P{row // 4},W{row // 8},{row * 7 % 11}.5,{'ab'[row % 2]}" for row in range(32))]
+    (tmp_path / "p.csv").write_text("\n".join(lines))
+    config = config_from(
+        CampaignConfig(), dataset="table", data_path=str(tmp_path / "p.csv"), label_column="y", group_column="patient",
+        drop_columns=("ward",), batch_size=4,
+    )  # fmt: skip
+    setup = Setup.of(config)
+    with pytest.raises(UserError, match="--slice_column patient is another name of the groups by patient"):
+        table_slices(setup, "patient")
+    assert len(set(table_slices(setup, "ward")["ward"])) == 4
+    kept = Setup.of(config_from(config, keep_keys=True))
+    assert len(set(table_slices(kept, "patient")["patient"])) == 8

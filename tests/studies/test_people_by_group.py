@@ -9,9 +9,13 @@ from miajax.attacks.registry import run_attacks
 from miajax.campaign.epochs import EpochTraces
 from miajax.metrics.json_form import from_json, to_json
 from miajax.signals.bundle import Signals
+from miajax.studies.defenses.results import Defenses
+from miajax.studies.defenses.study import DefensesOptions, run_defenses
 from miajax.studies.low_budget.study import LowBudgetOptions, disjoint_sets, run_low_budget
 from miajax.studies.overfitting.figures import Overfitting
 from miajax.studies.overfitting.study import ATTACKS, FPRS, run_overfitting
+from miajax.studies.saliency.results import Saliency
+from miajax.studies.saliency.study import SaliencyOptions, run_saliency
 from tests.schema import breaches
 from tests.studies.people import PEOPLE, figures_of, forests, lira_by_hand, networks
 
@@ -151,3 +155,62 @@ def test_growth_and_early_stopping_are_told_by_person(epochs):
     for words in ("asked by group,", "By group", "Accuracy and loss count rows"):
         assert words in page
     assert to_json(from_json(Overfitting, found))["attacks"] == found["attacks"]
+
+
+@pytest.fixture(scope="module")
+def defended(nets):
+    options = DefensesOptions(
+        defenses=("drop", "drop_random"), flag_by="input_centroid_distance", flag_share=0.1
+    )  # fmt: skip
+    return run_defenses(*nets, options)
+
+
+def test_defences_by_person_are_those_of_plain_numpy(defended, nets):
+    setup, folder = nets
+    groups, drawn = setup.dataset.groups, np.load(folder / "membership.npy")
+    rows = {row["defense"]: row for row in stored(defended)["rows"]}
+    for name, path in (("original", folder), ("drop", folder / "defenses" / "drop")):
+        signals, member = np.load(path / "signals.npy"), np.load(path / "membership.npy")
+        left = np.ones(len(groups), bool) if name == "original" else (member == drawn).all(0)
+        assert left.all() == (name == "original")
+        ran = run_attacks(
+            [defended.found.lira], Signals(signals, signals[..., 0] > 0, setup.dataset.labels), member,
+            np.ones(len(member), bool),
+        )  # fmt: skip
+        scores = np.where(left, np.asarray(ran[defended.found.lira][0]), np.nan)
+        whole = np.stack([(member & left)[:, groups == each].any(1) for each in range(groups.max() + 1)], 1)
+        entry = rows[name]["per_group"]
+        for join in JOINS:
+            auc, tpr = figures_of(by_person(scores, groups, join), whole, 0.01)
+            assert entry[join]["lira_adaptive"]["auc"] == pytest.approx(auc, abs=1e-6)
+            assert entry[join]["lira_adaptive"]["tpr_at_fpr"]["0.01"] == pytest.approx(tpr, abs=1e-6)
+        assert entry["headline"][defended.found.lira] == "sum"
+        assert entry["lira_adaptive"]["auc"] == entry["sum"]["lira_adaptive"]["auc"]
+
+
+def test_defences_are_held_against_none_by_person(defended):
+    found = stored(defended)
+    original, dropped = (row["per_group"] for row in found["rows"][:2])
+    change = dropped["lira_adaptive"]["change"]
+    assert change["auc_ci"][0] < change["auc"] < change["auc_ci"][1]
+    assert original["lira_adaptive"]["change"]["auc"] == 0 and len(found["most_vulnerable_groups"]) == 3
+    assert original["lira_adaptive"]["top_1pct"]["num_examples"] == 3
+    assert found["onion"]["per_group"]["rise"] is not None
+    page = (defended.folder / "report.html").read_text()
+    for words in ("asked about groups", "By group", "Undefended: all groups"):
+        assert words in page
+    assert to_json(from_json(Defenses, found))["rows"] == found["rows"]
+
+
+def test_saliency_has_means_over_people_beside_those_over_rows(nets):
+    options = SaliencyOptions(methods=("gradient", "integrated_gradients"), compared=30, map_models=2, spread=200)
+    result = run_saliency(*nets, options)
+    found, groups = stored(result), result.campaign.setup.dataset.groups
+    for of in found["methods"].values():
+        assert of["deletion"]["per_group"]["vulnerable"] is not None
+    shifts = found["counterfactual"]["gradient"]
+    drawn = np.random.default_rng([0x5A11, result.campaign.setup.config.seed]).permutation(len(groups))[:200]
+    assert shifts["per_group"]["num_examples"] <= len(np.unique(groups[drawn])) < shifts["num_examples"]
+    page = (result.folder / "report.html").read_text()
+    assert "each group weighs once on a side" in page and "all intervals resample groups" in page
+    assert to_json(from_json(Saliency, found))["counterfactual"] == found["counterfactual"]

@@ -38,7 +38,7 @@ from miajax.studies.head import head_of
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import AttackedResult
 from miajax.studies.slices import slicings, user_column
-from miajax.studies.table_slices import table_slices
+from miajax.studies.table_slices import table_slices, without_keys
 from miajax.warned import collected_warnings
 
 _PLOTTED = 6  # attacks whose ROC is drawn: more can't be told apart
@@ -82,7 +82,8 @@ class AttacksOptions:
             return {}
         if self.slice_file is None:
             return table_slices(setup, self.slice_column)
-        return {self.slice_column: user_column(self.slice_file, self.slice_column, setup.dataset.num_examples)}
+        categories = user_column(self.slice_file, self.slice_column, setup.dataset.num_examples)
+        return {self.slice_column: without_keys(setup, f"--slice_column {self.slice_column}", categories)}
 
 
 @collected_warnings()

@@ -32,6 +32,10 @@ class AttackFound:
     auc: Estimate
     tprs: Mapping[str, Estimate]
 
+    def shows(self, fpr: str) -> bool:
+        """Whether there are non-members enough for the rate."""
+        return fpr in self.tprs and self.tprs[fpr].value is not None
+
 
 @dataclasses.dataclass(frozen=True)
 class SliceFound:
@@ -77,6 +81,11 @@ class Named:
     num_out: int
     named_in_ci: Interval
     named_out_ci: Interval
+
+    @property
+    def more_often(self) -> bool:
+        """Whether it was named in a larger share of the models with it than of those without, measurably or not."""
+        return self.named_in * self.num_out > self.named_out * self.num_in
 
     @property
     def above_chance(self) -> bool:

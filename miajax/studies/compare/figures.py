@@ -5,20 +5,34 @@ import numpy as np
 from miajax.metrics.accuracy import share_by_model
 from miajax.metrics.changes import Changes, exposure_changes, models_to_see_one
 from miajax.metrics.claims import against
-from miajax.metrics.groups import joined, of_groups
+from miajax.metrics.groups import JOINS, Join
 from miajax.metrics.intervals import CONFIDENCE
 from miajax.metrics.paired import Influence, difference_over_models, influences_at, mean_difference, mean_rate
 from miajax.metrics.summary import FPRS
 from miajax.studies import common
 from miajax.studies.attacked.groups import join_of
-from miajax.studies.compare.results import Accuracies, AccuracyChanged, AttackChanged, ByUnit, Changed, Exposure
+from miajax.studies.compare.results import (
+    Accuracies,
+    AccuracyChanged,
+    AttackChanged,
+    ByGroup,
+    ByUnit,
+    Changed,
+    Exposure,
+)
 from miajax.studies.compare.side import Side
 
 _Figures = tuple[Influence, dict[float, Influence | None]]
 
 
 def attack_changes(
-    before: Side, after: Side, attack: str, paired: bool, comparisons: int, exposure: Exposure
+    before: Side,
+    after: Side,
+    attack: str,
+    paired: bool,
+    comparisons: int,
+    exposure: Exposure,
+    of_groups: Exposure | None = None,
 ) -> AttackChanged:
     """One attack's AUC and TPRs before and after, and how they changed.
 
@@ -28,21 +42,28 @@ def attack_changes(
       paired: model m of the one has the members of model m of the other.
       comparisons: how many attacks are compared; ``change_ci_of_all`` holds for all of them at once (Bonferroni).
       exposure: of single examples to it.
+      of_groups: the same of groups, where members were drawn by group.
     """
     one, other = _both_valid(before, after, paired)
 
-    def figures(side: Side, valid: np.ndarray) -> tuple[_Figures, _Figures | None]:
-        by_row = influences_at(side.score(attack), side.member, valid, FPRS, side.groups)
-        if side.groups is None:
-            return by_row, None
-        whole = joined(side.score(attack), side.groups, join_of(attack)), of_groups(side.member, side.groups)
-        return by_row, influences_at(*whole, valid, FPRS)
+    def by_row(side: Side, valid: np.ndarray) -> _Figures:
+        return influences_at(side.score(attack), side.member, valid, FPRS, side.groups)
 
-    (by_row, by_group), (by_row_after, by_group_after) = figures(before, one), figures(after, other)
-    by_unit = None
-    if by_group is not None and by_group_after is not None:
-        by_unit = ByUnit(*_changes(by_group, by_group_after, paired, comparisons))
-    return AttackChanged(*_changes(by_row, by_row_after, paired, comparisons), exposure=exposure, per_group=by_unit)
+    def by_group(side: Side, valid: np.ndarray, join: Join) -> _Figures:
+        return influences_at(*side.of_groups(attack, join), valid, FPRS)
+
+    def joins(join: Join) -> ByUnit:
+        return ByUnit(*_changes(by_group(before, one, join), by_group(after, other, join), paired, comparisons))
+
+    whole = None
+    if of_groups is not None and before.groups is not None:
+        each, leads, count = {join: joins(join) for join in JOINS}, join_of(attack), int(before.groups.max()) + 1
+        whole = ByGroup(
+            each[leads].auc, each[leads].tpr_at_fpr, headline=leads, num_groups=count, exposure=of_groups,
+            sum=each["sum"], mean=each["mean"], max=each["max"],
+        )  # fmt: skip
+    changes = _changes(by_row(before, one), by_row(after, other), paired, comparisons)
+    return AttackChanged(*changes, exposure=exposure, per_group=whole)
 
 
 def _changes(
@@ -92,12 +113,18 @@ def accuracy_changes(before: Side, after: Side, paired: bool) -> Accuracies | No
     return Accuracies(*(of(one, other) for one, other in zip(*found, strict=True)))
 
 
-def example_changes(before: Side, after: Side, attack: str, paired: bool) -> tuple[Changes, Exposure]:
-    """Whose exposure to an attack changed: by example, and counted."""
-    one, other = (np.asarray(side.score(attack)) for side in (before, after))
+def example_changes(
+    before: Side, after: Side, attack: str, paired: bool, by_group: bool = False
+) -> tuple[Changes, Exposure]:
+    """Whose exposure to an attack changed: by example, or by group, and counted."""
+    if by_group:
+        (one, member), (other, member_after) = (side.of_groups(attack, join_of(attack)) for side in (before, after))
+    else:
+        one, other = (np.asarray(side.score(attack)) for side in (before, after))
+        member, member_after = before.member, after.member
     valid, valid_after = _both_valid(before, after, paired)
     found = exposure_changes(
-        one, other, before.member, after.member, valid, valid_after, fpr=common.EXPOSURE_FPR, paired=paired
+        one, other, member, member_after, valid, valid_after, fpr=common.EXPOSURE_FPR, paired=paired
     )
     tested = np.isfinite(found.p)
     counts = Exposure(

@@ -103,10 +103,11 @@ def _summary(found: Comparison) -> Section:
         change = numbers.points(test.value, signed=True)
         low, high = (numbers.points(end, signed=True) for end in test.interval)
         cards.append(Card("Accuracy on non-members", change, f"{low} to {high}", "after less before"))
-    counts = found.attacks[lead.attack].exposure
+    counts = found.attacks[lead.attack].of_unit.exposure
+    tested = numbers.counted(counts.tested, "group" if found.unit == "group" else "example")
     cards.append(Card(
         "Protection", f"{numbers.count(counts.gained_protection)} gained", "",
-        f"{numbers.count(counts.lost_protection)} lost, of {numbers.counted(counts.tested, 'example')}",
+        f"{numbers.count(counts.lost_protection)} lost, of {tested}",
     ))  # fmt: skip
     said = [words.headline_sentence(found), words.strongest_after(found)]
     rule = claims.lead_rule(found.before.strongest)
@@ -114,12 +115,9 @@ def _summary(found: Comparison) -> Section:
 
 
 def _attacks(found: Comparison) -> Section:
-    names = sorted(found.attacks, key=lambda name: found.attacks[name].auc.change.value)
-    fprs = [
-        fpr for fpr in found.attacks[names[0]].tpr_at_fpr
-        if any(found.attacks[name].tpr_at_fpr[fpr] for name in names)
-    ]  # fmt: skip
-    entries = found.attacks
+    entries = {name: each.of_unit for name, each in found.attacks.items()}
+    names = sorted(entries, key=lambda name: entries[name].auc.change.value)
+    fprs = [fpr for fpr in entries[names[0]].tpr_at_fpr if any(entries[name].tpr_at_fpr[fpr] for name in names)]
     by_auc = _table(found, "AUC", {name: entries[name].auc for name in names})
     rates = {
         f"TPR at FPR {figures.fpr_key(fpr)}": {name: entries[name].tpr_at_fpr[fpr] for name in names} for fpr in fprs
@@ -151,13 +149,33 @@ def _attacks(found: Comparison) -> Section:
 
 
 def _by_group(found: Comparison) -> list[Section]:
-    """AUC by group before and after, of every attack that was compared so; nothing where members are rows."""
-    by_group = {name: each.per_group.auc for name, each in found.attacks.items() if each.per_group is not None}
-    if not by_group:
+    """What rows by themselves show, beside groups; nothing where members are rows."""
+    both = {name: (each, each.per_group) for name, each in found.attacks.items() if each.per_group is not None}
+    if not both:
         return []
-    moved = sum(each.standing != "not shown" for each in by_group.values())
-    finding = f"By group, {numbers.counted(moved, 'attack')} of {len(by_group)} changed measurably"
-    return [Section("By group", finding, [Prose([group_words.how("group")]), _table(found, "AUC", by_group)])]
+    moved = [sum(each.auc.standing != "not shown" for each in of) for of in zip(*both.values(), strict=True)]
+    finding = (
+        f"Of {numbers.counted(len(both), 'attack')}, {moved[1]} changed measurably by group and {moved[0]} by row, by "
+        "AUC"
+    )
+    columns = [
+        Column("Attack"), Column("Change of the AUC", "text", "by row"),
+        Column("Change of the AUC", "text", "by group"),
+        Column("Changed", "count", "examples"), Column("Changed", "count", "groups"),
+    ]  # fmt: skip
+    rows = [
+        [
+            face(name).label,
+            *(numbers.difference(each.auc.change.value, each.auc.change_ci_of_all) for each in of),
+            *(each.exposure.gained_protection + each.exposure.lost_protection for each in of),
+        ]
+        for name, of in both.items()
+    ]
+    caption = (
+        "Intervals resample groups and hold for all attacks at once. results.json has rates, too, and sum, mean and "
+        "maximum of a group's scores."
+    )
+    return [Section("By group", finding, [Prose([group_words.how("group")]), Table(columns, rows, caption)])]
 
 
 def _table(found: Comparison, title: str, entries: Mapping[str, Changed | None]) -> Table:
@@ -215,6 +233,8 @@ def _examples(found: Comparison, changes: Changes, record: Record) -> Section:
     ]
     columns = [Column("Attack"), Column("Gained protection", "count"), Column("Lost protection", "count")]
     blocks.append(Details("By every attack", [Table(columns, rows, "The rule holds for each attack by itself.")]))
+    if found.unit == "group":
+        blocks.insert(1, Prose(["The tables below name rows; per_group.parquet has the groups."]))
     limits = ["per_example.parquet holds every example's exposure before and after, and the p-value of its change."]
     if record.labels is None:
         limits.append("Examples appear by number only; --show_records shows labels, and pictures where there are any.")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from miajax.metrics.claims import Lead, Standing
 from miajax.metrics.figures import Figure, Interval
 from miajax.metrics.forms import LEFT_OUT
+from miajax.metrics.groups import Join
 from miajax.studies.results import Found, Record
 
 
@@ -70,11 +71,32 @@ class ByUnit:
 
 
 @dataclasses.dataclass(frozen=True)
+class ByGroup(ByUnit):
+    """One attack by group, scores joined as ``headline`` says, and joined in every way.
+
+    Attributes:
+      exposure: of groups; its counts are of groups.
+    """
+
+    headline: Join
+    num_groups: int
+    exposure: Exposure
+    sum: ByUnit
+    mean: ByUnit
+    max: ByUnit
+
+
+@dataclasses.dataclass(frozen=True)
 class AttackChanged(ByUnit):
     """One attack, by row; ``per_group`` where members were drawn by group."""
 
     exposure: Exposure
-    per_group: Annotated[ByUnit | None, LEFT_OUT] = None
+    per_group: Annotated[ByGroup | None, LEFT_OUT] = None
+
+    @property
+    def of_unit(self) -> "AttackChanged | ByGroup":
+        """By what members were drawn by."""
+        return self.per_group or self
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +135,7 @@ class Comparison(Found):
     """What a comparison found.
 
     Attributes:
-      unit: that members were drawn by.
+      unit: that members were drawn by; headline and exposure are about it.
       paired: whether model m of the one has the members of model m of the other.
       accuracy: None where a run kept no answers.
       exposure_fpr: pooled false-positive rate at which examples are named.
@@ -138,6 +160,6 @@ class Comparison(Found):
     @property
     def entry(self) -> Changed:
         """The change that the headline is about."""
-        of = self.attacks[self.lead.attack]
+        of = self.attacks[self.lead.attack].of_unit
         rate = None if self.lead.fpr is None else of.tpr_at_fpr[float(self.lead.fpr)]
         return of.auc if rate is None else rate

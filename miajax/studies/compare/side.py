@@ -10,6 +10,7 @@ from jaxtyping import Bool, Int
 
 from miajax.array_files import load_npy
 from miajax.errors import UserError
+from miajax.metrics.groups import Join, joined, of_groups, undivided
 from miajax.metrics.json_form import from_json
 from miajax.runs.atomic import read_json
 from miajax.runs.folder import RunFolder, differences
@@ -45,7 +46,8 @@ class Side:
       results: its ``results.json``.
       manifest: of a run folder; empty for an import.
       notes: what was left out.
-      groups: ``int32[N]``, whose row each is, where members were drawn by group; else None.
+      groups: ``int32[N]``, whose row each is, or None; intervals resample them.
+      by_group: whether members were drawn by group.
     """
 
     path: Path
@@ -59,10 +61,16 @@ class Side:
     manifest: Json
     notes: tuple[str, ...]
     groups: Int[np.ndarray, " examples"] | None = None
+    by_group: bool = False
 
     def score(self, attack: str) -> np.ndarray:
         """``float32[M, N]``, higher = more likely a member."""
         return load_npy(self.scores[attack])
+
+    def of_groups(self, attack: str, join: Join) -> tuple[np.ndarray, np.ndarray]:
+        """``(float64[M, G], bool[M, G])``: scores of groups, and which model trained on which."""
+        assert self.groups is not None, "members were drawn by group"
+        return joined(self.score(attack), self.groups, join), of_groups(self.member, self.groups)
 
 
 def read_side(path: Path) -> Side:
@@ -101,7 +109,8 @@ def read_side(path: Path) -> Side:
             f"{path} holds no attack's scores of its {len(member)} models", remedy=f"Run miajax attacks --run {path}"
         )
     groups = read_groups(path, member.shape[1]) if (path / GROUPS_FILE).is_file() else None
-    return Side(path, member, valid, correct, labels, identity, scores, results, manifest, notes, groups)
+    by_group = groups is not None and undivided(member, groups)  # models of an import may divide groups
+    return Side(path, member, valid, correct, labels, identity, scores, results, manifest, notes, groups, by_group)
 
 
 def _results(path: Path) -> Stored:
@@ -141,12 +150,18 @@ def check_comparable(before: Side, after: Side, encoded_otherwise: bool = False)
     known = before.labels is not None and after.labels is not None
     if known and (other := int((before.labels != after.labels).sum())):
         raise UserError(f"{pair}: {other} of {pools[0]} labels differ", expected="the same data in the same order")
-    drawn = ["by row" if side.groups is None else "by group" for side in (before, after)]
+    drawn = ["by group" if side.by_group else "by row" for side in (before, after)]
     if drawn[0] != drawn[1]:
         raise UserError(
             f"{pair}: members were drawn {drawn[0]} before and {drawn[1]} after",
             expected="the same unit in both",
             remedy="Their figures answer different questions; run one of them again, with or without --group_column",
+        )
+    if before.groups is not None and after.groups is not None and (before.groups != after.groups).any():
+        raise UserError(
+            f"{pair}: rows have other groups before than after",
+            expected="the same groups in both",
+            remedy="Run one of them again with the other's --group_column",
         )
     hashes = [str(side.identity.get("content_hash") or "") for side in (before, after)]
     if all(hashes) and hashes[0] != hashes[1]:

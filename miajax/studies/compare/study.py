@@ -9,12 +9,13 @@ no attack is run. Into ``<run>/compare``, or ``--out``, go
                            lost_protection, ...}; accuracy{train_accuracy, test_accuracy, generalization_gap} or null;
                            lead{attack, by, fpr}, the attack that sentences are about
     per_example.parquet    id, exposure before and after to the leading attack, p, change by the rule
+    per_group.parquet      the same by group, as group_of_row.npy numbers them, where members were drawn by group
     report.html
 """
 
 import concurrent.futures
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,10 +26,13 @@ from miajax.described import described
 from miajax.errors import UserError
 from miajax.metrics.changes import FALSE_DISCOVERIES, Changes
 from miajax.metrics.claims import LEAD_FPRS, Lead, strongest
+from miajax.metrics.groups import of_groups
 from miajax.metrics.summary import fpr_key
 from miajax.runs.atomic import write_text
 from miajax.runs.tables import write_table
 from miajax.studies import common
+from miajax.studies.attacked.groups import FILE as PER_GROUP
+from miajax.studies.attacked.groups import join_of
 from miajax.studies.compare.figures import accuracy_changes, attack_changes, example_changes
 from miajax.studies.compare.results import AttackChanged, Comparison, Exposure, SideFound, Speaking
 from miajax.studies.compare.side import Side, check_comparable, read_side, settings_that_differ
@@ -84,18 +88,21 @@ def run_compare(
         raise UserError(f"{before} and {after} have no models to compare", expected="models that trained well in both")
     record = _records(sides[0]) if options.show_records else None
     with called.timed("attack"):
-        leads = [
-            strongest({name: side.score(name) for name in names}, side.member, side.valid, groups=side.groups)
-            for side in sides
-        ]
+        grouped = sides[0].by_group
+        leads = [_strongest(side, names) for side in sides]
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
 
             def of_examples(name: str) -> tuple[Changes, Exposure]:
                 return example_changes(*sides, name, paired)
 
             def of_attack(name: str) -> AttackChanged:
-                return attack_changes(*sides, name, paired, len(names), exposures[name][1])
+                whole = by_group[name][1] if grouped else None
+                return attack_changes(*sides, name, paired, len(names), exposures[name][1], whole)
 
+            def of_whole(name: str) -> tuple[Changes, Exposure]:
+                return example_changes(*sides, name, paired, by_group=True)
+
+            by_group = dict(zip(names, pool.map(of_whole, names), strict=True)) if grouped else {}
             exposures = dict(zip(names, pool.map(of_examples, names), strict=True))
             changes = pool.map(of_attack, names)
             attacks = dict(zip(names, changes, strict=True))
@@ -103,7 +110,7 @@ def run_compare(
     comparison = Comparison(
         dataset=sides[0].results.dataset,
         num_examples=sides[0].member.shape[1],
-        unit="row" if sides[0].groups is None else "group",
+        unit="group" if grouped else "row",
         num_groups=None if sides[0].groups is None else int(sides[0].groups.max()) + 1,
         paired=paired,
         before=_about(sides[0], leads[0]),
@@ -118,9 +125,10 @@ def run_compare(
         notes=(*remarks, *sides[0].notes, *sides[1].notes, *_notes(*sides, paired)),
     )
     out = out or before / "compare"
-    found = exposures[comparison.lead.attack][0]
+    lead = comparison.lead.attack
+    found = exposures[lead][0], by_group[lead][0] if grouped else None
     comparison = called.finished(
-        "compare", out, comparison, lambda so_far: _write(out, found, record, so_far, called.command)
+        "compare", out, comparison, lambda so_far: _write(out, *found, record, so_far, called.command)
     )
     return FoundResult(out, comparison)
 
@@ -144,10 +152,19 @@ def _common_attacks(before: Side, after: Side, wanted: tuple[str, ...] | None) -
     return [name for name in names if wanted is None or name in wanted]
 
 
+def _strongest(side: Side, names: Sequence[str]) -> Lead | None:
+    """The attack that finds most of what members were drawn by."""
+    if side.groups is None or not side.by_group:
+        scores = {name: side.score(name) for name in names}
+        return strongest(scores, side.member, side.valid, groups=side.groups)
+    whole = of_groups(side.member, side.groups)
+    return strongest({name: side.of_groups(name, join_of(name))[0] for name in names}, whole, side.valid)
+
+
 def _speaking(attacks: Mapping[str, AttackChanged], strongest_before: Lead | None) -> Speaking:
     """The attack that was strongest before, and its figure at the first low rate that both runs resolve."""
     name = next(iter(attacks)) if strongest_before is None else strongest_before.attack
-    fpr = next((rate for rate in LEAD_FPRS if attacks[name].tpr_at_fpr.get(rate)), None)
+    fpr = next((rate for rate in LEAD_FPRS if attacks[name].of_unit.tpr_at_fpr.get(rate)), None)
     return Speaking(name, "auc" if fpr is None else "tpr_at_fpr", None if fpr is None else fpr_key(fpr))
 
 
@@ -184,17 +201,23 @@ def _notes(before: Side, after: Side, paired: bool) -> list[str]:
     return notes
 
 
-def _write(out: Path, found: Changes, record: "Record | None", comparison: Comparison, command: str) -> None:
+def _write(
+    out: Path, found: Changes, whole: Changes | None, record: "Record | None", comparison: Comparison, command: str
+) -> None:
     from miajax.studies.compare.page import Record, render_compare_report
 
-    ids = np.arange(len(found.p), dtype=np.int32)
-    write_table(
-        out / "per_example.parquet",
-        {"id": ids, "exposure_before": found.before, "exposure_after": found.after, "p": found.p,
-         "change": found.direction.astype(np.int8)},
-    )  # fmt: skip
+    write_table(out / "per_example.parquet", _columns("id", found))
+    if whole is not None:
+        write_table(out / PER_GROUP, _columns("group", whole))
     page = render_compare_report(comparison, found, record or Record(None, None, ()), command)
     write_text(out / "report.html", page)
+
+
+def _columns(key: str, found: Changes) -> dict[str, np.ndarray]:
+    return {
+        key: np.arange(len(found.p), dtype=np.int32), "exposure_before": found.before, "exposure_after": found.after,
+        "p": found.p, "change": found.direction.astype(np.int8),
+    }  # fmt: skip
 
 
 def _records(side: Side) -> "Record":

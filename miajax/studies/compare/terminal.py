@@ -14,7 +14,10 @@ def print_compare_table(found: Comparison, console: Console | None = None) -> No
     fpr, sides = found.lead.fpr, ["before", "after", "change"]
     rows: list[list[str]] = []
     for name, entry in found.attacks.items():
-        rows.append([name, *_cells(entry.auc), *(_cells(entry.tpr_at_fpr[float(fpr)]) if fpr else [])])
+        of = entry.of_unit
+        rows.append([name, *_cells(of.auc), *(_cells(of.tpr_at_fpr[float(fpr)]) if fpr else [])])
+    if found.unit == "group":
+        say(console, "attacks are asked about groups")
     print_table(console, "attack", dict.fromkeys(("AUC", *([f"TPR at FPR {fpr}"] if fpr else [])), sides), rows)
     if found.accuracy is not None:
         accuracies = [

@@ -11,7 +11,7 @@ def headline(found: Comparison) -> str:
     """How the attack that was strongest before fares after; its interval counts all attacks."""
     lead, entry = found.lead, found.entry
     label = face(lead.attack).inline
-    label = label[:1].upper() + label[1:]
+    label = label[:1].upper() + label[1:] + _asked(found)
     rates = lead.fpr is not None
     if lead.fpr is not None:
         moved = f"{numbers.percent(entry.after.value)} of the members instead of {numbers.percent(entry.before.value)}"
@@ -26,6 +26,10 @@ def headline(found: Comparison) -> str:
         return f"{label} {verb} {moved}{where}: not measurably different; {fits}"
     less = entry.standing == "below"
     return f"{label} {verb} {moved}{where}: measurably {'less' if less else 'more'} than before"
+
+
+def _asked(found: Comparison) -> str:
+    return ", asked about groups," if found.unit == "group" else ""
 
 
 def headline_sentence(found: Comparison) -> str:
@@ -44,17 +48,18 @@ def _points(change: float, interval: Sequence[float] | None = None) -> str:
 
 def attacks_finding(found: Comparison) -> str:
     """How many attacks find less, more, or cannot tell."""
-    standings = [entry.auc.standing for entry in found.attacks.values()]
+    standings = [entry.of_unit.auc.standing for entry in found.attacks.values()]
+    unit = " of groups" if found.unit == "group" else ""
     said = {"below": "find measurably less", "above": "find measurably more", "not shown": "show no measurable change"}
     counted = {what: standings.count(standing) for standing, what in said.items() if standing in standings}
     if len(standings) == 1:
         (what,) = counted
-        return f"By AUC, the attack {_singular(what)}"
+        return f"By AUC{unit}, the attack {_singular(what)}"
     if len(counted) == 1:
         (what,) = counted
-        return f"By AUC, all {len(standings)} attacks {what}"
+        return f"By AUC{unit}, all {len(standings)} attacks {what}"
     parts = [f"{count} {_singular(what) if count == 1 else what}" for what, count in counted.items()]
-    return f"Of {len(standings)} attacks, by AUC, {', '.join(parts)}"
+    return f"Of {len(standings)} attacks, by AUC{unit}, {', '.join(parts)}"
 
 
 def _singular(what: str) -> str:
@@ -82,23 +87,28 @@ def accuracy_finding(found: Comparison) -> str:
     return f"{moved}, {measured} ({numbers.moved_points(entry.change)})"
 
 
+def _unit(found: Comparison) -> str:
+    return "group" if found.unit == "group" else "example"
+
+
 def exposure_finding(found: Comparison) -> str:
     """Who gained and who lost protection, counted."""
-    counts = found.attacks[found.lead.attack].exposure
+    counts, unit = found.attacks[found.lead.attack].of_unit.exposure, _unit(found)
     gained, lost, tested = counts.gained_protection, counts.lost_protection, counts.tested
     if not tested:
-        return "No example has models on both sides to be tested"
+        return f"No {unit} has models on both sides to be tested"
     if not gained and not lost:
-        return f"Of {numbers.counted(tested, 'example')} none can be named whose protection changed"
+        return f"Of {numbers.counted(tested, unit)} none can be named whose protection changed"
     return (
-        f"Of {numbers.counted(tested, 'example')}, {numbers.count(gained)} gained protection and {numbers.count(lost)} "
+        f"Of {numbers.counted(tested, unit)}, {numbers.count(gained)} gained protection and {numbers.count(lost)} "
         "lost it"
     )
 
 
 def exposure_rule(found: Comparison) -> list[str]:
     """The rule, and what it could have seen."""
-    counts = found.attacks[found.lead.attack].exposure
+    counts, unit = found.attacks[found.lead.attack].of_unit.exposure, _unit(found)
+    article = "A" if unit == "group" else "An"
     label = face(found.lead.attack).inline
     paired = (
         "the exact sign test of the models that changed sides"
@@ -106,16 +116,17 @@ def exposure_rule(found: Comparison) -> list[str]:
         else ("Fisher's exact test of the two shares")
     )
     said = [
-        f"An example's exposure is the share of the models trained on it in which {label} names it, at "
-        f"{numbers.one_per(found.exposure_fpr)} non-members in each run. An example counts as changed by {paired} "
-        f"and Benjamini and Hochberg's rule over all examples: of those named, "
+        f"{article} {unit}'s exposure is the share of the models trained on it in which {label} names it, at "
+        f"{numbers.one_per(found.exposure_fpr)} non-members in each run. {article} {unit} counts as changed by "
+        f"{paired} and Benjamini and Hochberg's rule over all {unit}s: of those named, "
         f"at most {numbers.level(found.false_discoveries)} are expected to be named by chance.",
     ]
     models, needed = counts.median_models, counts.models_to_see_one
     if models is not None and models < needed:
         said.append(
-            f"An example has {models:g} such models, in the median. A change of one example alone takes {needed} to be "
-            "seen; with fewer, only changes that many examples share can be named. Who is not named may have changed."
+            f"{article} {unit} has {models:g} such models, in the median. A change of one {unit} alone takes {needed} "
+            f"to be seen; with fewer, only changes that many {unit}s share can be named. Who is not named may have "
+            "changed."
         )
     else:
         said.append("Who is not named may have changed by less than the test sees.")

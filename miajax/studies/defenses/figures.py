@@ -43,7 +43,7 @@ class Answered:
       member: ``bool[M, N]``, who trained on what.
       valid: ``bool[M]``.
       signals: ``float32[M, N, Q]``, scaled logits of the true labels.
-      correct: ``bool[M, N]``.
+      correct: ``bool[M, N]``; of groups, the share of their rows.
       known: ``float32[M, N, Q]``, what somebody who knows the defence reads instead, where he can do better: scaled
         logits of the labels that examples were trained as, or of logits whose reweighting he has undone.
       groups: ``int32[N]``, whose row each is, or None.
@@ -52,7 +52,7 @@ class Answered:
     member: Bool[np.ndarray, "models examples"]
     valid: Bool[np.ndarray, " models"]
     signals: Float[np.ndarray, "models examples queries"]
-    correct: Bool[np.ndarray, "models examples"]
+    correct: Bool[np.ndarray, "models examples"] | Float[np.ndarray, "models examples"]
     known: Float[np.ndarray, "models examples queries"] | None = None
     groups: Groups = None
 
@@ -256,7 +256,9 @@ def exposed(dropped: Attacks, control: Attacks, before: Attacks) -> Onion | None
     if moved[0] is None or moved[1] is None:
         return None
     rises = [after.minus(ago) for after, ago in (moved[0], moved[1])]
-    return Onion(*(mean_difference([pair]) for pair in (moved[0], moved[1], (rises[0], rises[1]))))
+    return Onion(
+        mean_difference([moved[0]]), mean_difference([moved[1]]), mean_difference([(rises[0], rises[1])])
+    )  # fmt: skip
 
 
 def top_change(

@@ -7,6 +7,7 @@ from miajax.metrics import figures
 from miajax.metrics.claims import against
 from miajax.report import numbers, plots
 from miajax.report.attack_faces import face
+from miajax.report.group_words import Beside, beside_sections
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Column, Figure, Page, Points, Prose, Section, Table
 from miajax.studies.campaign_page import Run, campaign_page, limits_section, sources_section
@@ -50,6 +51,7 @@ _SOURCES = (
 
 def render_defenses_report(found: Defenses, run: Run) -> str:
     """Returns the report as one self-contained HTML document; ``run`` is that of the undefended models."""
+    by_row, found = found, found.of_unit
     rows = found.rows
     sections = [_summary(found), _knowledge(rows), _thresholds(found)]
     sections += [each for each in (_reweighting(rows), _specific(found), _price(rows)) if each is not None]
@@ -63,8 +65,9 @@ def render_defenses_report(found: Defenses, run: Run) -> str:
             ("Defences", numbers.count(len(defences(rows)))),
             ("Models of each", numbers.count(found.head.num_shadows)),
             ("Examples", numbers.count(found.head.num_examples)),
+            *([] if found.head.num_groups is None else [("Groups", numbers.count(found.head.num_groups))]),
         ],
-        sections=sections,
+        sections=[*sections, *_by_row(by_row.rows)],
     )
     return campaign_page(
         page,
@@ -90,9 +93,10 @@ def _brief(seconds: float) -> str:
 
 def _summary(found: Defenses) -> Section:
     rows, attack = found.rows, face(found.lira).label
+    asked = ", asked about groups" if found.head.unit == "group" else ""
     original, auc = rows[0], _shown(rows[0].lira_adaptive.auc)
     cards = [
-        Card("Undefended: all examples", auc.number, auc.interval_text, "AUC of LiRA"),
+        Card(f"Undefended: all {_asked(found)}", auc.number, auc.interval_text, "AUC of LiRA"),
         Card("Most vulnerable 1 %", _share(named_share(original)),
              numbers.percent_interval(named(original.lira_adaptive.top_1pct).interval), "of members named at 1 % FPR"),
         Card("Undefended: accuracy", numbers.percent(original.test_accuracy.value),
@@ -124,7 +128,7 @@ def _summary(found: Defenses) -> Section:
                 + ". Bars are 95 % intervals, both ways. A hollow point stands for examples that are most vulnerable "
                 "under the defence, since it removed those that were.",
             ),
-            Table(columns, body, f"{attack} against every model. Brackets are 95 % intervals.", emphasis=[0]),
+            Table(columns, body, f"{attack} against every model{asked}. Brackets are 95 % intervals.", emphasis=[0]),
         ],
         [
             f"Best is called only what costs at most {numbers.points(MOST_LOSS)} of accuracy and lowers the share "
@@ -134,6 +138,23 @@ def _summary(found: Defenses) -> Section:
             "Lower is not safe: these attacks bound leakage from below.",
         ],
     )  # fmt: skip
+
+
+def _asked(found: Defenses) -> str:
+    """What attacks are asked about."""
+    return "groups" if found.head.unit == "group" else "examples"
+
+
+def _by_row(rows: Sequence[Row]) -> list[Section]:
+    """LiRA that knows each defence, by row and by group; nothing where members are rows."""
+    entries: dict[str, Beside] = {}
+    for row in rows:
+        of_rows, of = row.lira_adaptive.everybody, row.per_group
+        of_groups = of and of.lira_adaptive.everybody
+        if of_rows is not None and of is not None and of_groups is not None:
+            entries[row.title] = Beside(of_rows, of_groups, of.num_groups)
+    about = "LiRA, defence known. results.json has every attack, and sum, mean and maximum of a group's scores."
+    return beside_sections(entries, "Defence", about=about)
 
 
 def _share(named: float | None) -> str:
@@ -349,6 +370,12 @@ def _limits(found: Defenses) -> Section:
         "Intervals hold for one figure at a time; among dozens a few differ by luck.",
         "They hold for this data, recipe and set of attacks: a lower bound on leakage, not a proof of safety.",
     ]
+    if found.head.unit == "group":
+        points.append(
+            "Members are drawn by group, and attacks are asked about groups: the most vulnerable are groups, chosen by "
+            "the mean of their rows. Defences of single examples flag rows; a group counts as flagged where one of its "
+            "rows is. Accuracy counts rows; results.json also has it with each group weighing once."
+        )
     left_out = [f"{name}: {reason}" for name, reason in found.not_run.items()]
     beside = [Points(left_out, "Defences that did not run")] if left_out else []
     return limits_section("These figures compare defences; they do not certify one", points, found.notes, beside)

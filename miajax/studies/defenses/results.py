@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from miajax.metrics.figures import Estimate, Figure, Interval
 from miajax.metrics.forms import HOLLOW, LEFT_OUT, SPREAD, Form
+from miajax.metrics.groups import Join
 from miajax.studies.head import CampaignFound
 from miajax.studies.results import Record
 
@@ -118,6 +119,7 @@ class RowAttacks:
       lira_carried: by shadow models that carry the defence.
       lira_adaptive: which also undoes what can be undone of it.
       unflagged, flagged: of a defence of single examples.
+      per_group: the same of groups of rows, such as people; None where members are rows.
     """
 
     threshold_auc: Figure
@@ -130,6 +132,35 @@ class RowAttacks:
     lira_adaptive: AdaptiveLira
     unflagged: Annotated[Unflagged | None, LEFT_OUT] = None
     flagged: Annotated[Flagged | None, LEFT_OUT] = None
+    per_group: Annotated["RowOfGroups | None", LEFT_OUT] = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AttacksJoined:
+    """What every attack gets where scores of a group's rows are joined in one way."""
+
+    threshold: AttackFigures | None
+    gap: AttackFigures | None
+    lira_naive: AttackFigures | None
+    lira_carried: AttackFigures | None
+    lira_adaptive: AttackFigures | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RowOfGroups(RowAttacks):
+    """What attacks get by group; numbers of examples are numbers of groups, accuracies let each group weigh once.
+
+    Attributes:
+      num_groups: G.
+      headline: by attack, how scores of a group's rows are joined for the figures above.
+      sum, mean, max: every attack with scores joined so.
+    """
+
+    num_groups: int
+    headline: Mapping[str, Join]
+    sum: AttacksJoined
+    mean: AttacksJoined
+    max: AttacksJoined
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,6 +211,15 @@ class Row(RowAttacks):
         before = self.lira_adaptive.top_1pct
         return (before, True) if before is not None else (self.lira_adaptive.now_most_vulnerable, False)
 
+    @property
+    def of_unit(self) -> "Row":
+        """The same with what attacks get of groups, where members are groups; its accuracies stay those of rows."""
+        if self.per_group is None:
+            return self
+        kept = ("accuracy_change", "per_group")
+        names = [field.name for field in dataclasses.fields(RowAttacks) if field.name not in kept]
+        return dataclasses.replace(self, **{name: getattr(self.per_group, name) for name in names}, per_group=None)
+
 
 @dataclasses.dataclass(frozen=True)
 class FlaggedBy:
@@ -192,11 +232,12 @@ class FlaggedBy:
 
 @dataclasses.dataclass(frozen=True)
 class Onion:
-    """How much more exposed the then most vulnerable survivors of a drop are, against a control."""
+    """How much more exposed the then most vulnerable survivors of a drop are, against a control; also by group."""
 
     rise: Figure
     control: Figure
     difference: Figure
+    per_group: Annotated["Onion | None", LEFT_OUT] = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -208,6 +249,8 @@ class Defenses(CampaignFound):
       not_run: reasons by defence.
       lira: the variant.
       most_vulnerable: ids of the 1 %.
+      most_vulnerable_groups: names of the 1 % of the groups, as per_group.parquet has them; None where members are
+        rows.
       published_source: of the figures beside ours, or None.
     """
 
@@ -218,6 +261,15 @@ class Defenses(CampaignFound):
     onion: Onion | None
     most_vulnerable: tuple[int, ...]
     published_source: str | None
+    most_vulnerable_groups: Annotated[tuple[str, ...] | None, LEFT_OUT] = None
+
+    @property
+    def of_unit(self) -> "Defenses":
+        """The same with what attacks get of groups in the place of what they get of rows, where members are groups."""
+        if self.most_vulnerable_groups is None:
+            return self
+        onion = self.onion and self.onion.per_group
+        return dataclasses.replace(self, rows=tuple(row.of_unit for row in self.rows), onion=onion)
 
 
 def named(figures: TopFigures | None) -> Estimate:

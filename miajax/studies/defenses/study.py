@@ -14,7 +14,9 @@ in a subfolder named like it; what changes answers alone takes the answers of su
 
 ``lira_naive`` has undefended shadow models, ``lira_carried`` shadow models that carry the defence, ``lira_adaptive``
 also undoes what can be undone of it: all by the variant ``lira``. Naive and adaptive also hold ``top_1pct``: figures on
-the examples that were most vulnerable before.
+the examples that were most vulnerable before. Where members are drawn by group, every row has ``per_group``: the same
+figures of groups, and every attack's with the scores of a group's rows joined by sum, mean and maximum; the page then
+speaks of groups.
 """
 
 import dataclasses
@@ -37,6 +39,7 @@ from miajax.metrics.figures import Estimate
 from miajax.models.model import Model
 from miajax.models.registry import MODELS, build_model
 from miajax.runs.atomic import atomic_file, write_text
+from miajax.runs.group_names import group_names
 from miajax.studies import common
 from miajax.studies.campaign_page import Run
 from miajax.studies.defenses.answers import (
@@ -50,6 +53,7 @@ from miajax.studies.defenses.answers import (
 )
 from miajax.studies.defenses.catalogue import Defense, Strengths, catalogue
 from miajax.studies.defenses.figures import Answered, Attacks, exposed, most_vulnerable, row_figures
+from miajax.studies.defenses.groups import onion_of_groups, row_of_groups, top_groups
 from miajax.studies.defenses.published import published_row
 from miajax.studies.defenses.results import Defenses, FlaggedBy, Row
 from miajax.studies.head import head_of, mean_over_models
@@ -133,6 +137,7 @@ class _Study:
         original = self._campaign("original", self.setup)
         self._before = self._attacked(plain_answers(original), catalogue(self.options.strengths)["original"])
         self._top = most_vulnerable(self._before.defended, np.ones(original.setup.dataset.num_examples, bool))
+        self._top_groups = None if self._before.groups is None else top_groups(self._before)
         head = head_of(original)
         beside = beside_published(self.setup, head.test_accuracy.value)
         self._published = next((each for each in beside if each.source == SOURCE), None)
@@ -148,6 +153,7 @@ class _Study:
                 self.reporter.say(f"{defense.title} is left out: {error}")
                 continue
             rows.append(row)
+            row = row.of_unit
             self.reporter.say(
                 f"{defense.title}: accuracy on non-members {row.test_accuracy.value:.4f}, adaptive LiRA AUC "
                 f"{row.lira_adaptive.auc.value:.3f}"
@@ -156,7 +162,16 @@ class _Study:
         about = [f"Published figures are from {SOURCE}.", *CAVEATS] if published else []
         with self.called.timed("blind"):
             checks = common.blind_checks(original)
-        options = self.options
+        options, onion, names = self.options, None, None
+        if len(self._dropped) == 2:
+            three = self._dropped[False], self._dropped[True], self._before
+            onion = exposed(*three)
+            if onion is not None and self._top_groups is not None:
+                onion = dataclasses.replace(onion, per_group=onion_of_groups(*three))
+        if self._top_groups is not None:
+            dataset, keep = self.setup.dataset, self.setup.config.data.keep_keys
+            every = group_names(dataset.group_keys, original.folder.path, keep)
+            names = tuple(sorted(str(name) for name in every[self._top_groups]))
         found = Defenses(
             head=dataclasses.replace(head, made=common.made_by(list(self.campaigns.values()))),
             checks=checks,
@@ -164,8 +179,9 @@ class _Study:
             not_run=not_run,
             lira=self._before.lira,
             flagged=FlaggedBy(options.flag_by, options.flag_share, options.flag_weight),
-            onion=exposed(self._dropped[False], self._dropped[True], self._before) if len(self._dropped) == 2 else None,
+            onion=onion,
             most_vulnerable=tuple(int(i) for i in np.flatnonzero(self._top)),
+            most_vulnerable_groups=names,
             published_source=SOURCE if published else None,
             notes=(*common.campaign_notes(original), *about),
         )
@@ -235,7 +251,11 @@ class _Study:
         official = None if defense.stage == "answers" else base.official_test_accuracy
         with self.called.timed("attack"):
             attacks = self._before if defense.name == "original" else self._attacked(answered, defense)
-            figures = row_figures(attacks, self._before, self._top, flagged, len(self.options.wanted()) - 1)
+            comparisons = len(self.options.wanted()) - 1
+            figures = row_figures(attacks, self._before, self._top, flagged, comparisons)
+            if self._top_groups is not None:
+                of_groups = row_of_groups(attacks, self._before, self._top_groups, flagged, comparisons)
+                figures = dataclasses.replace(figures, per_group=of_groups)
         if defense.treatment == "drop":
             self._dropped[defense.control] = attacks
         return Row(
@@ -302,4 +322,4 @@ class _Study:
         html = render_defenses_report(found, run)
         write_text(self.folder / "report.html", html)
         with atomic_file(self.folder / "trade_off.png") as file:
-            save_png(trade_off_figure(found.rows), file)
+            save_png(trade_off_figure(found.of_unit.rows), file)

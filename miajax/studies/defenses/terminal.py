@@ -3,7 +3,7 @@
 from rich.console import Console
 
 from miajax.notes import Note
-from miajax.report.terminal import MISSING, cell, figure, print_notes, print_table
+from miajax.report.terminal import MISSING, cell, figure, print_notes, print_table, say
 from miajax.studies.defenses.results import Defenses, named
 
 
@@ -11,7 +11,7 @@ def print_defenses_table(found: Defenses, console: Console | None = None) -> Non
     """Prints a line a defence: accuracy, attacks that do not know it, and LiRA that does, on all and on the top 1 %."""
     console = console or Console(highlight=False)
     rows: list[list[str]] = []
-    for row in found.rows:
+    for row in found.of_unit.rows:
         adaptive, top = row.lira_adaptive, row.lira_adaptive.top_1pct
         rate = None if adaptive.everybody is None else adaptive.everybody.tpr_at_fpr[1e-3].value
         plain = (row.threshold_auc, row.threshold_advantage, row.gap_accuracy, row.lira_naive.auc, adaptive.auc)
@@ -31,5 +31,7 @@ def print_defenses_table(found: Defenses, console: Console | None = None) -> Non
         "s a model": [""],
     }  # fmt: skip
     print_table(console, "defence", columns, rows)
+    if found.head.unit == "group":
+        say(console, "Attacks are asked about groups, of which the top 1 % are; accuracy counts rows")
     not_run = [(name, (f"did not run: {why}",)) for name, why in found.not_run.items()]
     print_notes(console, [*(Note(words, about=(name,), several=words) for name, words in not_run), *found.notes])

@@ -42,7 +42,8 @@ class Attacked:
     """What LiRA finds, every model a target.
 
     Attributes:
-      above_chance: by intervals that count both figures of all budgets; None where it did not run.
+      above_chance: by intervals that count both figures of all budgets, of groups where members are; None where it did
+        not run.
       per_group: the same figures by group; None where members are rows.
     """
 
@@ -50,6 +51,14 @@ class Attacked:
     auc: Estimate
     tpr_at_fpr: Annotated[Mapping[float, Estimate], Form(key="lira_tpr_at_fpr", chance="lira_chance_tpr_at_fpr")]
     per_group: GroupFigures | None = None
+
+    @property
+    def of_unit(self) -> "Attacked":
+        """What it finds of groups, where members are groups."""
+        if self.per_group is None:
+            return self
+        of = self.per_group.figures
+        return dataclasses.replace(self, auc=of.auc, tpr_at_fpr=of.tpr_at_fpr, per_group=None)
 
     @property
     def tpr(self) -> Estimate:
@@ -163,6 +172,15 @@ class Dpsgd(Found):
     def named(self) -> list[tuple[str, Point]]:
         """All points with their names, the models without privacy first."""
         return [("no privacy", self.non_private), *((point.name, point) for point in self.points)]
+
+    @property
+    def of_unit(self) -> "Dpsgd":
+        """The same with what LiRA finds of groups in the place of what it finds of rows, where members are groups."""
+        return dataclasses.replace(
+            self,
+            points=tuple(dataclasses.replace(each, attacked=each.attacked.of_unit) for each in self.points),
+            non_private=dataclasses.replace(self.non_private, attacked=self.non_private.attacked.of_unit),
+        )
 
     @property
     def ran(self) -> Ran:

@@ -32,6 +32,7 @@ _SOURCES = (
 
 def render_dpsgd_report(found: Dpsgd, run: Run) -> str:
     """Returns the report as one self-contained HTML document; ``run`` is that of the private models."""
+    by_row, found = found, found.of_unit
     facts = [
         ("Data set", found.dataset),
         ("Model", found.model),
@@ -48,7 +49,7 @@ def render_dpsgd_report(found: Dpsgd, run: Run) -> str:
         sections=[
             Section("Summary", _finding(found), [_cards(found), _figure(found)]),
             Section("Every budget", _cost(found), [_table(found)]),
-            *beside_sections(both_units({name: point.attacked for name, point in found.named}), "Epsilon"),
+            *beside_sections(both_units({name: point.attacked for name, point in by_row.named}), "Epsilon"),
             _bounds(found),
             _guarantee(found),
         ],
@@ -255,6 +256,11 @@ def _limits(found: Dpsgd) -> Section:
         "here counts, where it was chosen on the same data.",
         "A lower bound says what these attacks on these models refute, not what is safe; better canaries refute more.",
         "Each bound holds by itself: among those of many budgets one may lie above the truth by chance.",
+        *(
+            ["Members are drawn by group, and LiRA is asked about groups. Accuracy counts rows."]
+            if found.unit == "group"
+            else []
+        ),
         *found.notes,
     ]
     return Section("Limits", "Attacks bound the loss from below, the accountant from above", [Points(points)])

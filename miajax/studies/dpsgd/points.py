@@ -21,7 +21,7 @@ from miajax.metrics.paired import difference_over_models, influences, mean_rate
 from miajax.metrics.summary import summarise
 from miajax.notes import not_done
 from miajax.signals.bundle import Signals
-from miajax.studies.attacked.groups import with_groups
+from miajax.studies.attacked.groups import join_of, with_groups
 from miajax.studies.dpsgd.figures import FPR, Attacked, Guarantee, Point
 from miajax.training.dp import accounting
 from miajax.training.dp.mechanism import Mechanism, finite_or_none
@@ -178,7 +178,10 @@ def _attacked(models: Models, budgets: int) -> tuple[Attacked, list[str]]:
     beside = with_groups(
         {ATTACK: summary}, {ATTACK: np.asarray(scores)}, models.member, models.valid, models.groups, each_target=False
     )[ATTACK].per_group
-    found = influences(np.asarray(scores), models.member, models.valid, FPR, groups=models.groups)
+    asked, member = np.asarray(scores), models.member
+    if models.groups is not None:  # what is promised is about groups
+        asked, member = joined(asked, models.groups, join_of(ATTACK)), of_groups(member, models.groups)
+    found = influences(asked, member, models.valid, FPR)
     level = 1 - (1 - CONFIDENCE) / (2 * budgets)
     held = [(found.auc, 0.5), *([] if found.tpr is None else [(found.tpr, chance_of_tpr(FPR, found.tpr.chance))])]
     above = any(against(mean_rate([one], level).ci, chance) == "above" for one, chance in held)

@@ -272,4 +272,4 @@ def _write_report(path: Path, found: Dpsgd, private: Campaign, command: str) -> 
 
     write_text(path / "report.html", render_dpsgd_report(found, Run.of(private, command)))
     with atomic_file(path / "dpsgd.png") as file:
-        save_png(privacy_figure(found), file)
+        save_png(privacy_figure(found.of_unit), file)

@@ -10,6 +10,7 @@ from miajax.studies.dpsgd.figures import Dpsgd
 def print_dpsgd_table(found: Dpsgd, console: Console | None = None) -> None:
     """Prints what every budget costs and keeps, and the lower bounds on epsilon under it."""
     console = console or Console(highlight=False)
+    found = found.of_unit
     rows: list[list[str]] = []
     for name, point in zip(["no privacy", *found.epsilons], [found.non_private, *found.points], strict=True):
         spent = point.guarantee.epsilon_by_accountant
@@ -29,7 +30,7 @@ def print_dpsgd_table(found: Dpsgd, console: Console | None = None) -> None:
     ceilings = [most for point in found.points for most in point.largest_possible.values()]
     levels = f"delta {found.delta:g}; lower bounds at significance {found.significance:g}"
     levels += f"; so many models can show at most epsilon {numbers.lower(max(ceilings))}" if ceilings else ""
-    say(console, levels)
+    say(console, levels + ("; LiRA is asked about groups" if found.unit == "group" else ""))
     print_notes(console, found.notes)
 
 

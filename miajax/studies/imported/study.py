@@ -32,7 +32,7 @@ from miajax.signals.bundle import Signals
 from miajax.signals.scaled_logit import scaled_logit
 from miajax.studies import common
 from miajax.studies.attacked.entries import run_families
-from miajax.studies.attacked.groups import with_groups
+from miajax.studies.attacked.groups import DIVIDED, FILE, Grouping, GroupStudy, study_of, with_groups
 from miajax.studies.imported.results import Imported
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import FoundResult
@@ -93,8 +93,12 @@ def run_imported(
             figures[name] = summarise(array, found.member, valid, groups=of_row)
             remarks |= dict.fromkeys(figures[name].notes)
         whole = of_row is not None and undivided(found.member, of_row)
-        if whole:
+        people: GroupStudy | None = None
+        if of_row is not None and whole:
             figures = with_groups(figures, scores, found.member, valid, of_row)
+            numbers = np.arange(int(of_row.max()) + 1).astype(str)  # keys stay where they came from
+            grouping = Grouping(of_row, found.group_name, numbers, "numbers")
+            people = study_of(grouping, scores, np.asarray(needed(signals.scaled_logit)), found.member, valid)
     notes: list[str] = [
         *found.notes,
         *note_on_copies(np.asarray(needed(signals.scaled_logit)), valid),
@@ -105,10 +109,7 @@ def run_imported(
     if of_row is None:
         notes += note_on_rows_drawn_together(found.member)
     elif not whole:
-        notes.append(
-            "Models trained on some rows of a group and not on others: no group is a member, so that figures are by "
-            "row. Their intervals resample groups."
-        )
+        notes.append(DIVIDED)
     train, test, gap = _accuracies(signals, found.member, valid, of_row)
     imported = Imported(
         dataset=source.name,
@@ -119,6 +120,7 @@ def run_imported(
         member_fraction=float(found.member.mean()),
         unit="group" if whole else "row",
         num_groups=None if of_row is None else int(of_row.max()) + 1,
+        groups=people and people.people,
         queries=needed(signals.scaled_logit).shape[2],
         train_accuracy=train,
         test_accuracy=test,
@@ -129,11 +131,21 @@ def run_imported(
         num_non_members=int((~found.member)[valid].sum()),
         versions=versions(),
         failed_models=tuple(int(i) for i in np.flatnonzero(~valid)),
-        notes=(*notes, *common.design_notes(found.member), *common.attack_notes({}, ran.reports), *remarks),
+        notes=(
+            *notes,
+            *(people.notes if people else ()),
+            *common.design_notes(found.member),
+            *common.attack_notes({}, ran.reports),
+            *remarks,
+        ),
     )
 
     def report(so_far: Imported) -> None:
         _write(out, source, format, found, signals, valid, scores, so_far, called.command)
+        if people is None:
+            (out / FILE).unlink(missing_ok=True)  # of an earlier import
+        else:
+            people.store(out)
 
     return ImportedResult(out, called.finished("import_signals", out, imported, report), scores)
 
@@ -189,10 +201,11 @@ def _write(
     write_npy(out / "membership.npy", found.member)
     answers = np.asarray(needed(signals.scaled_logit))
     write_npy(out / "signals.npy", answers)
-    if found.labels is not None:
-        write_npy(out / "labels.npy", found.labels)
-    if found.groups is not None:
-        write_npy(out / GROUPS_FILE, found.groups)
+    for name, array in (("labels.npy", found.labels), (GROUPS_FILE, found.groups)):
+        if array is None:
+            (out / name).unlink(missing_ok=True)  # of an earlier import
+        else:
+            write_npy(out / name, array)
     common.store_scores(out, scores)
     is_in = found.member & valid[:, None]
     phi = answers.mean(-1)

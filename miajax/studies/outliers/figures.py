@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from miajax.metrics.figures import Estimate
-from miajax.metrics.forms import SPREAD
+from miajax.metrics.forms import LEFT_OUT, SPREAD
 from miajax.studies.head import CampaignFound
 
 Name = Literal["spearman", "precision_at_1pct", "auc_top_1pct"]
@@ -122,6 +122,33 @@ class OutliersByFit:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class MetricOfGroups:
+    """One outlier metric of groups, the mean over a group's rows; numbers of examples are numbers of groups."""
+
+    all: Annotated[Ranking, SPREAD]
+    easy: Ranking
+    hard: Ranking
+    named_share: Ranking
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OutliersOfGroups:
+    """What metrics say of groups of rows, such as people, against what LiRA finds of groups.
+
+    Attributes:
+      num_known: groups that all figures rest on.
+      ceiling, best, metrics_not_run: as of rows.
+    """
+
+    num_groups: int
+    num_known: int
+    metrics: Mapping[str, MetricOfGroups]
+    ceiling: Ranking
+    best: Mapping[Part, Mapping[Name, Best]]
+    metrics_not_run: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Outliers(CampaignFound):
     """What the study of outliers found.
 
@@ -129,6 +156,7 @@ class Outliers(CampaignFound):
       ceiling: the vulnerability of one half of the models against that of the other.
       metrics_not_run: reasons.
       models_shown: whose training set the pictures show.
+      per_group: the metrics of groups; None where members are rows.
     """
 
     vulnerability: Measure
@@ -140,3 +168,4 @@ class Outliers(CampaignFound):
     influence_pairs: tuple[InfluencePair, ...]
     outliers_by_fit: OutliersByFit
     models_shown: int
+    per_group: Annotated[OutliersOfGroups | None, LEFT_OUT] = None

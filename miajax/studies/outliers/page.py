@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from miajax.report import clouds, numbers, palette, pictures, plots
+from miajax.report.group_words import how
 from miajax.report.page import (
     Block,
     Card,
@@ -60,6 +61,7 @@ def render_outliers_report(inputs: OutliersReportInputs) -> str:
         _best_metric(inputs),
         _by_fit(found),
         _circularity(found),
+        *_by_group(found),
         *_embeddings(inputs),
         *_pictures(inputs),
         _ensemble(inputs),
@@ -99,6 +101,40 @@ def _summary(found: Outliers) -> list[str]:
         *outliers_words.best_sentences(found), outliers_words.paper_sentence(found),
         outliers_words.ceiling_sentence(found),
     ]  # fmt: skip
+
+
+def _by_group(found: Outliers) -> list[Section]:
+    """Metrics of groups beside those of rows; nothing where members are rows."""
+    of = found.per_group
+    if of is None:
+        return []
+    rows: list[list[Cell]] = [
+        [
+            label(name), numbers.shown(found.metrics[name].all["spearman"], 3),
+            *(numbers.shown(of.metrics[name].all[figure], 3) for figure in FIGURES),
+        ]
+        for name in _in_order(found) if name in of.metrics
+    ]  # fmt: skip
+    rows.append(["(vulnerability of the other half)", numbers.shown(found.ceiling["spearman"], 3),
+                 *(numbers.shown(of.ceiling[figure], 3) for figure in FIGURES)])  # fmt: skip
+    columns = [
+        Column("Metric"), Column(FIGURES["spearman"], "number", "by row"),
+        *(Column(title, "number", "by group") for title in FIGURES.values()),
+    ]  # fmt: skip
+    first = of.best["all"].get("spearman")
+    finding = (
+        "No metric of groups was measured"
+        if first is None
+        else f"Of groups, {label(first.metric)} ranks vulnerability best (Spearman {first.value:.3f})"
+    )
+    if first is not None and first.not_told_apart:
+        finding += f"; {numbers.counted(len(first.not_told_apart), 'other')} may equal it"
+    caption = (
+        f"{numbers.count(of.num_known)} of {numbers.counted(of.num_groups, 'group')}. A group's metric is the mean "
+        "over its rows; it is vulnerable as far as the means of its rows' scaled logits lie apart. Intervals resample "
+        "groups and models."
+    )
+    return [Section("By group", finding, [Prose([how("group")]), Table(columns, rows, caption, [len(rows) - 1])])]
 
 
 def _metrics(found: Outliers) -> Section:

@@ -16,10 +16,12 @@ study and
     influence_pairs      [{example, on, influence, standard_error}], the strongest
     outliers_by_fit      {metric, share, vulnerable_at, easy, hard, all: {vulnerable, vulnerable_ci, num_examples}}
     models_shown         whose training set the pictures show
+    per_group            where members are drawn by group {num_groups, num_known, metrics.<name>, ceiling, best,
+                         metrics_not_run}: metrics of groups against what LiRA finds of groups
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -62,6 +64,7 @@ from miajax.studies.outliers.figures import (
     Part,
     Share,
 )
+from miajax.studies.outliers.groups import group_table, outliers_of_groups, remembered, store_groups
 from miajax.studies.outliers.table import TOP, Half, Measured, OutlierTable, best, halves, ranking
 from miajax.studies.outliers.views import Panel, panels
 from miajax.studies.results import FoundInCampaign
@@ -138,6 +141,8 @@ def run_outliers(
     with called.timed("record"):
         spaces = spaces_of(campaign, _chosen(pair, options.geometry_models))
         metrics, skipped = estimators(campaign, spaces)
+        grouped = setup.dataset.groups is not None
+        metrics = remembered(metrics) if grouped else metrics
     reporter.say(f"{len(metrics)} metrics of {setup.dataset.num_examples} examples")
     with called.timed("table"):
         outcomes = {"separation": vulnerability.separation, "named_share": vulnerability.named_share}
@@ -146,6 +151,7 @@ def run_outliers(
         )
         measured = table.measured()
         skipped |= table.skipped
+        of_groups = _table_of_groups(campaign, metrics, vulnerability, pair, options.resamples) if grouped else None
     described = {each.name: each for each in metrics}
     with called.timed("blind"):
         checks = common.blind_checks(campaign)
@@ -168,6 +174,7 @@ def run_outliers(
         influence_pairs=_influence_pairs(campaign),
         outliers_by_fit=_outliers_by_fit(table, setup.dataset.groups),
         models_shown=int(spaces.models[0]),
+        per_group=of_groups and outliers_of_groups(of_groups),
         notes=(
             *common.campaign_notes(campaign),
             *(not_done(name, "measured", why) for name, why in skipped.items()),
@@ -181,10 +188,27 @@ def run_outliers(
         ids = {"id": np.arange(setup.dataset.num_examples, dtype=np.int32)}
         columns = {f"metric_{name}": table.whole.metrics[name].astype(np.float32) for name in measured}
         common.join_examples(path / "per_example.parquet", ids | columns)
+        if of_groups is not None:
+            whole = of_groups.whole.metrics
+            store_groups(campaign, {f"metric_{name}": whole[name].astype(np.float32) for name in of_groups.names})
         _write_report(campaign, options, so_far, table, shown, called.command)
 
     found = called.finished("outliers", path / "outliers", found, report, [campaign.timing])
     return OutliersResult(path / "outliers", found, campaign, {name: table.whole.metrics[name] for name in measured})
+
+
+def _table_of_groups(
+    campaign: Campaign,
+    metrics: Sequence[Estimator],
+    vulnerability: "Vulnerability",
+    pair: tuple[Half, Half],
+    number: int,
+) -> OutlierTable | None:
+    """The table of groups; None where too few of them are measured by every metric."""
+    try:
+        return group_table(campaign, metrics, vulnerability.scores, vulnerability.attack, pair, number)
+    except UserError:
+        return None
 
 
 def _of_metric(metric: Estimator, measured: Mapping[str, Measured], table: OutlierTable) -> MetricFound:

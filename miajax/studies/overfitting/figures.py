@@ -152,7 +152,8 @@ class Overfitting(CampaignFound):
 
         Accuracies and losses stay those of rows.
         """
-        if any(curve.per_group is None for curve in self.attacks.values()):
+        attacks = {name: curve.per_group.lead for name, curve in self.attacks.items() if curve.per_group}
+        if not attacks:
             return self
         growth, stopping = self.growth, self.early_stopping
         if growth is not None:
@@ -167,7 +168,6 @@ class Overfitting(CampaignFound):
                 for rule, of in stopping.rules.items()
             }
             stopping = dataclasses.replace(stopping, rules=rules)
-        attacks = {name: curve.per_group.lead for name, curve in self.attacks.items() if curve.per_group}
         return dataclasses.replace(self, attacks=attacks, growth=growth, early_stopping=stopping)
 
 

@@ -37,7 +37,7 @@ def finding_of(result: StudyResult) -> str:
     """What the study of a part found, in a sentence or two."""
     found: Any = getattr(result, "found", None)
     if isinstance(found, Defenses):
-        return defenses_finding(found.rows)
+        return defenses_finding(found.of_unit.rows)
     if isinstance(found, Saliency):
         return _sentence(relevance_finding(found))
     if isinstance(found, Overfitting):

@@ -103,19 +103,19 @@ def no_background(mapper: Mapper, method: str) -> str | None:
 def vulnerable_against_safe(evidence: SaliencyEvidence, method: str) -> MapFound:
     """Vulnerable against safe: mass on the background beyond the background's share, and deletion curves."""
     found, half = evidence.relevance[method], len(evidence.compared.ids) // 2
-    background = None
+    background, groups = None, _groups_of(evidence, evidence.compared.ids)
     if no_background(evidence.mapper, method) is None:
         assert found.background is not None and found.background_mass is not None
         mass, share = _over_members(evidence, found.background_mass), found.background.mean(1)
         background = Background(
-            **vars(two_groups(mass[:half], mass[half:])),
-            excess=two_groups((mass - share)[:half], (mass - share)[half:]),
+            **vars(two_groups(mass[:half], mass[half:], groups)),
+            excess=two_groups((mass - share)[:half], (mass - share)[half:], groups),
             share=PixelShares(float(share[:half].mean()), float(share[half:].mean())),
         )
     left = _over_members(evidence, deletion_share(found.deletion))
     curves = np.stack([_over_members(evidence, found.deletion[..., k]) for k in range(len(FRACTIONS))], -1)
     deletion = Deletion(
-        **vars(two_groups(left[:half], left[half:])),
+        **vars(two_groups(left[:half], left[half:], groups)),
         fractions=tuple(FRACTIONS.tolist()),
         curves=Curves(*(tuple(np.nanmean(of, 0).tolist()) for of in (curves[:half], curves[half:]))),
     )
@@ -139,24 +139,57 @@ def completeness(evidence: SaliencyEvidence) -> Completeness | None:
     )
 
 
-def two_groups(vulnerable: np.ndarray, safe: np.ndarray) -> Compared:
-    """Means over examples and their difference, with 95 % intervals that let examples vary (Welch)."""
-    sides = [side[np.isfinite(side)] for side in (vulnerable, safe)]
-    means = [float(side.mean()) if len(side) else np.nan for side in sides]
-    errors = [side.var(ddof=1) / len(side) if len(side) > 1 else np.nan for side in sides]
+def _groups_of(evidence: SaliencyEvidence, ids: np.ndarray) -> Groups:
+    groups = evidence.campaign.setup.dataset.groups
+    return None if groups is None else groups[ids]
+
+
+def two_groups(vulnerable: np.ndarray, safe: np.ndarray, groups: Groups = None) -> Compared:
+    """Means over examples and their difference, with 95 % intervals that let examples vary (Welch), or groups of them.
+
+    Args:
+      vulnerable, safe: one number an example; NaN is left out.
+      groups: of the vulnerable, then of the safe examples, whose rows are one draw, also across the two sides; or None.
+    """
+    values = np.concatenate([vulnerable, safe])
+    inside = np.arange(len(values)) < len(vulnerable)
+    draws = np.arange(len(values)) if groups is None else groups
+    by_row = _welch(values, inside, draws)
+    if groups is None:
+        return by_row
+    keys = np.stack([draws, ~inside])[:, np.isfinite(values)]
+    (whose, other), place = np.unique(keys, axis=1, return_inverse=True)
+    place = place.reshape(-1)
+    means = np.bincount(place, values[np.isfinite(values)], len(whose)) / np.bincount(place, minlength=len(whose))
+    return dataclasses.replace(by_row, per_group=_welch(means, other == 0, whose))
+
+
+def _welch(values: np.ndarray, inside: np.ndarray, draws: np.ndarray) -> Compared:
+    """Means of both sides and their difference, with Welch's intervals over independent draws of one or more values."""
+    sides = [np.isfinite(values) & side for side in (inside, ~inside)]
+    codes = np.unique(draws, return_inverse=True)[1].reshape(-1)
+    means: list[float] = []
+    moves: list[np.ndarray] = []
+    counts: list[int] = []
+    for side in sides:
+        count, number = int(side.sum()), len(np.unique(codes[side]))
+        mean = float(values[side].mean()) if count else np.nan
+        move: np.ndarray = np.bincount(codes[side], values[side] - mean, int(codes.max(initial=-1)) + 1) / max(count, 1)
+        means, counts = [*means, mean], [*counts, number]
+        moves.append(move * (number / (number - 1)) ** 0.5 if number > 1 else np.full(len(move), np.nan))
+    errors = [float(move @ move) for move in moves]
     reaches = [
-        critical_value(len(side) - 1) * float(error) ** 0.5 if len(side) > 1 else np.nan
-        for side, error in zip(sides, errors, strict=True)
+        critical_value(number - 1) * error**0.5 if number > 1 else np.nan
+        for number, error in zip(counts, errors, strict=True)
     ]
-    total = errors[0] + errors[1]
-    parts = sum(e**2 / max(len(s) - 1, 1) for e, s in zip(errors, sides, strict=True))
-    reach = (
-        critical_value(float(total**2 / parts)) * float(total) ** 0.5 if parts > 0 else (0.0 if total == 0 else np.nan)
-    )
+    apart = moves[0] - moves[1]  # a draw with values on both sides moves both means
+    parts = sum(error**2 / max(number - 1, 1) for error, number in zip(errors, counts, strict=True))
+    total = float(apart @ apart)
+    reach = critical_value(sum(errors) ** 2 / parts) * total**0.5 if parts > 0 else (0.0 if total == 0 else np.nan)
     return Compared(
         vulnerable=_around(means[0], reaches[0]),
         safe=_around(means[1], reaches[1]),
-        difference=_around(float(sides[0].mean() - sides[1].mean()) if all(map(len, sides)) else np.nan, reach),
+        difference=_around(means[0] - means[1], reach),
     )
 
 
@@ -173,19 +206,42 @@ def related(evidence: SaliencyEvidence, found: Counterfactual, count: int) -> Re
     The galleries' examples are not among them unless drawn: chosen for their vulnerability, they would bias it.
     """
     vulnerability, shift = drawn_shifts(evidence, found)
+    groups = _groups_of(evidence, evidence.spread.ids[: evidence.drawn])
+    by_row = relation(shift, vulnerability, count, groups)
+    if groups is None:
+        return by_row
     known = np.isfinite(shift) & np.isfinite(vulnerability)
-    shift, vulnerability = shift[known], vulnerability[known]
+    whose = renumbered(groups, known)
+    assert whose is not None, "rows have groups"
+    rows = np.maximum(np.bincount(whose), 1)
+    one, other = (np.bincount(whose, values[known]) / rows for values in (shift, vulnerability))
+    return dataclasses.replace(by_row, per_group=relation(one, other, count))
+
+
+def relation(shift: np.ndarray, vulnerability: np.ndarray, count: int, groups: Groups = None) -> Related:
+    """Rank correlation of two numbers an example, and the one where the other is largest and smallest.
+
+    Args:
+      shift, vulnerability: NaN is left out.
+      count: examples at either end, at most half of them.
+      groups: examples that were drawn together, or None.
+    """
+    known = np.isfinite(shift) & np.isfinite(vulnerability)
+    shift, vulnerability, groups = shift[known], vulnerability[known], renumbered(groups, known)
     count = min(count, len(shift) // 2)
     if len(shift) < _FEWEST:
         few = Estimate(None, reason="Too few models on a side.")
-        return Related(**vars(two_groups(shift[:0], shift[:0])), spearman=few, num_examples=len(shift))
-    groups = renumbered(evidence.campaign.setup.dataset.groups, evidence.spread.ids[: evidence.drawn][known])
+        return _related(two_groups(shift[:0], shift[:0]), few, len(shift))
     order = np.argsort(vulnerability, kind="stable")
+    ends = order[::-1][:count], order[:count]
+    compared = two_groups(shift[ends[0]], shift[ends[1]], None if groups is None else groups[np.concatenate(ends)])
+    return _related(compared, rank_correlation(shift, vulnerability, groups), len(shift))
+
+
+def _related(of: Compared, spearman: Estimate, num_examples: int) -> Related:
     return Related(
-        **vars(two_groups(shift[order[::-1][:count]], shift[order[:count]])),
-        spearman=rank_correlation(shift, vulnerability, groups),
-        num_examples=len(shift),
-    )
+        vulnerable=of.vulnerable, safe=of.safe, difference=of.difference, spearman=spearman, num_examples=num_examples
+    )  # fmt: skip
 
 
 def rank_correlation(
@@ -210,6 +266,7 @@ def feature_shares(evidence: SaliencyEvidence) -> tuple[FeatureShare, ...] | Non
     name = "integrated_gradients" if "integrated_gradients" in evidence.relevance else next(iter(evidence.relevance))
     magnitude = np.abs(evidence.relevance[name].maps).mean(0).reshape(len(evidence.compared.ids), -1)
     share = magnitude / np.maximum(magnitude.sum(1, keepdims=True), 1e-12)
-    half = len(share) // 2
+    half, groups = len(share) // 2, _groups_of(evidence, evidence.compared.ids)
     order = np.argsort(-share.mean(0), kind="stable")[:_BARS]
-    return tuple(FeatureShare(**vars(two_groups(share[:half, k], share[half:, k])), feature=int(k)) for k in order)
+    compared = {int(k): two_groups(share[:half, k], share[half:, k], groups) for k in order}
+    return tuple(FeatureShare(**vars(of), feature=k) for k, of in compared.items())

@@ -12,7 +12,7 @@ from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Column, Exhibit, Figure, Gallery, Page, Prose, Section, Table
 from miajax.studies.campaign_page import Run, campaign_page, limits_section, sources_section
 from miajax.studies.saliency import pictures as saliency_pictures
-from miajax.studies.saliency.results import Mean, Related, Saliency
+from miajax.studies.saliency.results import Compared, Mean, Related, Saliency
 
 _SIGNS = {"above": 1, "below": -1, "not shown": 0}
 _SOURCES = (
@@ -68,7 +68,7 @@ def render_saliency_report(inputs: SaliencyReportInputs) -> str:
     counterfactual = _counterfactual_finding(found)
     sections = [
         Section("Summary", relevance_finding(found), [Prose([counterfactual + ".", _how(found)])]),
-        _relevance(found), _counterfactual(inputs), *_features(found), _galleries(inputs),
+        _relevance(found), _counterfactual(inputs), *_features(found), *_by_group(found), _galleries(inputs),
     ]  # fmt: skip
     seen = inputs.pictures is not None or found.features is not None
     page = Page(
@@ -340,6 +340,45 @@ def _features(found: Saliency) -> list[Section]:
     return [Section("Features", finding, [figure], ["Intervals hold for one feature at a time."])]
 
 
+def _by_group(found: Saliency) -> list[Section]:
+    """Means over groups, each weighing once, beside those over rows; nothing where members are rows."""
+    compared: list[tuple[str, Compared]] = []
+    for name, of in found.methods.items():
+        if of.background is not None:
+            compared.append((f"{_named(name)}: background beyond the pixels' share", of.background.excess))
+        compared.append((f"{_named(name)}: left after deletion", of.deletion))
+    compared += [(f"counterfactual {_named(name)}: shift", of) for name, of in found.counterfactual.items()]
+    known = [(title, of, of.per_group) for title, of in compared if of.per_group is not None]
+    if not known:
+        return []
+    alike = sum(_side(of.difference) == _side(by_group.difference) for _, of, by_group in known)
+    rows = [
+        [title, *map(_shown, (of.difference, by_group.vulnerable, by_group.safe, by_group.difference))]
+        for title, of, by_group in known
+    ]
+    columns = [
+        Column("Vulnerable against safe"), Column("Difference", "number", "by row"),
+        Column("Vulnerable", "number", "by group"), Column("Safe", "number", "by group"),
+        Column("Difference", "number", "by group"),
+    ]  # fmt: skip
+    caption = "By group each group weighs once on a side, by the mean of its rows. All intervals resample groups."
+    blocks: list[Block] = [Table(columns, rows, caption)]
+    ranked = [(name, of.spearman, of.per_group) for name, of in found.counterfactual.items() if of.per_group]
+    if ranked:
+        heads = [
+            Column("Counterfactual"), Column("Spearman", "number", "by row"), Column("Spearman", "number", "by group"),
+            Column("Groups", "count"),
+        ]  # fmt: skip
+        body = [[_named(n), _shown(one), _shown(of.spearman), of.num_examples] for n, one, of in ranked]
+        blocks.append(Table(heads, body, "A group's shift and vulnerability are the means over its rows."))
+    finding = f"By group, {alike} of {numbers.counted(len(known), 'difference')} point where they do by row"
+    return [Section("By group", finding, blocks)]
+
+
+def _side(mean: Mean) -> str:
+    return "not shown" if mean.interval is None else against(mean.interval, 0.0)
+
+
 def _limits(found: Saliency) -> Section:
     points = [
         "Maps are explanations of a logit, not of an attack; methods disagree, and none is the truth.",
@@ -348,7 +387,8 @@ def _limits(found: Saliency) -> Section:
     ]
     if found.head.unit == "group":
         points.append(
-            "Members are drawn by group. The interval of the rank correlation resamples groups; means and differences "
-            "count rows, so that their intervals are too narrow where rows of a group are alike."
+            "Members are drawn by group, and all intervals resample groups. Maps are of rows, so that findings are on "
+            "means over rows; those over groups, each weighing once, stand beside them. Which rows are compared "
+            "follows from the rows' own vulnerability: a group may have rows on both sides."
         )
     return limits_section("Maps show where a model looks, not why", points, found.notes)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from miajax.metrics.figures import Estimate
-from miajax.metrics.forms import ENDS
+from miajax.metrics.forms import ENDS, LEFT_OUT
 from miajax.studies.head import CampaignFound
 
 Mean = Annotated[Estimate, ENDS]
@@ -13,11 +13,17 @@ Mean = Annotated[Estimate, ENDS]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Compared:
-    """Means over vulnerable and over safe examples, and their difference."""
+    """Means over vulnerable and over safe examples, and their difference.
+
+    Attributes:
+      per_group: means over groups of rows, each of which weighs once on a side; None where members are rows. All
+        intervals resample groups there.
+    """
 
     vulnerable: Mean
     safe: Mean
     difference: Mean
+    per_group: Annotated["Compared | None", LEFT_OUT] = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,10 +79,15 @@ class Completeness:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Related(Compared):
-    """Rank correlation of a map's shift and vulnerability, and the shift at vulnerability's ends."""
+    """Rank correlation of a map's shift and vulnerability, and the shift at vulnerability's ends.
+
+    Attributes:
+      per_group: the same of groups, whose shift and vulnerability are the means over their rows.
+    """
 
     spearman: Estimate
     num_examples: int
+    per_group: Annotated["Related | None", LEFT_OUT] = None  # type: ignore[assignment]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,7 @@ def print_saliency_table(found: Saliency, console: Console | None = None) -> Non
         say(
             console,
             f"counterfactual {name}: Spearman with vulnerability {cell(of.spearman)}; shift of vulnerable "
-            f"{cell(of.vulnerable)}, of safe {cell(of.safe)}",
+            f"{cell(of.vulnerable)}, of safe {cell(of.safe)}"
+            + (f"; by group Spearman {cell(of.per_group.spearman)}" if of.per_group else ""),
         )
     print_notes(console, found.notes)
