@@ -24,6 +24,7 @@ from miajax.runs.derived import remember
 from miajax.runs.group_names import group_names
 from miajax.runs.tables import write_table
 from miajax.studies.near_groups import near_groups
+from miajax.training.devices import usable_cores
 
 EXPOSURE_FPR = 0.01  # pooled false-positive rate at which single groups are called exposed, as single examples are
 FILE = "per_group.parquet"
@@ -61,7 +62,7 @@ def with_groups(
         found = figures_per_group(scores[name], member, valid, groups, leads, **settings)
         return dataclasses.replace(figures[name], per_group=found)
 
-    with concurrent.futures.ThreadPoolExecutor() as pool:
+    with concurrent.futures.ThreadPoolExecutor(usable_cores()) as pool:
         return dict(zip(figures, pool.map(beside, figures), strict=True))
 
 
