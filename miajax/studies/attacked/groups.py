@@ -270,14 +270,19 @@ def _alike(people: People) -> list[str]:
     ]
 
 
+def few_groups(people: People) -> list[str]:
+    """A warning where few groups stand behind figures; data sets give it of themselves."""
+    if people.num_groups >= FEW:
+        return []
+    return [
+        f"Only {people.num_groups} groups by {people.name} stand behind every figure: intervals that resample groups "
+        "may be too narrow, and no comparison should rest on them."
+    ]
+
+
 def _notes(people: People) -> list[str]:
     notes = _alike(people)
     copies = people.near_copies
-    if people.num_groups < FEW:
-        notes.append(
-            f"Only {people.num_groups} groups by {people.name} stand behind every figure: intervals that resample "
-            "groups may be too narrow, and no comparison should rest on them."
-        )
     if copies is not None and copies.count:
         listed = ", ".join(f"{one} and {other} ({near} of {of} rows)" for one, other, near, of in copies.pairs[:5])
         notes.append(

@@ -32,7 +32,7 @@ from miajax.signals.bundle import Signals
 from miajax.signals.scaled_logit import scaled_logit
 from miajax.studies import common
 from miajax.studies.attacked.entries import run_families
-from miajax.studies.attacked.groups import DIVIDED, FILE, Grouping, GroupStudy, study_of, with_groups
+from miajax.studies.attacked.groups import DIVIDED, FILE, Grouping, GroupStudy, few_groups, study_of, with_groups
 from miajax.studies.imported.results import Imported
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import FoundResult
@@ -133,7 +133,7 @@ def run_imported(
         failed_models=tuple(int(i) for i in np.flatnonzero(~valid)),
         notes=(
             *notes,
-            *(people.notes if people else ()),
+            *((*few_groups(people.people), *people.notes) if people else ()),
             *common.design_notes(found.member),
             *common.attack_notes({}, ran.reports),
             *remarks,
