@@ -80,4 +80,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--flips", type=int, default=40, help="bits that the long test of tests/runs/test_bit_flips.py flips"
     )
+    parser.addoption("--kills", type=int, default=6, help="how often tests/runs/test_kills.py kills a study")
     parser.addoption("--fuzz_seed", type=int, default=0, help="of the inputs of tests/fuzz")

@@ -19,6 +19,7 @@ from miajax.cli.flags import Flag
 from miajax.cli.help import TITLES
 from miajax.described import described
 from miajax.errors import UserError
+from miajax.parsing import parsing
 from miajax.runs.atomic import read_sealed, write_text
 
 TYPED_ONLY = ("config", "save_config", "trust_code", "help")  # a file may not decide on these
@@ -83,15 +84,13 @@ def with_file(argv: Sequence[str], known: Mapping[str, Flag], unknown: Callable[
 
 
 def _table(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except IsADirectoryError:
+    if file.is_dir():
         remedy = f"For the settings of a run: --config {file / 'config.json'}"
-        raise UserError(f"--config {file} is a folder", expected="a TOML file of flags", remedy=remedy) from None
-    except FileNotFoundError:
-        raise UserError(f"--config {file} does not exist", expected="a TOML file of flags") from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"--config {file} is not TOML ({error})", expected="lines such as num_shadows = 64") from None
+        raise UserError(f"--config {file} is a folder", expected="a TOML file of flags", remedy=remedy)
+    if not file.exists():
+        raise UserError(f"--config {file} does not exist", expected="a TOML file of flags")
+    with parsing(f"--config {file}", expected="lines such as num_shadows = 64", fault="is not TOML"):
+        return tomllib.loads(file.read_text(encoding="utf-8"))
 
 
 def _texts(file: str, flag: Flag, value: Any) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from miajax.errors import UserError
 from miajax.memory import amount
 from miajax.parquet_files import MOST_COLUMNS
-from miajax.parsing import parsing, reason
+from miajax.parsing import parsing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,8 +34,6 @@ def read_separated(path: Path, separator: str, decimal: str, header: Header) -> 
     Raises:
       UserError: a flag that is no such character, text in another encoding, lines of unlike numbers of cells.
     """
-    import pyarrow as pa
-
     if decimal not in (".", ","):
         raise UserError(f"--decimal {decimal!r}", expected="'.' or ','")
     if header not in ("line", "none"):
@@ -43,8 +41,6 @@ def read_separated(path: Path, separator: str, decimal: str, header: Header) -> 
     _check_size(path, _delimiter(separator))
     table = _parsed(path, separator, header, decimal_point=decimal)
     names = table.column_names
-    if any(pa.types.is_binary(kind) for kind in table.schema.types):
-        _check_encoding(path)
     if header == "none":
         names = [str(place) for place in range(len(names))]
     else:
@@ -59,7 +55,10 @@ def written_cells(path: Path, separator: str, header: Header, place: int) -> lis
 
     options = csv.ReadOptions(autogenerate_column_names=header == "none")
     parse = csv.ParseOptions(delimiter=_delimiter(separator), newlines_in_values=True)
-    with csv.open_csv(_opened(path), read_options=options, parse_options=parse) as reader:
+    with (
+        parsing(str(path), expected="comma-separated text"),
+        csv.open_csv(_opened(path), read_options=options, parse_options=parse) as reader,
+    ):
         name = reader.schema.names[place]
     table = _parsed(path, separator, header, column_types={name: pa.string()}, include_columns=[name])
     return tidied_cells(table.column(0)).to_pylist()
@@ -76,7 +75,12 @@ def _parsed(path: Path, separator: str, header: Header, **convert: Any) -> "pa.T
     from pyarrow import csv
 
     delimiter = _delimiter(separator)
-    try:
+    _check_encoding(path)  # first: pyarrow may wait for itself for good where a row that it hands over is no text
+    with parsing(
+        str(path),
+        expected="Parquet, or comma-separated text with a header line",
+        remedy="See --separator and --header; a cell that holds the separator stands in double quotes",
+    ):
         table = csv.read_csv(
             _opened(path),
             read_options=csv.ReadOptions(autogenerate_column_names=header == "none"),
@@ -88,14 +92,7 @@ def _parsed(path: Path, separator: str, header: Header, **convert: Any) -> "pa.T
             convert_options=csv.ConvertOptions(null_values=list(MISSING_MARKS), strings_can_be_null=True, **convert),
         )
         assert table.column_names  # which decodes them
-        return table
-    except Exception as error:  # whatever it is: first of all, whether the text is UTF-8
-        _check_encoding(path)
-        raise UserError(
-            f"{path} cannot be read ({reason(error)})",
-            expected="Parquet, or comma-separated text with a header line",
-            remedy="See --separator and --header; a cell that holds the separator stands in double quotes",
-        ) from error
+    return table
 
 
 def tidied(name: str) -> str:

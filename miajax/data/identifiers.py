@@ -138,16 +138,17 @@ def _codes(column: "pa.ChunkedArray") -> np.ndarray | None:
     import pyarrow.compute as pc
 
     compute: Any = pc
+    fraction = pa.types.is_floating(column.type) or pa.types.is_decimal(column.type)
+    if not (fraction or pa.types.is_integer(column.type) or pa.types.is_string(column.type)):
+        return None
     if compute.count_distinct(column).as_py() < _FEWEST_NAMED_KEYS:
         return None
     gaps = column.is_null().to_numpy()
-    if pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
+    if fraction:
         values = column.cast(pa.float64(), safe=False).to_numpy()
         gaps = np.isnan(values)
         if not (np.isfinite(values[~gaps]).all() and (values[~gaps] == np.floor(values[~gaps])).all()):
             return None
-    elif not (pa.types.is_integer(column.type) or pa.types.is_string(column.type)):
-        return None
     if 2 * gaps.sum() > len(gaps):
         return None
     codes = np.full(len(gaps), -1)

@@ -132,3 +132,11 @@ def test_what_cannot_be_read_is_named_with_the_remedy(tmp_path, content, options
     with pytest.raises(UserError, match=message) as caught:
         read(tmp_path / "t.csv", content, **options)
     assert "\n" not in str(caught.value)
+
+
+def test_rows_that_are_neither_text_nor_of_the_tables_width_are_told_at_once(tmp_path, capfd):
+    """Handed over row by row, they left pyarrow waiting for itself."""
+    rows = "".join(f"{number},Rome,yes\n" for number in range(50)).encode() + b"\xff\xb2,\n" * 50
+    with pytest.raises(UserError, match=r"is not UTF-8 text: byte 0xff in line 52"):
+        read(tmp_path / "t.csv", b"x,city,outcome\n" + rows)
+    assert capfd.readouterr().err == ""

@@ -198,6 +198,11 @@ def _content(folder: Path) -> dict[Path, bytes]:
 
 
 def _peak() -> int:
+    """MiB that this process has had at most; what the system counts by ``getrusage`` may be its parent's."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) >> 10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
 
 

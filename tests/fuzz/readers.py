@@ -196,6 +196,29 @@ def _images(folder: Path) -> None:
         del number
 
 
+def _features(folder: Path) -> None:
+    np.savez(folder / "f.npz", features=_draws().normal(size=(24, 3)), labels=np.arange(24) % 3)
+
+
+def _read_features(folder: Path) -> None:
+    from miajax.data.dataset import Dataset
+    from miajax.data.frozen import with_features
+
+    with_features(Dataset(np.eye(24, dtype=np.float32), np.arange(24) % 3), folder / "f.npz")
+
+
+def _config_file(folder: Path) -> None:
+    (folder / "c.toml").write_text(
+        'dataset = "digits"\nnum_shadows = 16\nlearning_rate = 0.1\nkeep = ["logits", "losses"]\nflip = false\n'
+    )
+
+
+def _read_config_file(folder: Path) -> None:
+    from miajax.cli.lira import run
+
+    run.parse(["--config", str(folder / "c.toml"), "--epochs", "3"])
+
+
 # Files of users beside a run
 
 
@@ -400,7 +423,7 @@ def _forged(folder: Path) -> None:
 
 
 def _read_run(folder: Path) -> None:
-    from miajax.campaign.run import training_seconds
+    from miajax.campaign.made import training_seconds
     from miajax.runs.folder import RunFolder
 
     run = RunFolder.open(folder)
@@ -534,6 +557,8 @@ READERS: dict[str, Reader] = {
     "location30": Reader(_location, lambda folder: _one_of(folder, "location30"), _published),
     "texas100": Reader(_texas, lambda folder: _one_of(folder, "texas100"), _published),
     "images": Reader(_images, dataset("images"), only()),
+    "features": Reader(_features, _read_features, only(by=ZIPPED)),
+    "config_file": Reader(_config_file, _read_config_file, only(by=TEXT)),
     "slices": Reader(_slices, _read_slices, lambda file: ZIPPED if file.endswith(".npz") else BYTES),
     "target": Reader(
         _target, _read_target,
@@ -587,7 +612,7 @@ FAULTY: dict[str, Reader] = {
     "~traceback": _faulty(lambda: {}["x"]),
     "~death": _faulty(_crash),
     "~hang": _faulty(_hang),
-    "~memory": _faulty(lambda: bytes(1100 << 20).count(b"x")),
+    "~memory": _faulty(lambda: len(b"x" * (1100 << 20))),
     "~lines": _faulty(_lines_of_error),
 }
 ALL = {**READERS, **FAULTY}

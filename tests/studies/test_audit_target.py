@@ -248,7 +248,7 @@ BAD = {
         "the label's entry is the smallest in",
     ),
     "sigmoids": (lambda g: g | {"logits": 1 / (1 + np.exp(-g["logits"]))}, "do not sum to 1.*--signal_kind logits"),
-    "objects": (lambda g: g | {"logits": np.array([{}] * 300)}, r"cannot be read"),
+    "objects": (lambda g: g | {"logits": np.array([{}] * 300)}, r"logits holds Python objects"),
 }
 
 
