@@ -34,6 +34,7 @@ extensions = [
     "sphinx_design",
     "made_pages",
     "notebook_links",
+    "checked_links",
 ]
 exclude_patterns = ["_build", "_ext", "**/.ipynb_checkpoints", "tutorials/notebooks"]
 source_suffix = {".md": "myst-nb", ".rst": "restructuredtext"}
@@ -88,7 +89,7 @@ html_show_sourcelink = False
 html_copy_source = False
 html_show_sphinx = False
 html_last_updated_fmt = None
-html_sidebars = {"index": [], "faq": [], "glossary": []}
+html_sidebars = {"index": [], "faq": [], "glossary": [], "auditors_guide": []}
 html_theme_options = {
     "logo": {"text": "miajax", "image_light": "_static/mark.svg", "image_dark": "_static/mark.svg"},
     "navbar_align": "left",

@@ -30,6 +30,7 @@ from miajax.errors import UserError
 from miajax.models.bring_your_own import as_model
 from miajax.models.model import Model
 from miajax.plugins import trusting_code
+from miajax.runs.exports import ExportFormat, export_run
 from miajax.runs.folder import fingerprint
 from miajax.runs.names import path_name
 from miajax.signals.bundle import Signals
@@ -130,6 +131,20 @@ class Run:
         result = run_attacks_study(self.setup, self.path, AttacksOptions(attacks=names, show_records=show_records))
         return Page(result.folder / "report.html")
 
+    def export(self, format: ExportFormat, out: str | Path) -> dict[str, Any]:
+        """Writes the run in the files of another tool, and returns what ``export.json`` there says of them.
+
+        Args:
+          format: ``lira2021``, ``privacy_meter``, ``tf_privacy``, ``sklearn`` or ``safetensors`` (parameters of every
+            model, by Flax's names): see ``miajax.runs.exports.export_run``.
+          out: a new or empty folder.
+
+        Raises:
+          UserError: the run lacks what the format needs (``report()`` writes what ``lira`` does), or ``out`` holds
+            something.
+        """
+        return export_run(self.path, format, Path(out))
+
     def _facts(self) -> list[tuple[str, str]]:
         trained = self.valid.sum()
         member, other = (np.nanmean(each) for each in (self.campaign.train_accuracy, self.campaign.test_accuracy))
@@ -213,7 +228,8 @@ def run_campaign(
     use_compilation_cache()
     own: Model | None = None
     if not isinstance(model, str):
-        classes = data.num_classes if isinstance(data, Dataset) else load_dataset(data).num_classes
+        options = config_from(preset_named(preset), **settings).data
+        classes = (data if isinstance(data, Dataset) else _load(data, options)).num_classes
         name = getattr(model, "name", None) or getattr(model, "__name__", None) or type(model).__name__.lower()
         own = as_model(model, name, classes)
     named = {"dataset": data if isinstance(data, str) else data.name, "num_shadows": num_shadows}

@@ -37,6 +37,15 @@ def test_every_dependencys_lowest_version_is_listed():
         assert (pinned[name] + ".0.0").startswith(version), each
 
 
+def test_the_extras_that_docs_name_are_there_and_the_pages_name_no_other():
+    extras = set(PROJECT["optional-dependencies"])
+    assert {"cuda", "tpu", "tfds", "estimators", "cluster", "docs", "test"} <= extras
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    for page in pages:
+        for named in re.findall(r"(?:miajax|['\" ]\.)\[([a-z0-9,-]+)\]", page.read_text()):
+            assert set(named.split(",")) <= extras, f"{page}: {named}"
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("dist")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -47,7 +48,8 @@ def _index() -> str:
         "Commands that train take [the flags that all campaigns share](shared.md). `--run DIR` takes their defaults "
         "from a run folder, and `--preset NAME` from [a preset](../presets.md).\n",
         "## Exit status\n",
-        "| status | meaning |\n|---|---|\n| 0 | done |\n| 1 | the reader of the output went away |\n"
+        "| status | meaning |\n|---|---|\n| 0 | done |\n| 1 | the reader of the output went away; "
+        "of [`miajax runs`](runs.md): a run is damaged, or two differ |\n"
         "| 2 | bad input: one line on standard error says what, where, what was expected and the remedy |\n"
         "| 3, 4 | of [`miajax gate`](gate.md) only: a ceiling is passed, or a figure is not resolved |\n"
         "| 130 | stopped by Ctrl-C or SIGTERM; what was finished is kept |\n",
@@ -114,7 +116,7 @@ def _groups(flags: Iterable[Flag], choices: Mapping[str, Sequence[str]], level: 
         groups.setdefault(TITLES.get(flag.group.__name__, OWN), []).append(flag)
     lines: list[str] = []
     for title, group in groups.items():
-        lines.append(f"{level} {title}\n")
+        lines.append(f"{level} {_escaped(title)}\n")
         lines += [_entry(flag, choices.get(flag.name, ())) for flag in group]
     return lines
 
@@ -145,7 +147,12 @@ def _default(flag: Flag) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Help as Markdown: what it writes as it is typed stays so."""
+    """Help as Markdown: what it writes as it is typed stays so, and flags are code."""
+    parts = re.split(r"(--\w+)", text)
+    return "".join(f"`{part}`" if part.startswith("--") else _plain(part) for part in parts)
+
+
+def _plain(text: str) -> str:
     for sign in ("\\", "*", "_", "<", "[", "]", "`", "$"):
         text = text.replace(sign, "\\" + sign)
     return text

@@ -8,13 +8,14 @@ import datetime
 import importlib.metadata
 import platform
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import miajax
 from miajax.campaign.gathered import Campaign
 from miajax.campaign.stored import rebuilt_plan, stored_plan
+from miajax.estimators.elsewhere import ELSEWHERE
 from miajax.runs.folder import RunFolder, range_name
-from miajax.runs.made import Made
+from miajax.runs.made import Made, Trainer
 
 _PARTS = ("compile_s", "train_s", "query_s")
 
@@ -51,17 +52,19 @@ def made(campaigns: Sequence[Campaign], device: str) -> Made:
     """
     records: list[dict[str, Any]] = []
     timed, groups, other_bits = 0, 0, False
+    by = {trainer_of(campaign) for campaign in campaigns}
     for campaign in campaigns:
         for models in _used(campaign.folder, len(campaign.valid)):
             facts, groups = campaign.folder.group_facts(models), groups + 1
             if "plan" in facts:
                 own = rebuilt_plan(campaign.folder.groups / range_name(models) / "group.json", facts["plan"])
                 other_bits |= bool(own.differing_bits(stored_plan(campaign.folder)))
-            if (record := facts.get("made")) is not None:
+            if (record := facts.get("made")) is not None and trainer_of(campaign) != "elsewhere":
                 records.append(record)
                 timed += len(models)
     spent = {part: sum(record[part] for record in records) if records else None for part in _PARTS}
     return Made(
+        by=next(each for each in get_args(Trainer) if each in by),
         models=sum(len(campaign.valid) for campaign in campaigns),
         models_here=sum(campaign.trained for campaign in campaigns),
         models_timed=timed,
@@ -75,6 +78,13 @@ def made(campaigns: Sequence[Campaign], device: str) -> Made:
         other_bits=other_bits,
         device_here=device,
     )
+
+
+def trainer_of(campaign: Campaign) -> Trainer:
+    """Who trained a campaign's models."""
+    if campaign.setup.estimator is None:
+        return "miajax"
+    return "elsewhere" if campaign.setup.estimator.reference == ELSEWHERE else "estimator"
 
 
 def training_seconds(folder: RunFolder, num_models: int) -> float | None:

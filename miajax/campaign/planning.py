@@ -43,7 +43,10 @@ def planned(
     if not (path / "manifest.json").is_file():
         here, trials = _tuned(setup, here, choose, say)
     tuning = {"tuning": trials} if trials else {}
-    made = {"plan": dataclasses.asdict(here), "labels_sha256": array_hash(dataset.labels), **tuning, **facts}
+    scaling = setup.trainer.scaling
+    inputs = {} if scaling.mean is None else {"input_scaling": dataclasses.asdict(scaling)}
+    hashes = {"labels_sha256": array_hash(dataset.labels)}
+    made = {"plan": dataclasses.asdict(here), **hashes, **inputs, **tuning, **facts}
     folder = RunFolder.create(path, setup.identity(), made)
     stored = stored_plan(folder)
     here = choose(

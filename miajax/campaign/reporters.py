@@ -1,4 +1,4 @@
-"""Listeners for library use: Python's logging, a notebook, TensorBoard, Weights & Biases, or several at once.
+"""Listeners for library use: Python's logging, a notebook, TensorBoard, MLflow, Weights & Biases, or several at once.
 
 Each implements ``Reporter`` (``say``, ``advance``, ``close``) and may be handed to whatever takes ``reporter=``. Those
 that write for another tool take an object that the user made with that tool's own package: miajax needs none of them.
@@ -119,7 +119,7 @@ class ToWandb:
     """Loss and training accuracy over trained models, in a run that was begun by ``wandb.init``.
 
     Args:
-      run: what ``wandb.init`` returned; MLflow's users hand over any object whose ``log`` takes a dictionary.
+      run: what ``wandb.init`` returned.
     """
 
     def __init__(self, run: Any):
@@ -133,6 +133,29 @@ class ToWandb:
 
     def close(self) -> None:
         """The run is its owner's to finish."""
+
+
+class ToMlflow:
+    """Loss and training accuracy over trained models, in the active run of MLflow.
+
+    Args:
+      mlflow: the module ``mlflow``, or whatever has its ``log_metrics``.
+    """
+
+    def __init__(self, mlflow: Any):
+        self.mlflow = mlflow
+        self._step = 0
+
+    def say(self, line: str) -> None:
+        """News stay where they are printed: a run of MLflow keeps numbers."""
+
+    def advance(self, done: float, total: int, loss: float, accuracy: float) -> None:
+        figures = {"miajax/models": done, "miajax/loss": loss, "miajax/training_accuracy": accuracy}
+        self.mlflow.log_metrics(figures, step=self._step)
+        self._step += 1
+
+    def close(self) -> None:
+        """The run is its owner's to end."""
 
 
 class Several:

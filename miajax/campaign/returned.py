@@ -177,10 +177,19 @@ def _csv(file: Path, classes: tuple[str, ...]) -> dict[str, np.ndarray]:
     """``row``, ``label`` and a column a class, as the arrays of an archive."""
     from miajax.data.csv_text import read_separated
 
-    table = read_separated(file, ",", ".", "line")
-    wanted = ("label", *classes)
+    wanted, expected = ("label", *classes), f"the header row,label,{','.join(classes)}, and such cells in every line"
+    try:
+        table = read_separated(file, ",", ".", "line")
+    except UserError as error:  # it speaks of flags that answers do not have
+        raise UserError(
+            f"{file} cannot be read as comma-separated text",
+            expected=expected,
+            remedy="Separate cells by commas, and write numbers with a point",
+        ) from error
     if missing := [name for name in wanted if name not in table.column_names]:
-        raise UserError(f"{file} lacks the columns {', '.join(missing)}", expected=f"row,label,{','.join(classes)}")
+        raise UserError(
+            f"{file} lacks the column{'' if len(missing) == 1 else 's'} {', '.join(missing)}", expected=expected
+        )
     number = {name: place for place, name in enumerate(classes)}
     told = [str(value) for value in table.column("label").to_pylist()]
     coded = [

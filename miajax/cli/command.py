@@ -21,9 +21,10 @@ from rich.console import Console
 from miajax.attacks.registry import ATTACKS
 from miajax.campaign.config import CampaignConfig, Setup
 from miajax.campaign.estimator_settings import refuse_typed
+from miajax.campaign.event_files import listeners
 from miajax.campaign.interrupt import Stopped, ended_when_told
 from miajax.campaign.presets import PRESETS, preset
-from miajax.campaign.progress import Reporter, Terminal
+from miajax.campaign.progress import Reporter
 from miajax.campaign.runner import Incomplete
 from miajax.campaign.stored import stored_config
 from miajax.cli import BEGUN, config_file, flags, help
@@ -69,6 +70,8 @@ class Place:
     """run folder to write; runs/<command>-<dataset>-<fingerprint> when not given"""
     trust_code: bool = False
     """run the Python file that the folder of --run names, if it is the one whose SHA-256 the run recorded"""
+    log_dir: Path | None = None
+    """folder for TensorBoard: progress, news and figures of attacks; takes the package tensorboard or tensorboardX"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -313,11 +316,13 @@ def study(
         return flags_of(Place(), PageFiles(), own, campaign)
 
     def act(typed: Any, called: Invocation) -> Study:
-        setup, own = Setup.of(typed.campaign, fit_batch="batch_size" not in called.typed), getattr(typed, name)
-        if setup.estimator is not None:
-            refuse_typed(setup.estimator, typed.campaign, called.typed)
-        folder = folder_of(typed.place, name, setup.dataset.name, identity(setup, own))
-        result = run(setup, folder, own, Terminal(), called)
+        with listeners(typed.place.log_dir) as heard:
+            setup, own = Setup.of(typed.campaign, fit_batch="batch_size" not in called.typed), getattr(typed, name)
+            if setup.estimator is not None:
+                refuse_typed(setup.estimator, typed.campaign, called.typed)
+            folder = folder_of(typed.place, name, setup.dataset.name, identity(setup, own))
+            result = run(setup, folder, own, heard.reporter, called)
+            heard.found(result.results)
         show(result.found)
         print_end(result.found.timing, result.folder)
         return result

@@ -19,7 +19,8 @@ class Flags:
     run: Path
     """finished run folder to read"""
     format: ExportFormat
-    """lira2021 (TF Privacy's LiRA script), privacy_meter, tf_privacy (AttackInputData) or sklearn (y_true, score)"""
+    """lira2021 (TF Privacy's LiRA script), privacy_meter, tf_privacy (AttackInputData), sklearn (y_true, score) or
+    safetensors (parameters of every model, by Flax's names)"""
     out: Path
     """new or empty folder to write"""
 

@@ -7,7 +7,7 @@ miajax reproduce --preset paper --data_path purchase100 DIR/purchase.npy cifar10
 import dataclasses
 from pathlib import Path
 
-from miajax.campaign.progress import Terminal
+from miajax.campaign.event_files import listeners
 from miajax.cli import command
 from miajax.described import described
 from miajax.studies.invocation import Invocation, PageFiles
@@ -23,6 +23,8 @@ class Flags:
     reproduce: ReproduceOptions = dataclasses.field(default_factory=ReproduceOptions)
     out: Path | None = None
     """folder to write; runs/reproduce-<preset> when not given"""
+    log_dir: Path | None = None
+    """folder for TensorBoard: progress and news; takes the package tensorboard or tensorboardX"""
     files: PageFiles = dataclasses.field(default_factory=PageFiles)
 
 
@@ -30,7 +32,8 @@ def reproduce(flags: Flags, called: Invocation) -> FoundResult[Reproduced]:
     """Runs all parts and prints what every one found."""
     options = flags.reproduce
     name = f"reproduce-{options.preset}" + ("-miniature" if options.miniature else "")
-    found = run_reproduce(flags.out or Path("runs") / name, options, Terminal(), called)
+    with listeners(flags.log_dir) as heard:
+        found = run_reproduce(flags.out or Path("runs") / name, options, heard.reporter, called)
     print_parts(found.found)
     command.print_end(found.found.timing, found.folder)
     return found

@@ -61,7 +61,7 @@ def group_codes(
             expected="at least 2 groups, so that some are members and others are not",
             remedy="Check the column of groups",
         )
-    named = tuple(keys[code] for code in found) if len(keys) else tuple(str(key) for key in found)
+    named = tuple(keys[int(code)] for code in found) if len(keys) else tuple(str(key) for key in found)
     return np.ascontiguousarray(codes.reshape(-1), np.int32), named
 
 

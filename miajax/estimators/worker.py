@@ -18,6 +18,7 @@ import numpy as np
 from miajax.estimators.reference import built, settings_of
 
 Kind = Literal["probabilities", "scores"]
+_SUM_TOLERANCE = 0.01  # of a row of probabilities, as for answers from elsewhere
 LOWEST_LOG = -103.6  # log(1e-45), for a probability of 0: where published code stops telling them apart
 
 
@@ -137,6 +138,8 @@ def _asked(estimator: Any, rows: np.ndarray, seen: np.ndarray, num_classes: int)
         raise ValueError(f"{(~np.isfinite(said)).sum()} of its answers are NaN or infinite")
     if kind == "probabilities" and (said.min() < 0 or said.max() > 1 + 1e-5):
         raise ValueError(f"predict_proba answers {said.min():.4g} to {said.max():.4g}, which are no probabilities")
+    if kind == "probabilities" and (apart := np.abs((sums := said.sum(1)) - 1)).max() > _SUM_TOLERANCE:
+        raise ValueError(f"predict_proba answers rows that sum to {sums[apart.argmax()]:.4g}, expected 1")
     places = classes if len(seen) == num_classes else seen[classes]
     if len(places) == num_classes and np.array_equal(places, np.arange(num_classes)):
         return kind, said

@@ -34,6 +34,11 @@ class Shares:
     named_out_ci: Interval
 
     @property
+    def more_often(self) -> bool:
+        """Whether it was named in a larger share of the models with it than of those without, measurably or not."""
+        return self.named_in * self.num_out > self.named_out * self.num_in
+
+    @property
     def above_chance(self) -> bool:
         """Whether it is named more often with than without, whatever the two true shares in their intervals."""
         return self.named_in_ci[0] > self.named_out_ci[1]

@@ -71,10 +71,11 @@ class People:
       name: of the column that groups rows.
       fewest_rows, most_rows, mean_rows: of a group.
       single_row: groups of one row.
-      keys: what tables name groups by.
+      keys: what tables name groups by: the client's own keys, hashes of them, or numbers.
       joins: how each attack's scores of a group's rows are joined.
       strongest: attack by group.
-      most_exposed: by that attack.
+      most_exposed: by that attack; None of a single model.
+      near_copies: None where only signals are known.
     """
 
     name: str
@@ -83,9 +84,9 @@ class People:
     most_rows: int
     mean_rows: float
     single_row: int
-    keys: Literal["own", "salted hashes"]
+    keys: Literal["own", "salted hashes", "numbers"]
     joins: Mapping[str, Join]
     strongest: Lead | None
     most_exposed: MostExposed | None
-    near_copies: NearCopies
+    near_copies: NearCopies | None
     alike_keys: AlikeKeys = AlikeKeys()

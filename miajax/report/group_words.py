@@ -1,6 +1,6 @@
 """What a report says where rows are of people, or of other groups: figures by group, the exposed, slices."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from miajax.metrics import figures as measured
@@ -87,6 +87,7 @@ def beside_sections(
     if not attacks:
         return []
     columns = [Column(subject), Column("AUC", "number", "by row"), Column("AUC", "number", "by group")]
+    fprs = _resolved(attacks.values(), fprs)
     rows: list[list[Cell]] = [[name, *_cells(of, fprs)] for name, of in attacks.items()]
     count = max(of.num_groups for of in attacks.values())
     most = max(attacks, key=lambda name: attacks[name].by_group.auc.value or 0.0)
@@ -104,6 +105,12 @@ def beside_sections(
 
 def _rate_columns(name: str, fprs: Sequence[float] = _FPRS) -> list[Column]:
     return [Column("TPR", "number", f"by {by}, FPR {fpr_key(fpr)}") for fpr in fprs for by in ("row", name)]
+
+
+def _resolved(attacks: Iterable[Beside], fprs: Sequence[float] = _FPRS) -> list[float]:
+    """Rates that any of the attacks has non-members enough for, by row or by group."""
+    tprs = [each.tpr_at_fpr for of in attacks for each in (of.by_row, of.by_group)]
+    return [fpr for fpr in fprs if any(fpr in each and each[fpr].value is not None for each in tprs)]
 
 
 def _cells(of: Beside, fprs: Sequence[float] = _FPRS) -> list[Estimate]:
@@ -132,21 +139,21 @@ def _tpr(figures: Rates, fpr: float) -> Estimate:
 
 def _groups(people: People, attacks: Mapping[str, AttackSummary]) -> Section:
     name, found, lead = people.name, both_units(attacks), people.strongest
-    names = list(found)
+    names, fprs = list(found), _resolved(found.values())
     columns = [
         Column("Attack"),
         Column("Joined by", "text", "scores of a group's rows"),
         Column("AUC", "number", "by row"),
         Column("AUC", "number", f"by {name}"),
-        *_rate_columns(name),
+        *_rate_columns(name, fprs),
     ]
     rows: list[list[Cell]] = [
-        [face(attack).label, _JOINS[people.joins[attack]], *_cells(of)] for attack, of in found.items()
+        [face(attack).label, _JOINS[people.joins[attack]], *_cells(of, fprs)] for attack, of in found.items()
     ]
     table = Table(
         columns,
         rows,
-        f"{numbers.counted(people.num_groups, 'group')} by {name}, {_rows(people)} rows each. "
+        f"{_counted(people)}, {_rows(people)} rows each. "
         "Rates are fractions, brackets 95 % intervals that resample groups.",
         [names.index(lead.attack)] if lead is not None and lead.attack in names else [],
     )
@@ -156,6 +163,12 @@ def _groups(people: People, attacks: Mapping[str, AttackSummary]) -> Section:
         blocks.insert(0, Cards(cards))
     points = [*_exposed(people), *_copies(people), _keys(people)]
     return Section(f"By {name}", _finding(people, attacks), [*blocks, Points(points)])
+
+
+def _counted(people: People) -> str:
+    """How many groups there are, and by what where that has a name of its own."""
+    by = "" if people.name == "group" else f" by {people.name}"
+    return f"{numbers.counted(people.num_groups, 'group')}{by}"
 
 
 def _noun(name: str) -> str:
@@ -230,7 +243,10 @@ def _cards(people: People, attacks: Mapping[str, AttackSummary]) -> list[Card]:
 def _exposed(people: People) -> list[str]:
     found, name = people.most_exposed, _noun(people.name)
     if found is None:
-        return []
+        return [
+            f"How exposed the single most exposed {name} is was not measured: it takes several models that trained on "
+            "it, and others that did not."
+        ]
     low, high = found.tpr.interval
     return [
         f"The most exposed {name}, {found.group}, is named by {face(found.attack).inline} in "
@@ -252,6 +268,12 @@ def _copies(people: People) -> list[str]:
             f"letters only ({', '.join(' and '.join(pair) for pair in alike.pairs[:5])}): if they are one, members "
             "were divided."
         )
+    if copies is None:
+        return [
+            *said,
+            "Whether one person comes under several keys was not measured: signals hold no records. If so, figures are "
+            "too low.",
+        ]
     if not copies.count:
         return said
     listed = ", ".join(f"{one} and {other}" for one, other, *_ in copies.pairs[:5])
@@ -265,6 +287,8 @@ def _copies(people: People) -> list[str]:
 def _keys(people: People) -> str:
     if people.keys == "own":
         return "per_group.parquet names groups by their own keys."
+    if people.keys == "numbers":
+        return "per_group.parquet names groups by number, as the column group of per_example.parquet does."
     return (
         "per_group.parquet names groups by salted hashes. The salt is group_keys.salt in the run folder: keep it "
         "there, or remove it."

@@ -50,7 +50,8 @@ class Ran:
 def run_section(ran: Ran, config: Json, manifest: Json, command: str) -> Section:
     """How the run was made and how to make it again."""
     made = ran.made
-    devices = made.devices or [each for each in (manifest.get("device"),) if each]
+    elsewhere = made.by == "elsewhere"
+    devices = made.devices or [each for each in (manifest.get("device"),) if each and not elsewhere]
     facts = {
         "Fingerprint": manifest.get("fingerprint"),
         "Models trained on": ", ".join(devices),
@@ -82,7 +83,9 @@ def run_section(ran: Ran, config: Json, manifest: Json, command: str) -> Section
 def made_finding(made: Made, total: float | None) -> str:
     """Who trained the models, this command or earlier ones, and how many seconds this command took."""
     models, took = numbers.counted(made.models, "model"), f"this command took {numbers.seconds(total)}" if total else ""
-    if made.models_here == 0:
+    if made.by == "elsewhere":
+        who = f"{models} trained elsewhere"
+    elif made.models_here == 0:
         who = f"The {models} of this run were there before"
         if made.models == 1:
             who = "The model of this run was there before"
@@ -114,6 +117,8 @@ def _span(made: Made) -> str:
 
 
 def _again(privacy: Json | None, made: Made, manifest: Json) -> str:
+    if made.by == "elsewhere":
+        return "To measure again: the same command, on the answers as they came back."
     if privacy is not None and privacy["release"] == "secret noise":
         return (
             "To measure again: the same command. Noise and samples of private training come from a secret key of this "

@@ -18,14 +18,16 @@ from scipy.special import expit, log_expit
 from miajax.array_files import load_npy
 from miajax.errors import UserError
 from miajax.runs.atomic import atomic_folder, read_sealed, write_json
+from miajax.runs.checkpoints import load_tree
 from miajax.runs.derived import why_changed
 from miajax.runs.folder import RunFolder
-from miajax.runs.group_names import GROUPS_FILE
+from miajax.runs.group_names import GROUPS_FILE, group_name
 from miajax.runs.integrity import array_hash
+from miajax.runs.safetensors import flax_names, write_safetensors
 from miajax.runs.space import with_space_for
 from miajax.typed import Json
 
-ExportFormat = Literal["lira2021", "privacy_meter", "tf_privacy", "sklearn"]
+ExportFormat = Literal["lira2021", "privacy_meter", "tf_privacy", "sklearn", "safetensors"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -125,6 +127,9 @@ def export_run(run: Path, format: ExportFormat, out: Path) -> dict[str, Any]:
       which examples they are.
     * ``sklearn``: of every attack ``NAME.npz`` with ``y_true int8[K]`` and ``score float32[K]``, all scored cells of
       all targets, and their ``model`` and ``example``.
+    * ``safetensors``: of every model ``model-I.safetensors`` with its parameters and, under the names of their
+      collections, its running statistics, by Flax's names joined by dots: ``params.Dense_0.kernel``. ``export.json``
+      says what inputs are divided by 255, shifted and scaled by (``input_scaling``; null: rows are taken as they are).
 
     Args:
       run: a finished run folder.
@@ -154,6 +159,7 @@ def export_run(run: Path, format: ExportFormat, out: Path) -> dict[str, Any]:
         facts |= write(stored, folder)
         if (groups := run / GROUPS_FILE).is_file():  # figures by row alone would understate what an importer finds
             shutil.copyfile(groups, folder / GROUPS_FILE)
+            facts["group_name"] = group_name(run)
         write_json(folder / "export.json", facts)
     return facts
 
@@ -239,6 +245,33 @@ def _sklearn(stored: StoredSignals, out: Path) -> dict[str, Any]:
     return {"attacks": [file.stem for file in files]}
 
 
+def _safetensors(stored: StoredSignals, out: Path) -> dict[str, Any]:
+    folder, num_models = stored.folder, len(stored.member)
+    checkpoints = folder.checkpoints(num_models)
+    if not checkpoints:
+        raise UserError(
+            f"{folder.path} kept no parameters", expected="a run of networks with --keep parameters",
+            remedy="Make another run with it: parameters are not trained again",
+        )  # fmt: skip
+    identity = folder.manifest["identity"]
+    told = {"format": "flax", "fingerprint": folder.manifest["fingerprint"], "network": json.dumps(identity["model"])}
+    written: list[int] = []
+    for models, path in checkpoints:
+        params, state = load_tree(path)
+        arrays = dict(flax_names({"params": params, **state}))
+        for place, model in enumerate(models):
+            if model < num_models and stored.valid[model]:
+                one = {name: array[place] for name, array in arrays.items()}
+                write_safetensors(out / f"model-{model:05d}.safetensors", one, {**told, "model": str(model)})
+                written.append(model)
+    return {"network": identity["model"], "input_scaling": folder.manifest.get("input_scaling"), "models": written}
+
+
+def _size_of_checkpoints(stored: StoredSignals) -> int:
+    paths = [path for _, path in stored.folder.checkpoints(len(stored.member))]
+    return sum(file.stat().st_size for path in paths for file in path.rglob("*") if file.is_file())
+
+
 def _size_of_logits(stored: StoredSignals) -> int:
     first = next(stored.logits(), None)
     return 0 if first is None else first[1].nbytes * len(stored.member)
@@ -249,5 +282,6 @@ _WRITERS: dict[str, tuple[_Writer, Callable[[StoredSignals], int]]] = {
     "lira2021": (_lira2021, lambda stored: stored.scaled_logit.nbytes + _size_of_logits(stored) + stored.member.nbytes),
     "privacy_meter": (_privacy_meter, lambda stored: 17 * stored.member.size),
     "tf_privacy": (_tf_privacy, lambda stored: 16 * stored.member.size + _size_of_logits(stored)),
+    "safetensors": (_safetensors, lambda stored: 2 * _size_of_checkpoints(stored)),
     "sklearn": (_sklearn, lambda stored: 13 * stored.member.size * len([*(stored.folder.path / "scores").glob("*")])),
 }

@@ -391,6 +391,11 @@ class RunFolder:
             if models.start < num_models and any(path.exists() for path in self._files(kind, models)):
                 yield self._part(kind, models, num_models)
 
+    def checkpoints(self, num_models: int) -> list[tuple[range, Path]]:
+        """``(models, checkpoint)`` of every finished group of the first ``num_models`` that kept its parameters."""
+        kept = [(models, self.path / "checkpoints" / range_name(models)) for models in self.done()]
+        return [(models, path) for models, path in kept if models.start < num_models and path.is_dir()]
+
     def _files(self, kind: str, models: range) -> tuple[Path, Path]:
         """Where a group's array lies if it is small, and if it is large."""
         name = range_name(models)

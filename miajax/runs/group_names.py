@@ -11,15 +11,19 @@ import os
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from miajax.array_files import load_npy
 from miajax.errors import UserError
+from miajax.runs.atomic import read_json
 
 GROUPS_FILE = "group_of_row.npy"
 """In a run folder, ``int32[N]``: the group of each row, by number and not by key."""
 SALT_FILE = "group_keys.salt"
+UNNAMED = "group"
+"""What rows are grouped by where nothing says it."""
 _SALT_BYTES = 16
 
 
@@ -61,6 +65,19 @@ def group_names(keys: Sequence[str], folder: Path, keep_keys: bool) -> np.ndarra
         return np.array(keys, str)
     salt = _salt(folder)
     return np.array([hashlib.blake2b(key.encode(), key=salt, digest_size=8).hexdigest() for key in keys], str)
+
+
+def group_name(folder: Path) -> str:
+    """What groups the rows of a run or of an export, such as ``patient``, as far as the folder says it."""
+    for file, keys in (("export.json", ("group_name",)), ("config.json", ("data", "group_column"))):
+        told: object = None
+        with contextlib.suppress(UserError):
+            told = read_json(folder / file) if (folder / file).is_file() else None
+        for key in keys:
+            told = cast("dict[str, object]", told).get(key) if isinstance(told, dict) else None
+        if isinstance(told, str) and told.strip() and told.isprintable():
+            return told
+    return UNNAMED
 
 
 def _salt(folder: Path) -> bytes:

@@ -13,7 +13,7 @@ from miajax.runs import content_checks as content
 from miajax.runs.atomic import read_json
 from miajax.runs.codes import labels_of
 from miajax.runs.content_checks import SignalKind
-from miajax.runs.group_names import GROUPS_FILE, group_numbers
+from miajax.runs.group_names import GROUPS_FILE, UNNAMED, group_name, group_numbers
 from miajax.runs.import_layouts import READERS, Stored, lira2021
 
 ImportFormat = Literal["lira2021", "privacy_meter", "tf_privacy", "arrays"]
@@ -31,6 +31,7 @@ class ImportedSignals:
       labels: ``int32[N]``, or None where the files have none.
       notes: what was assumed of the numbers, and what was done to them on the way.
       groups: ``int32[N]``, 0..G-1: which rows belong together, or None where the files don't say.
+      group_name: what groups them, such as ``patient``, as far as that is known.
     """
 
     member: Bool[np.ndarray, "models examples"]
@@ -39,6 +40,7 @@ class ImportedSignals:
     labels: Int[np.ndarray, " examples"] | None = None
     notes: tuple[str, ...] = ()
     groups: Int[np.ndarray, " examples"] | None = None
+    group_name: str = UNNAMED
 
 
 def read_signals(
@@ -85,7 +87,8 @@ def read_signals(
         found = labels_of(load_npy(labels), stored.member.shape[1], str(labels))
         stored = dataclasses.replace(stored, labels=found)
     found = _settled(stored, str(source), signal_kind, _is_own(source, format))
-    return dataclasses.replace(found, groups=_groups(source, groups, stored))
+    named = group_name(source) if groups is None and source.is_dir() else UNNAMED
+    return dataclasses.replace(found, groups=_groups(source, groups, stored), group_name=named)
 
 
 def _groups(source: Path, told: Path | None, stored: Stored) -> np.ndarray | None:
@@ -98,7 +101,14 @@ def _groups(source: Path, told: Path | None, stored: Stored) -> np.ndarray | Non
     keys = stored.groups if file is None else load_npy(file)
     if keys is None:
         return None
-    return group_numbers(keys, stored.member.shape[1], str(file or f"{source}: groups"))
+    where = str(file or f"{source}: groups")
+    numbers = group_numbers(keys, stored.member.shape[1], where)
+    if len(numbers) > 1 and not numbers.any():
+        raise UserError(
+            f"{where} has one value in all {len(numbers)} rows",
+            expected="at least 2 groups, so that some are members and others are not",
+        )
+    return numbers
 
 
 def _is_own(source: Path, format: str) -> bool:

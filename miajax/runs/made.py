@@ -2,15 +2,20 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Literal
+
+Trainer = Literal["elsewhere", "estimator", "miajax"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Made:
     """How models came about: sums over the groups that they were made in.
 
-    Seconds of workers side by side are added up; they are None where no group kept a record.
+    Seconds of workers side by side are added up; they are None where no group kept a record, as of models trained
+    elsewhere.
 
     Attributes:
+      by: who trained: ``miajax``, an ``estimator`` that miajax called, or somebody ``elsewhere``.
       models, models_here: all of them, and those that this command trained.
       models_timed: those behind the seconds; a group that holds more models than the results rest on counts whole.
       first, last: when a group was finished, ISO 8601.
@@ -19,6 +24,7 @@ class Made:
       device_here: this command's.
     """
 
+    by: Trainer = "miajax"
     models: int
     models_here: int
     models_timed: int

@@ -35,7 +35,7 @@ from miajax.runs.derived import remember
 from miajax.runs.made import Made
 from miajax.runs.tables import read_table, write_table
 from miajax.studies.attacked.groups import with_groups
-from miajax.training.devices import machine_name
+from miajax.training.devices import machine_name, usable_cores
 
 if TYPE_CHECKING:
     from miajax.studies.attacked.evidence import LiraReportInputs
@@ -60,7 +60,7 @@ def attack_figures(
     def summary(array: np.ndarray):
         return summarise(array, campaign.member, campaign.valid, targets=targets, groups=groups)
 
-    with concurrent.futures.ThreadPoolExecutor() as pool:
+    with concurrent.futures.ThreadPoolExecutor(usable_cores()) as pool:
         figures = dict(zip(scores, pool.map(summary, scores.values()), strict=True))
     figures = with_groups(figures, scores, campaign.member, campaign.valid, groups, targets)
     about: dict[str, list[str]] = {}
@@ -81,7 +81,7 @@ def polarity_notes(figures: Mapping[str, AttackSummary]) -> tuple[str, ...]:
 def strongest_attack(campaign: Campaign, scores: Scores, targets: Sequence[int] | None = None) -> Lead | None:
     """See ``metrics.claims.strongest``."""
     valid = campaign.valid if targets is None else campaign.valid & np.isin(np.arange(len(campaign.valid)), targets)
-    with concurrent.futures.ThreadPoolExecutor() as pool:
+    with concurrent.futures.ThreadPoolExecutor(usable_cores()) as pool:
         return strongest(scores, campaign.member, valid, each=pool.map, groups=campaign.setup.dataset.groups)
 
 
@@ -275,7 +275,7 @@ def pooled_rocs(campaign: Campaign, scores: Scores, target: int | None = None) -
         known = np.isfinite(array) & rows[:, None]
         return thin(roc_curve(array[known], campaign.member[known]))
 
-    with concurrent.futures.ThreadPoolExecutor() as pool:
+    with concurrent.futures.ThreadPoolExecutor(usable_cores()) as pool:
         return dict(zip(scores, pool.map(curve, scores.values()), strict=True))
 
 

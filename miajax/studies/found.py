@@ -52,6 +52,7 @@ class StudyFound:
       target: the number of a model, or the name of a file.
       shadows: of one model trained elsewhere, what its shadow models show; else None.
       plan: by which models were trained; None where they were trained elsewhere.
+      made: what was spent on models, and who trained them.
       privacy: None where there is no guarantee, or none is known.
     """
 
@@ -74,6 +75,7 @@ class StudyFound:
     not_comparable: tuple[str, ...] = ()
     plan: Record | None = None
     privacy: Record | None = None
+    made: Record | None = None
     checks: Annotated[Checks | None, SPREAD] = None
     failed_models: tuple[int, ...] = ()
     versions: Record = dataclasses.field(default_factory=dict[str, Any])

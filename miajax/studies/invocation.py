@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from miajax.described import described
 from miajax.metrics.json_form import to_json
+from miajax.studies.results import Found
 from miajax.studies.written import write_results
 from miajax.warned import told
 
 if TYPE_CHECKING:
     from miajax.campaign.gathered import Timing
-    from miajax.studies.results import Found
 
-What = TypeVar("What", bound="Found")
+What = TypeVar("What", bound=Found)
 
 
 @described

@@ -7,7 +7,7 @@ import types
 import pytest
 
 from miajax.campaign.progress import Reporter, remaining
-from miajax.campaign.reporters import Several, ToLogging, ToNotebook, ToTensorBoard, ToWandb
+from miajax.campaign.reporters import Several, ToLogging, ToMlflow, ToNotebook, ToTensorBoard, ToWandb
 
 
 def _told(reporter: Reporter) -> None:
@@ -48,6 +48,31 @@ def test_wandb_logs_numbers_only():
     run.log = run.logged.append
     _told(ToWandb(run))
     assert [each["miajax/models"] for each in run.logged] == [1.5, 4.0]
+
+
+def test_mlflow_logs_a_step_an_advance():
+    logged = []
+    module = types.SimpleNamespace(log_metrics=lambda figures, step: logged.append((step, figures["miajax/loss"])))
+    _told(ToMlflow(module))
+    assert logged == [(0, 0.25), (1, 0.125)]
+
+
+def test_mlflows_own_file_store_holds_what_it_was_told(tmp_path, monkeypatch):
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")  # which newer versions ask for
+    mlflow.set_tracking_uri(tmp_path.as_uri())
+    mlflow.set_experiment("audits")
+    with mlflow.start_run() as run:
+        _told(ToMlflow(mlflow))
+    told = mlflow.MlflowClient().get_metric_history(run.info.run_id, "miajax/training_accuracy")
+    assert [(each.step, each.value) for each in told] == [(0, 0.75), (1, 1.0)]
+
+
+def test_wandbs_own_offline_run_takes_what_it_is_told(tmp_path):
+    wandb = pytest.importorskip("wandb")
+    with wandb.init(mode="offline", dir=tmp_path, project="miajax") as run:
+        _told(ToWandb(run))
+        assert run.summary["miajax/training_accuracy"] == 1.0 and run.summary["miajax/models"] == 4.0
 
 
 def test_several_hear_the_same():

@@ -247,6 +247,24 @@ def test_columns_in_another_order_are_refused(copy):
         take_in(copy / "plan", copy / "run")
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "row;label;healthy;sick\n0;healthy;0,5;0,5\n",
+            "cannot be read as comma-separated text; .* numbers with a point",
+        ),
+        ("row,label,healthy\n0,healthy,1\n", r"lacks the column sick; expected the header row,label,healthy,sick"),
+    ],
+)
+def test_a_csv_of_another_form_is_told_without_flags_that_answers_do_not_have(client, copy, text, message):
+    (copy / "plan" / "answers" / "model-0001.npz").unlink()
+    (copy / "plan" / "answers" / "model-0001.csv").write_text(text)
+    with pytest.raises(UserError, match=message) as refused:
+        take_in(copy / "plan", copy / "run")
+    assert "--separator" not in str(refused.value) and not (copy / "run").exists()
+
+
 def test_data_that_are_not_the_plan_s_are_refused(client, copy):
     other = copy / "other.csv"
     other.write_text((client[0] / "patients.csv").read_text().replace("red", "blue"))

@@ -172,6 +172,7 @@ NEEDED = {
     "import_signals": "--out i --source s --format arrays",
     "model_card": "--run r",
     "plan": "--out p --dataset digits",
+    "runs": "--verb list --run r",
     "reproduce": "--preset here --data_path digits 'a \"b\"\\c' fashion_mnist ''",
 }
 

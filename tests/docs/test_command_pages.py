@@ -52,6 +52,7 @@ def test_a_default_of_a_commands_own_is_told():
 
 def test_what_help_says_is_not_read_as_markup():
     assert command_pages._escaped("a_b <c> [d] *e*") == r"a\_b \<c> \[d\] \*e\*"
+    assert command_pages._escaped("with --a_b") == "with `--a_b`"
 
 
 def test_every_preset_is_told_with_its_source_and_what_was_measured():

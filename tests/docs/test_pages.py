@@ -70,6 +70,17 @@ def test_colab_opens_a_tutorial_from_the_repository_or_takes_it_as_a_file():
     assert notebook_links.colab("", "first_audit") == notebook_links.UPLOAD
 
 
+def test_a_link_to_a_missing_page_or_place_is_found(tmp_path):
+    pytest.importorskip("sphinx", reason="Sphinx is of the extra docs")
+    import checked_links
+
+    (tmp_path / "there.html").write_text('<h1 id="here">.</h1><a href="#here">.</a> <a href="https://a.b/">.</a>')
+    links = ("there.html", "there.html#here", "there.html#gone", "gone.html", "#gone")
+    (tmp_path / "links.html").write_text(" ".join(f'<a class="x" href="{link}">.</a>' for link in links))
+    found = ["links.html: there.html#gone", "links.html: gone.html", "links.html: #gone"]
+    assert sorted(checked_links.broken(tmp_path)) == sorted(found)
+
+
 def test_a_notebook_installs_miajax_in_colab_and_holds_no_output():
     for path in (DOCS / "tutorials" / "notebooks").glob("*.ipynb"):
         cells = json.loads(path.read_text())["cells"]

@@ -96,15 +96,19 @@ def test_a_skorch_network_is_the_same_again(job, tmp_path):
     assert one.failure == "" and np.array_equal(one.answers, other.answers)
 
 
-def test_negative_probabilities_are_a_failure(job, tmp_path):
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [([-0.1, 0.1, 1.0], "no probabilities"), ([0.9, 0.9, 0.0], "rows that sum to 1.8, expected 1")],
+)
+def test_what_is_no_probabilities_is_a_failure(job, tmp_path, row, message):
     file = tmp_path / "own.py"
     file.write_text(
         "import numpy as np\n"
         "class Wrong:\n"
         "    def fit(self, X, y): return self\n"
-        "    def predict_proba(self, X): return np.tile([-0.1, 0.1, 1.0], (len(X), 1))\n"
+        f"    def predict_proba(self, X): return np.tile({row}, (len(X), 1))\n"
     )
-    assert "no probabilities" in train(job(f"{file}:Wrong", EVERY)).failure
+    assert message in train(job(f"{file}:Wrong", EVERY)).failure
 
 
 def test_xgboost_trains_with_and_without_all_classes(job):

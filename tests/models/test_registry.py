@@ -1,10 +1,13 @@
 """What networks are refused for before they are built."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from miajax.errors import UserError
 from miajax.models.contract import check_model
+from miajax.models.model import count_parameters
 from miajax.models.registry import MODELS, build_model, check_pictures
 
 FEWEST = {"cnn": 4, "fast_cifar": 9, "small_cifar": 15}
@@ -33,3 +36,9 @@ def test_the_smallest_picture_is_one_that_the_poolings_leave_a_pixel_of(name, ta
         check_pictures(name, shape(FEWEST[name] - 1))
     with pytest.raises(UserError, match="init fails"):
         check_model(build_model(name, 10), shape(FEWEST[name] - 1), 10)
+
+
+def test_the_linear_head_has_a_weight_for_every_feature_and_class_and_a_bias():
+    x = jax.ShapeDtypeStruct((1, 512), jnp.float32)
+    assert count_parameters(build_model("linear", 10), x) == 5_130
+    check_model(build_model("linear", 10), (512,), 10)

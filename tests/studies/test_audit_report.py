@@ -149,7 +149,7 @@ def test_the_raw_configuration_is_an_appendix_for_those_who_ask(run, tmp_path):
 def test_groups_are_told_where_a_study_looked_at_them(run, tmp_path):
     run = shutil.copytree(run, tmp_path / "run")
     study = json.loads((run / "results.json").read_text())
-    assert "Not measured: groups of people" in _report(run, tmp_path / "before")[1].text
+    assert "Not measured: subgroups of the people in the data" in _report(run, tmp_path / "before")[1].text
     entry = {"auc": 0.7, "auc_ci": [0.6, 0.8], "num_members": 12}
     lower = entry | {"auc": 0.8, "auc_ci": [0.5, 0.9]}
     of = {
@@ -196,7 +196,8 @@ def test_where_members_are_people_the_report_is_about_people(run, tmp_path):
     first = results["most_exposed"][0]
     assert first["named_in_ci"] == clopper_pearson(40, 40, 1 - 0.05 / 4)  # two people have models on both sides
     assert "The most exposed patient found was named in 40 of 40 trainings with it and in 0 of 32" in document.text
-    assert "One patient with all its records: 3 of them, 3 to 3 records each." in document.text
+    assert "One patient with all its records: 3 of them, 3 records each." in document.text
+    assert "Only 3 groups by patient stand behind every figure" in document.text
     assert (
         "names 50.0 % of the members" in document.text.replace("\u00a0", " ")
         and "0.900 [0.800, 0.950]" in document.text

@@ -191,4 +191,9 @@ def test_groups_of_another_length_or_with_fractions_are_refused(tmp_path):
             run_imported(
                 tmp_path / "a.npz", "arrays", tmp_path / "out", signal_kind="scaled_logits", groups=tmp_path / "who.npy"
             )
+    np.save(tmp_path / "who.npy", np.zeros(120, int))
+    with pytest.raises(UserError, match=r"who\.npy has one value in all 120 rows; expected at least 2 groups"):
+        run_imported(
+            tmp_path / "a.npz", "arrays", tmp_path / "out", signal_kind="scaled_logits", groups=tmp_path / "who.npy"
+        )
     assert not (tmp_path / "out").exists()

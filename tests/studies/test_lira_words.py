@@ -78,6 +78,9 @@ def test_exposed_examples_are_counted_in_words():
     assert lira_words.exposed_finding(0, 90, 0.6) == (
         "None of 90 examples stands out; with these models one would have to pass an AUC of 0.60"
     )
+    assert lira_words.exposed_finding(0, 90, 1.5) == (
+        "So few models let no single example stand out, whatever it leaks: 90 examples looked at"
+    )
     assert lira_words.exposed_finding(1, 90, 0.6).startswith("1 of 90 examples stands out")
     assert lira_words.exposed_finding(7, 90, 0.6).startswith("7 of 90 examples stand out")
 

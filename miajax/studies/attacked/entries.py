@@ -23,6 +23,7 @@ from miajax.notes import noted
 from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.attacked.entry import Calibrated, Entry, InSlice, PerExample, Precision, precision_of
+from miajax.training.devices import usable_cores
 
 _NO_ALARM = "No false alarm, or nothing but false alarms."
 _NO_RANKS = "Too few models in each half, all examples alike, or an attack that trains networks."
@@ -124,7 +125,7 @@ def attack_entries(
         return by_category[slicing], notes
 
     jobs = [(name, slicing) for name in ran.scores for slicing in groups]
-    with concurrent.futures.ThreadPoolExecutor() as pool:
+    with concurrent.futures.ThreadPoolExecutor(usable_cores()) as pool:
         thresholds = dict(zip(ran.scores, pool.map(calibrated, ran.scores), strict=True))
         slices = dict(zip(jobs, pool.map(sliced, jobs), strict=True))
     entries = {

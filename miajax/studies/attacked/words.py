@@ -189,6 +189,8 @@ def gap_spread_sentence(gaps: Float[np.ndarray, " models"]) -> str:
 def exposed_finding(exposed: int, examples: int, threshold: float) -> str:
     """How many examples are more exposed than the luckiest harmless one would look."""
     total = numbers.counted(examples, "example")
+    if exposed == 0 and threshold >= 1:
+        return f"So few models let no single example stand out, whatever it leaks: {total} looked at"
     if exposed == 0:
         return f"None of {total} stands out; with these models one would have to pass an AUC of {threshold:.2f}"
     stand = "stands" if exposed == 1 else "stand"

@@ -89,6 +89,27 @@ class Evidence:
         return self.results.get("privacy")
 
     @property
+    def trained_by(self) -> str:
+        """Who trained the audited model: ``miajax``, an ``estimator`` that it called, or somebody ``elsewhere``."""
+        return self.shadows_by if self.kind == "run" else "elsewhere"
+
+    @property
+    def shadows_by(self) -> str:
+        """Who trained its shadow models."""
+        made: Json = self.results.get("made") or {}
+        return "elsewhere" if self.kind == "import" else str(made.get("by") or "miajax")
+
+    @property
+    def privacy_known(self) -> bool:
+        """Whether it is known if training was differentially private: miajax knows its own training alone."""
+        return self.privacy is not None or self.trained_by == "miajax"
+
+    @property
+    def protected(self) -> str:
+        """What the guarantee of private training is about: a record, or the group that members are drawn by."""
+        return "record" if (self.privacy or {}).get("unit", "row") == "row" else self.unit
+
+    @property
     def unit(self) -> str:
         """What was drawn as a member: a record, or what groups them, such as ``patient``."""
         return str(self.results["groups"]["name"]) if self.by_group else "record"
@@ -175,7 +196,13 @@ def _files(path: Path, found: Mapping[Path, Json]) -> tuple[FileFound, ...]:
     there = [(file, str(results.get("study") or "not named")) for file, results in found.items()]
     audit = path / "audit" / "results.json"
     there += [(audit, "audit")] if audit.is_file() else []
-    made_by = {"manifest.json": "the run", "membership.npy": "the run", "per_example.parquet": "records"}
+    made_by = {
+        "manifest.json": "the run",
+        "membership.npy": "the run",
+        "per_example.parquet": "records",
+        "group_of_row.npy": "the run",
+        "per_group.parquet": "groups of records",
+    }
     there += [(path / name, what) for name, what in made_by.items() if (path / name).is_file()]
     return tuple(FileFound(str(file.relative_to(path)), study, hash_of(file)) for file, study in there)
 

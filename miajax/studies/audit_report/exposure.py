@@ -12,6 +12,7 @@ from miajax.metrics.intervals import CONFIDENCE
 from miajax.metrics.most_exposed import Shares, most_exposed, shares_of
 from miajax.runs.group_names import read_groups
 from miajax.runs.tables import read_table
+from miajax.studies.attacked.groups import FILE as GROUPS_TABLE
 from miajax.studies.audit_report.found import AttackFound, Kind, Named, Scored, lead_of
 from miajax.typed import Json
 
@@ -21,9 +22,10 @@ _BLOCK = 1 << 24  # cells of signals that are averaged at a time
 def exposed_in(path: Path, kind: Kind, results: Json, worst: int) -> tuple[tuple[Named, ...], str]:
     """The most exposed records, or people where members are drawn by them, or why there are none."""
     if kind == "target":
+        unit = str(results["groups"]["name"]) if results.get("groups") else "record"
         return (), (
-            "One model was trained once: how often a record would be named takes several trainings with it and without "
-            "it. The report on the run of shadow models can say it of the recipe."
+            f"One model was trained once: how often a {unit} would be named takes several trainings with it and "
+            "without it. The report on the run of shadow models can say it of the recipe."
         )
     if results.get("groups"):
         return _people(path, results, worst)
@@ -45,9 +47,9 @@ def exposed_in(path: Path, kind: Kind, results: Json, worst: int) -> tuple[tuple
 
 def _people(path: Path, results: Json, worst: int) -> tuple[tuple[Named, ...], str]:
     """The people that the leading attack tells best, of all of them; every interval at 1 - .05 / (2 G)."""
-    file, lead = path / "per_group.parquet", lead_of(results)
+    file, lead = path / GROUPS_TABLE, lead_of(results)
     if lead is None or not file.is_file():
-        return (), "No attack could be measured by group." if lead is None else "The folder holds no per_group.parquet."
+        return (), "No attack could be measured by group." if lead is None else f"The folder holds no {GROUPS_TABLE}."
     table = read_table(file)
     shares = [np.asarray(table[f"{what}_{lead.attack}"], np.float64) for what in ("vulnerability", "fpr")]
     counts = [np.asarray(table[name], np.int64) for name in ("n_in", "n_out")]
@@ -75,7 +77,7 @@ def scored_in(path: Path, kind: Kind, results: Json, attacks: tuple[AttackFound,
     """Scores of the leading attack and of the plain threshold, by group where members are drawn by it."""
     wanted = [each.name for each in attacks[:1]] + ["global_threshold"]
     if kind == "target":
-        table = read_table(path / "per_example.parquet")
+        table = read_table(path / (GROUPS_TABLE if results.get("groups") else "per_example.parquet"))
         of_target = np.asarray(table["member"], bool)
         return {name: Scored(table[f"score_{name}"], of_target) for name in wanted if f"score_{name}" in table}
     member: Bool[np.ndarray, "models examples"] = np.asarray(load_npy(path / "membership.npy"))

@@ -32,6 +32,10 @@ class AttackFound:
     auc: Estimate
     tprs: Mapping[str, Estimate]
 
+    def shows(self, fpr: str) -> bool:
+        """Whether there are non-members enough for the rate."""
+        return fpr in self.tprs and self.tprs[fpr].value is not None
+
 
 @dataclasses.dataclass(frozen=True)
 class SliceFound:

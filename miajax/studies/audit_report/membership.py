@@ -40,7 +40,7 @@ def _others(evidence: Evidence) -> int:
 
 
 def _table(evidence: Evidence) -> Table:
-    fprs = [fpr for fpr in _FPRS if any(fpr in each.tprs for each in evidence.attacks)]
+    fprs = [fpr for fpr in _FPRS if any(each.shows(fpr) for each in evidence.attacks)]
     absent = Estimate(None, reason="Not computed in this run.")
     rows: list[list[Cell]] = [
         [face(each.name).label, each.auc, *(each.tprs.get(fpr, absent) for fpr in fprs)] for each in evidence.attacks
@@ -83,7 +83,8 @@ def exposed_section(evidence: Evidence) -> Section:
     if evidence.slices:
         blocks += [Prose([words.slices_finding(evidence.slices)]), _slices(evidence)]
     else:
-        blocks.append(Prose([f"{words.NOT_MEASURED}: groups of people. miajax attacks --run DIR looks at them."]))
+        where = " miajax attacks --run DIR looks at them." if evidence.kind == "run" else ""
+        blocks.append(Prose([f"{words.NOT_MEASURED}: subgroups of the people in the data.{where}"]))
     for part in group_words.spread_sections(evidence.spread, evidence.rows_by):
         blocks += [Prose([f"{part.finding}."]), *part.blocks]
     limits = [

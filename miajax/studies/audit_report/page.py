@@ -2,6 +2,7 @@
 
 from miajax.attacks.registry import ATTACKS
 from miajax.metrics.json_form import from_json
+from miajax.metrics.spread import FEW
 from miajax.metrics.without_models import Checks
 from miajax.report import claims, numbers, privacy_words
 from miajax.report.attack_faces import face
@@ -61,7 +62,7 @@ def render_audit_report_page(evidence: Evidence, options: AuditReportOptions, co
       command: what was typed.
     """
     results = evidence.results
-    name = options.stated("model_name") or str(results["model"])
+    name = options.stated("model_name") or words.model_name(evidence)
     fingerprint = str(evidence.manifest.get("fingerprint") or results.get("run") or "")
     facts = [
         ("Model", name), ("Client", options.stated("client")), ("Auditor", options.stated("auditor")),
@@ -106,6 +107,10 @@ def _banners(evidence: Evidence) -> list[str]:
             "The audited model is not comparable with the shadow models. Attacks by them bound its leakage from below: "
             + " ".join(results["not_comparable"])
         )
+    if (people := evidence.people) is not None and people.num_groups < FEW:
+        said.append(
+            f"Only {people.num_groups} groups by {people.name} stand behind every figure: intervals may be too narrow."
+        )
     if failed := len(results["failed_models"]):
         said.append(f"{numbers.counted(failed, 'model')} did not train well and take no part in any figure.")
     return said
@@ -123,22 +128,24 @@ def _summary(evidence: Evidence) -> Section:
             numbers.percent_interval(lead.ci) if rate else f"{lead.ci[0]:.3f} to {lead.ci[1]:.3f}",
             where,
         ))  # fmt: skip
-    if evidence.exposed:
-        worst = words.strongest_record(evidence.exposed)
+    worst = words.strongest_record(evidence.exposed) if evidence.exposed else None
+    if worst is not None and worst.more_often:
         low, high = worst.named_in_ci
         cards.append(Card(
             f"Most exposed {evidence.unit}: named with it", f"{worst.named_in} of {worst.num_in}",
             f"{numbers.percent(low)} to {numbers.percent(high)}", f"{worst.named_out} of {worst.num_out} without it",
         ))  # fmt: skip
     else:
-        cards.append(Card(f"Most exposed {evidence.unit}", "not measured", "", "see its section"))
+        what = "not measured" if worst is None else "not shown"
+        cards.append(Card(f"Most exposed {evidence.unit}", what, "", "see its section"))
     epsilon = None if evidence.privacy is None else evidence.privacy["epsilon"]
-    known = "privacy" in evidence.results
+    known = evidence.privacy_known
     cards.append(Card(
         "Differential privacy",
         "not known" if not known else "none" if evidence.privacy is None else "ε "
         f"{privacy_words.epsilon_text(epsilon)}",
-        "", "no proven bound" if epsilon is None else f"delta {evidence.privacy['delta']:g}",  # type: ignore[index]
+        "", "no proven bound" if epsilon is None else f"delta {evidence.privacy['delta']:g}, by "  # type: ignore[index]
+        f"{evidence.protected}",
     ))  # fmt: skip
     cards.append(Card("Direct extraction", "not measured", "", "no such attack was run"))
     text = [
@@ -182,7 +189,8 @@ def _unit(evidence: Evidence) -> str:
             "One record (row). Where a person has several records, figures by record understate how exposed they are."
         )
     groups: Json = evidence.results["groups"]
-    rows = f"{groups['fewest_rows']} to {groups['most_rows']} records each"
+    fewest, most = int(groups["fewest_rows"]), int(groups["most_rows"])
+    rows = f"{numbers.counted(most, 'record')} each" if fewest == most else f"{fewest} to {most} records each"
     return f"One {evidence.unit} with all its records: {numbers.count(groups['num_groups'])} of them, {rows}."
 
 
@@ -241,7 +249,7 @@ def _tested(evidence: Evidence, options: AuditReportOptions) -> Section:
         ("On what", words.subject_sentence(evidence)),
         ("Quality of the models", words.gap_sentence(evidence)),
         ("When the models were made", " to ".join(when) or "not recorded"),
-        ("On which machine", str(results.get("device") or "not recorded")),
+        ("On which machine", _machine(evidence)),
         ("Software", software),
         ("Members and non-members", _blind(results)),
     ]
@@ -249,6 +257,13 @@ def _tested(evidence: Evidence, options: AuditReportOptions) -> Section:
     finding = f"{numbers.counted(count, 'attack')} of {len(rows)} that miajax has were run"
     table = Table([Column("Membership inference attack"), Column("Here"), Column("Why not")], rows)
     return Section("What was tested", finding, [Terms(pairs), table])
+
+
+def _machine(evidence: Evidence) -> str:
+    """Where the models were trained; nobody says it of those that came from elsewhere."""
+    return (
+        "not recorded" if evidence.shadows_by == "elsewhere" else str(evidence.results.get("device") or "not recorded")
+    )
 
 
 def _why(reason: str, ran: bool) -> str:

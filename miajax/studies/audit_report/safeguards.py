@@ -22,8 +22,8 @@ def safeguards_section(evidence: Evidence) -> Section:
         text.append(
             "Without differential privacy the figures of this report rest on attacks alone: what other attacks find is "
             "not bounded."
-            if "privacy" in evidence.results
-            else "The guarantee of a model that was trained elsewhere is for its makers to state."
+            if evidence.privacy_known
+            else "The guarantee of a model that miajax did not train itself is for its makers to state."
         )
     blocks: list[Block] = [Prose([*text, words.answers_sentence(evidence)])]
     if evidence.privacy is not None:
@@ -58,7 +58,7 @@ def _guarantee(evidence: Evidence, privacy: Json) -> list[Block]:
         ),
         ("Mechanism", f"DP-SGD: gradients clipped to norm {privacy['clip_norm']:g}, Gaussian noise of "
                       f"{privacy['noise_multiplier']:g} times that norm, {ran} steps."),
-        ("Releases", "One model. Several models trained on one record add their epsilons up."),
+        ("Releases", f"One model. Several models trained on one {evidence.protected} add their epsilons up."),
         ("Source of the noise", str(privacy["release"])),
         ("Checked empirically", _checked(evidence)),
     ]  # fmt: skip

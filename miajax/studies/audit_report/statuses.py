@@ -25,7 +25,7 @@ def statuses(evidence: Evidence, options: AuditReportOptions) -> list[Answer]:
             "What was tested", measured, f"{len(evidence.attacks)} membership inference attacks; others were not run."
         ),
         Answer(
-            "Safeguards", "partly measured" if "privacy" in evidence.results else "not measured",
+            "Safeguards", "partly measured" if evidence.privacy_known else "not measured",
             f"{words.privacy_finding(evidence)}.",
         ),
         Answer("Documentation", "stated", "Files with their hashes; the controller's own documents are to be "

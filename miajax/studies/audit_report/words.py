@@ -14,6 +14,7 @@ from miajax.studies.audit_report.options import NOT_STATED, AuditReportOptions
 from miajax.typed import Json
 
 NOT_MEASURED = "Not measured"
+UNNAMED = "trained elsewhere"  # models from a plan, without --model_name
 
 
 def subject_sentence(evidence: Evidence) -> str:
@@ -23,13 +24,24 @@ def subject_sentence(evidence: Evidence) -> str:
     data = f"{results['dataset']} ({numbers.counted(int(results['num_examples']), 'record')})"
     if evidence.kind == "target":
         return f"One model, {results['target']}, was attacked, with {models} trained as its shadows on {data}."
-    where = "trained elsewhere" if evidence.kind == "import" else f"of the kind {results['model']}"
+    where = f"of the kind {results['model']}"
+    if evidence.trained_by == "elsewhere":
+        named = "" if evidence.kind == "import" or results["model"] == UNNAMED else f" {where}"
+        where = f"trained elsewhere{named}"
     if results["target"] is not None:
         return f"Model {results['target']} of {models} {where} on {data} was attacked, the others as its shadows."
     return (
         f"{models[:1].upper()}{models[1:]} {where}, each on its own random part of {data}, were attacked in turn, "
         "each with the others as its shadows."
     )
+
+
+def model_name(evidence: Evidence) -> str:
+    """What the audited model is called where the auditor gave it no name."""
+    if evidence.kind == "target":
+        return str(evidence.results["target"])
+    name = str(evidence.results["model"])
+    return "a model trained elsewhere" if evidence.kind == "import" or name == UNNAMED else name
 
 
 def about_recipe(evidence: Evidence) -> str:
@@ -88,9 +100,8 @@ def worst_finding(evidence: Evidence) -> str:
     told = named_sentence(worst)
     if worst.above_chance:
         return f"The most exposed {evidence.unit} found was {told}"
-    return (
-        f"No single {evidence.unit} could be shown to be named more often with it than without; the surest was {told}"
-    )
+    unshown = f"No single {evidence.unit} could be shown to be named more often with it than without"
+    return f"{unshown}; the surest was {told}" if worst.more_often else unshown
 
 
 def strongest_record(exposed: tuple[Named, ...]) -> Named:
@@ -119,7 +130,7 @@ def worst_sentences(evidence: Evidence) -> list[str]:
     if evidence.by_group:
         share = numbers.level(EXPOSURE_FPR)
         rule = (
-            f"These are the {numbers.counted(count, unit)} whom the strongest attack tells best, at a false-alarm "
+            f"These are the {numbers.counted(count, unit)} that the strongest attack tells best, at a false-alarm "
             "rate of "
             f"{share} over all. Each {unit} was looked at, and the intervals hold for all of them at once with "
             f"probability 95 %. {told}"
@@ -181,7 +192,7 @@ def gap_sentence(evidence: Evidence) -> str:
 
 def privacy_finding(evidence: Evidence) -> str:
     """Whether training bounds what leaks."""
-    if "privacy" not in evidence.results:
+    if not evidence.privacy_known:
         return "Whether the model was trained with differential privacy was not recorded"
     privacy = evidence.privacy
     if privacy is None:

@@ -7,7 +7,7 @@ import numpy as np
 from miajax.report import claims, numbers, plots, provenance
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import AttackFigures, attack_table
-from miajax.report.group_words import beside_sections, both_units
+from miajax.report.group_words import group_sections
 from miajax.report.page import Block, Code, Column, Columns, Details, Figure, Page, Points, Prose, Section, Table
 from miajax.studies.imported.results import Imported
 
@@ -49,7 +49,7 @@ def render_imported_report(
         banners=["The signals were computed elsewhere: how the models were trained and asked was not checked."],
         sections=[
             _attacks(found, rocs),
-            *beside_sections(both_units({face(name).label: each for name, each in found.attacks.items()})),
+            *group_sections(found.groups, found.attacks),
             _limits(found),
             _run(found, command),
         ],

@@ -6,6 +6,7 @@ from typing import Literal
 
 from miajax.metrics.claims import Lead
 from miajax.metrics.figures import Estimate
+from miajax.metrics.people import People
 from miajax.metrics.summary import AttackSummary
 from miajax.studies.results import Found, Record
 
@@ -18,6 +19,7 @@ class Imported(Found):
       dataset, model: the source, and in which format it came.
       num_shadows, num_valid: models, and those whose signals are finite.
       unit, num_groups: whether groups of rows were members as a whole, and how many groups rows have.
+      groups: what is said of groups that are members as a whole; None where there are none.
       queries: views of each example.
       target: None, as every model is one.
       train_accuracy, test_accuracy, generalization_gap: of models whose predictions came along.
@@ -34,6 +36,7 @@ class Imported(Found):
     member_fraction: float
     unit: Literal["row", "group"]
     num_groups: int | None
+    groups: People | None = None
     queries: int
     target: int | None = None
     train_accuracy: Estimate

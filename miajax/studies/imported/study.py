@@ -16,7 +16,7 @@ from miajax.errors import UserError
 from miajax.metrics.accuracy import share_correct
 from miajax.metrics.claims import strongest
 from miajax.metrics.figures import Estimate
-from miajax.metrics.groups import joined, of_groups, undivided
+from miajax.metrics.groups import undivided
 from miajax.metrics.new_data import on_new_data
 from miajax.metrics.paired import mean_difference, mean_rate
 from miajax.metrics.roc import roc_curve, thin
@@ -32,8 +32,7 @@ from miajax.signals.bundle import Signals
 from miajax.signals.scaled_logit import scaled_logit
 from miajax.studies import common
 from miajax.studies.attacked.entries import run_families
-from miajax.studies.attacked.groups import EXPOSURE_FPR, columns_of_groups, join_of, with_groups
-from miajax.studies.attacked.groups import FILE as PER_GROUP
+from miajax.studies.attacked.groups import DIVIDED, FILE, Grouping, GroupStudy, few_groups, study_of, with_groups
 from miajax.studies.imported.results import Imported
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import FoundResult
@@ -94,8 +93,12 @@ def run_imported(
             figures[name] = summarise(array, found.member, valid, groups=of_row)
             remarks |= dict.fromkeys(figures[name].notes)
         whole = of_row is not None and undivided(found.member, of_row)
-        if whole:
+        people: GroupStudy | None = None
+        if of_row is not None and whole:
             figures = with_groups(figures, scores, found.member, valid, of_row)
+            numbers = np.arange(int(of_row.max()) + 1).astype(str)  # keys stay where they came from
+            grouping = Grouping(of_row, found.group_name, numbers, "numbers")
+            people = study_of(grouping, scores, np.asarray(needed(signals.scaled_logit)), found.member, valid)
     notes: list[str] = [
         *found.notes,
         *note_on_copies(np.asarray(needed(signals.scaled_logit)), valid),
@@ -106,10 +109,7 @@ def run_imported(
     if of_row is None:
         notes += note_on_rows_drawn_together(found.member)
     elif not whole:
-        notes.append(
-            "Models trained on some rows of a group and not on others: no group is a member, so that figures are by "
-            "row. Their intervals resample groups."
-        )
+        notes.append(DIVIDED)
     train, test, gap = _accuracies(signals, found.member, valid, of_row)
     imported = Imported(
         dataset=source.name,
@@ -120,6 +120,7 @@ def run_imported(
         member_fraction=float(found.member.mean()),
         unit="group" if whole else "row",
         num_groups=None if of_row is None else int(of_row.max()) + 1,
+        groups=people and people.people,
         queries=needed(signals.scaled_logit).shape[2],
         train_accuracy=train,
         test_accuracy=test,
@@ -130,11 +131,21 @@ def run_imported(
         num_non_members=int((~found.member)[valid].sum()),
         versions=versions(),
         failed_models=tuple(int(i) for i in np.flatnonzero(~valid)),
-        notes=(*notes, *common.design_notes(found.member), *common.attack_notes({}, ran.reports), *remarks),
+        notes=(
+            *notes,
+            *((*few_groups(people.people), *people.notes) if people else ()),
+            *common.design_notes(found.member),
+            *common.attack_notes({}, ran.reports),
+            *remarks,
+        ),
     )
 
     def report(so_far: Imported) -> None:
         _write(out, source, format, found, signals, valid, scores, so_far, called.command)
+        if people is None:
+            (out / FILE).unlink(missing_ok=True)  # of an earlier import
+        else:
+            people.store(out)
 
     return ImportedResult(out, called.finished("import_signals", out, imported, report), scores)
 
@@ -190,10 +201,11 @@ def _write(
     write_npy(out / "membership.npy", found.member)
     answers = np.asarray(needed(signals.scaled_logit))
     write_npy(out / "signals.npy", answers)
-    if found.labels is not None:
-        write_npy(out / "labels.npy", found.labels)
-    if found.groups is not None:
-        write_npy(out / GROUPS_FILE, found.groups)
+    for name, array in (("labels.npy", found.labels), (GROUPS_FILE, found.groups)):
+        if array is None:
+            (out / name).unlink(missing_ok=True)  # of an earlier import
+        else:
+            write_npy(out / name, array)
     common.store_scores(out, scores)
     is_in = found.member & valid[:, None]
     phi = answers.mean(-1)
@@ -215,12 +227,6 @@ def _write(
         exposure = exposure_at_pooled_fpr(array, found.member, valid, common.EXPOSURE_FPR)
         columns[f"vulnerability_{name}"], columns[f"fpr_{name}"] = exposure.tpr, exposure.fpr
     write_table(out / "per_example.parquet", columns)
-    if imported.unit == "group" and (groups := found.groups) is not None:
-        whole = of_groups(found.member, groups)
-        leading = {name: joined(array, groups, join_of(name)) for name, array in scores.items()}
-        named = {n: exposure_at_pooled_fpr(each, whole, valid, EXPOSURE_FPR) for n, each in leading.items()}
-        each = columns_of_groups(groups, whole, valid, phi, leading, named)
-        write_table(out / PER_GROUP, {"group": np.arange(whole.shape[1], dtype=np.int32), **each})
     rocs: common.Rocs = {}
     for name, array in scores.items():
         known = np.isfinite(array)

@@ -49,6 +49,7 @@ from miajax.studies.head import head_of
 from miajax.studies.invocation import Invocation
 from miajax.studies.low_budget.figures import AtBudget, Compared, Difference, LowBudget, Recommended
 from miajax.studies.results import FoundInCampaign
+from miajax.training.devices import usable_cores
 from miajax.warned import collected_warnings
 
 
@@ -278,7 +279,7 @@ def _influences(scores: np.ndarray, member: np.ndarray, num_sets: int, fpr: floa
 def _of_all(
     names: Sequence[str], num_sets: int, figures: Callable[[tuple[str, int]], Influences]
 ) -> dict[str, list[Influences]]:
-    with concurrent.futures.ThreadPoolExecutor() as pool:
+    with concurrent.futures.ThreadPoolExecutor(usable_cores()) as pool:
         found = list(pool.map(figures, itertools.product(names, range(num_sets))))
     return {name: found[place * num_sets :][:num_sets] for place, name in enumerate(names)}
 

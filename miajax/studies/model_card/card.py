@@ -88,7 +88,12 @@ def _privacy(study: StudyFound) -> str:
         return "not known of the target"
     if study.plan is None:
         return "not known: the models were trained elsewhere"
-    return "none: training gives no guarantee" if study.privacy is None else privacy_note(study.privacy)
+    if study.privacy is not None:
+        return privacy_note(study.privacy)
+    by = (study.made or {}).get("by")
+    if by == "elsewhere":
+        return "not known: the models were trained elsewhere"
+    return "not known: the estimator trains by itself" if by == "estimator" else "none: training gives no guarantee"
 
 
 def _strongest(study: StudyFound) -> str:

@@ -12,7 +12,7 @@ from miajax.report import claims, numbers, plots, provenance
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import AttackFigures, attack_table
 from miajax.report.blind_words import blind_banners, blind_sections
-from miajax.report.group_words import beside_sections, both_units
+from miajax.report.group_words import group_sections
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Cell, Column, Details, Figure, Page, Points, Prose, Section, Table
 from miajax.studies.results import Record
@@ -83,7 +83,7 @@ def render_target_report(inputs: TargetReportInputs) -> str:
             _summary(inputs),
             _comparison(inputs),
             _attacks(inputs),
-            *beside_sections(both_units({face(name).label: of for name, of in found.figures.items()})),
+            *group_sections(found.groups, found.figures),
             *blind_sections(found.checks),
             _answers(inputs),
             _limits(inputs),

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from miajax.metrics.claims import Lead
 from miajax.metrics.figures import Figure, Figures
 from miajax.metrics.forms import SPREAD
+from miajax.metrics.people import People
 from miajax.metrics.summary import AttackSummary
 from miajax.metrics.without_models import Checks
 from miajax.runs.made import Made
@@ -89,6 +90,7 @@ class TargetFound(Found):
       target: name of its file.
       run: fingerprint of the shadow models' run.
       num_examples: that were audited.
+      groups: what is said of groups that the target took whole; None where there are none.
       not_comparable: why it is not, a sentence each.
       comparison: of its behaviour with the shadow models'.
       declared: of its recipe.
@@ -108,6 +110,7 @@ class TargetFound(Found):
     num_examples: int
     unit: Literal["row", "group"]
     num_groups: int | None
+    groups: People | None = None
     num_members: int
     num_non_members: int
     train_accuracy: Figure

@@ -18,19 +18,16 @@ from miajax.campaign.stored import stored_config
 from miajax.errors import UserError
 from miajax.metrics.accuracy import share_correct
 from miajax.metrics.claims import strongest
-from miajax.metrics.clusters import renumbered
-from miajax.metrics.groups import joined, of_groups, undivided
+from miajax.metrics.groups import undivided
 from miajax.metrics.paired import mean_difference, mean_rate
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import AttackSummary, chance_notes, summarise, unresolved_notes
 from miajax.metrics.without_models import Checks, Copies
 from miajax.runs.atomic import write_npy, write_text
 from miajax.runs.content_checks import RowKind
-from miajax.runs.group_names import group_names
 from miajax.runs.tables import write_table
 from miajax.studies import common
-from miajax.studies.attacked.groups import FILE as PER_GROUP
-from miajax.studies.attacked.groups import join_of, with_groups
+from miajax.studies.attacked.groups import DIVIDED, FILE, Grouping, GroupStudy, study_of_one, with_groups
 from miajax.studies.blind import blind_baseline, near_duplicates
 from miajax.studies.comparable import behaviour, reasons, recipe_differences, recipe_of
 from miajax.studies.invocation import Invocation
@@ -97,7 +94,9 @@ def run_audit_target(
     campaign = run_campaign(setup, run, reporter or Silent())
 
     options = options or AttackOptions(rmia=RMIA_PRESETS.get(setup.dataset.name, RmiaOptions()))
-    labels, groups = setup.dataset.labels[target.ids], renumbered(setup.dataset.groups, target.ids)
+    labels, grouping = setup.dataset.labels[target.ids], Grouping.of(campaign)
+    grouping = None if grouping is None else grouping.among(target.ids)
+    groups = None if grouping is None else grouping.of_row
     with called.timed("attack"):
         clip = clip_of_run(campaign.folder)
         channel = Channel.of(target, None if clip is None else clip.clip)
@@ -112,9 +111,10 @@ def run_audit_target(
             shadows[name] = shadow_figures(attacked.shadow_scores.get(name), found.auc.value, stacked)
             figures[name] = found
         own = {name: scores[None] for name, scores in attacked.scores.items()}
-        whole = groups is not None and undivided(target.member[None], groups)
-        if whole:
+        people: GroupStudy | None = None
+        if grouping is not None and undivided(target.member[None], grouping.of_row):
             figures = with_groups(figures, own, target.member[None], np.ones(1, bool), groups)
+            people = study_of_one(grouping, attacked.scores, target.member)
         lead = strongest(own, target.member[None], np.ones(1, bool), groups=groups)
         unaided = attacked.unaided
         without = strongest(own, target.member[None], np.ones(1, bool), among=unaided, groups=groups)
@@ -141,8 +141,9 @@ def run_audit_target(
         num_shadows=setup.config.num_shadows,
         num_valid=int(campaign.valid.sum()),
         num_examples=len(target.ids),
-        unit="row" if groups is None else "group",
+        unit="row" if people is None else "group",
         num_groups=None if groups is None else int(groups.max()) + 1,
+        groups=people and people.people,
         num_members=int(target.member.sum()),
         num_non_members=int((~target.member).sum()),
         train_accuracy=mean_rate([inside]),
@@ -173,12 +174,17 @@ def run_audit_target(
             *common.polarity_notes(figures),
             *_channel_notes(answers),
             *attacked.notes,
+            *(people.notes if people is not None else [] if groups is None else [DIVIDED]),
             *unresolved,
         ),
     )
 
     def report(so_far: TargetFound) -> None:
         _write(out, campaign, target, labels, attacked.scores, so_far, called.command)
+        if people is None:
+            (out / FILE).unlink(missing_ok=True)  # of an earlier audit under this name
+        else:
+            write_table(out / FILE, people.columns)
 
     return TargetAudit(out, called.finished("audit_target", out, found, report), attacked.scores)
 
@@ -242,23 +248,7 @@ def _write(
         write_npy(out / "scores" / f"{name}.npy", own)
     columns: dict[str, np.ndarray] = {"id": target.ids, "label": labels, "member": target.member}
     write_table(out / "per_example.parquet", columns | {f"score_{name}": own for name, own in scores.items()})
-    _write_groups(out, campaign, target, scores)
     rocs = {name: thin(roc_curve(own, target.member)) for name, own in scores.items()}
     config = dataclasses.asdict(campaign.setup.config)
     inputs = TargetReportInputs(found, config, campaign.folder.manifest, command, rocs)
     write_text(out / "report.html", render_target_report(inputs))
-
-
-def _write_groups(out: Path, campaign: Campaign, target: Target, scores: Mapping[str, np.ndarray]) -> None:
-    """``per_group.parquet``, where the target trained on all rows of a group or on none: its scores by group."""
-    dataset = campaign.setup.dataset
-    groups = renumbered(dataset.groups, target.ids)
-    if dataset.groups is None or groups is None or not undivided(target.member[None], groups):
-        return
-    keep = campaign.setup.config.data.keep_keys
-    names = group_names(dataset.group_keys, campaign.folder.path, keep)[np.unique(dataset.groups[target.ids])]
-    joins = {f"score_{name}": joined(own[None], groups, join_of(name))[0] for name, own in scores.items()}
-    rows, member = np.bincount(groups).astype(np.int32), of_groups(target.member[None], groups)[0]
-    order = np.arange(len(names)) if keep else np.argsort(names)  # by number they would tell the rank of their keys
-    columns = {"key": names, "rows": rows, "member": member, **joins}
-    write_table(out / PER_GROUP, {name: column[order] for name, column in columns.items()})
