@@ -54,6 +54,14 @@ def group_sections(people: People | None, attacks: Mapping[str, AttackSummary]) 
     return [] if people is None else [_groups(people, attacks)]
 
 
+def group_finding(people: People | None, attacks: Mapping[str, AttackSummary]) -> str:
+    """What is found of people, or of other groups, in a sentence; empty where rows have none.
+
+    It stands before what is found of rows: members were drawn by group, and a person is named by all of their rows.
+    """
+    return "" if people is None else f"{_finding(people, attacks)}."
+
+
 def spread_sections(spread: Spread | None, unit: str) -> list[Section]:
     """The section on how the largest leak is spread over slices; nothing where none were asked for.
 

@@ -11,6 +11,7 @@ from miajax.metrics.claims import Lead
 from miajax.metrics.figures import Estimate
 from miajax.metrics.forms import SPREAD, Form
 from miajax.metrics.json_form import UNKNOWN, from_json
+from miajax.metrics.people import People
 from miajax.metrics.summary import AttackSummary
 from miajax.metrics.without_models import Checks
 from miajax.notes import Note
@@ -70,6 +71,7 @@ class StudyFound:
     attacks: Mapping[str, AttackFound]
     attacks_not_run: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     strongest: Lead | None = None
+    groups: People | None = None
     shadows: Record | None = None
     comparable: bool = True
     not_comparable: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 from rich.console import Console
 
 from miajax.report import claims
+from miajax.report.group_words import group_finding
 from miajax.report.terminal import cell, print_table, say
 from miajax.studies.attacked.results import AttackedFound
 
@@ -28,6 +29,8 @@ def print_attack_figures(found: AttackedFound, console: Console) -> None:
     _print_groups(found, console)
     if (lead := found.strongest) is not None:
         told = f"{claims.lead_sentence(lead)} {claims.equals_sentence(lead)}"
+        by_group = group_finding(found.groups, found.figures)
+        told = f"{by_group} By row: {told}" if by_group else told
         say(console, told.replace("\u00a0", " ").strip())
 
 

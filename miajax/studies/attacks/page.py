@@ -12,7 +12,7 @@ from miajax.report import claims, numbers, plots, privacy_words, provenance
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import attack_table, chance_remark, reported_fprs
 from miajax.report.blind_words import blind_banners, blind_sections
-from miajax.report.group_words import group_sections, spread_sections
+from miajax.report.group_words import group_finding, group_sections, spread_sections
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Cell, Column, Columns, Details, Figure, Page, Prose, Section, Table
 from miajax.studies.attacked import examples as lira_examples
@@ -50,7 +50,7 @@ def render_attacks_report(inputs: LiraReportInputs, entries: Mapping[str, Entry]
     return Page(
         kicker="Membership-inference attacks compared",
         title=f"{attacks} on {numbers.counted(evidence.num_models, 'model')}",
-        subtitle=lira_threat.headline(evidence),
+        subtitle=group_finding(found.groups, found.figures) or lira_threat.headline(evidence),
         facts=[(name, value) for name, value in facts if value],
         banners=_banners(evidence),
         sections=[
@@ -104,10 +104,13 @@ def _best(evidence: Evidence, *, shadows: bool) -> str | None:
 
 
 def _summary(evidence: Evidence) -> Section:
-    finding = claims.lead_finding(evidence.lead)
+    found = evidence.inputs.found
+    by_group = group_finding(found.groups, found.figures)
+    finding = by_group.rstrip(".") or claims.lead_finding(evidence.lead)
     without = _best(evidence, shadows=False)
     cards: list[Card] = []
     sentences = [
+        by_group and f"{by_group} By row:",
         lira_threat.headline(evidence),
         claims.equals_sentence(evidence.lead),
         lira_words.auc_sentence(evidence.main),

@@ -9,7 +9,7 @@ from miajax.report import claims, numbers, palette, plots, privacy_words, proven
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import attack_table, chance_remark
 from miajax.report.blind_words import blind_banners, blind_sections
-from miajax.report.group_words import group_sections, spread_sections
+from miajax.report.group_words import group_finding, group_sections, spread_sections
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Cell, Column, Columns, Figure, Page, Prose, Section, Stack, Table
 from miajax.studies.attacked import examples as lira_examples
@@ -40,7 +40,7 @@ def render_lira_report(inputs: LiraReportInputs) -> str:
         title=f"What {numbers.counted(evidence.num_models, 'model')} give away about their training data"
         if evidence.num_models != 1
         else "What 1 model gives away about its training data",
-        subtitle=lira_threat.headline(evidence),
+        subtitle=group_finding(found.groups, found.figures) or lira_threat.headline(evidence),
         facts=_facts(evidence, fingerprint),
         banners=_banners(evidence),
         sections=[
@@ -102,8 +102,10 @@ def _banners(evidence: Evidence) -> list[str | Markup]:
 
 
 def _summary(evidence: Evidence) -> Section:
+    found = evidence.inputs.found
+    by_group = group_finding(found.groups, found.figures)
     low_rates = [
-        lira_threat.headline(evidence), claims.equals_sentence(evidence.lead),
+        by_group and f"{by_group} By row:", lira_threat.headline(evidence), claims.equals_sentence(evidence.lead),
         lira_words.baseline_sentence(evidence.baseline_standing), lira_words.auc_sentence(evidence.main),
     ]  # fmt: skip
     overfitting = [
@@ -119,7 +121,8 @@ def _summary(evidence: Evidence) -> Section:
     paragraphs = [" ".join(sentence for sentence in part if sentence) for part in (low_rates, overfitting)]
     blocks = [_cards(evidence), Prose(paragraphs), *lira_threat.ranking_blocks(evidence)]
     rule = claims.lead_rule(evidence.lead)
-    return Section("Summary", claims.lead_finding(evidence.lead), blocks, [rule] if rule else [])
+    finding = by_group.rstrip(".") or claims.lead_finding(evidence.lead)
+    return Section("Summary", finding, blocks, [rule] if rule else [])
 
 
 def _cards(evidence: Evidence) -> Cards:

@@ -12,6 +12,7 @@ from miajax.notes import not_done
 from miajax.report import claims, numbers
 from miajax.report.attack_faces import face
 from miajax.report.blind_words import blind_banners
+from miajax.report.group_words import group_finding
 from miajax.report.terminal import grouped
 from miajax.studies.found import StudyFound, fullest, named, reading_results, study_of
 from miajax.typed import Json
@@ -101,7 +102,8 @@ def _strongest(study: StudyFound) -> str:
     told = claims.lead_sentence(lead)
     if lead is None:
         return told
-    said = [told, claims.equals_sentence(lead)]
+    by_group = group_finding(study.groups, {name: of.figures for name, of in study.attacks.items()})
+    said = [f"{by_group} By row: {told}" if by_group else told, claims.equals_sentence(lead)]
     if not study.comparable:
         said.append("The target is not comparable with the shadow models: they bound its leakage from below.")
     return " ".join(filter(None, said))
