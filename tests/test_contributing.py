@@ -77,7 +77,7 @@ def test_the_figure_of_merit_is_the_mean_precision_at_members(written: Path):
 
 
 def test_the_defence_is_a_row_of_the_catalogue():
-    (row,) = re.findall(r"^(Defense\(.*\)),$", PAGE, re.MULTILINE)
+    (row,) = re.findall(r"^Defense\(.*\)$", PAGE, re.MULTILINE)
     defense = eval(row, {"Defense": Defense})
     assert defense.config(preset("digits")).recipe.nesterov and not preset("digits").recipe.nesterov
 

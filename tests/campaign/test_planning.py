@@ -17,7 +17,7 @@ CONFIG = CampaignConfig(num_shadows=16, recipe=Recipe(epochs=1, batch_size=8))
 
 def plan_of(path, heard=None, **changes):
     setup = Setup.of(dataclasses.replace(CONFIG, **changes), digits(64))
-    return planned(setup, path, {}, (heard if heard is not None else []).append)
+    return planned(setup, path, {"device": "a machine"}, (heard if heard is not None else []).append)
 
 
 @pytest.fixture

@@ -133,6 +133,7 @@ def _load_drawing() -> None:
         "matplotlib.backends.backend_agg",
         "miajax.studies.lira.page",
         "miajax.studies.blind",
+        "sklearn.linear_model",
         "miajax.studies.attacked.entries",
         "miajax.studies.attacked.saturation",
     ):
