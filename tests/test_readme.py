@@ -26,3 +26,10 @@ def test_continuous_integration_runs_the_readmes_test_command():
 def test_every_file_the_readme_names_exists():
     for name in re.findall(r"`((?:docs|benchmarks)/[\w./-]*|CHANGELOG\.md|CITATION\.cff)`", README):
         assert (ROOT / name).exists(), name
+
+
+def test_every_link_and_picture_of_the_readme_is_there():
+    targets = [target for target in re.findall(r"\]\(([^)\s]+)\)", README) if "://" not in target]
+    assert len(targets) > 20
+    for target in targets:
+        assert (ROOT / target).exists(), target
