@@ -2,11 +2,10 @@
 
 import concurrent.futures
 import contextlib
-import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import numpy as np
@@ -36,10 +35,6 @@ from miajax.runs.made import Made
 from miajax.runs.tables import read_table, write_table
 from miajax.studies.attacked.groups import with_groups
 from miajax.training.devices import machine_name, usable_cores
-
-if TYPE_CHECKING:
-    from miajax.studies.attacked.evidence import LiraReportInputs
-    from miajax.studies.attacked.results import AttackedFound
 
 EXPOSURE_FPR = 0.01  # pooled false-positive rate at which single examples are called exposed
 # By models, the AUC of lira_online and lira_online_fixed on noise where every example is in exactly half of the models,
@@ -286,55 +281,3 @@ def pictures_of(dataset: Dataset) -> np.ndarray | None:
     height, width, channels = dataset.image_shape
     pictures = dataset.features.reshape(-1, height, width, channels)
     return pictures[..., 0] if channels == 1 else pictures
-
-
-def report_inputs(
-    campaign: Campaign,
-    found: "AttackedFound",
-    scores: Scores,
-    rocs: Rocs,
-    per_example_auc: Float[np.ndarray, " examples"],
-    *,
-    otherwise: str,
-    show_records: bool,
-    command: str,
-) -> "LiraReportInputs":
-    """What the reports on attacks are made from.
-
-    Args:
-      campaign: the models.
-      found: the figures.
-      scores: of every attack.
-      rocs: to plot.
-      per_example_auc: ``[N]``, of the scaled logit.
-      otherwise: the attack that sentences are about where none is the strongest.
-      show_records: whether a data set of one's own may be shown.
-      command: what was typed.
-    """
-    from miajax.studies.attacked.evidence import LiraReportInputs  # with jinja2: costs time that models train in
-
-    dataset, target = campaign.setup.dataset, found.head.target
-    main_attack = otherwise if found.strongest is None else found.strongest.attack
-    shown = scores[main_attack]
-    if target is not None:
-        shown = np.where(rows_of(campaign, target)[:, None], shown, np.nan)
-    may_show = dataset.shippable or show_records
-    return LiraReportInputs(
-        found=found,
-        config=dataclasses.asdict(campaign.setup.config),
-        manifest=campaign.folder.manifest,
-        command=command,
-        rocs=rocs,
-        signals=campaign.signals,
-        membership=campaign.member,
-        valid=campaign.valid,
-        labels=dataset.labels,
-        vulnerability=per_example_auc,
-        scores=shown,
-        train_accuracies=campaign.train_accuracy,
-        test_accuracies=campaign.test_accuracy,
-        main_attack=main_attack,
-        pictures=pictures_of(dataset) if may_show else None,
-        class_names=dataset.class_names,
-        redacted=not may_show,
-    )

@@ -11,11 +11,13 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Num
 
 from miajax.attacks.registry import BASELINE
+from miajax.campaign.gathered import Campaign
 from miajax.metrics import roc
 from miajax.metrics.claims import Lead
 from miajax.report import attack_table, numbers, plots
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import AttackFigures
+from miajax.studies import common
 from miajax.studies.attacked.results import AttackedFound
 from miajax.studies.attacked.words import Standing, speaking_fpr, standing
 
@@ -66,6 +68,57 @@ class LiraReportInputs:
     pictures: Num[np.ndarray, "examples height width *channels"] | None = None
     class_names: Sequence[str] = ()
     redacted: bool = True
+
+    @classmethod
+    def of(
+        cls,
+        campaign: Campaign,
+        found: AttackedFound,
+        scores: common.Scores,
+        rocs: common.Rocs,
+        per_example_auc: Float[np.ndarray, " examples"],
+        *,
+        otherwise: str,
+        show_records: bool,
+        command: str,
+    ) -> "LiraReportInputs":
+        """What the reports on attacks are made from.
+
+        Args:
+          campaign: the models.
+          found: the figures.
+          scores: of every attack.
+          rocs: to plot.
+          per_example_auc: ``[N]``, of the scaled logit.
+          otherwise: the attack that sentences are about where none is the strongest.
+          show_records: whether a data set of one's own may be shown.
+          command: what was typed.
+        """
+        dataset, target = campaign.setup.dataset, found.head.target
+        main_attack = otherwise if found.strongest is None else found.strongest.attack
+        shown = scores[main_attack]
+        if target is not None:
+            shown = np.where(common.rows_of(campaign, target)[:, None], shown, np.nan)
+        may_show = dataset.shippable or show_records
+        return cls(
+            found=found,
+            config=dataclasses.asdict(campaign.setup.config),
+            manifest=campaign.folder.manifest,
+            command=command,
+            rocs=rocs,
+            signals=campaign.signals,
+            membership=campaign.member,
+            valid=campaign.valid,
+            labels=dataset.labels,
+            vulnerability=per_example_auc,
+            scores=shown,
+            train_accuracies=campaign.train_accuracy,
+            test_accuracies=campaign.test_accuracy,
+            main_attack=main_attack,
+            pictures=common.pictures_of(dataset) if may_show else None,
+            class_names=dataset.class_names,
+            redacted=not may_show,
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -196,6 +196,7 @@ def _write_report(
     command: str,
 ) -> None:
     from miajax.report.plots import save_png
+    from miajax.studies.attacked.evidence import LiraReportInputs
     from miajax.studies.attacks.page import attacks_roc_figure, render_attacks_report
 
     figures = found.figures
@@ -203,7 +204,7 @@ def _write_report(
         scores, key=lambda name: (figures[name].tpr_at_fpr[1e-2].value or 0.0, figures[name].auc.value), reverse=True
     )
     drawn = [*by_power[:_PLOTTED], *([BASELINE] if BASELINE in by_power[_PLOTTED:] else [])]
-    inputs = common.report_inputs(
+    inputs = LiraReportInputs.of(
         campaign,
         found,
         scores,

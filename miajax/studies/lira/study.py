@@ -168,9 +168,10 @@ def _write_report(
     command: str,
 ) -> None:
     from miajax.report.plots import save_png
+    from miajax.studies.attacked.evidence import LiraReportInputs
     from miajax.studies.lira.page import lira_roc_figure, render_lira_report
 
-    inputs = common.report_inputs(
+    inputs = LiraReportInputs.of(
         campaign,
         found,
         scores,
