@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from miajax.report import page
+from miajax.report import page, palette
 from miajax.report.numbers import Estimate
 from tests.report.fixtures import HOSTILE
 from tests.report.html import Document
@@ -114,3 +114,25 @@ def test_the_running_title_ends_neither_its_string_nor_the_style_sheet(text):
 
 def test_what_is_to_be_signed_is_blank_where_nothing_is_known():
     assert "<dt>Auditor</dt><dd></dd>" in _page([page.Sign([("Auditor", "")])])
+
+
+def test_what_scrolls_sideways_can_be_reached_by_the_keyboard():
+    html = _page(_every_block("plain"))
+    scrolling = re.findall(r'<div class="scroll"[^>]*>', html)
+    assert scrolling and all('tabindex="0"' in tag and "aria-label=" in tag for tag in scrolling)
+
+
+def test_text_has_contrast_enough_to_be_read():
+    def luminance(colour: str) -> float:
+        parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+        red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    styles = re.search(r"<style>(.*?)</style>", _page([]), re.DOTALL)
+    assert styles
+    colours = {palette.PAGE[name] for name in re.findall(r"[{;\s]color: var\(--([a-z-]+)\)", styles[1])}
+    assert len(colours) >= 3
+    for colour in colours:
+        assert 1.05 / (luminance(colour) + 0.05) >= 4.5, (
+            f"{colour} on white, by the Web Content Accessibility Guidelines"
+        )
