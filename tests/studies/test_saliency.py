@@ -183,7 +183,10 @@ def partly(kind, **fields):
 
 def test_a_counterfactual_of_few_examples_has_no_figure():
     known = np.where(np.arange(30) < 5, np.arange(30) / 10, np.nan)
-    few = partly(SaliencyEvidence, spread=partly(Examples, ids=np.arange(30)), drawn=20, vulnerability=known)
+    rows = SimpleNamespace(campaign=partly(Campaign, setup=SimpleNamespace(dataset=SimpleNamespace(groups=None))))
+    few = partly(
+        SaliencyEvidence, spread=partly(Examples, ids=np.arange(30)), drawn=20, vulnerability=known, mapper=rows
+    )
     found = related(few, partly(Counterfactual, shift=np.arange(30.0)), 10)
     assert (found.num_examples, found.spearman.value, found.difference.value) == (5, None, None)
 
