@@ -1,5 +1,6 @@
 """What every campaign goes through, whatever its models are: groups missing, locked, trained, stored, gathered."""
 
+import abc
 import concurrent.futures
 import contextlib
 import dataclasses
@@ -45,7 +46,7 @@ def _continued(setup: Setup, path: Path) -> Setup:
     return dataclasses.replace(setup, privacies=privacies, mechanisms=mechanisms)
 
 
-class Runner:
+class Runner(abc.ABC):
     """Whose turn it is, group by group, whatever its models are; kinds of models train, query and store a group.
 
     Attributes:
@@ -89,24 +90,25 @@ class Runner:
         self.no_logits: tuple[str, ...] = ()
         self._introduced()
 
+    @abc.abstractmethod
     def _planned(self, path: Path, facts: dict[str, Any]) -> tuple[ExecutionPlan, RunFolder, str | None]:
         """The plan, the run folder, and a note where the folder holds models of another plan."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _execution(self) -> str:
         """How models train, for the line that a run begins with."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _introduced(self) -> None:
         """What else is said, and looked at, before the first model trains."""
 
+    @abc.abstractmethod
     def _one_group(self, models: range, width: int, stop: Callable[[], bool]) -> tuple[range, Callable[[], None]]:
         """Trains and queries a group of at most ``width``; returns its models and the function that stores it."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _effect_of_plan(self, models: range, stop: Callable[[], bool]) -> dict[str, Any]:
         """As `effect_of_plan`, of some of a stored group's models."""
-        raise NotImplementedError
 
     def _smaller_group(self, error: Exception, group: int) -> int:
         """The group to go on with after ``error``, which is raised again where a smaller one is no remedy."""
@@ -116,9 +118,9 @@ class Runner:
         """As ``_one_group``, of a group whose models count as failed; raises ``error`` where they do not."""
         raise error
 
+    @abc.abstractmethod
     def _all_failed(self) -> UserError:
         """What a run without a single sound model ends with."""
-        raise NotImplementedError
 
     def _set_damage_aside(self) -> None:
         """Verifies every finished group once; a damaged one is named, moved away, and counts as missing."""

@@ -24,7 +24,7 @@ from miajax.runs.atomic import (
     write_sealed,
 )
 from miajax.runs.checkpoints import save_tree
-from miajax.runs.identity import differences, fingerprint
+from miajax.runs.identity import differences, fingerprint, format_of
 from miajax.runs.integrity import LARGE_KINDS, Damaged, check_group, set_group_aside
 from miajax.runs.leftovers import leftovers, refuse_links, sweep
 from miajax.runs.locks import ModelLocks
@@ -129,17 +129,17 @@ class RunFolder:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        return read_sealed(self.path / "manifest.json", required=lambda found: _format_of(found) > 1)
+        return read_sealed(self.path / "manifest.json", required=lambda found: format_of(found) > 1)
 
     @property
     def format(self) -> int:
         """Version of the folder's layout; 1 where the manifest names none."""
-        return _format_of(self.manifest)
+        return format_of(self.manifest)
 
     def update_manifest(self, **fields: Any) -> None:
         """Sets fields of the manifest."""
         manifest = {**self.manifest, **fields}
-        (write_sealed if _format_of(manifest) > 1 else write_json)(self.path / "manifest.json", manifest)
+        (write_sealed if format_of(manifest) > 1 else write_json)(self.path / "manifest.json", manifest)
 
     def enter(self) -> None:
         """Prepares the folder for writing: leftovers of dead processes go, where no other process is at work here.
@@ -293,7 +293,7 @@ class RunFolder:
             record = self.group_facts(models)
         except UserError as error:
             raise Damaged(self.path, name, str(error).split(";")[0].rstrip(".")) from error
-        bound = _format_of(manifest) > 1 or "fingerprint" in record
+        bound = format_of(manifest) > 1 or "fingerprint" in record
         check_group(self.path, name, record, models, manifest["fingerprint"] if bound else None, kinds)
 
     def verify_all(self, num_models: int, kinds: Iterable[str] = ("signals",)) -> None:
@@ -394,8 +394,3 @@ class RunFolder:
             for _, part in self.parts(kind, num_models):
                 np.ascontiguousarray(part).tofile(out)
         return np.load(path, mmap_mode="r", allow_pickle=False)
-
-
-def _format_of(manifest: Mapping[str, Any]) -> int:
-    version = manifest.get("format", 1)
-    return version if isinstance(version, int) else 0

@@ -23,3 +23,9 @@ def differences(stored: Any, asked: Any, where: str = "") -> list[str]:
             for line in differences(one.get(name), other.get(name), f"{where}.{name}" if where else name)
         ]
     return [] if stored == asked else [f"{where}: {json.dumps(stored)} there, {json.dumps(asked)} asked for"]
+
+
+def format_of(manifest: Mapping[str, Any]) -> int:
+    """The run folder's format that a manifest names: 1 where it names none, 0 where it names no number."""
+    version = manifest.get("format", 1)
+    return version if isinstance(version, int) else 0
