@@ -222,7 +222,7 @@ def _read_import_folder(folder: Path) -> None:
 def _parameters(folder: Path) -> None:
     from miajax.runs.checkpoints import save_tree
 
-    save_tree(folder / "00000-00004", _tree())
+    save_tree(folder / "00000-00003", _tree())
 
 
 def _tree() -> Any:
@@ -230,18 +230,18 @@ def _tree() -> Any:
 
 
 def _read_parameters(folder: Path) -> None:
-    """With the shapes that a network has, and without."""
+    """With the shapes that a network has, and as they are exported."""
     import jax
 
     from miajax.runs.checkpoints import load_tree
-    from miajax.runs.safetensors import flax_names, write_safetensors
+    from miajax.runs.exports import parameters_in
+    from miajax.runs.safetensors import write_safetensors
 
-    path = folder / "00000-00004"
-    form = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), _tree())
+    path = folder / "00000-00003"
     with elsewhere() as out:
-        params, state = load_tree(path)
-        arrays = dict(flax_names({"params": params, **state}))
+        arrays = parameters_in(path, 4)
         write_safetensors(out / "model.safetensors", {name: array[0] for name, array in arrays.items()}, {})
+    form = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), _tree())
     load_tree(path, form)
 
 
