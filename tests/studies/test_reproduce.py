@@ -192,5 +192,5 @@ def test_campaigns_parts_and_data_sets_that_do_not_exist_are_told():
 def test_results_that_hold_something_else_are_refused(tmp_path, campaigns):
     asked = {"preset": "here", "miniature": False, "campaigns": campaigns}
     (tmp_path / "results.json").write_text(json.dumps(asked))
-    with pytest.raises(UserError, match="does not hold what is read of it|the results hold no dataset"):
+    with pytest.raises(UserError, match=r"does not hold what is read of it|the results hold no dataset"):
         run_reproduce(tmp_path, ReproduceOptions())
