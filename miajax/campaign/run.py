@@ -160,7 +160,7 @@ class NetworkRunner(Runner):
             key = noise_key(mechanisms, self.folder.path, self.config.seed) if mechanisms else None
             self._programs = Programs(self.setup, self.plan, width, self.keep, key)
             self.timing.compile_s += time.perf_counter() - begin
-            need, free = self._programs.device_bytes(), free_memory(jax.devices()[0])
+            need, free = self._programs.device_bytes(), free_memory(jax.local_devices()[0])
             if need > free:
                 self._programs = None
                 raise DoesNotFit(need, free)

@@ -19,8 +19,9 @@ from miajax.campaign.interrupt import Stopped, asked_to_stop
 from miajax.campaign.log import Logged, log_file
 from miajax.campaign.plan_effect import notes_on_effect
 from miajax.campaign.privacy import calibration_note, private_facts, taken_up
-from miajax.campaign.progress import Reporter
+from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.storing import file_sizes, kept, small_kinds, store_inputs
+from miajax.campaign.together import own_share, speaks
 from miajax.errors import UserError
 from miajax.notes import noted
 from miajax.parsing import reason
@@ -35,7 +36,7 @@ from miajax.training.plan import ExecutionPlan
 
 
 class Incomplete(Exception):
-    """This process has done its part (``--models``), and other models of the campaign are still missing."""
+    """This process has done its part (``--models``, ``--distributed``), and the campaign is for others to finish."""
 
 
 def _continued(setup: Setup, path: Path) -> Setup:
@@ -58,6 +59,7 @@ class Runner(abc.ABC):
 
     def __init__(self, setup: Setup, path: Path, reporter: Reporter):
         setup = _continued(setup, path)
+        reporter = reporter if speaks() else Silent()
         self.setup, self.config, self.reporter = setup, setup.config, reporter
         self.keep = kept(setup)
         self.timing = Timing()
@@ -66,7 +68,7 @@ class Runner(abc.ABC):
         self._finished = 0  # models that this process trained or found
         sizes = {k: v for k, v in file_sizes(setup).items() if k in (*self.keep, "signals")}
         with_space_for(path, sum(sizes.values()), lambda: ", ".join(sizes))
-        self.device = machine_name(jax.devices()[0])
+        self.device = machine_name(jax.local_devices()[0])
         facts = {
             "device": self.device,
             "provenance": dict(setup.dataset.provenance),
@@ -128,7 +130,7 @@ class Runner(abc.ABC):
 
     def _only_a_part(self) -> bool:
         """Whether this process leaves the gathering to another."""
-        return self.config.models is not None
+        return self.config.models is not None or not speaks()
 
     def _set_damage_aside(self) -> None:
         """Verifies every finished group once; a damaged one is named, moved away, and counts as missing."""
@@ -176,7 +178,7 @@ class Runner(abc.ABC):
                 writer.submit(load_library)  # where no signal of the main thread's can break into the import
             if self.plan_changed and self.folder.missing(wanted, group):
                 self._record_changed_plan(stop)
-            while missing := self._still_missing(wanted, group):
+            while missing := own_share(self._still_missing(wanted, group), group):
                 try:
                     trained = self._train(missing, group, writer, stop)
                 except (jax.errors.JaxRuntimeError, TooLarge) as error:
@@ -191,6 +193,8 @@ class Runner(abc.ABC):
                         self.reporter.say(f"waiting: another process trains the models that are left ({listed})")
                     time.sleep(self.folder.patience)
         self.reporter.close()
+        if not speaks():
+            raise Incomplete(f"process {jax.process_index()} has trained its groups")
         if left := self.folder.missing(range(self.config.num_shadows), self.plan.group):
             raise Incomplete(
                 f"Models {self.config.models} are finished. {sum(map(len, left))} of {self.config.num_shadows} models "

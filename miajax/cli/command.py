@@ -26,6 +26,7 @@ from miajax.campaign.presets import PRESETS, preset
 from miajax.campaign.progress import Reporter
 from miajax.campaign.runner import Incomplete
 from miajax.campaign.stored import stored_config
+from miajax.campaign.together import join, speaks
 from miajax.cli import BEGUN, config_file, flags, help
 from miajax.data.registry import dataset_names
 from miajax.described import described
@@ -80,6 +81,9 @@ class Place:
     leases: bool = False
     """keep processes apart by files that they renew, too: for network file systems whose locks do not reach all
     machines"""
+    distributed: str | None = None
+    """one of several processes that train one run: auto where srun, mpirun or a TPU pod started them, or
+    HOST:PORT,PROCESSES,INDEX; each trains its own groups, the first reports"""
     trust_code: bool = False
     """run the Python file that the folder of --run names, if it is the one whose SHA-256 the run recorded"""
     log_dir: Path | None = None
@@ -190,6 +194,8 @@ class Command(Generic[Flags, Result]):
         prog = prog or f"miajax {self.name}"
         argv = self.with_config(argv, prog)
         called = Invocation(command_line(prog, argv), self.import_s, BEGUN, _names(argv))
+        if (how := config_file.named("distributed", argv)) is not None and "distributed" in self.known():
+            join(how)
         with trusting_code(_trusts(argv)), mounts.for_a_command():
             given = self.parse(argv, prog)
             called.files = getattr(given, "files", called.files)  # commands without a report have none
@@ -379,7 +385,8 @@ def main(run: Callable[[Sequence[str]], Any], argv: Sequence[str] | None = None)
     except UserError as error:
         _end(mounts.shown(f"error: {error}"), 2)
     except Incomplete as news:
-        print(news, file=sys.stderr)
+        if speaks():
+            print(news, file=sys.stderr)
     except (Stopped, KeyboardInterrupt):
         _end("\nStopped; what was finished is kept. The same command continues from there.", 130)
     except BrokenPipeError:

@@ -6,7 +6,7 @@ import os
 import secrets
 from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from miajax.errors import UserError
 from miajax.parsing import reason
@@ -15,6 +15,7 @@ from miajax.runs.urls import PACKAGES, without_secrets
 _TRANSPORT = {"connect_timeout": 20, "read_timeout": 60, "retries": {"mode": "standard", "max_attempts": 5}}
 
 
+@runtime_checkable
 class Objects(Protocol):
     """What leases need of a place: a store, or a folder that several machines see."""
 
