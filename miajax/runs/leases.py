@@ -121,7 +121,7 @@ class Leases:
             beat.join()
             del self._held[models]
             with contextlib.suppress(UserError, OSError):  # it ends by itself when nobody renews it
-                self._objects.remove([self._name(models, each) for each in range(generation + 1)])
+                self._objects.remove([self._name(models, each) for each in range(1, generation + 1)])
 
     def check(self, models: range) -> None:
         """Checks that a lease is still ours.
@@ -152,7 +152,7 @@ class Leases:
             return None
         for other, content in before.items():
             if other != models:  # its owner, should it wake up, finds it gone
-                self._objects.remove([self._name(other, each) for each in range(there[other] + 1)])
+                self._objects.remove([self._name(other, each) for each in range(1, there[other] + 1)])
             if content is not None:
                 owner = str(_told(content).get("owner"))[:200]
                 self.say(f"took over models {range_name(other)}: the lease of {owner} was not renewed")

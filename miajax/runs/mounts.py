@@ -19,7 +19,7 @@ from typing import Literal
 from miajax.errors import UserError
 from miajax.runs.atomic import remove
 from miajax.runs.mirror import INSIDE, MANAGED, Mirror, units_of
-from miajax.runs.names import range_name
+from miajax.runs.names import path_name, range_name
 from miajax.runs.objects import Store
 from miajax.runs.space import with_space_for
 from miajax.runs.urls import is_url, store_url
@@ -75,7 +75,7 @@ class Mount:
             remove(self.path / name)  # what a copy holds is never believed
         with_space_for(self.path, sum(files.values()), lambda: f"the files of {self.url}")
         self._store.fetch({name: self.path / name for name in files})
-        for name in files:
+        for name in self._single_files():
             (self.path / name).chmod(0o600)  # keys are among them
         self._synced = {name: self._state(name) for name in self._single_files()}
         runs = {name.partition(f"{INSIDE}/")[0].rstrip("/") for name in names if f"/{INSIDE}/" in f"/{name}"}
@@ -181,8 +181,8 @@ def _working_copy(url: str) -> tuple[Path, int]:
         except OSError:
             os.close(lock)
             continue
-        path = folder / f"{name}-{number}"
-        path.mkdir(exist_ok=True, mode=0o700)
+        path = folder / f"{name}-{number}" / path_name(url.rpartition("/")[2])  # reports call a run by its last part
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
         return path.resolve(), lock
     raise UserError(f"{folder} holds no free working copy of {url}", expected="fewer than 10000 processes at a time")
 

@@ -199,9 +199,15 @@ class Store:
         return {path.removeprefix(prefix): size for path, size in listed.items() if path.startswith(prefix + under)}
 
     def remove(self, names: Iterable[str]) -> None:
-        if paths := [self._at(name) for name in names]:
-            with contextlib.suppress(FileNotFoundError), self._asked("deleting"):
-                self._files.rm(paths)
+        paths = [self._at(name) for name in names]
+        try:
+            with self._asked("deleting"):
+                if paths:
+                    self._files.rm(paths)
+        except FileNotFoundError:  # some libraries stop at the first that is missing
+            for path in paths if len(paths) > 1 else ():
+                with contextlib.suppress(FileNotFoundError), self._asked("deleting"):
+                    self._files.rm([path])
 
     def send(self, files: Mapping[str, Path]) -> None:
         """Puts files by the names of their objects, several at a time."""
