@@ -15,7 +15,8 @@ from miajax.errors import UserError
 from miajax.runs import mounts
 
 SMALL = (
-    "--num_shadows", "8", "--epochs", "1", "--max_examples", "200", "--batch_size", "32", "--group", "4", "--chunk", "1",
+    "--num_shadows", "8", "--epochs", "1", "--max_examples", "200", "--batch_size", "32", "--group", "4",
+    "--chunk", "1",
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ how many runs then went on to the same bits. Nothing of the killed process's wor
 
 import contextlib
 import hashlib
+import importlib
 import json
 import logging
 import os
@@ -137,10 +138,8 @@ def begun_and_absent(prefix: str) -> int:
 
 
 def main(kills: int, seed: int = 0) -> dict[str, float]:
-    import miajax.runs.folder
-    import miajax.runs.mounts  # once, and not in every process
-
-    assert miajax.runs.folder and miajax.runs.mounts
+    for name in ("miajax.runs.folder", "miajax.runs.mounts", "s3fs", "aiobotocore.session", "orbax.checkpoint"):
+        importlib.import_module(name)  # once, and not in every process
     draws, told = random.Random(seed), {"kills": 0, "during_upload": 0, "whole_or_absent": 0, "finished": 0}
     with s3_server(), tempfile.TemporaryDirectory() as place:
         folder = Path(place)
