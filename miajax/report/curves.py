@@ -2,18 +2,18 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 
 from miajax.report import palette
-from miajax.report.plots import Drawn, Mark, axes_at, blank_axes, draw_marks, styled
+from miajax.report.plots import FULL, HALF, Drawn, Mark, axes_at, blank_axes, draw_marks, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_INCHES = (4.7, 3.3)
+_INCHES = (HALF, 3.2)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Trace:
       label: its name in the legend.
       values: ``[E]``; NaN leaves a gap.
       band: ``[E, 2]``, its interval, or None.
-      colour, dash: how it is drawn.
+      colour, dash, marker: how it is drawn.
     """
 
     label: str
@@ -32,6 +32,7 @@ class Trace:
     band: Float[np.ndarray, "epochs 2"] | None
     colour: str
     dash: str = "-"
+    marker: str = ""
 
 
 @styled
@@ -89,7 +90,7 @@ def histogram_row_figure(
     titles: Sequence[str],
     *,
     xlabel: str,
-    inches: tuple[float, float] = (9.2, 2.5),
+    inches: tuple[float, float] = (FULL, 2.5),
 ) -> "Figure":
     """Densities of members and non-members side by side, a panel an epoch, all to one scale."""
     from matplotlib.figure import Figure
@@ -107,6 +108,9 @@ def histogram_row_figure(
         axes.set_xlim(edges[0], edges[-1])
         axes.set_ylim(0, 1.1 * peak)
         axes.set_title(title, fontsize=9, color=palette.INK, pad=4)
+        axes.locator_params(
+            axis="x", nbins=4, prune="both"
+        )  # the last number of a panel would meet the next one's first
         axes.grid(True, axis="y")
         axes.set_xlabel(xlabel)
         if place:
@@ -123,10 +127,11 @@ def _draw(axes: Drawn, traces: Sequence[Trace], level: tuple[float, str] | None)
         axes.axhline(height, color=palette.MUTED, linewidth=0.9, linestyle=(0, (1, 2)), label=name)
     for trace in traces:
         epochs = np.arange(1, len(trace.values) + 1)
-        alone: dict[str, Any] = {"marker": "o", "markersize": 3.5} if len(epochs) == 1 else {}
+        marker = trace.marker or ("o" if len(epochs) == 1 else "")
         axes.plot(
-            epochs, trace.values, color=trace.colour, linestyle=trace.dash, linewidth=1.5, label=trace.label, **alone
-        )
+            epochs, trace.values, color=trace.colour, linestyle=trace.dash, linewidth=1.5, label=trace.label,
+            marker=marker, markersize=3.5, markevery=max(1, len(epochs) // 10),
+        )  # fmt: skip
         if trace.band is not None:
             low, high = np.asarray(trace.band, np.float64).T
             axes.fill_between(epochs, low, high, color=trace.colour, alpha=0.15, linewidth=0)

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 from miajax.metrics.figures import Estimate, fpr_key
 from miajax.report import palette
-from miajax.report.plots import Drawn, styled
+from miajax.report.plots import FULL, Drawn, styled
 from miajax.studies.dpsgd.figures import FPR, Dpsgd, Point
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LEAST_EPSILON = 0.01  # bounds of 0 are drawn here, on the axis
-_INCHES = (6.6, 7.0)
+_INCHES = (FULL, 8.2)
 BOUND_NAMES = {
     "clopper_pearson": "one record, many models",
     "gdp": "one record, Gaussian",
@@ -39,7 +39,7 @@ def privacy_figure(found: Dpsgd) -> "Figure":
     names, columns = zip(*found.named, strict=True)
     figure: Drawn = Figure(figsize=_INCHES)
     for place, draw in enumerate((_accuracy, _found, _epsilons)):
-        axes = figure.add_axes((0.12, 0.705 - 0.322 * place, 0.85, 0.275))
+        axes = figure.add_axes((0.085, 0.705 - 0.322 * place, 0.9, 0.275))
         axes.set_axisbelow(True)
         axes.grid(True)
         draw(axes, columns)
@@ -113,4 +113,4 @@ def _epsilons(axes: Drawn, columns: Sequence[Point]) -> None:
     axes.set_yticks([0.01, 0.1, 1, 10, 100], ["0", "0.1", "1", "10", "100"])
     axes.set_yticks([], minor=True)
     axes.set_ylabel("epsilon")
-    axes.legend(loc="upper right", ncols=2, fontsize=7.5, labelspacing=0.25, columnspacing=1.0)
+    axes.legend(loc="upper right", ncols=2, fontsize=8.5, labelspacing=0.25, columnspacing=1.0)

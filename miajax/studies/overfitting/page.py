@@ -289,14 +289,14 @@ def _attack_traces(found: Overfitting, figure: Literal["auc", "advantage", "tpr"
     for name in _with_rates(found) if figure == "tpr" else found.attacks:
         curve, look = found.attacks[name], face(name)
         by_epoch = {"auc": curve.auc, "advantage": curve.advantage, "tpr": curve.tpr_at_fpr[found.fpr]}[figure]
-        traces.append(_trace(by_epoch, look.label, look.colour, look.dash))
+        traces.append(_trace(by_epoch, look.label, **look.drawn))
     return traces
 
 
-def _trace(by_epoch: Sequence[Estimate], label: str, colour: str, dash: str = "-") -> curves.Trace:
+def _trace(by_epoch: Sequence[Estimate], label: str, colour: str, dash: str = "-", marker: str = "") -> curves.Trace:
     values = np.array([np.nan if each.value is None else each.value for each in by_epoch])
     band = np.array([each.interval or (np.nan, np.nan) for each in by_epoch])
-    return curves.Trace(label, values, band, colour, dash)
+    return curves.Trace(label, values, band, colour, dash, marker)
 
 
 def _with_rates(found: Overfitting) -> list[str]:
