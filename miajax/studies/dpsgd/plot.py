@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from miajax.metrics.figures import Estimate, fpr_key
 from miajax.report import palette
-from miajax.report.plots import FULL, Drawn, styled
+from miajax.report.plots import FULL, Drawn, floor_of_rates, logarithmic_rates, styled
 from miajax.studies.dpsgd.figures import FPR, Dpsgd, Point
 
 if TYPE_CHECKING:
@@ -83,7 +85,12 @@ def _found(axes: Drawn, columns: Sequence[Point]) -> None:
     _dots(axes, rates, fmt="o", color=palette.BLUE, markersize=4, label="LiRA, every model a target")
     line = max(each.attacked.chance for each in columns)
     axes.axhline(line, color=palette.MUTED, linewidth=0.9, linestyle=(0, (1, 2)), label="chance")
-    axes.set_ylim(0, 1.3 * max([line, *(rate.interval[1] for rate in rates if rate.interval)]))  # room for the legend
+    tops = np.array([rate.interval[1] for rate in rates if rate.interval])
+    floor = floor_of_rates(np.array([line, *(rate.value for rate in rates if rate.value is not None)]), tops)
+    if floor is None:
+        axes.set_ylim(0, 1.3 * max([line, *tops]))  # room for the legend
+    else:
+        logarithmic_rates(axes, floor)
     axes.set_ylabel(f"TPR at FPR {fpr_key(FPR)}")
     axes.legend(loc="upper right")
 
