@@ -290,5 +290,5 @@ def _written(path: Path, done: Reproduced, called: Invocation) -> Reproduced:
     """Writes the record and its page."""
     done = dataclasses.replace(done, timing=called.timing())
     write_results("reproduce", path, to_json(done), write_sealed)  # read again by the next call
-    write_text(path / "report.html", render_reproduce_report(done, called.command))
+    write_text(path / "report.html", render_reproduce_report(done, called.command, path))
     return done
