@@ -8,7 +8,7 @@ from miajax.metrics.claims import Lead, against
 from miajax.metrics.figures import Estimate, Figure, fpr_key
 from miajax.metrics.new_data import NewDataMeans
 from miajax.metrics.objections import ASKED, Objection, Raised
-from miajax.metrics.per_record import TIMES, PerRecords
+from miajax.metrics.per_record import PerRecords
 from miajax.metrics.roc import ppv
 from miajax.metrics.without_models import Checks
 from miajax.report import numbers
