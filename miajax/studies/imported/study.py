@@ -10,7 +10,7 @@ import numpy as np
 
 from miajax.attacks.attack import needed
 from miajax.attacks.options import AttackOptions
-from miajax.attacks.registry import ATTACKS, why_not
+from miajax.attacks.registry import usual_attacks, why_not
 from miajax.campaign.made import versions
 from miajax.errors import UserError
 from miajax.metrics.accuracy import share_correct
@@ -79,9 +79,9 @@ def run_imported(
     found = read_signals(source, format, labels, signal_kind, epoch, groups)
     of_row = found.groups
     signals, valid = signals_of(found)
-    reasons = {name: why_not(name, signals, found.member, valid) for name in ATTACKS}
+    reasons = {name: why_not(name, signals, found.member, valid) for name in usual_attacks()}
     skipped = {name: reason for name, reason in reasons.items() if reason}
-    names = [name for name in ATTACKS if name not in skipped]
+    names = [name for name in reasons if name not in skipped]
     if not names:
         raise UserError(f"{source} allows no attack", expected="signals or logits of models that did not fail")
     with called.timed("attack"):

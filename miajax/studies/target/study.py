@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from miajax.attacks.options import RMIA_PRESETS, AttackOptions, RmiaOptions
-from miajax.attacks.registry import ATTACKS
+from miajax.attacks.registry import ATTACKS, usual_attacks
 from miajax.campaign.config import Setup
 from miajax.campaign.made import versions
 from miajax.campaign.progress import Reporter, Silent
@@ -88,7 +88,7 @@ def run_audit_target(
         raise UserError(
             f"--out {out} is a run folder", expected="a folder for this audit", remedy="Choose another --out"
         )
-    names = tuple(ATTACKS) if attacks is None else tuple(attacks)
+    names = usual_attacks() if attacks is None else tuple(attacks)
     if unknown := [name for name in names if name not in ATTACKS]:
         raise UserError(f"--attacks {' '.join(unknown)} is unknown", expected="some of " + ", ".join(ATTACKS))
     campaign = run_campaign(setup, run, reporter or Silent())
