@@ -10,7 +10,7 @@ import numpy as np
 
 from miajax.attacks.attack import needed
 from miajax.attacks.options import AttackOptions
-from miajax.attacks.registry import usual_attacks, why_not
+from miajax.attacks.registry import BASELINE, usual_attacks, why_not
 from miajax.campaign.made import versions
 from miajax.errors import UserError
 from miajax.metrics.accuracy import share_correct
@@ -22,6 +22,7 @@ from miajax.metrics.paired import mean_difference, mean_rate
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import AttackSummary, summarise
 from miajax.metrics.vulnerability import empirical_auc, exposure_at_pooled_fpr
+from miajax.report.objections import Speaking, objections
 from miajax.runs.atomic import write_json, write_npy, write_text
 from miajax.runs.content_checks import SignalKind
 from miajax.runs.content_notes import note_on_copies, note_on_order, note_on_rows_drawn_together
@@ -139,6 +140,12 @@ def run_imported(
             *remarks,
         ),
     )
+
+    baseline = None
+    if (lead := imported.strongest) is not None and BASELINE in figures:
+        baseline = figures[BASELINE].auc, figures[lead.attack].auc
+    speaking = Speaking(lead=lead, not_run=skipped, baseline=baseline)
+    imported = dataclasses.replace(imported, objections=objections(speaking))
 
     def report(so_far: Imported) -> None:
         _write(out, source, format, found, signals, valid, scores, so_far, called.command)

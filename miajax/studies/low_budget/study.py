@@ -39,6 +39,7 @@ from miajax.metrics.groups import JOINS, Join, PerGroup, joined, of_groups
 from miajax.metrics.intervals import CONFIDENCE
 from miajax.metrics.paired import FEWEST_SETS, Influences, influences, mean_difference, mean_rate
 from miajax.notes import not_done, noted
+from miajax.report.objections import Speaking, objections
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
 from miajax.studies import common
@@ -147,10 +148,11 @@ def run_low_budget(
     with called.timed("blind"):
         checks = common.blind_checks(campaign)
     notes = (*common.campaign_notes(campaign), *compared.notes)
+    answers = objections(Speaking(contest=tuple(compared.attacks), checks=checks))
     found = called.finished(
         "low_budget",
         path / "low_budget",
-        LowBudget(head=head_of(campaign), checks=checks, compared=compared, notes=notes),
+        LowBudget(head=head_of(campaign), checks=checks, compared=compared, objections=answers, notes=notes),
         lambda so_far: _write_report(campaign, so_far, called.command),
         [campaign.timing],
     )

@@ -60,7 +60,10 @@ class Ensemble:
 
     def unit_member(self, rows: np.ndarray) -> np.ndarray:
         """Which of some models trained on what."""
-        member = self.member[rows]
+        return self.unit_of(self.member[rows])
+
+    def unit_of(self, member: Bool[np.ndarray, "models examples"]) -> np.ndarray:
+        """Membership of what members are drawn by."""
         return member if self.groups is None else of_groups(member, self.groups)
 
     def sets(self, size: int, most: int) -> list[np.ndarray]:
@@ -153,11 +156,14 @@ def exposed_by(
         member = ensemble.unit_member(rows)
         for name, array in scores.items():
             exposure = exposure_at_pooled_fpr(array, member, np.ones(len(rows), bool), fpr)
-            found[name].append(Exposed(exposure, _mean(array, member)))
+            found[name].append(Exposed(exposure, mean_as_member(array, member)))
     return {name: of for name, of in found.items() if name not in failed}, failed
 
 
-def _mean(scores: np.ndarray, member: np.ndarray) -> np.ndarray:
+def mean_as_member(
+    scores: Float[np.ndarray, "models examples"], member: Bool[np.ndarray, "models examples"]
+) -> Float[np.ndarray, " examples"]:
+    """The mean score of each record over the models that trained on it; NaN without a finite one."""
     known = np.isfinite(scores) & member
     counts = known.sum(0)
     return np.where(counts > 0, np.where(known, scores, 0.0).sum(0) / np.maximum(counts, 1), np.nan)

@@ -39,11 +39,14 @@ class OfAttack:
       curve: by the number of models in a set, how alike two sets are.
       models_until_same: by share of the top, the fewest models of ``curve`` from which on sets share it; None where
         none of them does.
+      across_runs: this run and others, of another seed, as whole sets of models; None without other runs, or where one
+        of them was not scored by the attack.
     """
 
     sub_ensembles: Agreement
     curve: Mapping[int, AtSize]
     models_until_same: Mapping[float, int | None]
+    across_runs: AtSize | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +74,7 @@ class Measured:
       ensembles: those of them that are made of others; they are no part of ``across_attacks``.
       across_attacks: all other attacks as attackers with the same shadow models; None for fewer than two.
       pairs: of these attacks.
+      other_runs: names of their folders.
     """
 
     fpr: float
@@ -84,6 +88,7 @@ class Measured:
     ensembles: tuple[str, ...]
     across_attacks: Agreement | None
     pairs: tuple[Pair, ...]
+    other_runs: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -157,6 +157,7 @@ def _curve(found: Stability) -> Section:
                 "the models trained on them."
             )
             blocks.append(Details("Overlap of those called vulnerable", [Table(columns, rows, about)]))
+    blocks += _runs(found)
     enough: list[list[Cell]] = [
         [face(name).label, *(of.models_until_same[share] for share in SAME)]
         for name, of in found.measured.attacks.items()
@@ -164,6 +165,25 @@ def _curve(found: Stability) -> Section:
     heads = [Column("Attack"), *(Column(f"{numbers.level(share)} shared", "count", "from models on") for share in SAME)]
     blocks.append(Table(heads, enough, "A dash: at no size that was measured."))
     return Section("Most exposed", words.top_sentence(found).rstrip("."), blocks)
+
+
+def _runs(found: Stability) -> list[Block]:
+    """This run beside others, such as of another seed."""
+    of = found.measured
+    rows: list[list[Cell]] = [
+        [face(name).label, _shown(each.across_runs.shared_top), _shown(each.across_runs.jaccard),
+         _chance(each.across_runs.jaccard)]
+        for name, each in of.attacks.items()
+        if each.across_runs is not None
+    ]  # fmt: skip
+    if not rows:
+        return []
+    columns = [
+        Column("Attack"), Column("Shared top", "number"), Column("Overlap", "number", "of those called vulnerable"),
+        Column("By chance", "number", "overlap"),
+    ]  # fmt: skip
+    caption = f"This run and {', '.join(of.other_runs)}, all models of each, two runs at a time."
+    return [Table(columns, rows, caption)]
 
 
 def _attacks(found: Stability) -> list[Section]:

@@ -40,6 +40,7 @@ from miajax.studies.invocation import Invocation
 from miajax.studies.results import FoundInCampaign
 from miajax.studies.stability.attackers import Ensemble, Exposed, attacked, exposed_by, sizes
 from miajax.studies.stability.figures import SAME, AtSize, Measured, OfAttack, Pair, Stability
+from miajax.studies.stability.runs import check_runs, exposed_in
 from miajax.warned import collected_warnings
 
 USUAL = (
@@ -67,6 +68,8 @@ class StabilityOptions:
     """false-positive rate of every attacker, a fraction; thresholds are set on the attacker's own models"""
     top: float = 0.01
     """share of the records that counts as the most exposed"""
+    runs: tuple[Path, ...] = ()
+    """folders of other runs on the same examples, such as of another --seed, that miajax lira or attacks has scored"""
 
     def __post_init__(self):
         if self.attacks is not None:
@@ -121,6 +124,7 @@ def run_stability(
     options, reporter = options or StabilityOptions(), reporter or Silent()
     called = invocation or Invocation()
     options.check(setup.config.num_shadows)  # told before anything trains
+    check_runs(options.runs, path, setup.dataset.content_hash)
     campaign = run_campaign(setup, path, reporter)
     options.check(int(campaign.valid.sum()))
     names = USUAL if options.attacks is None else options.attacks
@@ -171,6 +175,10 @@ def _measured(
         raise UserError(
             "no attack can run on a part of the models", remedy="Train more models, or ask for fewer --sets"
         )
+    beside: dict[str, AtSize] = {}
+    if options.runs:
+        together = exposed_in(ensemble, list(found.named), options.runs, options.fpr, settings)
+        beside = {name: at_size(of, options.top) for name, of in together.items()}
     curves = _curves(ensemble, list(found.named), options, settings)
     apart = [name for name in found.named if ATTACKS[name].family != "ensemble"]
     first = {name: found.named[name][0] for name in apart}
@@ -184,7 +192,9 @@ def _measured(
         models_per_attacker=found.models,
         num_targets=len(found.targets),
         attacks={
-            name: OfAttack(agreement(of, found.member), curves[name], models_until_same(curves[name]))
+            name: OfAttack(
+                agreement(of, found.member), curves[name], models_until_same(curves[name]), beside.get(name)
+            )
             for name, of in found.named.items()
         },
         ensembles=tuple(name for name in found.named if name not in apart),
@@ -193,6 +203,7 @@ def _measured(
             Pair(one, other, agreement(np.array([first[one], first[other]]), found.member).jaccard)
             for one, other in itertools.combinations(apart, 2)
         ),
+        other_runs=tuple(path.name for path in options.runs),
     ), skipped  # fmt: skip
 
 
