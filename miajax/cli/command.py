@@ -165,7 +165,7 @@ class Command(Generic[Flags, Result]):
 
     def _refused(self, unknown: flags.UnknownFlag, prog: str, where: str = "--") -> UserError:
         """An unknown flag, or one that has no meaning here; ``where`` stands before its name."""
-        elsewhere = flags.flags_of(Place) | flags.flags_of(CampaignConfig)
+        elsewhere = flags.flags_of(Place) | flags.flags_of(ClusterFlags) | flags.flags_of(CampaignConfig)
         if self.why_not and unknown.name.removeprefix("no_") in elsewhere:
             return UserError(f"{where}{unknown.name} has no meaning for {prog}", remedy=self.why_not)
         near = flags.did_you_mean(f"--{unknown.name}", [f"--{each}" for each in self.known()])

@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from miajax.campaign import planning, runner
-from miajax.campaign import group_trainer
+from miajax.campaign import group_trainer, planning, runner
 from miajax.campaign.config import CampaignConfig, Setup
 from miajax.campaign.interrupt import Stopped
 from miajax.campaign.run import run_campaign

@@ -6,8 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from miajax.campaign import failures
-from miajax.campaign import group_trainer
+from miajax.campaign import failures, group_trainer
 from miajax.campaign import run as campaign_module
 from miajax.campaign.recorded import recorded_signals
 from miajax.campaign.run import run_campaign

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # Ray reports home otherwise
     "RAY_SCHEDULER_EVENTS": "0",  # of workers that wait for a machine: said here in our words
-    "RAY_DISABLE_IMPORT_WARNING": "1",
+    "RAY_worker_niceness": "0",  # of a cluster that this command starts: Ray's workers give way to all others otherwise
 }
 
 

@@ -13,6 +13,16 @@ from miajax.errors import UserError
 from miajax.parsing import reason
 from miajax.training.plan import ExecutionPlan
 
+LOST = (
+    "RayActorError",
+    "ActorUnschedulableError",
+    "TaskUnschedulableError",
+    "WorkerCrashedError",
+    "NodeDiedError",
+    "ObjectLostError",
+    "OutOfMemoryError",
+)
+"""Ray's names for what a call ends with where its process or machine is gone, or what it returned."""
 _LOOK_SECONDS = 1.0  # between two looks at who is there
 _STARTS = 3  # of a worker that fails to start, on one machine, before that is left alone
 
@@ -60,7 +70,7 @@ class Crew:
         self._waits = False
         self.members: list[Member] = []
         ray = connection.ray
-        self._errors = (ray.exceptions.RayActorError, ray.exceptions.ActorUnschedulableError)
+        self._errors: tuple[type[Exception], ...] = tuple(getattr(ray.exceptions, name) for name in LOST)
         self._class = ray.remote(Worker)
         self._pinned: Any = importlib.import_module("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
 

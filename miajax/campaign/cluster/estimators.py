@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from miajax.campaign.cluster.connection import Connection
+from miajax.campaign.cluster.crew import LOST
 from miajax.campaign.config import Setup
 from miajax.campaign.estimators import ONE_THREAD, EstimatorRunner, plan_of
 from miajax.campaign.progress import Reporter
@@ -69,12 +70,12 @@ class ClusterEstimatorRunner(EstimatorRunner):
         """How the cluster executes them; a folder that is there already needs none for what it says."""
         if (path / "manifest.json").is_file():
             return plan_of(self.setup, self._estimator)
-        return plan_of(self.setup, self._estimator, self._places())
+        return plan_of(self.setup, self._estimator, max(1, self._places()))
 
     def _places(self) -> int:
         """Models that the cluster trains at a time."""
         cpus = self._connection.flags.cpus_per_task or 1
-        return max(1, sum(node.cpus // cpus for node in self._connection.nodes()))
+        return sum(node.cpus // cpus for node in self._connection.nodes())
 
     def _execution(self) -> str:
         return f"tasks of the cluster ({self._connection.flags.cluster}), one thread each ({self.plan.packages})"
@@ -102,21 +103,21 @@ class ClusterEstimatorRunner(EstimatorRunner):
         ray = self._connection.ray
         todo, at_work = collections.deque(models), dict[Any, int]()
         deaths: collections.Counter[int] = collections.Counter()
-        died = (
-            ray.exceptions.WorkerCrashedError,
-            ray.exceptions.OutOfMemoryError,
-            ray.exceptions.NodeDiedError,
-            ray.exceptions.ObjectLostError,
-            ray.exceptions.TaskUnschedulableError,
-        )
-        width, looked = 0, float("-inf")
+        died = tuple(getattr(ray.exceptions, name) for name in LOST)
+        width, looked = 1, float("-inf")
         try:
             while (todo or at_work) and not stop():
                 if time.monotonic() - looked > _LOOK_SECONDS:
-                    width, looked = 2 * self._places(), time.monotonic()
+                    places, looked = self._places(), time.monotonic()
+                    if not places and width:
+                        self.reporter.say("waiting: no machine of the cluster has a core for a model")
+                    width = 2 * places
                 while todo and len(at_work) < width:
                     model = todo.popleft()
                     at_work[self._begun_task(model)] = model
+                if not at_work:
+                    time.sleep(_POLL_SECONDS)
+                    continue
                 for done in ray.wait([*at_work], num_returns=1, timeout=_POLL_SECONDS)[0]:
                     model = at_work.pop(done)
                     try:

@@ -5,6 +5,7 @@ import contextvars
 import dataclasses
 import importlib.util
 import math
+import os
 import re
 import socket
 from collections.abc import Generator
@@ -16,6 +17,8 @@ from miajax.errors import UserError
 if TYPE_CHECKING:
     from miajax.campaign.cluster.connection import Connection
 
+    # Where this process shares a GPU with a worker, it takes what it needs and no more.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 _REACHED_SECONDS = 5.0
 
 
@@ -101,6 +104,8 @@ def training_on(flags: ClusterFlags) -> Generator[None]:
         return
     from miajax.campaign.cluster.connection import Connection
 
+    # Where this process shares a GPU with a worker, it takes what it needs and no more.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     with contextlib.closing(Connection(flags)) as connection:
         token = _CURRENT.set(connection)
         try:

@@ -95,8 +95,11 @@ class ClusterNetworkRunner(NetworkRunner):
             folder = folder_of_run(self.setup, path, facts)
         else:
             folder = folder_of_run(self.setup, path, facts, *self._new_plan())
+        stored = stored_plan(folder)
+        if stored.platform == "cpu" and self._connection.flags.gpus_per_task is None:
+            self._connection.gpus_per_task = 0.0  # what a CPU began, CPUs end
         # Nobody trains here: workers whose bits may differ are told of when they come.
-        return on_this_machine(self.setup, stored_plan(folder)), folder, None
+        return on_this_machine(self.setup, stored), folder, None
 
     def _new_plan(self) -> tuple[ExecutionPlan, list[dict[str, Any]]]:
         """The plan of a new run, as the first worker that is there chooses it."""
