@@ -151,8 +151,9 @@ def _draw(axes: Drawn, traces: Sequence[Trace], level: tuple[float, str] | None,
     for trace in traces:
         epochs = np.arange(1, len(trace.values) + 1)
         marker = trace.marker or ("o" if len(epochs) == 1 else "")
+        shown = trace.values if floor is None else np.maximum(trace.values, floor)
         axes.plot(
-            epochs, trace.values if floor is None else np.maximum(trace.values, floor), color=trace.colour, linestyle=trace.dash, linewidth=1.5, label=trace.label,
+            epochs, shown, color=trace.colour, linestyle=trace.dash, linewidth=1.5, label=trace.label,
             marker=marker, markersize=3.5, markevery=max(1, len(epochs) // 10),
         )  # fmt: skip
         if trace.band is not None:
