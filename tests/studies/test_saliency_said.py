@@ -59,6 +59,8 @@ def test_both_examples_stand_with_all_their_maps_on_one_colour_scale(channels):
     ]  # fmt: skip
     figure = side_by_side.side_by_side_figure(sides, scale="gradient")
     assert len(figure.axes) == 9  # four pictures each and the scale
+    unknown = [axes.get_title(loc="left") for axes in figure.axes if axes.texts]
+    assert unknown == ["map, models not trained on it"] * 2  # a map that is not known is not drawn as one of nothing
     assert [text.get_text() for text in figure.texts] == [
         "Example 0",
         "LiRA says",
