@@ -168,8 +168,11 @@ def _finish(axes: Drawn, traces: Sequence[Trace], ylabel: str) -> None:
     step = next((step for step in (1, 2, 5, 10, 20, 50, 100) if last / step <= 10), last)
     axes.set_xticks([1, *range(step, last + 1, step)] if step > 1 else list(range(1, last + 1)))
     low, high = axes.get_ylim()
-    if axes.get_yscale() == "linear":
-        axes.set_ylim(low, high + 0.08 * (high - low))  # marks carry their names at the top
+    above = 0.08 + 0.07 * len(axes.get_legend_handles_labels()[1])  # marks carry their names at the top, and the legend
+    if axes.get_yscale() == "log":
+        axes.set_ylim(low, high * (high / low) ** above)
+    else:
+        axes.set_ylim(low, high + above * (high - low))
     axes.grid(True)
     axes.set_xlabel("epoch")
     axes.set_ylabel(ylabel)
