@@ -151,8 +151,9 @@ def _draw(axes: Drawn, traces: Sequence[Trace], level: tuple[float, str] | None,
     for trace in traces:
         epochs = np.arange(1, len(trace.values) + 1)
         marker = trace.marker or ("o" if len(epochs) == 1 else "")
+        shown = trace.values if floor is None else np.maximum(trace.values, floor)
         axes.plot(
-            epochs, trace.values if floor is None else np.maximum(trace.values, floor), color=trace.colour, linestyle=trace.dash, linewidth=1.5, label=trace.label,
+            epochs, shown, color=trace.colour, linestyle=trace.dash, linewidth=1.5, label=trace.label,
             marker=marker, markersize=3.5, markevery=max(1, len(epochs) // 10),
         )  # fmt: skip
         if trace.band is not None:
@@ -167,8 +168,11 @@ def _finish(axes: Drawn, traces: Sequence[Trace], ylabel: str) -> None:
     step = next((step for step in (1, 2, 5, 10, 20, 50, 100) if last / step <= 10), last)
     axes.set_xticks([1, *range(step, last + 1, step)] if step > 1 else list(range(1, last + 1)))
     low, high = axes.get_ylim()
-    if axes.get_yscale() == "linear":
-        axes.set_ylim(low, high + 0.08 * (high - low))  # marks carry their names at the top
+    above = 0.08 + 0.07 * len(axes.get_legend_handles_labels()[1])  # marks carry their names at the top, and the legend
+    if axes.get_yscale() == "log":
+        axes.set_ylim(low, high * (high / low) ** above)
+    else:
+        axes.set_ylim(low, high + above * (high - low))
     axes.grid(True)
     axes.set_xlabel("epoch")
     axes.set_ylabel(ylabel)

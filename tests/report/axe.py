@@ -1,4 +1,4 @@
-"""Pages under axe-core in a browser: what it finds, what juts out of a phone's screen, how small figures' letters are."""
+"""Pages under axe-core in a browser: what it finds, what juts out of the screen, how small letters of figures are."""
 
 import functools
 import html

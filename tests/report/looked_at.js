@@ -26,7 +26,7 @@ const look = async (html, width) => {
   const found = await view.axe.run(page, {resultTypes: ["violations"]});
   const jutting = [...page.body.querySelectorAll("*")].filter(each => {
     const box = each.getBoundingClientRect();
-    return box.width > 1 && box.right > view.innerWidth + 1 && !scrolls(each);
+    return box.width > 1 && box.right > page.documentElement.clientWidth + 1 && !scrolls(each);
   });
   const unreachable = [...page.body.querySelectorAll("*")].filter(each =>
     each.scrollWidth > each.clientWidth + 1 && each.tabIndex < 0 &&
@@ -37,7 +37,7 @@ const look = async (html, width) => {
     violations: found.violations.map(each => [each.id, each.impact, each.nodes.map(node => node.html.slice(0, 120))]),
     passed: found.passes.length,
     jutting: jutting.map(told), unreachable: unreachable.map(told),
-    wide: page.documentElement.scrollWidth - view.innerWidth,
+    wide: page.documentElement.scrollWidth - page.documentElement.clientWidth,
     letters: letters.length ? Math.min(...letters) : null,
     background: view.getComputedStyle(page.querySelector("main")).backgroundColor,
     captions: [...page.querySelectorAll("table")].filter(each => !each.caption || !each.caption.textContent.trim()).length,

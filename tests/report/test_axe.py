@@ -1,4 +1,4 @@
-"""Every kind of page as readers meet it: on a wide screen and a phone, light and dark, by keyboard and screen reader."""
+"""Every kind of page as readers meet it: wide and on a phone, light and dark, by keyboard and screen reader."""
 
 import importlib
 from pathlib import Path

@@ -77,7 +77,7 @@ def test_rates_that_an_interval_would_flatten_stand_on_a_logarithmic_axis():
     flattened = curves.Trace("attack", values, band, "#000000")
     axes = curves.epoch_figure([flattened], ylabel="TPR", rates=True).axes[0]
     assert axes.get_yscale() == "log" and axes.get_ylim()[0] < 1e-3
-    assert [tick.get_text() for tick in axes.get_yticklabels()][0] == "0"
+    assert next(tick.get_text() for tick in axes.get_yticklabels()) == "0"
     np.testing.assert_allclose(axes.get_lines()[0].get_ydata(), [1e-3, 0.002, 0.08])  # a rate of 0 lies on the floor
     narrow = dataclasses.replace(flattened, band=band / 10)
     assert curves.epoch_figure([narrow], ylabel="TPR", rates=True).axes[0].get_yscale() == "linear"

@@ -8,6 +8,7 @@ from miajax.errors import UserError
 from miajax.metrics.figures import Estimate as AnyEstimate
 from miajax.metrics.json_form import from_json
 from miajax.report import numbers
+from miajax.report.attack_faces import face
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Cell, Column, Points, Table
 from miajax.runs.atomic import read_json
@@ -56,7 +57,9 @@ def beside_paper(folder: Path, of: CampaignParts, num_shadows: int) -> list[Bloc
 
 
 def _row(name: str, theirs: PublishedRow, ours: _Ours | None) -> list[Cell]:
-    title = name.replace("_", " ") + "".join(f" (theirs {value:g})" for value in theirs.settings.values())
+    title = name.replace("_", " ") + "".join(
+        f" (theirs: {setting.replace('_', ' ')} {value:g})" for setting, value in theirs.settings.items()
+    )
     published = (theirs.train_accuracy, theirs.test_accuracy, theirs.threshold_auc, theirs.threshold_advantage)
     cells: list[Cell] = [title]
     for number, value in enumerate(published):
@@ -75,7 +78,7 @@ def _named(undefended: StudyFound | None, theirs: tuple[str, str]) -> list[Block
         return []
     true, false = NAMED[theirs]
     rows: list[list[Cell]] = [
-        [f"here: {attack.replace('_', ' ')}", numbers.shown(tpr, 4), Estimate(0.01, decimals=4)],
+        [f"here: {face(attack).inline}", numbers.shown(tpr, 4), Estimate(0.01, decimals=4)],
         ["paper: the most confident of one model", Estimate(true, decimals=4), Estimate(false, decimals=4)],
     ]
     columns = [Column("Named vulnerable"), Column("TPR", "number"), Column("FPR", "number")]

@@ -38,8 +38,8 @@ _SHOWN = {
     "saliency": ("side-by-side", "relevance"),
     "defenses": ("summary",),
 }
-"""Sections of each part's report whose figures stand on this page."""
-_MOST_SHOWN = 5
+"""Sections of each part's report whose figures stand on this page, in this order."""
+_MOST_SHOWN = 6
 _PAPER = (
     "M. Khalil, A. Blanco-Justicia, N. Jebreel, J. Domingo-Ferrer: Membership Inference Attacks Beyond "
     "Overfitting, 2025.",
@@ -63,7 +63,9 @@ def finding_of(result: FoundResult[Any]) -> str:
 
 def _pictures(part: str, report: Path) -> list[Block]:
     """What a part's report shows that stands for the paper's, wide figures first, the others two by two."""
-    shown = [each for each in figures_of(report) if each.section in _SHOWN[part]][:_MOST_SHOWN]
+    sections = _SHOWN[part]
+    found = [each for each in figures_of(report) if each.section in sections]
+    shown = sorted(found, key=lambda each: sections.index(each.section))[:_MOST_SHOWN]
     pictures = [
         dataclasses.replace(each.figure, title=f"{_STANDS_FOR[part]}. {each.figure.title}".rstrip(" ."))
         for each in shown

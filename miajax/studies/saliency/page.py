@@ -34,7 +34,9 @@ _GROUPS = {
 }  # fmt: skip
 
 
-_SIGNED_KEY = saliency_pictures.key({"for the label": 1.0, "half as much": 0.5, "nothing": 0.0, "against it": -1.0})
+_SIGNED_KEY = saliency_pictures.key(
+    {"for the label": 1.0, "half as much": 0.5, "nothing": 0.0, "against it": -1.0, "no such model": np.nan}
+)
 _STRENGTH_KEY = saliency_pictures.key({"most relevant": 1.0, "half as much": 0.5, "nothing": 0.0})
 _PAIRS = 4  # vulnerable and protected examples that stand side by side
 
@@ -328,7 +330,7 @@ def _triple(inputs: SaliencyReportInputs, i: int, maps: tuple[np.ndarray, np.nda
     assert inputs.pictures is not None
     picture, shape = inputs.pictures[i], inputs.pictures.shape[1:]
     largest = max(float(np.nanmax(np.abs(a.reshape(*shape[:2], -1).sum(-1)), initial=0.0)) for a in maps)
-    drawn = [saliency_pictures.signed(np.nan_to_num(a), shape, largest) for a in maps]
+    drawn = [saliency_pictures.signed(a, shape, largest) for a in maps]
     told = f"example {i}: maps of models that saw it, that did not, and the difference"
     titles = ("saw it", "did not", "difference")
     return Exhibit(

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from miajax.report import palette
 from miajax.report.pictures import as_bytes, png_data_uri
 from miajax.report.plots import FULL, Drawn, axes_at, blank_axes, figure_to_data_uri, styled
-from miajax.studies.saliency.results import FeatureShare, MapFound
+from miajax.studies.saliency.results import Curves, FeatureShare, MapFound
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -76,11 +76,12 @@ def overlay(picture: np.ndarray, saliency: np.ndarray, largest: float | None = N
 
 
 def signed(saliency: np.ndarray, shape: tuple[int, ...], largest: float) -> np.ndarray:
-    """``uint8[H, W, 3]``: red above zero and blue below; ``largest`` gets the full colour."""
+    """``uint8[H, W, 3]``: red above zero and blue below, grey where it is NaN; ``largest`` gets the full colour."""
     values = np.asarray(saliency, np.float32).reshape(*shape[:2], -1).sum(-1)[..., None] / max(largest, 1e-12)
-    strength = np.abs(values).clip(0, 1)
+    strength = np.nan_to_num(np.abs(values)).clip(0, 1)
     colour = np.where(values > 0, _rgb(palette.VULNERABLE), _rgb(palette.SAFE))
-    return ((1 - strength) * 255 + strength * colour).round().clip(0, 255).astype(np.uint8)
+    mixed = np.where(np.isnan(values), _rgb(palette.RULE), (1 - strength) * 255 + strength * colour)
+    return mixed.round().clip(0, 255).astype(np.uint8)
 
 
 def key(strengths: Mapping[str, float]) -> list[tuple[str, str]]:
@@ -95,6 +96,7 @@ def deletion_figure(methods: Mapping[str, MapFound]) -> "Figure":
     from matplotlib.figure import Figure
 
     columns = 3
+    top = 1.15 * max(_highest(entry.deletion.curves) for entry in methods.values())
     rows = -(-len(methods) // columns)
     figure: Drawn = Figure(figsize=(FULL, 2.5 * rows))
     for place, (name, entry) in enumerate(methods.items()):
@@ -109,7 +111,7 @@ def deletion_figure(methods: Mapping[str, MapFound]) -> "Figure":
                 low, high = np.array([ends or (np.nan, np.nan) for ends in band]).T
                 axes.fill_between(deleted, low, high, color=colour, alpha=0.18, linewidth=0)
         axes.set_title(name.replace("_", " "), fontsize=9)
-        axes.set_ylim(0, 1)
+        axes.set_ylim(0, min(1.0, top))
         axes.grid(True)
         axes.set_xlabel("most relevant pixels deleted, %")
         if place % columns == 0:
@@ -118,6 +120,12 @@ def deletion_figure(methods: Mapping[str, MapFound]) -> "Figure":
             axes.legend(loc="upper right", fontsize=8)
     figure.subplots_adjust(left=0.09, right=0.99, top=0.93, bottom=0.11 if rows > 1 else 0.2, hspace=0.5, wspace=0.25)
     return figure
+
+
+def _highest(curves: Curves) -> float:
+    """The highest point of both curves and of their bands."""
+    ends = [band[1] for band in (*curves.vulnerable_ci, *curves.safe_ci) if band]
+    return max([*curves.vulnerable, *curves.safe, *ends])
 
 
 @styled

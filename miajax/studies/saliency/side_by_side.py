@@ -26,7 +26,7 @@ class Side(NamedTuple):
       heading: what it is.
       lines: what is known of it, two short lines at most.
       picture: as stored.
-      seen, unseen: mean map of models that trained on it, and of models that did not.
+      seen, unseen: mean map of models that trained on it, and of models that did not; NaN where there is none.
     """
 
     heading: str
@@ -49,7 +49,7 @@ def side_by_side_figure(sides: Sequence[Side], *, scale: str) -> "Figure":
     height = _HEAD + 2 * (_TITLE + _TILE) + 0.05
     figure: Drawn = Figure(figsize=(FULL, height))
     maps = [summed(each, side.picture.shape) for side in sides for each in (side.seen, side.unseen)]
-    largest = max(float(np.abs(each).max(initial=0.0)) for each in maps) or 1.0
+    largest = max(float(np.nanmax(np.abs(each), initial=0.0)) for each in maps) or 1.0
     for number, side in enumerate(sides):
         left = _LEFT + number * (_HALF + _BETWEEN)
         figure.text(left / FULL, 1 - 0.05 / height, side.heading, fontsize=11, fontweight="bold", va="top")
@@ -59,7 +59,7 @@ def side_by_side_figure(sides: Sequence[Side], *, scale: str) -> "Figure":
         seen, unseen = maps[2 * number : 2 * number + 2]
         tiles = (
             ("the example", displayed(side.picture)),
-            ("map over it, models trained on it", overlay(side.picture, seen, largest)),
+            ("map over it, models trained on it", overlay(side.picture, np.nan_to_num(seen), largest)),
             ("map, models trained on it", signed(seen, side.picture.shape, largest)),
             ("map, models not trained on it", signed(unseen, side.picture.shape, largest)),
         )
@@ -69,6 +69,8 @@ def side_by_side_figure(sides: Sequence[Side], *, scale: str) -> "Figure":
             x = left + across * (_TILE + _GAP)
             axes = axes_at(figure, (x / FULL, bottom / height, _TILE / FULL, _TILE / height))
             axes.imshow(tile, interpolation="none", aspect="auto")
+            if place and np.isnan(unseen if place == 3 else seen).all():
+                axes.text(0.5, 0.5, "no such model", transform=axes.transAxes, ha="center", color=palette.INK)
             _bare(axes)
             axes.set_title(title, fontsize=8.5, loc="left", pad=3, color=palette.INK)
     _colour_scale(figure, height, maps, largest, scale)
@@ -76,12 +78,12 @@ def side_by_side_figure(sides: Sequence[Side], *, scale: str) -> "Figure":
 
 
 def summed(saliency: Float[np.ndarray, "..."], shape: tuple[int, ...]) -> Float[np.ndarray, "height width"]:
-    """A map as one number a pixel; 0 where it is not known."""
-    return np.nan_to_num(np.asarray(saliency, np.float32)).reshape(*shape[:2], -1).sum(-1)
+    """A map as one number a pixel; NaN where it is not known."""
+    return np.asarray(saliency, np.float32).reshape(*shape[:2], -1).sum(-1)
 
 
 def _colour_scale(figure: Drawn, height: float, maps: Sequence[np.ndarray], largest: float, scale: str) -> None:
-    lowest = -largest if min(float(each.min(initial=0.0)) for each in maps) < 0 else 0.0
+    lowest = -largest if min(float(np.nanmin(each, initial=0.0)) for each in maps) < 0 else 0.0
     values = np.linspace(lowest, largest, _STEPS, dtype=np.float32)[::-1, None]
     x = _LEFT + 2 * _HALF + _BETWEEN + _BAR_FROM
     tall = 2 * _TILE + _TITLE
