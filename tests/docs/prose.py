@@ -39,7 +39,7 @@ def sentences(page: str) -> Iterator[str]:
     """The sentences of a page, headings and items of lists each by themselves."""
     for block in re.split(r"\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )|\n(?=#)|\n(?=: )", text_of(page)):
         block = re.sub(r"^(?:[-*:]|\d+\.|#+) ", "", " ".join(block.split()))
-        yield from filter(None, re.split(r"(?<=[.?!])[)*”\"]* (?=[A-Z*(“\[]|code\d)", block))
+        yield from filter(None, re.split(r" · |(?<=[.?!])[)*”\"]* (?=[A-Z*(“\[]|code\d)", block))
 
 
 def faults(page: str, most_stops: int = 1) -> list[Fault]:
