@@ -312,6 +312,8 @@ class RunFolder:
             leases.hold(models) if here and leases is not None else contextlib.nullcontext(here) as ours,
         ):
             if ours:
+                if self._mirror is not None:
+                    self._mirror.refresh()  # who had the models until now may have stored them
                 for kind in ("groups", *LARGE_KINDS):
                     remove_leftovers(self.path / kind, range_name(models))
             yield ours
