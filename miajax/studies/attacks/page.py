@@ -85,7 +85,7 @@ def attacks_roc_figure(inputs: LiraReportInputs) -> "MatplotlibFigure":
 
 def _roc_figure(evidence: Evidence) -> "MatplotlibFigure":
     resolvable = 1 / max(1, evidence.pooled_non_members)
-    return plots.roc_figure(evidence.curves, resolvable_fpr=resolvable, inches=(5.4, 4.6))
+    return plots.roc_figure(evidence.curves, resolvable_fpr=resolvable, inches=(plots.HALF, 4.2))
 
 
 def _banners(evidence: Evidence) -> list[str | Markup]:

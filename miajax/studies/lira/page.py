@@ -196,7 +196,7 @@ def _roc(evidence: Evidence) -> list[Figure]:
 
 def _roc_figure(evidence: Evidence) -> "MatplotlibFigure":
     resolvable = 1 / max(1, evidence.pooled_non_members)
-    return plots.roc_figure(evidence.curves, resolvable_fpr=resolvable, inches=(4.9, 4.3))
+    return plots.roc_figure(evidence.curves, resolvable_fpr=resolvable, inches=(plots.HALF, 3.9))
 
 
 def _scores(evidence: Evidence) -> Section:

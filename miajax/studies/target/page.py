@@ -279,13 +279,11 @@ def _beside_finding(inputs: TargetReportInputs) -> str:
 
 def _roc(inputs: TargetReportInputs) -> list[Figure]:
     curves = [
-        plots.Curve(face(name).label, *inputs.rocs[name], face(name).colour, face(name).dash)
-        for name in _DRAWN
-        if name in inputs.rocs
+        plots.Curve(face(name).label, *inputs.rocs[name], **face(name).drawn) for name in _DRAWN if name in inputs.rocs
     ]
     if not curves:
         return []
-    figure = plots.roc_figure(curves, resolvable_fpr=1 / inputs.found.num_non_members, inches=(9.2, 4.4))
+    figure = plots.roc_figure(curves, resolvable_fpr=1 / inputs.found.num_non_members, inches=(plots.FULL, 4.4))
     return [
         Figure(
             plots.figure_to_data_uri(figure),
