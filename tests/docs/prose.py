@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 LONGEST = 30
 """Words that a sentence may have."""
+FORMULA = r" [=≥] .* [=≥+−] .*"
+"""Such a sentence is read sign by sign, not as prose."""
 PRIVATE = (
     r"what is asked", r"\bis asked\b(?! (for|to)\b)", r"\btold by\b", r"\basked of\b", r"\bmust/aim\b", r"\bcomes of\b",
     r"\bwho wants\b", r"\bthereof\b", r"\bwhereof\b", r"\bhence\b", r"\bin which case it\b", r"\bor not so\b", r"^(Who|Whoever) [^?]*\.$",
@@ -28,7 +30,7 @@ def text_of(page: str) -> str:
     page = re.sub(r"\A---\n.*?\n---\n", "", page, flags=re.DOTALL)
     page = re.sub(r"^ *(`{3,}|:{3,})\S*.*?^ *\1`*:*[ \t]*$", "", page, flags=re.DOTALL | re.MULTILINE)
     page = re.sub(r"<!--.*?-->|\$\$.*?\$\$", "", page, flags=re.DOTALL)
-    page = re.sub(r"^(\||%|\(.*\)=|<|:\w+:| {4,}\S).*$", "", page, flags=re.MULTILINE)
+    page = re.sub(r"^( *\||%|\(.*\)=|<|:\w+:| {4,}\S).*$", "", page, flags=re.MULTILINE)
     page = re.sub(r"!\[[^\]]*\]\([^)]*\)", "", page)
     page = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", page)
     count = itertools.count()
@@ -39,7 +41,7 @@ def sentences(page: str) -> Iterator[str]:
     """The sentences of a page, headings and items of lists each by themselves."""
     for block in re.split(r"\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )|\n(?=#)|\n(?=: )", text_of(page)):
         block = re.sub(r"^(?:[-*:]|\d+\.|#+) ", "", " ".join(block.split()))
-        yield from filter(None, re.split(r" · |(?<=[.?!])[)*”\"]* (?=[A-Z*(“\[]|code\d)", block))
+        yield from filter(None, re.split(r" · |(?<=[.?!])[)*”\"]* (?=[A-ZΑ-ω*(“\[]|code\d|[a-z]['₀_(]? )", block))
 
 
 def faults(page: str, most_stops: int = 1) -> list[Fault]:
@@ -51,6 +53,8 @@ def faults(page: str, most_stops: int = 1) -> list[Fault]:
     """
     found: list[Fault] = []
     for sentence in sentences(page):
+        if re.search(FORMULA, sentence):
+            continue
         if len(sentence.split()) > LONGEST:
             found.append(Fault(f"more than {LONGEST} words", sentence))
         if len(re.findall(r"[;:](?=\s|$)", sentence)) > most_stops:
