@@ -10,9 +10,20 @@ LONGEST = 30
 FORMULA = r" [=≥] .* [=≥+−] .*"
 """Such a sentence is read sign by sign, not as prose."""
 PRIVATE = (
-    r"what is asked", r"\bis asked\b(?! (for|to)\b)", r"\btold by\b", r"\basked of\b", r"\bmust/aim\b", r"\bcomes of\b",
-    r"\bwho wants\b", r"\bthereof\b", r"\bwhereof\b", r"\bhence\b", r"\bin which case it\b", r"\bor not so\b", r"^(Who|Whoever) [^?]*\.$",
-)  # fmt: skip
+    r"what is asked",
+    r"\bis asked\b(?! (for|to)\b)",
+    r"\btold by\b",
+    r"\basked of\b",
+    r"\bmust/aim\b",
+    r"\bcomes of\b",
+    r"\bwho wants\b",
+    r"\bthereof\b",
+    r"\bwhereof\b",
+    r"\bhence\b",
+    r"\bin which case it\b",
+    r"\bor not so\b",
+    r"^(Who|Whoever) [^?]*\.$",
+)
 """Turns of phrase that only this project has, and inverted clauses."""
 REQUIREMENTS = r"^\|[^\n]*\|\s*(must|aim|must/aim)\s*\|"
 """A table of requirements belongs into an issue, never into the documentation."""
@@ -26,7 +37,7 @@ class Fault(NamedTuple):
 
 
 def text_of(page: str) -> str:
-    """A page's prose: without front matter, blocks of code, comments, formulas, directives, rows of tables, addresses."""
+    """A page's prose: no front matter, blocks of code, comments, formulas, directives, rows of tables, addresses."""
     page = re.sub(r"\A---\n.*?\n---\n", "", page, flags=re.DOTALL)
     page = re.sub(r"^ *(`{3,}|:{3,})\S*.*?^ *\1`*:*[ \t]*$", "", page, flags=re.DOTALL | re.MULTILINE)
     page = re.sub(r"<!--.*?-->|\$\$.*?\$\$", "", page, flags=re.DOTALL)
