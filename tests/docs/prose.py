@@ -45,7 +45,7 @@ def text_of(page: str) -> str:
     page = re.sub(r"!\[[^\]]*\]\([^)]*\)", "", page)
     page = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", page)
     count = itertools.count()
-    return re.sub(r"`+[^`]*`+|\$[^$\n]*\$|https?://\S+", lambda _: f"code{next(count)}", page)
+    return re.sub(r"`+[^`]*`+|\$[^$\n]*\$|https?://\S+", lambda _: f"code{next(count)}x", page)
 
 
 def sentences(page: str) -> Iterator[str]:
