@@ -13,6 +13,8 @@ PRIVATE = (
     r"what is asked",
     r"\bis asked\b(?! (for|to)\b)",
     r"\btold by\b",
+    r"\b(is|are|was) told\b(?! apart)",
+    r"\basked about\b",
     r"\basked of\b",
     r"\bmust/aim\b",
     r"\bcomes of\b",
