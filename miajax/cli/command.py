@@ -19,6 +19,7 @@ import jax
 from rich.console import Console
 
 from miajax.attacks.registry import ATTACKS
+from miajax.campaign.cluster.flags import ClusterFlags, training_on
 from miajax.campaign.config import CampaignConfig, Setup
 from miajax.campaign.estimator_settings import refuse_typed
 from miajax.campaign.event_files import listeners
@@ -164,7 +165,7 @@ class Command(Generic[Flags, Result]):
 
     def _refused(self, unknown: flags.UnknownFlag, prog: str, where: str = "--") -> UserError:
         """An unknown flag, or one that has no meaning here; ``where`` stands before its name."""
-        elsewhere = flags.flags_of(Place) | flags.flags_of(CampaignConfig)
+        elsewhere = flags.flags_of(Place) | flags.flags_of(ClusterFlags) | flags.flags_of(CampaignConfig)
         if self.why_not and unknown.name.removeprefix("no_") in elsewhere:
             return UserError(f"{where}{unknown.name} has no meaning for {prog}", remedy=self.why_not)
         near = flags.did_you_mean(f"--{unknown.name}", [f"--{each}" for each in self.known()])
@@ -304,7 +305,10 @@ def study(
       stored: reads ``--run`` where a study's folder is no run folder but holds several.
       choices: names that the study's own flags take, for ``--help``.
     """
-    fields = [("place", Place), ("files", PageFiles), (name, type(options)), ("campaign", CampaignConfig)]
+    fields = [
+        ("place", Place), ("cluster_flags", ClusterFlags), ("files", PageFiles), (name, type(options)),
+        ("campaign", CampaignConfig),
+    ]  # fmt: skip
     flags_of = dataclasses.make_dataclass("Flags", fields, frozen=True)
 
     def default(argv: Sequence[str]) -> Any:
@@ -313,10 +317,10 @@ def study(
             campaign, own = stored(folder)
         else:
             campaign, own = defaults_from(argv, wishes, start), options
-        return flags_of(Place(), PageFiles(), own, campaign)
+        return flags_of(Place(), ClusterFlags(), PageFiles(), own, campaign)
 
     def act(typed: Any, called: Invocation) -> Study:
-        with listeners(typed.place.log_dir) as heard:
+        with listeners(typed.place.log_dir) as heard, training_on(typed.cluster_flags):
             setup, own = Setup.of(typed.campaign, fit_batch="batch_size" not in called.typed), getattr(typed, name)
             if setup.estimator is not None:
                 refuse_typed(setup.estimator, typed.campaign, called.typed)

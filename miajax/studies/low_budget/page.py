@@ -58,13 +58,13 @@ def power_figure(compared: Compared) -> "MatplotlibFigure":
             if found.tpr.value is not None and found.tpr.interval is not None
         ]
         look = face(name)
-        lines.append(budgets.Line(look.label, points, look.colour, look.dash))
+        lines.append(budgets.Line(look.label, points, **look.drawn))
     return budgets.budget_figure(
         lines,
         xlabel="models: one target, the others its shadows",
         ylabel=f"TPR at FPR {compared.fpr:g}",
         chance=_chance(compared),
-        inches=(7.2, 5.0),
+        inches=(plots.FULL, 5.0),
     )
 
 
