@@ -136,8 +136,8 @@ class ReproduceOptions:
     num_shadows: int | None = None
     """models of each campaign; its own number when not given"""
     validation_fraction: float | None = None
-    """share of each pool set aside for early stopping to look at; .1 for here and none for paper when not given, whose
-    models have all their members then, and no row for early stopping"""
+    """share of each pool set aside for early stopping. Not given: .1 for here and none for paper, whose models then
+    have all their members and no row for early stopping"""
     miniature: bool = False
     """300 examples, 16 models, 3 epochs: to see that everything runs"""
 
@@ -292,5 +292,5 @@ def _written(path: Path, done: Reproduced, called: Invocation) -> Reproduced:
     """Writes the record and its page."""
     done = dataclasses.replace(done, timing=called.timing())
     write_results("reproduce", path, to_json(done), write_sealed)  # read again by the next call
-    write_text(path / "report.html", render_reproduce_report(done, called.command))
+    write_text(path / "report.html", render_reproduce_report(done, called.command, path))
     return done
