@@ -52,9 +52,9 @@ class PrivacyFlags:
     dp_reproducible_noise: bool = False
     """derive noise and samples from --seed instead of a secret key: for tests, not for release"""
     dp_unit: Unit | None = None
-    """what the guarantee is about: one row, or one group of rows (--group_column) such as a person, whose rows' mean
-    gradient is clipped as one; --batch_size, --dp_slots and --dp_microbatch then count groups. Not given: groups where
-    the data have them"""
+    """unit of the guarantee: one row, or one group of rows (--group_column) such as a person. The mean gradient of a
+    group's rows is clipped as one; --batch_size, --dp_slots and --dp_microbatch then count groups. Not given: groups
+    where the data have them"""
     dp_statistics_epsilon: float | None = None
     """with --feature_bounds: standardise each model's inputs by means and deviations of its own members, released with
     noise at this epsilon, which is part of the budget"""

@@ -23,8 +23,8 @@ class Flags:
     run: Path
     """run folder whose shadow models attack the target"""
     target: Path
-    """npz archive: membership bool[N] and one of logits [N, C], probabilities [N, C], labels [N] (predicted); ids [N]
-    where only some examples of the pool were audited; or, beside --target_members, an npy of rows over classes alone"""
+    """npz archive: membership bool[N] and one of logits [N, C], probabilities [N, C], labels [N] (predicted). It has
+    ids [N] where only some examples of the pool were audited. Beside --target_members, an npy of rows over classes"""
     target_members: Path | None = None
     """who the target was trained on, where --target is an npy: an npy of bool[N] or row numbers, or a row number a
     line"""

@@ -40,12 +40,12 @@ class Flags:
     labels: Path | None = None
     """npy of labels [N], where the source has none"""
     signal_kind: SignalKind | None = None
-    """what the files hold, where their names don't say or say wrong: of arrays with a class axis logits, probabilities,
-    log_probabilities or losses; where there is none, of the one number of each example scaled_logits, probabilities,
-    log_probabilities or losses"""
+    """content of the files, where their names don't say or say wrong. Arrays with a class axis hold logits,
+    probabilities, log_probabilities or losses. Arrays without one hold scaled_logits, probabilities, log_probabilities
+    or losses of the true label"""
     groups: Path | None = None
-    """without --plan: npy [N] of numbers or names that say which rows belong together, such as those of one person;
-    read from the source where it has group_of_row.npy (or groups among arrays)"""
+    """without --plan: npy [N] of numbers or names that say which rows belong together, such as those of one person.
+    Read from the source where it has group_of_row.npy (or groups among arrays)"""
     epoch: int | None = None
     """epoch of lira2021 folders, where the last one is not the same of all models, scores and logits"""
     lira_mode: LiraMode = "default"

@@ -130,7 +130,7 @@ class Worker:
 
     def take(self, job: Job) -> ExecutionPlan:
         """Takes a campaign up, instead of the one before; returns how this worker executes it."""
-        self._trainer = None
+        self._trainer, self._stopping = None, False
         plan = on_this_machine(job.setup, job.plan, own_group=True)
         unit = plan.placement().width
         if job.setup.config.group is None:
@@ -157,7 +157,7 @@ class Worker:
         trainer = self._trainer
         before = dataclasses.replace(trainer.timing)
         with self._told:
-            self._news, self._fresh, self._stopping = News(), False, False
+            self._news, self._fresh = News(), False
         unit = trainer.plan.placement().width
         try:
             found = Outcome("stored", trainer.train(models, member, width, progress, self))

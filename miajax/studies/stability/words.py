@@ -68,11 +68,11 @@ def top_sentence(found: Stability) -> str:
     """How far two sets of models have the same most exposed records, and from how many models on they do."""
     of, at = found.measured, largest(found)
     noun = records(found)
-    if at is None or at[1].shared_top.value is None:
+    overlap = None if at is None else at[1].shared_top
+    if at is None or overlap is None or overlap.value is None:
         return f"Too few models for two sets that could be asked for their most exposed {noun}."
-    size, overlap = at[0], at[1].shared_top
     told = (
-        f"Two disjoint sets of {size} models share {numbers.percent(overlap.value)} "
+        f"Two disjoint sets of {at[0]} models share {numbers.percent(overlap.value)} "
         f"({numbers.percent_interval(overlap.interval)}) of the {numbers.level(of.top)} most exposed {noun}"
     )
     enough = found.main.models_until_same[SAME[-1]]
