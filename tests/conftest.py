@@ -17,7 +17,6 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import jax
 import pytest
-from jaxtyping import install_import_hook
 
 from tests import typecheck
 
@@ -31,7 +30,7 @@ _CHECKED = (
     "training.dp.renyi", "training.dp.sampling", "training.dp.threefry", "campaign", "studies",
 )  # fmt: skip
 if os.environ.get("MIAJAX_TYPECHECK", "1") != "0":  # MIAJAX_TYPECHECK=0 leaves it out, to measure what it costs
-    install_import_hook([f"miajax.{name}" for name in _CHECKED], f"{typecheck.__name__}.check")
+    typecheck.install([f"miajax.{name}" for name in _CHECKED])
 
 from miajax.attacks.registry import ATTACKS  # noqa: E402
 from miajax.data.registry import DATASETS  # noqa: E402

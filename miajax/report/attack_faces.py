@@ -5,18 +5,9 @@ import dataclasses
 from miajax.attacks.registry import ATTACKS
 from miajax.report import palette
 
-# The first eight attacks have colours of their own, the next eight the same ones dashed, and so on.
-_COLOURS = (
-    palette.VERMILION,
-    palette.SLATE,
-    palette.ORANGE,
-    palette.PURPLE,
-    palette.BLUE,
-    palette.SKY,
-    palette.GREEN,
-    palette.INK,
-)
+# The first eight attacks have colours of their own; the next eight the same ones dashed and with a mark, and so on.
 _DASHES = ("-", "--", "-.", ":")
+_MARKS = ("", "o", "s", "^", "D", "v", "P", "X")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,13 +17,19 @@ class Face:
     Attributes:
       label: its name in tables and legends.
       needs: what the attacker must have beside the target's answers, in a few words.
-      colour, dash: its line in plots, the same in every report.
+      colour, dash, marker: its line in plots, the same in every report; no two differ by the dash alone.
     """
 
     label: str
     needs: str
     colour: str
     dash: str = "-"
+    marker: str = ""
+
+    @property
+    def drawn(self) -> dict[str, str]:
+        """How a plot draws it: ``colour``, ``dash``, ``marker``."""
+        return {"colour": self.colour, "dash": self.dash, "marker": self.marker}
 
     @property
     def inline(self) -> str:
@@ -45,5 +42,6 @@ def face(attack: str) -> Face:
     if attack not in ATTACKS:
         return Face(attack, "not described", palette.MUTED)
     place, known = list(ATTACKS).index(attack), ATTACKS[attack]
-    turn, colour = divmod(place, len(_COLOURS))
-    return Face(known.label, known.requires, _COLOURS[colour], _DASHES[turn % len(_DASHES)])
+    turn, colour = divmod(place, len(palette.SERIES))
+    dash, marker = _DASHES[turn % len(_DASHES)], _MARKS[turn % len(_MARKS)]
+    return Face(known.label, known.requires, palette.SERIES[colour], dash, marker)

@@ -21,13 +21,14 @@ class Line:
     Attributes:
       label: its name in the legend.
       points: ``(budget, rate, low, high)``, the last two an interval.
-      colour, dash: how it is drawn.
+      colour, dash, marker: how it is drawn.
     """
 
     label: str
     points: Sequence[tuple[float, float, float, float]]
     colour: str
     dash: str = "-"
+    marker: str = ""
 
 
 @styled
@@ -62,7 +63,10 @@ def budget_figure(
         x, y, low, high = np.asarray(line.points, np.float64).T
         beside = x * 2 ** (0.03 * (index - (len(lines) - 1) / 2))  # bars at one budget would hide each other
         shown = np.where(y > 0, y, np.nan)
-        axes.plot(beside, shown, "o", color=line.colour, linestyle=line.dash, markersize=3.2, label=line.label)
+        axes.plot(
+            beside, shown, line.marker or "o", color=line.colour, linestyle=line.dash,
+            markersize=4.2 if line.marker else 3.2, label=line.label,
+        )  # fmt: skip
         spread = [np.maximum(y - np.maximum(low, floor), 0), np.maximum(high - y, 0)]
         axes.errorbar(beside, shown, spread, fmt="none", ecolor=line.colour, elinewidth=0.9, capsize=1.5)
     budgets = sorted({int(point[0]) for line in lines for point in line.points})

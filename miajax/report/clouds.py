@@ -1,13 +1,13 @@
 """Plots of many things beside one another: estimates with their intervals in rows, clouds of points in panels."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from miajax.report import palette
-from miajax.report.plots import Drawn, Mark, axes_at, blank_axes, styled
+from miajax.report.plots import FULL, INCHES, Drawn, Mark, axes_at, blank_axes, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,7 +45,8 @@ class Tile(NamedTuple):
 
 
 _FRAME = 3  # pixels
-_RINGS = (palette.ORANGE, palette.VERMILION, palette.PURPLE)
+_RINGS = (("o", 92, palette.BLUE), ("s", 46, palette.VERMILION), ("D", 13, palette.INK))
+"""Shape, size and colour of the rings, the widest first: each inside the one before, and of a shape of its own."""
 
 
 @styled
@@ -54,7 +55,7 @@ def forest_figure(
     *,
     marks: Sequence[Mark | None],
     key: Mapping[str, str],
-    width: float = 9.2,
+    width: float = FULL,
 ) -> "Figure":
     """Estimates with intervals, one row each and one panel a figure; all panels have the same rows in the same order.
 
@@ -82,7 +83,7 @@ def forest_figure(
             axes.axvline(mark.x, color=palette.MUTED, linewidth=0.9, linestyle=(0, (4, 2)))
             axes.annotate(
                 mark.label, (mark.x, 1.0), xycoords=("data", "axes fraction"), xytext=(0, 3),
-                textcoords="offset points", ha="center", va="bottom", fontsize=7.5, color=palette.MUTED,
+                textcoords="offset points", ha="center", va="bottom", fontsize=8, color=palette.MUTED,
             )  # fmt: skip
         axes.set_ylim(-0.7, count - 0.3)
         axes.set_yticks(places, [row.label for row in rows] if index == 0 else [""] * count)
@@ -97,8 +98,11 @@ def forest_figure(
 
 
 @styled
-def cloud_figure(clouds: Sequence[Cloud], *, width: float = 9.2) -> "Figure":
-    """Clouds of points without axes, five panels a row, with rings around some points, small rings in large ones."""
+def cloud_figure(clouds: Sequence[Cloud], *, width: float = FULL) -> "Figure":
+    """Clouds of points without axes, five panels a row, with rings around some points, small rings in large ones.
+
+    The rings of the first name are the widest; those of a name have one shape and one colour in all panels.
+    """
     from matplotlib.figure import Figure
 
     across = min(5, len(clouds))
@@ -107,27 +111,23 @@ def cloud_figure(clouds: Sequence[Cloud], *, width: float = 9.2) -> "Figure":
     height = down * side + 0.35
     figure: Drawn = Figure(figsize=(width, height))
     axes: Drawn = None
-    names: dict[str, str] = {}
+    looks: dict[str, dict[str, Any]] = {}
     for index, cloud in enumerate(clouds):
         row, column = divmod(index, across)
         low = 1 - (0.35 + (row + 0.95) * side) / height
         axes = axes_at(figure, ((column + 0.03) / across, low, 0.94 / across, 0.85 * side / height))
-        axes.scatter(*cloud.points.T, s=9, color=palette.FAINT, linewidths=0)
+        axes.scatter(*cloud.points.T, s=9, color=palette.FAINT, linewidths=0, rasterized=True)
         for ring, (name, circled) in enumerate(cloud.circled.items()):
-            colour = names.setdefault(name, _RINGS[ring % len(_RINGS)])
-            axes.scatter(
-                *cloud.points[circled].T, s=58 - 18 * ring, facecolors="none", edgecolors=colour, linewidths=1.1
-            )
+            shape, size, colour = _RINGS[ring % len(_RINGS)]
+            look = {"marker": shape, "s": size, "facecolors": "none", "edgecolors": colour, "linewidths": 1.2}
+            axes.scatter(*cloud.points[circled].T, **looks.setdefault(name, look))
         axes.set_title(cloud.title, fontsize=9, color=palette.INK, pad=3)
         axes.set_xticks([])
         axes.set_yticks([])
         for spine in axes.spines.values():
             spine.set_visible(True)
             spine.set_color(palette.RULE)
-    handles = [
-        axes.scatter([], [], s=40, facecolors="none", edgecolors=colour, linewidths=1.1, label=name)
-        for name, colour in names.items()
-    ]
+    handles = [axes.scatter([], [], **look, label=name) for name, look in looks.items()]
     figure.legend(handles=handles, loc="upper left", ncols=max(1, len(handles)), bbox_to_anchor=(0.0, 1.0))
     return figure
 
@@ -142,7 +142,7 @@ def scatter_figure(
     ylabel: str,
     level: tuple[float, str],
     most: int = 4000,
-    inches: tuple[float, float] = (4.7, 3.5),
+    inches: tuple[float, float] = INCHES,
 ) -> "Figure":
     """Two numbers of each example against each other, easy and hard ones in two colours.
 
@@ -158,7 +158,7 @@ def scatter_figure(
     shown = np.arange(len(x))[:: max(1, -(-len(x) // most))]
     for where, label, colour in ((~hard, "easy to fit", palette.SKY), (hard, "hard to fit", palette.VERMILION)):
         rows = shown[where[shown]]
-        axes.scatter(x[rows], y[rows], s=6, color=colour, alpha=0.45, linewidths=0, label=label)
+        axes.scatter(x[rows], y[rows], s=6, color=colour, alpha=0.45, linewidths=0, label=label, rasterized=True)
     axes.axhline(level[0], color=palette.MUTED, linewidth=0.9, linestyle=(0, (4, 2)), label=level[1])
     axes.grid(True)
     axes.set_xlabel(xlabel)
@@ -169,7 +169,7 @@ def scatter_figure(
 
 @styled
 def picture_rows_figure(
-    rows: Sequence[tuple[str, Sequence[Tile], Sequence[Tile]]], *, titles: tuple[str, str], width: float = 7.6
+    rows: Sequence[tuple[str, Sequence[Tile], Sequence[Tile]]], *, titles: tuple[str, str], width: float = FULL
 ) -> "Figure":
     """Pictures in rows, two blocks side by side; a coloured frame marks some.
 
@@ -185,7 +185,7 @@ def picture_rows_figure(
     enlarged = max(1, 48 // side)
     cell = side * enlarged + 2 * _FRAME + 4
     middle = most * cell + cell // 2
-    canvas = np.full((len(rows) * cell, middle + most * cell, 3), 255, np.uint8)
+    canvas = np.zeros((len(rows) * cell, middle + most * cell, 4), np.uint8)  # seen through between the pictures
     for row, (_, *blocks) in enumerate(rows):
         for left, block in zip((0, middle), blocks, strict=True):
             for column, tile in enumerate(block):
@@ -196,7 +196,7 @@ def picture_rows_figure(
     height = width * share * canvas.shape[0] / canvas.shape[1]
     figure = Figure(figsize=(width, height + 0.35))
     axes = axes_at(figure, (1 - share, 0.05 / (height + 0.35), share, height / (height + 0.35)))
-    axes.imshow(canvas, interpolation="nearest", aspect="auto")
+    axes.imshow(canvas, interpolation="none", aspect="auto")
     axes.set_yticks((np.arange(len(rows)) + 0.5) * cell, [name for name, *_ in rows])
     axes.set_xticks([])
     axes.tick_params(axis="y", length=0)
@@ -210,10 +210,11 @@ def picture_rows_figure(
 
 
 def _framed(tile: Tile, enlarged: int) -> np.ndarray:
-    """``uint8[h, w, 3]``: the picture enlarged, in a frame."""
+    """``uint8[h, w, 4]``: the picture enlarged, in a frame that is seen through where nothing is marked."""
     picture = tile.picture if tile.picture.ndim == 3 else np.repeat(tile.picture[..., None], 3, -1)
     picture = picture.repeat(enlarged, 0).repeat(enlarged, 1)
-    colour = [int(palette.VERMILION[at : at + 2], 16) for at in (1, 3, 5)] if tile.marked else [255, 255, 255]
-    framed = np.full((picture.shape[0] + 2 * _FRAME, picture.shape[1] + 2 * _FRAME, 3), colour, np.uint8)
-    framed[_FRAME:-_FRAME, _FRAME:-_FRAME] = picture
+    colour = [*(int(palette.MEMBER[at : at + 2], 16) for at in (1, 3, 5)), 255] if tile.marked else [0, 0, 0, 0]
+    framed = np.full((picture.shape[0] + 2 * _FRAME, picture.shape[1] + 2 * _FRAME, 4), colour, np.uint8)
+    framed[_FRAME:-_FRAME, _FRAME:-_FRAME, :3] = picture
+    framed[_FRAME:-_FRAME, _FRAME:-_FRAME, 3] = 255
     return framed

@@ -2,18 +2,29 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 
 from miajax.report import palette
-from miajax.report.plots import Drawn, Mark, axes_at, blank_axes, draw_marks, styled
+from miajax.report.plots import (
+    FULL,
+    HALF,
+    Drawn,
+    Mark,
+    axes_at,
+    blank_axes,
+    draw_marks,
+    floor_of_rates,
+    logarithmic_rates,
+    styled,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_INCHES = (4.7, 3.3)
+_INCHES = (HALF, 3.2)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +35,7 @@ class Trace:
       label: its name in the legend.
       values: ``[E]``; NaN leaves a gap.
       band: ``[E, 2]``, its interval, or None.
-      colour, dash: how it is drawn.
+      colour, dash, marker: how it is drawn.
     """
 
     label: str
@@ -32,6 +43,7 @@ class Trace:
     band: Float[np.ndarray, "epochs 2"] | None
     colour: str
     dash: str = "-"
+    marker: str = ""
 
 
 @styled
@@ -41,6 +53,7 @@ def epoch_figure(
     ylabel: str,
     marks: Sequence[Mark] = (),
     level: tuple[float, str] | None = None,
+    rates: bool = False,
     inches: tuple[float, float] = _INCHES,
 ) -> "Figure":
     """Figures against epochs 1 to E.
@@ -50,10 +63,12 @@ def epoch_figure(
       ylabel: name of the upright axis.
       marks: epochs to name.
       level: a height to compare with, and its name.
+      rates: whether they are rates of events that may be rare: on a logarithmic axis where an interval would flatten
+        them.
       inches: width and height.
     """
     figure, axes = blank_axes(inches, left=0.62)
-    _draw(axes, traces, level)
+    _draw(axes, traces, level, _floor(traces) if rates else None)
     _finish(axes, traces, ylabel)
     draw_marks(axes, marks)
     return figure
@@ -61,19 +76,19 @@ def epoch_figure(
 
 @styled
 def stacked_epoch_figure(
-    panels: Sequence[tuple[str, Sequence[Trace], tuple[float, str] | None]],
+    panels: Sequence[tuple[str, Sequence[Trace], tuple[float, str] | None, bool]],
     *,
     marks: Sequence[Mark] = (),
     inches: tuple[float, float] = (6.4, 7.2),
 ) -> "Figure":
-    """Several sets of traces above one another over the same epochs: ``(ylabel, traces, level)`` each."""
+    """Several sets of traces above one another over the same epochs: ``(ylabel, traces, level, rates)`` each."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=inches)
     height = 0.9 / len(panels)
-    for place, (ylabel, traces, level) in enumerate(panels):
+    for place, (ylabel, traces, level, rates) in enumerate(panels):
         axes = axes_at(figure, (0.12, 0.965 - (place + 1) * height + 0.035, 0.85, height - 0.05))
-        _draw(axes, traces, level)
+        _draw(axes, traces, level, _floor(traces) if rates else None)
         _finish(axes, traces, ylabel)
         if place < len(panels) - 1:
             axes.set_xlabel("")
@@ -89,7 +104,7 @@ def histogram_row_figure(
     titles: Sequence[str],
     *,
     xlabel: str,
-    inches: tuple[float, float] = (9.2, 2.5),
+    inches: tuple[float, float] = (FULL, 2.5),
 ) -> "Figure":
     """Densities of members and non-members side by side, a panel an epoch, all to one scale."""
     from matplotlib.figure import Figure
@@ -107,6 +122,9 @@ def histogram_row_figure(
         axes.set_xlim(edges[0], edges[-1])
         axes.set_ylim(0, 1.1 * peak)
         axes.set_title(title, fontsize=9, color=palette.INK, pad=4)
+        axes.locator_params(
+            axis="x", nbins=4, prune="both"
+        )  # the last number of a panel would meet the next one's first
         axes.grid(True, axis="y")
         axes.set_xlabel(xlabel)
         if place:
@@ -117,18 +135,30 @@ def histogram_row_figure(
     return figure
 
 
-def _draw(axes: Drawn, traces: Sequence[Trace], level: tuple[float, str] | None) -> None:
+def _floor(traces: Sequence[Trace]) -> float | None:
+    """Where a logarithmic axis begins, if rates need one."""
+    values = np.concatenate([np.asarray(trace.values, np.float64) for trace in traces])
+    bands = [np.asarray(trace.band, np.float64)[:, 1] for trace in traces if trace.band is not None]
+    return floor_of_rates(values, np.concatenate(bands)) if bands else None
+
+
+def _draw(axes: Drawn, traces: Sequence[Trace], level: tuple[float, str] | None, floor: float | None) -> None:
+    if floor is not None:
+        logarithmic_rates(axes, floor)
     if level is not None:
         height, name = level
         axes.axhline(height, color=palette.MUTED, linewidth=0.9, linestyle=(0, (1, 2)), label=name)
     for trace in traces:
         epochs = np.arange(1, len(trace.values) + 1)
-        alone: dict[str, Any] = {"marker": "o", "markersize": 3.5} if len(epochs) == 1 else {}
+        marker = trace.marker or ("o" if len(epochs) == 1 else "")
+        shown = trace.values if floor is None else np.maximum(trace.values, floor)
         axes.plot(
-            epochs, trace.values, color=trace.colour, linestyle=trace.dash, linewidth=1.5, label=trace.label, **alone
-        )
+            epochs, shown, color=trace.colour, linestyle=trace.dash, linewidth=1.5, label=trace.label,
+            marker=marker, markersize=3.5, markevery=max(1, len(epochs) // 10),
+        )  # fmt: skip
         if trace.band is not None:
             low, high = np.asarray(trace.band, np.float64).T
+            low = low if floor is None else np.maximum(low, floor)
             axes.fill_between(epochs, low, high, color=trace.colour, alpha=0.15, linewidth=0)
 
 
@@ -138,7 +168,11 @@ def _finish(axes: Drawn, traces: Sequence[Trace], ylabel: str) -> None:
     step = next((step for step in (1, 2, 5, 10, 20, 50, 100) if last / step <= 10), last)
     axes.set_xticks([1, *range(step, last + 1, step)] if step > 1 else list(range(1, last + 1)))
     low, high = axes.get_ylim()
-    axes.set_ylim(low, high + 0.08 * (high - low))  # marks carry their names at the top
+    above = 0.08 + 0.07 * len(axes.get_legend_handles_labels()[1])  # marks carry their names at the top, and the legend
+    if axes.get_yscale() == "log":
+        axes.set_ylim(low, high * (high / low) ** above)
+    else:
+        axes.set_ylim(low, high + above * (high - low))
     axes.grid(True)
     axes.set_xlabel("epoch")
     axes.set_ylabel(ylabel)

@@ -5,6 +5,7 @@ nothing is requested from anywhere, so the file can be mailed, archived and prin
 sets, classes and files come from users.
 """
 
+import base64
 import dataclasses
 import functools
 import re
@@ -19,6 +20,7 @@ from miajax.report.numbers import Estimate
 
 Cell = str | int | float | Estimate | None
 _SHORT = 8  # rows of a table that is not cut on paper
+_HALF_PAGE = 440  # points that a figure for half a page is drawn in at most
 _WIDEST = 11  # columns of a table that fit a sheet
 _FORMATS = {"number": numbers.rate, "count": numbers.count, "seconds": numbers.seconds, "share": numbers.percent}
 
@@ -43,6 +45,11 @@ class Figure:
     def __post_init__(self):
         if not self.uri.startswith("data:image/"):
             raise ValueError(f"a figure's picture must be inline (a data:image/ URI), got {self.uri[:40]!r}")
+
+    @property
+    def wide(self) -> bool:
+        """Whether it is drawn for the whole width of a page: on a phone its text would be too small."""
+        return drawn_width(self.uri) > _HALF_PAGE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -303,7 +310,11 @@ class Page:
             _environment()
             .get_template("page.html")
             .render(
-                page=self, palette=palette.PAGE, mark=footnote_mark, running=css_text(f"{self.kicker} · {self.title}")
+                page=self,
+                palette=palette.PAGE,
+                dark=palette.PAGE_DARK,
+                mark=footnote_mark,
+                running=css_text(f"{self.kicker} · {self.title}"),
             )
         )
 
@@ -328,6 +339,20 @@ def _figures_in(blocks: "Sequence[Block]") -> Iterator[tuple[str, str]]:
             yield from _figures_in(block.blocks)
 
 
+def drawn_width(uri: str) -> float:
+    """How wide a figure is drawn, in points; 0 for pictures of pixels."""
+    kind, _, content = uri.partition(",")
+    if "svg" not in kind:
+        return 0.0
+    found = re.search(rb'viewBox="0 0 ([\d.]+) ', base64.b64decode(content[:2000]))
+    return float(found[1]) if found else 0.0
+
+
+def dark_of(colour: str) -> str:
+    """What a colour becomes on a dark page; itself where it is no colour of ours."""
+    return palette.DARK.get(colour, colour)
+
+
 def css_text(text: str) -> Markup:
     """Text as a string of CSS, whatever it holds; it can end neither the string nor the style sheet."""
     escaped = (c if c.isalnum() or c in " .,:;-·()" else f"\\{ord(c):06x}" for c in text[:120])
@@ -341,10 +366,12 @@ def slug(text: str) -> str:
 
 @functools.cache
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("miajax.report", "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["dark_of"] = dark_of
+    return environment

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, ParamSpec, TypeVar
 import numpy as np
 from jaxtyping import Float
 
-from miajax.report import palette, vectors
+from miajax.report import dark, palette, vectors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Drawn = Any
 """A figure or axes of matplotlib, whose own annotations leave keyword arguments without a type."""
 FPR_FLOOR = 1e-5
+_FLATTENS = 3  # times the largest rate: an interval that reaches farther flattens the rates on a linear axis
+_MARKED = 24  # points of the grid between a curve's marks
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 _STYLE: dict[Any, Any] = {
@@ -53,7 +55,10 @@ _STYLE: dict[Any, Any] = {
     "axes.formatter.use_mathtext": False,
 }
 _PAGE_FONTS = "font-family: Inter, Segoe UI, Helvetica Neue, Arial, Liberation Sans, sans-serif"
-INCHES = (4.7, 3.5)
+FULL, HALF = 9.2, 4.44
+"""Inches of figures as wide as a page and as half of one: what is drawn so wide has letters of one size there."""
+INCHES = (HALF, 3.4)
+_DOTS_PER_INCH = 220  # of what is drawn as pixels inside of a figure
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -78,7 +83,7 @@ class Curve:
     Attributes:
       label: its name in the legend.
       fpr, tpr: corners of the curve, both ascending, fractions.
-      colour, dash: how it is drawn; ``dash`` as matplotlib's line styles.
+      colour, dash, marker: how it is drawn; ``dash`` as matplotlib's line styles, ``marker`` as its markers.
       intervals: ``(fpr, tpr, low, high)`` where the TPR's interval is known; drawn as bars.
     """
 
@@ -87,6 +92,7 @@ class Curve:
     tpr: Float[np.ndarray, " points"]
     colour: str
     dash: str = "-"
+    marker: str = ""
     intervals: Sequence[tuple[float, float, float, float]] = ()
 
 
@@ -124,7 +130,8 @@ def roc_figure(curves: Sequence[Curve], *, resolvable_fpr: float, inches: tuple[
     for index, curve in enumerate(curves):
         tpr = np.asarray(curve.tpr)[np.searchsorted(curve.fpr, grid, side="right") - 1]
         shown = np.where(tpr > 0, tpr, np.nan)
-        axes.plot(grid, shown, color=curve.colour, linestyle=curve.dash, linewidth=1.6, label=curve.label)
+        marked = {"marker": curve.marker, "markersize": 4, "markevery": (7 * index % _MARKED, _MARKED)}
+        axes.plot(grid, shown, color=curve.colour, linestyle=curve.dash, linewidth=1.6, label=curve.label, **marked)
         if curve.intervals:
             known = np.asarray(curve.intervals, np.float64)
             x, y, low, high = known[known[:, 1] > FPR_FLOOR].T
@@ -139,7 +146,7 @@ def roc_figure(curves: Sequence[Curve], *, resolvable_fpr: float, inches: tuple[
                 0.7,
                 "not\nresolvable",
                 color=palette.MUTED,
-                fontsize=7.5,
+                fontsize=8,
                 ha="center",
                 va="top",
             )
@@ -278,7 +285,7 @@ def figure_to_data_uri(figure: "Figure", format: str = "svg") -> str:
         save_png(figure, buffer)
         uri = _data_uri("image/png", buffer.getvalue())
     elif format == "svg":
-        uri = _data_uri("image/svg+xml", vector(figure, "svg"))
+        uri = _data_uri("image/svg+xml", dark.following_the_page(vector(figure, "svg").decode()).encode())
     else:
         raise ValueError(f"format is {format!r}; expected 'svg' or 'png'")
     vectors.offer(uri, lambda kind: vector(figure, kind))
@@ -290,9 +297,9 @@ def vector(figure: Drawn, format: str) -> bytes:
     """The figure as SVG or PDF, the same bytes whenever it is drawn."""
     buffer = io.BytesIO()
     if format == "pdf":
-        figure.savefig(buffer, format="pdf", transparent=True, metadata={"CreationDate": None})
+        figure.savefig(buffer, format="pdf", transparent=True, metadata={"CreationDate": None}, dpi=_DOTS_PER_INCH)
         return buffer.getvalue()
-    figure.savefig(buffer, format="svg", transparent=True)
+    figure.savefig(buffer, format="svg", transparent=True, dpi=_DOTS_PER_INCH)
     svg = buffer.getvalue().decode()
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)  # it holds the date
     return re.sub(r"font-family: [^;]*", _PAGE_FONTS, svg).encode()
@@ -368,6 +375,30 @@ def axes_at(figure: Drawn, place: tuple[float, float, float, float]) -> Drawn:
     axes = figure.add_axes(place)
     axes.set_axisbelow(True)
     return axes
+
+
+def floor_of_rates(values: Float[np.ndarray, "..."], tops: Float[np.ndarray, "..."]) -> float | None:
+    """Where a logarithmic axis of rates should begin; None where a linear one shows them well.
+
+    It does not where an interval reaches so high that all the rates would lie flat on the axis.
+
+    Args:
+      values: rates; NaN is left out.
+      tops: upper ends of their intervals; NaN is left out.
+    """
+    known, ends = values[np.isfinite(values) & (values > 0)], tops[np.isfinite(tops)]
+    if not known.size or not ends.size or ends.max() <= _FLATTENS * known.max():
+        return None
+    return 10.0 ** math.floor(math.log10(known.min() / 2))
+
+
+def logarithmic_rates(axes: Drawn, floor: float) -> None:
+    """A logarithmic upright axis from ``floor``, which stands for 0, to 1."""
+    powers = range(round(math.log10(floor)) + 1, 1)
+    axes.set_yscale("log")
+    axes.yaxis.set_ticks([floor, *(10.0**power for power in powers)], ["0", *map(power_of_ten, powers)])
+    axes.yaxis.set_ticks([], minor=True)
+    axes.set_ylim(0.8 * floor, 2.0)
 
 
 def power_of_ten(power: int) -> str:

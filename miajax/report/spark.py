@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from miajax.report import palette, vectors
+from miajax.report import dark, palette, vectors
 from miajax.report.bare import bare_pdf
 from miajax.report.plots import Drawn
 
@@ -43,7 +43,7 @@ def two_histograms(
         f'font-family="Inter,Segoe UI,Helvetica Neue,Arial,Liberation Sans,sans-serif" fill="{palette.MUTED}">{paths}'
         f'<path d="M0 {_BASE}.5H{_WIDTH}" stroke="{palette.FAINT}"/>{labels}</svg>'
     )
-    uri = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+    uri = f"data:image/svg+xml;base64,{base64.b64encode(dark.following_the_page(svg).encode()).decode()}"
     vectors.offer(uri, lambda kind: svg.encode() if kind == "svg" else _as_pdf(heights, colours, marks))
     return uri
 

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from miajax.campaign.gathered import Campaign
+from miajax.metrics.objections import Objection
 from miajax.metrics.without_models import Checks
 from miajax.report import provenance
 from miajax.report.blind_words import blind_banners, blind_sections
+from miajax.report.objections import objection_sections
 from miajax.report.page import Block, Details, Page, Points, Section
 from miajax.report.provenance import Ran
 from miajax.studies.results import Record
@@ -27,6 +29,11 @@ class OfRun(Protocol):
     @property
     def ran(self) -> Ran:
         """The run as its page prints it."""
+        ...
+
+    @property
+    def objections(self) -> Sequence[Objection] | None:
+        """What the figures say to known objections; None of a study that leads with no attack figure."""
         ...
 
 
@@ -65,7 +72,14 @@ def campaign_page(page: Page, found: OfRun, run: Run, limits: Section, sources: 
         page,
         facts=[fact for fact in (*page.facts, ("Fingerprint", fingerprint)) if fact[1]],
         banners=[*page.banners, *blind_banners(found.checks)],
-        sections=[*page.sections, *blind_sections(found.checks), limits, how, *sources],
+        sections=[
+            *page.sections,
+            *blind_sections(found.checks),
+            *objection_sections(found.objections),
+            limits,
+            how,
+            *sources,
+        ],
         footer=f"Made by miajax{' from run ' + fingerprint if fingerprint else ''}.",
     ).html()
 

@@ -3,10 +3,12 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from miajax.campaign.gathered import Campaign
+from miajax.metrics.forms import LEFT_OUT
 from miajax.metrics.json_form import to_json
+from miajax.metrics.objections import Objection
 from miajax.studies.common import Scores
 
 Record = Mapping[str, Any]
@@ -20,10 +22,12 @@ class Found:
     Attributes:
       timing: seconds by what they were spent on.
       notes: what a reader of the figures should know, a sentence each.
+      objections: what the figures say to known objections; None of studies that lead with no attack figure.
     """
 
     timing: Mapping[str, float] = dataclasses.field(default_factory=dict[str, float])
     notes: tuple[str, ...] = ()
+    objections: Annotated[tuple[Objection, ...] | None, LEFT_OUT] = None
 
 
 What = TypeVar("What", covariant=True)

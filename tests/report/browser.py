@@ -17,11 +17,17 @@ addEventListener("load", () => {  // by then every inline picture is decoded, or
 </script>"""
 
 
-def opened(report: Path, folder: Path) -> tuple[int, list[str], list[str]]:
-    """Pictures of a report, those that Chromium cannot show, and errors of its console; skips without Chromium."""
+def chromium() -> str:
+    """The browser; skips without one."""
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if browser is None:
         pytest.skip("no Chromium found: reports are not opened in a browser")
+    return browser
+
+
+def opened(report: Path, folder: Path) -> tuple[int, list[str], list[str]]:
+    """Pictures of a report, those that Chromium cannot show, and errors of its console; skips without Chromium."""
+    browser = chromium()
     console = _run(browser, report, folder)[1]
     # The report forbids scripts; the copy that asks for its pictures allows this one.
     probed = folder / "probed.html"

@@ -1,3 +1,4 @@
+import base64
 import re
 
 import pytest
@@ -130,9 +131,37 @@ def test_text_has_contrast_enough_to_be_read():
 
     styles = re.search(r"<style>(.*?)</style>", _page([]), re.DOTALL)
     assert styles
-    colours = {palette.PAGE[name] for name in re.findall(r"[{;\s]color: var\(--([a-z-]+)\)", styles[1])}
-    assert len(colours) >= 3
-    for colour in colours:
-        assert 1.05 / (luminance(colour) + 0.05) >= 4.5, (
-            f"{colour} on white, by the Web Content Accessibility Guidelines"
-        )
+    names = set(re.findall(r"[{;\s]color: var\(--([a-z-]+)\)", styles[1]))
+    assert len(names) >= 3
+    for colours in (palette.PAGE, palette.PAGE_DARK):
+        for name in names:
+            for ground in ("paper", "wash"):
+                low, high = sorted(luminance(colours[each]) for each in (name, ground))
+                assert (high + 0.05) / (low + 0.05) >= 4.5, f"{name} on {ground}, by the WCAG: {colours[name]}"
+
+
+def test_a_page_goes_dark_on_screens_whose_reader_prefers_it_and_stays_light_on_paper():
+    html = _page(_every_block("plain"))
+    light, dark = html.split("@media screen and (prefers-color-scheme: dark)", 1)
+    for name, colour in palette.PAGE.items():
+        assert f"--{name}: {colour};" in light and f"--{name}: {palette.PAGE_DARK[name]};" in dark.split("}", 1)[0]
+
+
+def test_every_table_has_a_caption_the_visible_one_or_its_sections_name():
+    columns = [page.Column("a"), page.Column("b", "number")]
+    html = _page([page.Table(columns, [["x", 0.5]], "what it shows"), page.Table(columns, [["x", 0.5]])])
+    assert html.count("<caption>what it shows</caption>") == 2  # the section stands on the page twice
+    assert html.count('<caption class="unseen">plain</caption>') == 2
+    assert html.count("<table>") == html.count("</caption>") == 4
+
+
+def test_a_figure_of_the_pages_width_scrolls_on_a_phone_and_can_be_reached_by_the_keyboard():
+    def drawn(width: int) -> str:
+        svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} 100"></svg>'
+        return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+
+    wide, half = (page.Figure(drawn(width), "alt", "caption", "Title") for width in (662, 320))
+    assert wide.wide and not half.wide and not page.Figure(_DOT, "a", "b").wide
+    html = _page([wide])
+    assert 'tabindex="0" role="group" aria-label="Title: figure"' in html and '<img class="wide"' in html
+    assert 'class="wide"' not in _page([half])

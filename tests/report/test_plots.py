@@ -1,4 +1,5 @@
 import base64
+import dataclasses
 import io
 import struct
 import zlib
@@ -8,7 +9,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from miajax.report import pictures, plots, spark
+from miajax.report import curves, pictures, plots, spark
 from tests.report.fixtures import HOSTILE
 
 
@@ -69,6 +70,18 @@ def test_the_gap_plot_leaves_out_failed_models_and_thins_many():
     axes = plots.gap_figure(member, other, most=100).axes[0]
     assert [len(line.get_xdata()) for line in axes.get_lines()] == [100, 100]
     assert np.isfinite(axes.get_lines()[0].get_ydata()).all()
+
+
+def test_rates_that_an_interval_would_flatten_stand_on_a_logarithmic_axis():
+    values, band = np.array([0.0, 0.002, 0.08]), np.array([[0.0, 0.9], [0.001, 0.01], [0.03, 0.2]])
+    flattened = curves.Trace("attack", values, band, "#000000")
+    axes = curves.epoch_figure([flattened], ylabel="TPR", rates=True).axes[0]
+    assert axes.get_yscale() == "log" and axes.get_ylim()[0] < 1e-3
+    assert next(tick.get_text() for tick in axes.get_yticklabels()) == "0"
+    np.testing.assert_allclose(axes.get_lines()[0].get_ydata(), [1e-3, 0.002, 0.08])  # a rate of 0 lies on the floor
+    narrow = dataclasses.replace(flattened, band=band / 10)
+    assert curves.epoch_figure([narrow], ylabel="TPR", rates=True).axes[0].get_yscale() == "linear"
+    assert curves.epoch_figure([flattened], ylabel="AUC").axes[0].get_yscale() == "linear"
 
 
 def test_drawing_twice_gives_the_same_bytes_and_leaves_settings_alone():

@@ -186,3 +186,20 @@ def test_campaigns_parts_and_data_sets_that_do_not_exist_are_told():
     with pytest.raises(UserError, match="--validation_fraction 1"):
         ReproduceOptions(validation_fraction=1.0)
     assert set(reproductions("paper")) == {"cifar10_densenet", "purchase100"}
+
+
+@SLOW
+def test_the_page_shows_the_figures_of_its_parts_and_the_papers_numbers_beside_ours(finished):
+    folder, _ = finished
+    document = Document((folder / "report.html").read_text())
+    shown = {content for _, content in document.pictures()}
+    for part, least in (("", 1), ("saliency", 2)):
+        own = {content for _, content in Document((folder / "digits" / part / "report.html").read_text()).pictures()}
+        assert len(shown & own) >= least
+    found = json.loads((folder / "digits" / "results.json").read_text())
+    original = next(row for row in document.rows if row and row[0] == "original")
+    theirs = TABLES["cifar10", "densenet_bc_100_12"]["original"]
+    assert f"{found['train_accuracy']:.3f}" in original[1] and f"{theirs.train_accuracy:.4f}" == original[2]
+    assert f"{found['attacks']['global_threshold']['auc']:.3f}" in original[5] and original[6] == "0.6027"
+    assert "The data set is digits here, cifar10 there" in document.text
+    assert ["paper: the most confident of one model", "0.0104", "0.0100"] in document.rows

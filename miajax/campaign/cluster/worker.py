@@ -121,7 +121,7 @@ class Worker:
 
     def about(self) -> About:
         """Who it is."""
-        return About(machine_name(jax.devices()[0]), socket.gethostname(), miajax.__version__, os.getpid())
+        return About(machine_name(jax.local_devices()[0]), socket.gethostname(), miajax.__version__, os.getpid())
 
     def plan(self, setup: Setup) -> tuple[ExecutionPlan, list[dict[str, Any]], list[str]]:
         """As ``new_plan``, and what it said."""

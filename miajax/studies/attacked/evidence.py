@@ -243,7 +243,7 @@ class Evidence:
             look = face(attack)
             known = [(at, self.figures(attack).tpr(at)) for at in attack_table.reported_fprs(self.attacks)]
             bars = [(at, e.value, *e.interval) for at, e in known if e.value is not None and e.interval is not None]
-            curves.append(plots.Curve(look.label, fpr, tpr, look.colour, look.dash, bars))
+            curves.append(plots.Curve(look.label, fpr, tpr, **look.drawn, intervals=bars))
         return curves
 
     @functools.cached_property

@@ -9,6 +9,7 @@ from miajax.metrics.claims import Lead
 from miajax.metrics.forms import LEFT_OUT
 from miajax.metrics.new_data import NewDataMeans
 from miajax.metrics.people import People
+from miajax.metrics.per_record import PerRecords
 from miajax.metrics.spread import Spread
 from miajax.metrics.summary import AttackSummary
 from miajax.studies.head import CampaignFound
@@ -68,6 +69,7 @@ class AttackedFound(CampaignFound, abc.ABC):
       spread: of the strongest attack over the user's slices; None where none were asked for.
       saturation: None for networks.
       new_data: of the exposure of single examples; None where no example has any.
+      per_record: false alarms of single records; None in results of earlier versions.
     """
 
     attacks_not_run: Mapping[str, str]
@@ -76,6 +78,7 @@ class AttackedFound(CampaignFound, abc.ABC):
     spread: Spread | None
     saturation: Annotated[Saturation | None, LEFT_OUT] = None
     new_data: NewDataMeans | None
+    per_record: PerRecords | None = None
 
     @property
     def unit(self) -> str:

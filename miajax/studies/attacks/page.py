@@ -14,7 +14,9 @@ from miajax.report.attack_table import attack_table, chance_remark, reported_fpr
 from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.group_words import group_finding, group_sections, spread_sections
 from miajax.report.numbers import Estimate
+from miajax.report.objections import objection_sections
 from miajax.report.page import Block, Card, Cards, Cell, Column, Columns, Details, Figure, Page, Prose, Section, Table
+from miajax.report.record_words import record_sections
 from miajax.studies.attacked import examples as lira_examples
 from miajax.studies.attacked import threat as lira_threat
 from miajax.studies.attacked import words as lira_words
@@ -61,11 +63,13 @@ def render_attacks_report(inputs: LiraReportInputs, entries: Mapping[str, Entry]
             _calls(evidence, entries),
             _groups(evidence, entries),
             _single_examples(entries),
+            *record_sections(found.per_record, inputs.main_attack),
             lira_examples.examples_section(evidence),
             *blind_sections(found.checks),
             _costs(entries),
             lira_threat.threat_section(evidence),
             *privacy_words.privacy_sections(found.head.privacy),
+            *objection_sections(found.objections),
             lira_threat.limits_section(evidence),
             provenance.run_section(found.ran, inputs.config, inputs.manifest, inputs.command),
             lira_threat.terms_section(evidence),
@@ -81,7 +85,7 @@ def attacks_roc_figure(inputs: LiraReportInputs) -> "MatplotlibFigure":
 
 def _roc_figure(evidence: Evidence) -> "MatplotlibFigure":
     resolvable = 1 / max(1, evidence.pooled_non_members)
-    return plots.roc_figure(evidence.curves, resolvable_fpr=resolvable, inches=(5.4, 4.6))
+    return plots.roc_figure(evidence.curves, resolvable_fpr=resolvable, inches=(plots.HALF, 4.2))
 
 
 def _banners(evidence: Evidence) -> list[str | Markup]:
@@ -288,7 +292,7 @@ def _groups(evidence: Evidence, entries: Mapping[str, Entry]) -> Section:
     return Section(
         "Groups",
         _unevenness(main, slicings),
-        blocks or [Prose(["No groups were asked for."])],
+        blocks or [Prose(["No groups were requested."])],
         [
             "Within a group the threshold is the group's own: the figures say how well members and others of the group "
             "can be told apart, not who is named by one threshold for everybody."

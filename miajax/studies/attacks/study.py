@@ -18,19 +18,21 @@ from pathlib import Path
 import numpy as np
 
 from miajax.attacks.options import RMIA_PRESETS, AttackOptions, LiraMode, RmiaOptions
-from miajax.attacks.registry import ATTACKS, BASELINE, why_not
+from miajax.attacks.registry import ATTACKS, BASELINE, usual_attacks, why_not
 from miajax.campaign.config import Setup
 from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.recorded import recorded_signals
 from miajax.campaign.run import Campaign, run_campaign
 from miajax.described import described
 from miajax.errors import UserError
+from miajax.metrics.objections import Objection
 from miajax.outliers.registry import METRICS
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.attacked.entries import attack_entries, rank_stability, run_families
 from miajax.studies.attacked.groups import group_study
+from miajax.studies.attacked.records import records_of
 from miajax.studies.attacked.saturation import saturation
 from miajax.studies.attacked.spread import leak_over
 from miajax.studies.attacks.results import Attacks
@@ -111,7 +113,7 @@ def run_attacks_study(
     columns = options.of_the_user(setup)
     campaign = run_campaign(setup, path, reporter)
 
-    wanted = tuple(ATTACKS) if options.attacks is None else options.attacks
+    wanted = usual_attacks() if options.attacks is None else options.attacks
     white_box = any(field.endswith("gradient_norm") for name in wanted for field in ATTACKS[name].needs)
     with called.timed("record"):
         signals = recorded_signals(campaign, gradients=white_box)
@@ -131,6 +133,7 @@ def run_attacks_study(
         clipped, about_clip = saturation(campaign, signals, ran.scores, settings)
         groups, slice_notes = slicings(campaign, signals, options.outlier_metric, columns)
         exposed = common.exposures(campaign, ran.scores)
+        records = records_of(campaign, ran.scores, exposed, ran.scores)
         stability = rank_stability(list(ran.scores), signals, campaign, settings)
         entries, entry_notes = attack_entries(campaign, ran, figures, exposed, stability, groups)
         table, new_data = common.example_columns(campaign, exposed)
@@ -147,6 +150,7 @@ def run_attacks_study(
         spread=spread,
         saturation=clipped,
         new_data=new_data,
+        per_record=records,
         notes=(
             *common.campaign_notes(campaign),
             *(people.notes if people else ()),
@@ -159,6 +163,8 @@ def run_attacks_study(
         ),
     )
 
+    found = dataclasses.replace(found, objections=_answers(found))
+
     def report(so_far: Attacks) -> None:
         common.store_scores(path, ran.scores)
         common.join_examples(path / "per_example.parquet", table)
@@ -168,6 +174,20 @@ def run_attacks_study(
 
     done = called.finished("attacks", path / "attacks", found, report, [campaign.timing])
     return AttackedResult(path / "attacks", done, campaign, ran.scores)
+
+
+def _answers(found: Attacks) -> tuple[Objection, ...]:
+    """What the figures say to known objections: of the strongest attack, thresholds set on other models as well."""
+    from miajax.studies.attacked.speaking import answers
+
+    if found.strongest is None:
+        return answers(found)
+    entry = found.attacks[found.strongest.attack]
+    aims = [fpr for fpr, reached in entry.calibrated.items() if reached is not None]
+    reached = None
+    if aims and (of := entry.calibrated[max(aims)]) is not None:
+        reached = max(aims), of.tpr, of.fpr
+    return answers(found, reached=reached, rank_stability=entry.per_example.rank_stability)
 
 
 def _runnable(

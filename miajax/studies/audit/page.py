@@ -70,7 +70,7 @@ def render_audit_report(
 def bounds_figure(found: Audited) -> "MatplotlibFigure":
     """Returns the bounds beside the promise as a figure."""
     bounds = found.bounds.named()
-    figure, axes = plots.blank_axes((6.4, 0.9 + 0.42 * len(bounds)), left=2.2)
+    figure, axes = plots.blank_axes((plots.FULL, 0.9 + 0.42 * len(bounds)), left=2.2)
     heights = np.arange(len(bounds))[::-1]
     for height, bound in zip(heights, bounds.values(), strict=True):
         lower, colour = bound.epsilon_lower, palette.BLUE if bound.in_verdict else palette.FAINT

@@ -62,7 +62,7 @@ def _curve(evidence: Evidence) -> Figure | None:
         if 0 < member.sum() < member.size:
             look = face(name)
             fpr, tpr = thin(roc_curve(scored.scores[known], member))
-            curves.append(plots.Curve(look.label, fpr, tpr, look.colour, look.dash))
+            curves.append(plots.Curve(look.label, fpr, tpr, **look.drawn))
     if not curves:
         return None
     drawn = plots.roc_figure(curves, resolvable_fpr=1 / max(1, _others(evidence)))

@@ -129,7 +129,10 @@ def _attacks(found: Comparison) -> Section:
         low, high = auc.change_ci_of_all
         rows.append(clouds.Row(face(name).label, auc.change.value, low, high, _COLOURS[auc.standing]))
     figure = clouds.forest_figure(
-        [("change of the AUC, after less before", rows)], marks=[plots.Mark(0.0, "no change")], key=_KEY, width=5.6
+        [("change of the AUC, after less before", rows)],
+        marks=[plots.Mark(0.0, "no change")],
+        key=_KEY,
+        width=plots.FULL,
     )
     picture = Figure(
         plots.figure_to_data_uri(figure),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from miajax.report import palette
-from miajax.report.plots import blank_axes, styled
+from miajax.report.plots import FULL, blank_axes, styled
 from miajax.studies.defenses.results import Row, named
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ STAGES = {
 @styled
 def trade_off_figure(rows: Sequence[Row]) -> "Figure":
     """Returns accuracy against what adaptive LiRA gets from the most vulnerable 1 %, a numbered point a defence."""
-    figure, axes = blank_axes((9.2, 4.6))
+    figure, axes = blank_axes((FULL, 4.6))
     axes.set_position((0.07, 0.115, 0.5, 0.86))
     ends = [end for row in rows for end in row.test_accuracy.interval]
     left, right = min(ends), max(ends)
@@ -56,7 +56,7 @@ def trade_off_figure(rows: Sequence[Row]) -> "Figure":
             (x, 100 * value),
             ha="center",
             va="center",
-            fontsize=6.5,
+            fontsize=7,
             color="white" if same else colour,
             zorder=5,
         )
@@ -72,7 +72,7 @@ def trade_off_figure(rows: Sequence[Row]) -> "Figure":
 @styled
 def knowledge_figure(rows: Sequence[Row]) -> "Figure":
     """Returns LiRA's AUC by defence, without and with knowledge of it, joined by a line."""
-    figure, axes = blank_axes((7.6, 0.55 + 0.24 * len(rows)), left=2.7)
+    figure, axes = blank_axes((FULL, 0.55 + 0.24 * len(rows)), left=2.7)
     axes.axvline(0.5, color=palette.MUTED, linewidth=0.9, linestyle=(0, (1, 2)))
     for place, row in enumerate(rows):
         naive, adaptive = row.lira_naive.auc, row.lira_adaptive.auc
@@ -80,21 +80,21 @@ def knowledge_figure(rows: Sequence[Row]) -> "Figure":
             np.array([naive.value, adaptive.value], float), [place, place], color=palette.RULE, linewidth=2.4,
             solid_capstyle="round", zorder=1,
         )  # fmt: skip
-        for auc, colour, label, marker in (
-            (row.threshold_auc, palette.SLATE, "threshold on the loss", "|"),
-            (naive, palette.SKY, "LiRA, defence unknown", "o"),
-            (adaptive, palette.VERMILION, "LiRA, defence known", "o"),
+        for auc, colour, label, marker, beside in (
+            (row.threshold_auc, palette.SLATE, "threshold on the loss", "|", -0.22),
+            (naive, palette.BLUE, "LiRA, defence unknown", "D", 0.0),
+            (adaptive, palette.VERMILION, "LiRA, defence known", "o", 0.22),  # equal ones would hide each other
         ):
             axes.plot(
                 np.array([auc.value], float),
-                [place],
+                [place + beside],
                 marker,
                 color=colour,
-                markersize=6,
+                markersize=5,
                 label=label if place == 0 else None,
             )
             if auc.interval is not None:
-                axes.plot(auc.interval, [place, place], color=colour, linewidth=0.9)
+                axes.plot(auc.interval, [place + beside] * 2, color=colour, linewidth=0.9)
     axes.set_yticks(range(len(rows)), [row.title for row in rows])
     axes.set_ylim(len(rows) - 0.4, -1.6)
     axes.grid(True, axis="x")

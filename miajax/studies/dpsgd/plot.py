@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from miajax.metrics.figures import Estimate, fpr_key
 from miajax.report import palette
-from miajax.report.plots import Drawn, styled
+from miajax.report.plots import FULL, Drawn, floor_of_rates, logarithmic_rates, styled
 from miajax.studies.dpsgd.figures import FPR, Dpsgd, Point
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LEAST_EPSILON = 0.01  # bounds of 0 are drawn here, on the axis
-_INCHES = (6.6, 7.0)
+_INCHES = (FULL, 8.2)
 BOUND_NAMES = {
     "clopper_pearson": "one record, many models",
     "gdp": "one record, Gaussian",
@@ -39,13 +41,13 @@ def privacy_figure(found: Dpsgd) -> "Figure":
     names, columns = zip(*found.named, strict=True)
     figure: Drawn = Figure(figsize=_INCHES)
     for place, draw in enumerate((_accuracy, _found, _epsilons)):
-        axes = figure.add_axes((0.12, 0.705 - 0.322 * place, 0.85, 0.275))
+        axes = figure.add_axes((0.085, 0.705 - 0.322 * place, 0.9, 0.275))
         axes.set_axisbelow(True)
         axes.grid(True)
         draw(axes, columns)
         axes.set_xlim(-0.4, len(columns) - 0.6)
         axes.set_xticks(range(len(columns)), names)
-    figure.axes[-1].set_xlabel("epsilon that was asked for (∞: clipped, no noise)")
+    figure.axes[-1].set_xlabel("requested epsilon (∞: clipped, no noise)")
     return figure
 
 
@@ -83,7 +85,12 @@ def _found(axes: Drawn, columns: Sequence[Point]) -> None:
     _dots(axes, rates, fmt="o", color=palette.BLUE, markersize=4, label="LiRA, every model a target")
     line = max(each.attacked.chance for each in columns)
     axes.axhline(line, color=palette.MUTED, linewidth=0.9, linestyle=(0, (1, 2)), label="chance")
-    axes.set_ylim(0, 1.3 * max([line, *(rate.interval[1] for rate in rates if rate.interval)]))  # room for the legend
+    tops = np.array([rate.interval[1] for rate in rates if rate.interval])
+    floor = floor_of_rates(np.array([line, *(rate.value for rate in rates if rate.value is not None)]), tops)
+    if floor is None:
+        axes.set_ylim(0, 1.3 * max([line, *tops]))  # room for the legend
+    else:
+        logarithmic_rates(axes, floor)
     axes.set_ylabel(f"TPR at FPR {fpr_key(FPR)}")
     axes.legend(loc="upper right")
 
@@ -107,10 +114,12 @@ def _epsilons(axes: Drawn, columns: Sequence[Point]) -> None:
         if not known:
             continue
         x, y = zip(*known, strict=True)
-        axes.plot(x, y, linestyle="none", marker=marker, markersize=4.5, color=colour, label=BOUND_NAMES[name])
+        axes.plot(
+            x, y, linestyle="none", marker=marker, markersize=4.5, color=colour, label=BOUND_NAMES[name], clip_on=False
+        )
     top = max(column.guarantee.epsilon or 0.0 for column in columns)
     axes.set_ylim(_LEAST_EPSILON, 100 * max(top, 1.0))
     axes.set_yticks([0.01, 0.1, 1, 10, 100], ["0", "0.1", "1", "10", "100"])
     axes.set_yticks([], minor=True)
     axes.set_ylabel("epsilon")
-    axes.legend(loc="upper right", ncols=2, fontsize=7.5, labelspacing=0.25, columnspacing=1.0)
+    axes.legend(loc="upper right", ncols=2, fontsize=8.5, labelspacing=0.25, columnspacing=1.0)

@@ -8,6 +8,7 @@ from miajax.report import claims, numbers, plots, provenance
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import AttackFigures, attack_table
 from miajax.report.group_words import group_sections
+from miajax.report.objections import objection_sections
 from miajax.report.page import Block, Code, Column, Columns, Details, Figure, Page, Points, Prose, Section, Table
 from miajax.studies.imported.results import Imported
 
@@ -50,6 +51,7 @@ def render_imported_report(
         sections=[
             _attacks(found, rocs),
             *group_sections(found.groups, found.attacks),
+            *objection_sections(found.objections),
             _limits(found),
             _run(found, command),
         ],
@@ -64,14 +66,10 @@ def _attacks(
     others = found.num_non_members
     attacks = [AttackFigures(name, summary) for name, summary in found.attacks.items()]
     caption = f"All targets pooled, {numbers.counted(others, 'non-member')}; brackets 95 % intervals."
-    curves = [
-        plots.Curve(face(name).label, *rocs[name], face(name).colour, face(name).dash)
-        for name in _DRAWN
-        if name in rocs
-    ]
+    curves = [plots.Curve(face(name).label, *rocs[name], **face(name).drawn) for name in _DRAWN if name in rocs]
     blocks: list[Block] = [attack_table(attacks, caption=caption)]
     if curves:
-        figure = plots.roc_figure(curves, resolvable_fpr=1 / others, inches=(5.4, 4.6))
+        figure = plots.roc_figure(curves, resolvable_fpr=1 / others, inches=(plots.HALF, 4.2))
         picture = Figure(
             plots.figure_to_data_uri(figure),
             f"ROC curves with logarithmic axes. {claims.lead_sentence(found.strongest)}",

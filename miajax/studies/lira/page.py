@@ -11,7 +11,9 @@ from miajax.report.attack_table import attack_table, chance_remark
 from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.group_words import group_finding, group_sections, spread_sections
 from miajax.report.numbers import Estimate
+from miajax.report.objections import objection_sections
 from miajax.report.page import Block, Card, Cards, Cell, Column, Columns, Figure, Page, Prose, Section, Stack, Table
+from miajax.report.record_words import record_sections
 from miajax.studies.attacked import examples as lira_examples
 from miajax.studies.attacked import threat as lira_threat
 from miajax.studies.attacked import words as lira_words
@@ -53,8 +55,10 @@ def render_lira_report(inputs: LiraReportInputs) -> str:
             _scores(evidence),
             _overfitting(evidence),
             _targets(evidence),
+            *record_sections(found.per_record, inputs.main_attack),
             lira_examples.examples_section(evidence),
             *blind_sections(found.checks),
+            *objection_sections(found.objections),
             lira_threat.limits_section(evidence),
             provenance.run_section(found.ran, inputs.config, inputs.manifest, inputs.command),
             lira_threat.terms_section(evidence),
@@ -192,7 +196,7 @@ def _roc(evidence: Evidence) -> list[Figure]:
 
 def _roc_figure(evidence: Evidence) -> "MatplotlibFigure":
     resolvable = 1 / max(1, evidence.pooled_non_members)
-    return plots.roc_figure(evidence.curves, resolvable_fpr=resolvable, inches=(4.9, 4.3))
+    return plots.roc_figure(evidence.curves, resolvable_fpr=resolvable, inches=(plots.HALF, 3.9))
 
 
 def _scores(evidence: Evidence) -> Section:

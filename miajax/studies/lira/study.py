@@ -23,6 +23,7 @@ from miajax.runs.tables import write_table
 from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.attacked.groups import group_study
+from miajax.studies.attacked.records import records_of
 from miajax.studies.attacked.results import Saturation
 from miajax.studies.attacked.spread import leak_over
 from miajax.studies.head import head_of
@@ -89,7 +90,9 @@ def run_lira(
         strongest = common.strongest_attack(campaign, scores, targets)
         people = group_study(campaign, scores, targets)
         spread, spread_remarks = leak_over(campaign, scores, strongest, slices)
-        columns, new_data = common.example_columns(campaign, common.exposures(campaign, scores))
+        exposed = common.exposures(campaign, scores)
+        records = records_of(campaign, scores, exposed, () if strongest is None else (strongest.attack,), targets)
+        columns, new_data = common.example_columns(campaign, exposed)
     with called.timed("blind"):
         checks = common.blind_checks(campaign)
     head = head_of(campaign, options.target)
@@ -107,6 +110,7 @@ def run_lira(
         saturation=clipped,
         published=tuple(published),
         new_data=new_data,
+        per_record=records,
         notes=(
             *common.campaign_notes(campaign),
             *(people.notes if people else ()),
@@ -115,6 +119,10 @@ def run_lira(
             *published_notes(published, figures, head.train_accuracy, head.test_accuracy, seconds),
         ),
     )
+
+    from miajax.studies.attacked.speaking import answers  # with pages: while models trained
+
+    found = dataclasses.replace(found, objections=answers(found))
 
     def report(so_far: Lira) -> None:
         common.store_scores(path, scores)
@@ -136,6 +144,7 @@ def _load_drawing() -> None:
         "sklearn.linear_model",
         "miajax.studies.attacked.entries",
         "miajax.studies.attacked.saturation",
+        "miajax.studies.attacked.speaking",
     ):
         importlib.import_module(module)
 

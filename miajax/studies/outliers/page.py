@@ -180,7 +180,7 @@ def _best_metric(inputs: OutliersReportInputs) -> Section:
             ylabel="vulnerability (per-example AUC)", level=(level, "top 1 %"),
         )  # fmt: skip
         shown.append(Figure(
-            plots.figure_to_data_uri(figure, "png"), f"{label(name)} against vulnerability, one point an example.",
+            plots.figure_to_data_uri(figure), f"{label(name)} against vulnerability, one point an example.",
             "One point an example, both numbers from all models; hard to fit is the half with the lower scaled logit "
             "in models trained on it.", label(name),
         ))  # fmt: skip
@@ -254,7 +254,7 @@ def _embeddings(inputs: OutliersReportInputs) -> list[Section]:
             for panel in shown
         ])  # fmt: skip
         blocks.append(Figure(
-            plots.figure_to_data_uri(figure, "png"),
+            plots.figure_to_data_uri(figure),
             f"t-SNE of the {names[space]} of each class, with the examples that LiRA names circled.",
             f"Members of model {found.models_shown}, each class embedded alone by t-SNE of its {names[space]}.",
             names[space].capitalize(),
@@ -296,7 +296,7 @@ def _pictures(inputs: OutliersReportInputs) -> list[Section]:
     )
     figure = clouds.picture_rows_figure(rows, titles=("nearest to the centroid", "farthest, the outermost first"))
     picture = Figure(
-        plots.figure_to_data_uri(figure, "png"), f"Pictures by class. {finding}.",
+        plots.figure_to_data_uri(figure), f"Pictures by class. {finding}.",
         f"By class, members of model {inputs.found.models_shown} by their distance from the class's centroid; "
         f"framed: named by LiRA at {numbers.level(max(inputs.panels[0].named))} FPR.",
     )  # fmt: skip

@@ -17,7 +17,7 @@ from miajax.studies.overfitting.words import (
     RULES,
     growth_finding,
     growth_sentence,
-    loss_sentence,
+    loss_clause,
     stopping_finding,
     stopping_sentences,
 )
@@ -64,10 +64,10 @@ def curves_figure(found: Overfitting) -> "MatplotlibFigure":
     found = found.of_unit
     return curves.stacked_epoch_figure(
         [
-            ("accuracy", _side_traces(found.accuracy), None),
-            ("AUC", _attack_traces(found, "auc"), (0.5, "chance")),
-            ("advantage", _attack_traces(found, "advantage"), (0.0, "chance")),
-            (_tpr_name(found), _attack_traces(found, "tpr"), (_chance(found), "chance")),
+            ("accuracy", _side_traces(found.accuracy), None, False),
+            ("AUC", _attack_traces(found, "auc"), (0.5, "chance"), False),
+            ("advantage", _attack_traces(found, "advantage"), (0.0, "chance"), False),
+            (_tpr_name(found), _attack_traces(found, "tpr"), (_chance(found), "chance"), True),
         ],
         marks=_marks(found),
         inches=(6.4, 9.4),
@@ -79,7 +79,7 @@ def _accuracy(found: Overfitting) -> Section:
     finding = (
         f"The gap between members and non-members ends at {numbers.points(found.gap[-1].value, found.gap[-1].interval)}"
     )
-    if rise := loss_sentence(found):
+    if rise := loss_clause(found):
         finding += f"; {rise}"
     ends = [side[-1].value for side in (accuracy.member, accuracy.non_member, loss.member, loss.non_member)]
     alt = f"Accuracy over epochs: members end at {ends[0]:.4f}, non-members at {ends[1]:.4f}."
@@ -112,7 +112,7 @@ def _vulnerability(found: Overfitting) -> Section:
             "All models attacked after every epoch, shadow models of the same epoch. Bands are 95 % intervals.", "AUC",
         ),
         Figure(
-            _picture(_attack_traces(found, "tpr"), _tpr_name(found), _marks(found), (_chance(found), "chance")),
+            _picture(_attack_traces(found, "tpr"), _tpr_name(found), _marks(found), (_chance(found), "chance"), True),
             f"True-positive rate at a false-positive rate of {found.fpr:g} over the epochs.",
             "The same at a low false-positive rate, where it matters.", "True-positive rate",
         ),
@@ -243,7 +243,7 @@ def _limits(found: Overfitting) -> Section:
     ]
     if found.head.unit == "group":
         items.append(
-            "Members are drawn by group, and attacks are asked about groups here. Accuracy and loss count rows, a "
+            "Members are drawn by group, and attacks test groups here. Accuracy and loss count rows, a "
             "group as often as it has rows; their intervals resample groups. Histograms are of rows."
         )
     return limits_section("Curves of one recipe on one data set", items, found.notes, title="")
@@ -289,14 +289,14 @@ def _attack_traces(found: Overfitting, figure: Literal["auc", "advantage", "tpr"
     for name in _with_rates(found) if figure == "tpr" else found.attacks:
         curve, look = found.attacks[name], face(name)
         by_epoch = {"auc": curve.auc, "advantage": curve.advantage, "tpr": curve.tpr_at_fpr[found.fpr]}[figure]
-        traces.append(_trace(by_epoch, look.label, look.colour, look.dash))
+        traces.append(_trace(by_epoch, look.label, **look.drawn))
     return traces
 
 
-def _trace(by_epoch: Sequence[Estimate], label: str, colour: str, dash: str = "-") -> curves.Trace:
+def _trace(by_epoch: Sequence[Estimate], label: str, colour: str, dash: str = "-", marker: str = "") -> curves.Trace:
     values = np.array([np.nan if each.value is None else each.value for each in by_epoch])
     band = np.array([each.interval or (np.nan, np.nan) for each in by_epoch])
-    return curves.Trace(label, values, band, colour, dash)
+    return curves.Trace(label, values, band, colour, dash, marker)
 
 
 def _with_rates(found: Overfitting) -> list[str]:
@@ -310,9 +310,13 @@ def _marks(found: Overfitting) -> list[plots.Mark]:
 
 
 def _picture(
-    traces: Sequence[curves.Trace], ylabel: str, marks: Sequence[plots.Mark], level: tuple[float, str] | None = None
+    traces: Sequence[curves.Trace],
+    ylabel: str,
+    marks: Sequence[plots.Mark],
+    level: tuple[float, str] | None = None,
+    rates: bool = False,
 ) -> str:
-    return plots.figure_to_data_uri(curves.epoch_figure(traces, ylabel=ylabel, marks=marks, level=level))
+    return plots.figure_to_data_uri(curves.epoch_figure(traces, ylabel=ylabel, marks=marks, level=level, rates=rates))
 
 
 def _tpr_name(found: Overfitting) -> str:

@@ -34,6 +34,7 @@ from miajax.studies.saliency.results import (
     PixelShares,
     Related,
 )
+from miajax.studies.saliency.said import Said
 
 _RESAMPLES = 400
 _FEWEST = 10  # examples behind a rank correlation: with fewer, resamples are too often all alike
@@ -58,6 +59,7 @@ class SaliencyEvidence:
       counterfactuals: by method.
       gallery: maps of the examples of all galleries, mean over models, by method.
       gallery_ids: whose they are.
+      said: of the galleries' vulnerable and safe examples, what LiRA says by odd models.
     """
 
     mapper: Mapper
@@ -72,6 +74,7 @@ class SaliencyEvidence:
     counterfactuals: Mapping[str, Counterfactual]
     gallery: Mapping[str, np.ndarray]
     gallery_ids: np.ndarray
+    said: Mapping[int, Said]
 
     @property
     def campaign(self) -> Campaign:
@@ -117,9 +120,18 @@ def vulnerable_against_safe(evidence: SaliencyEvidence, method: str) -> MapFound
     deletion = Deletion(
         **vars(two_groups(left[:half], left[half:], groups)),
         fractions=tuple(FRACTIONS.tolist()),
-        curves=Curves(*(tuple(np.nanmean(of, 0).tolist()) for of in (curves[:half], curves[half:]))),
+        curves=_with_bands(curves, half, groups),
     )
     return MapFound(background, deletion)
+
+
+def _with_bands(curves: Float[np.ndarray, "examples fractions"], half: int, groups: Groups) -> Curves:
+    """Means over vulnerable and over safe examples, the first ``half`` and the others, with their intervals."""
+    at = [two_groups(column[:half], column[half:], groups) for column in curves.T]
+    vulnerable, safe = (tuple(np.nanmean(of, 0).tolist()) for of in (curves[:half], curves[half:]))
+    return Curves(
+        vulnerable, safe, tuple(each.vulnerable.interval for each in at), tuple(each.safe.interval for each in at)
+    )  # fmt: skip
 
 
 def completeness(evidence: SaliencyEvidence) -> Completeness | None:

@@ -13,6 +13,8 @@ from miajax.report.page import Block, Column, Exhibit, Figure, Gallery, Page, Pr
 from miajax.studies.campaign_page import Run, campaign_page, limits_section, sources_section
 from miajax.studies.saliency import pictures as saliency_pictures
 from miajax.studies.saliency.results import Compared, Mean, Related, Saliency
+from miajax.studies.saliency.said import Said
+from miajax.studies.saliency.side_by_side import Side, side_by_side_figure
 
 _SIGNS = {"above": 1, "below": -1, "not shown": 0}
 _SOURCES = (
@@ -32,6 +34,13 @@ _GROUPS = {
 }  # fmt: skip
 
 
+_SIGNED_KEY = saliency_pictures.key(
+    {"for the label": 1.0, "half as much": 0.5, "nothing": 0.0, "against it": -1.0, "no such model": np.nan}
+)
+_STRENGTH_KEY = saliency_pictures.key({"most relevant": 1.0, "half as much": 0.5, "nothing": 0.0})
+_PAIRS = 4  # vulnerable and protected examples that stand side by side
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class SaliencyReportInputs:
     """What the report is made from.
@@ -47,6 +56,7 @@ class SaliencyReportInputs:
       maps: by method and id, the mean map over models.
       counterfactuals: by method and id, mean maps of models that saw the example, that did not, and the difference.
       shifts: by method, ``(vulnerability, shift)`` of the examples drawn.
+      said: of the galleries' vulnerable and safe examples, what LiRA says by the models of the maps.
     """
 
     found: Saliency
@@ -60,6 +70,7 @@ class SaliencyReportInputs:
     maps: Mapping[str, Mapping[int, np.ndarray]]
     counterfactuals: Mapping[str, Mapping[int, tuple[np.ndarray, np.ndarray, np.ndarray]]]
     shifts: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    said: Mapping[int, Said]
 
 
 def render_saliency_report(inputs: SaliencyReportInputs) -> str:
@@ -68,7 +79,8 @@ def render_saliency_report(inputs: SaliencyReportInputs) -> str:
     counterfactual = _counterfactual_finding(found)
     sections = [
         Section("Summary", relevance_finding(found), [Prose([counterfactual + ".", _how(found)])]),
-        _relevance(found), _counterfactual(inputs), *_features(found), *_by_group(found), _galleries(inputs),
+        _relevance(found), _counterfactual(inputs), *_side_by_side(inputs), *_features(found), *_by_group(found),
+        _galleries(inputs),
     ]  # fmt: skip
     seen = inputs.pictures is not None or found.features is not None
     page = Page(
@@ -93,6 +105,11 @@ def render_saliency_report(inputs: SaliencyReportInputs) -> str:
     )
 
 
+def _short(method: str) -> str:
+    """A name that fits over a small picture."""
+    return {"gradient_times_input": "grad. x input", "integrated_gradients": "integrated"}.get(method, _named(method))
+
+
 def _named(method: str) -> str:
     return {"grad_cam": "Grad-CAM", "smooth_grad": "SmoothGrad"}.get(method, method.replace("_", " "))
 
@@ -114,10 +131,11 @@ def relevance_finding(found: Saliency) -> str:
     if not verdicts:
         return _deletion_finding(found)
     total, more, less = len(verdicts), verdicts.count(1), verdicts.count(-1)
+    every = "the one map" if total == 1 else f"all {total} maps"
     if more == total:
-        return f"Vulnerable predictions rest more on the background than safe ones, by all {total} maps that can tell"
+        return f"Vulnerable predictions rest more on the background than safe ones, by {every} that can tell"
     if less == total:
-        return f"Vulnerable predictions rest less on the background than safe ones, by all {total} maps that can tell"
+        return f"Vulnerable predictions rest less on the background than safe ones, by {every} that can tell"
     if more == less == 0:
         return "No map is shown to put vulnerable predictions more or less on the background than safe ones"
     return (
@@ -192,9 +210,9 @@ def _completeness(found: Saliency) -> list[str]:
         return []
     return [
         "Integrated gradients should add up to the change of the logit from nothing to the example: with at most "
-        f"{numbers.count(of.most_steps)} points, {numbers.percent(of.share_within)} of the maps do to "
-        f"{of.tolerance:g} of the logit; the median gap is {of.median:.2g} of it, the largest "
-        f"{of.largest:.2g} (large where the logit is near 0). --most_steps allows more."
+        f"{numbers.counted(of.most_steps, 'point')}, {numbers.percent(of.share_within)} of the maps do to "
+        f"{of.tolerance:g} of the logit; the median gap is {numbers.plain(of.median)} of it, the largest "
+        f"{numbers.plain(of.largest)} (large where the logit is near 0). --most_steps allows more."
     ]
 
 
@@ -215,8 +233,7 @@ def _counterfactual_finding(found: Saliency) -> str:
 def _spearman(name: str, of: Related) -> str:
     if of.spearman.value is None or of.spearman.interval is None:
         return f"{_named(name)} unknown"
-    low, high = of.spearman.interval
-    return f"Spearman {of.spearman.value:.2f} [{low:.2f}, {high:.2f}] by {_named(name)}"
+    return f"Spearman {numbers.shown(of.spearman, 2)} by {_named(name)}".replace("-", "−")
 
 
 def _counterfactual(inputs: SaliencyReportInputs) -> Section:
@@ -249,8 +266,8 @@ def _counterfactual(inputs: SaliencyReportInputs) -> Section:
             Gallery(
                 exhibits,
                 f"{_named(name)}: the most vulnerable examples",
-                "Below each: mean map of models that saw it; of models that did not; the difference. Red speaks for "
-                "the label, blue against it.",
+                "Below each: mean map of models that saw it; of models that did not; the difference.",
+                _SIGNED_KEY,
             )
         )
     return Section(
@@ -259,17 +276,68 @@ def _counterfactual(inputs: SaliencyReportInputs) -> Section:
     )  # fmt: skip
 
 
+def _side_by_side(inputs: SaliencyReportInputs) -> list[Section]:
+    """The most vulnerable examples, each beside one of the least vulnerable; nothing where none may be shown."""
+    methods = [name for name in ("grad_cam", *inputs.counterfactuals) if name in inputs.counterfactuals]
+    if inputs.pictures is None or not methods:
+        return []
+    maps = inputs.counterfactuals[methods[0]]
+    pairs = list(zip(inputs.groups["vulnerable"][:_PAIRS], inputs.groups["safe"][:_PAIRS], strict=False))
+    scale = f"{_named(methods[0])} of a pixel, in maps of length 1"
+    blocks: list[Block] = []
+    for left, right in pairs:
+        ids = int(left), int(right)
+        if not all(i in maps for i in ids):
+            continue
+        sides = [
+            Side(f"{kind}: {_title(inputs, i)}", _said(inputs, i), inputs.pictures[i], *maps[i][:2])
+            for kind, i in zip(("Vulnerable", "Protected"), ids, strict=True)
+        ]
+        told = "; ".join(f"{side.heading}. {' '.join(side.lines)}" for side in sides)
+        drawn = side_by_side_figure(sides, scale=scale)
+        blocks.append(Figure(plots.figure_to_data_uri(drawn), told, f"Mean {_named(methods[0])} maps over models."))
+    if not blocks:
+        return []
+    finding = (
+        f"{numbers.counted(len(blocks), 'vulnerable example')} beside protected ones, as models see them that trained "
+        "on them and that did not"
+    )
+    text = (
+        "LiRA's scores are medians over the models of the maps as targets; none of them chose the examples. A "
+        "threshold at the score of models that trained on the example has the false-positive and the true-positive "
+        "rate that stand beside it, over all examples."
+    )
+    return [Section("Side by side", finding, [Prose([text]), *blocks], ["A few extremes, not a measurement."])]
+
+
+def _said(inputs: SaliencyReportInputs, i: int) -> list[str]:
+    """What LiRA says of an example, in two short lines."""
+    of = inputs.said.get(i)
+    if of is None or np.isnan(of.seen):
+        return [f"{_auc(inputs, i)}; LiRA's score is not known"]
+    unseen = "unknown" if np.isnan(of.unseen) else _score(of.unseen)
+    return [
+        f"{_auc(inputs, i)}. LiRA's score: {_score(of.seen)} if trained on, {unseen} if not",
+        f"A threshold at {_score(of.seen)} has FPR {numbers.rate(of.fpr)}, TPR {numbers.rate(of.tpr)}",
+    ]
+
+
+def _score(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
+
+
 def _triple(inputs: SaliencyReportInputs, i: int, maps: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Exhibit:
     assert inputs.pictures is not None
     picture, shape = inputs.pictures[i], inputs.pictures.shape[1:]
     largest = max(float(np.nanmax(np.abs(a.reshape(*shape[:2], -1).sum(-1)), initial=0.0)) for a in maps)
-    drawn = [saliency_pictures.signed(np.nan_to_num(a), shape, largest) for a in maps]
+    drawn = [saliency_pictures.signed(a, shape, largest) for a in maps]
     told = f"example {i}: maps of models that saw it, that did not, and the difference"
+    titles = ("saw it", "did not", "difference")
     return Exhibit(
         _title(inputs, i),
         [_auc(inputs, i)],
         [(saliency_pictures.plain(picture), f"example {i}")],
-        (saliency_pictures.strip(drawn), told),
+        (saliency_pictures.strip(drawn, titles), told),
     )
 
 
@@ -285,7 +353,7 @@ def _title(inputs: SaliencyReportInputs, i: int) -> str:
 
 def _galleries(inputs: SaliencyReportInputs) -> Section:
     blocks: list[Block] = []
-    order = ", ".join(map(_named, inputs.maps))
+    order, titles = ", ".join(map(_named, inputs.maps)), [_short(name) for name in inputs.maps]
     for group, ids in inputs.groups.items():
         exhibits: list[Exhibit] = []
         for i in map(int, ids):
@@ -300,10 +368,10 @@ def _galleries(inputs: SaliencyReportInputs) -> Section:
             exhibits.append(
                 Exhibit(
                     _title(inputs, i), lines, [(saliency_pictures.plain(picture), f"example {i}")],
-                    (saliency_pictures.strip(overlays), told),
+                    (saliency_pictures.strip(overlays, titles), told),
                 )
             )  # fmt: skip
-        blocks.append(Gallery(exhibits, _GROUPS[group]))
+        blocks.append(Gallery(exhibits, _GROUPS[group], key=() if inputs.pictures is None else _STRENGTH_KEY))
     centroid = inputs.found.centroid
     space = {"feature": "penultimate features", "logit": "logits"}[centroid.space]
     where = f"Near and far are meant in the {space} of model {centroid.model}, class by class of its training set."

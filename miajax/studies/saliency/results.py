@@ -44,10 +44,16 @@ class Background(Compared):
 
 @dataclasses.dataclass(frozen=True)
 class Curves:
-    """The label's probability over its start, by the fraction deleted."""
+    """The label's probability by the fraction deleted, means over examples.
+
+    Attributes:
+      vulnerable_ci, safe_ci: 95 % intervals over examples, or over groups of them; empty in results of before.
+    """
 
     vulnerable: tuple[float, ...]
     safe: tuple[float, ...]
+    vulnerable_ci: tuple[tuple[float, float] | None, ...] = ()
+    safe_ci: tuple[tuple[float, float] | None, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

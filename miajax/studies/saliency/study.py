@@ -50,6 +50,7 @@ from miajax.studies.saliency.figures import (
 from miajax.studies.saliency.groups import by_vulnerability, distance_in_training_set, ends_by_class
 from miajax.studies.saliency.maps import LEAST_STEPS, METHODS, Examples, Mapper, Relevance
 from miajax.studies.saliency.results import Centroid, Saliency
+from miajax.studies.saliency.said import lira_says
 from miajax.typed import jit
 from miajax.warned import collected_warnings
 
@@ -179,9 +180,10 @@ def _evidence(mapper: Mapper, methods: Sequence[str], options: SaliencyOptions, 
         method: np.mean([maps for _, part in mapper.maps(method, chosen, pictured) for maps in part], axis=0)
         for method in methods
     }
+    shown = np.concatenate([vulnerable[: options.shown], safe[: options.shown]])
     return SaliencyEvidence(
         mapper, vulnerability, Centroid(space, chosen[0]), distance, groups, compared, relevance, spread, len(drawn),
-        counterfactuals, gallery, gallery_ids,
+        counterfactuals, gallery, gallery_ids, lira_says(campaign, odd, shown),
     )  # fmt: skip
 
 
@@ -232,5 +234,6 @@ def _write_report(evidence: SaliencyEvidence, options: SaliencyOptions, found: S
             for m, c in evidence.counterfactuals.items()
         },
         shifts={m: drawn_shifts(evidence, c) for m, c in evidence.counterfactuals.items()},
+        said=evidence.said,
     )  # fmt: skip
     write_text(campaign.folder.path / "saliency" / "report.html", render_saliency_report(inputs))

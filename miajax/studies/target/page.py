@@ -14,6 +14,7 @@ from miajax.report.attack_table import AttackFigures, attack_table
 from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.group_words import group_sections
 from miajax.report.numbers import Estimate
+from miajax.report.objections import objection_sections
 from miajax.report.page import Block, Card, Cards, Cell, Column, Details, Figure, Page, Points, Prose, Section, Table
 from miajax.studies.results import Record
 from miajax.studies.target.results import TargetFound
@@ -86,6 +87,7 @@ def render_target_report(inputs: TargetReportInputs) -> str:
             *group_sections(found.groups, found.figures),
             *blind_sections(found.checks),
             _answers(inputs),
+            *objection_sections(found.objections),
             _limits(inputs),
             _run(inputs),
         ],
@@ -277,13 +279,11 @@ def _beside_finding(inputs: TargetReportInputs) -> str:
 
 def _roc(inputs: TargetReportInputs) -> list[Figure]:
     curves = [
-        plots.Curve(face(name).label, *inputs.rocs[name], face(name).colour, face(name).dash)
-        for name in _DRAWN
-        if name in inputs.rocs
+        plots.Curve(face(name).label, *inputs.rocs[name], **face(name).drawn) for name in _DRAWN if name in inputs.rocs
     ]
     if not curves:
         return []
-    figure = plots.roc_figure(curves, resolvable_fpr=1 / inputs.found.num_non_members, inches=(9.2, 4.4))
+    figure = plots.roc_figure(curves, resolvable_fpr=1 / inputs.found.num_non_members, inches=(plots.FULL, 4.4))
     return [
         Figure(
             plots.figure_to_data_uri(figure),
