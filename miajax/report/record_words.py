@@ -16,7 +16,8 @@ _STANDARDISED = (
     "trained on it, in their standard deviations (the target left out, few models allowed for by Student's "
     "distribution). For the scaled logit this is right on average where it is normal. Scores of LiRA and other attacks "
     "that leave the target out of their own statistics are biased against membership record by record: with 16 models "
-    "and no leak at all, standardised scores of LiRA online have an AUC of about .45. The line of the scaled logit is "
+    "and no leak at all, standardised scores of LiRA online have an AUC of about .45. Their intervals can be too narrow as "
+    "well (docs/methods.md has sizes); those of the scaled logit hold. The line of the scaled logit is "
     "what an attack that orders each record's answers by confidence finds once that bias is gone."
 )
 
