@@ -373,6 +373,6 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    names: dict[str, Any] = environment.globals
-    names["dark_of"] = dark_of
+    untyped: Any = environment
+    untyped.globals["dark_of"] = dark_of
     return environment

@@ -36,7 +36,8 @@ _KINDS = [*_COMMANDS, "saliency"]
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     """Every kind of page by name."""
-    chromium(), axe_core()  # without them nothing need be made
+    for needed in (chromium, axe_core):  # without them no page need be made
+        needed()
     folder = tmp_path_factory.mktemp("pages")
     found: dict[str, Path] = {}
     with pytest.MonkeyPatch.context() as patch:
