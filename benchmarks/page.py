@@ -28,6 +28,8 @@ KNOWN = {
     "coverage": ("Do 95 % intervals hold the truth in 95 % of campaigns?", "python -m benchmarks.coverage"),
     "chance": ("Does noise look like a leak?", "python -m benchmarks.chance"),
     "per_record": ("Bias of figures of single examples", "python -m benchmarks.per_record"),
+    "calibrated": ("Figures of scores that are set against their own record's", "python -m benchmarks.calibrated"),
+    "stability": ("Do intervals of figures of stability hold the truth?", "python -m benchmarks.stability"),
     "tuner": ("The search for an execution plan", "python -m benchmarks.tuner"),
 }
 INTRO = """# Benchmarks

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from miajax.campaign.cluster.flags import ClusterFlags
 from miajax.campaign.config import CampaignConfig
 from miajax.campaign.presets import PRESETS
 from miajax.cli import COMMANDS, NAMES
@@ -15,7 +16,7 @@ from miajax.cli.flags import Flag, flags_of
 from miajax.cli.help import OWN, TITLES, shown, value_of
 from miajax.studies.invocation import PageFiles
 
-SHARED = (Place, ConfigFiles, PageFiles, CampaignConfig)
+SHARED = (Place, ConfigFiles, ClusterFlags, PageFiles, CampaignConfig)
 
 
 def command(name: str) -> "Command[Any, Any]":

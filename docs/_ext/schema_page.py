@@ -59,6 +59,8 @@ def _definition(name: str, kind: Schema, level: str) -> list[str]:
 
 def _rows(kind: Schema, prefix: str = "") -> Iterator[tuple[str, str, bool, str]]:
     """Key, type, whether it is required and what it means, of an object and of the objects in it."""
+    for part in _alternatives(kind):
+        yield from _rows(part, prefix)
     for key, of in kind.get("properties", {}).items():
         yield f"{prefix}{key}", _typed(of), key in kind.get("required", ()), str(of.get("description", ""))
         inner, mark = of, "."
@@ -66,8 +68,13 @@ def _rows(kind: Schema, prefix: str = "") -> Iterator[tuple[str, str, bool, str]
             inner, mark = of.get("items", {}), "[]."
         elif isinstance(of.get("additionalProperties"), Mapping):
             inner, mark = of["additionalProperties"], ".NAME."
-        if "$ref" not in inner and "properties" in inner:
+        if "$ref" not in inner and ("properties" in inner or any(_alternatives(inner))):
             yield from _rows(inner, f"{prefix}{key}{mark}")
+
+
+def _alternatives(kind: Schema) -> list[Schema]:
+    """The objects that a value may be, where it may be something else instead."""
+    return [part for several in ("anyOf", "oneOf") for part in kind.get(several, ()) if "properties" in part]
 
 
 def _typed(of: Schema) -> str:

@@ -55,6 +55,8 @@ class Attack:
       pure: False where scoring trains something: it does not compile as a whole, and the order of models matters.
       least_queries: views of an example from which on it differs from a cheaper attack.
       few_queries: why it is left out below so many, in words that end a sentence.
+      usual: False where it runs only if it is asked for by name: an ensemble adds no signal of its own, and every
+        contestant more makes the intervals that hold for all of them wider.
       log_likelihood_ratio: whether a score is the log of how much likelier the target's answer is if it trained on the
         example than if it did not, so that scores of rows that are members together may be added.
       outside_population: ``(signals, member, valid, options, partners) -> int``, how many (target, example) pairs of a
@@ -82,6 +84,7 @@ class Attack:
     pure: bool = True
     least_queries: int = 1
     few_queries: str = ""
+    usual: bool = True
     log_likelihood_ratio: bool = False
     outside_population: OutsidePopulation | None = None
 

@@ -147,8 +147,8 @@ class AttackOptions:
         models; else they need none.
       population_size: how many examples of the pool RMIA and Attack-P compare with, spread evenly; None for all. The
         target's members are masked whatever the number. Ignored where signals bring a population of their own.
-      mean_rank: whose ranks ``mean_rank`` averages; by default one attack of each kind of score that a handful of
-        shadow models is enough for.
+      mean_rank: whose ranks ``mean_rank`` averages, and whose ``union`` and ``intersection`` are taken; by default one
+        attack of each kind of score that a handful of shadow models is enough for.
       covariance_shrinkage: lambda of full-covariance LiRA, from 0 (all covariances) to 1 (independent queries).
       rmia, calibration, bavaria, quantile, pmia, multi: settings of these attacks alone.
 

@@ -67,6 +67,11 @@ BASELINE = threshold.ATTACKS[0].name  # one threshold for all examples: what an 
 _OF_EXAMPLES = ("labels", "features")  # signals without a row per model
 
 
+def usual_attacks() -> tuple[str, ...]:
+    """Names of the attacks that run where none is asked for by name."""
+    return tuple(name for name, attack in ATTACKS.items() if attack.usual)
+
+
 def register_attack(attack: Attack | PlainScores, **described: Any) -> Attack:
     """Adds an attack from outside the package: it then stands in tables, reports, contests and ``--attacks``.
 

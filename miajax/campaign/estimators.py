@@ -8,7 +8,7 @@ import functools
 import os
 import tempfile
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from miajax.campaign.gathered import Campaign
 from miajax.campaign.interrupt import Stopped
 from miajax.campaign.made import group_record
 from miajax.campaign.plan_effect import effect_of_signals
+from miajax.campaign.planning import note_on_change
 from miajax.campaign.progress import Reporter
 from miajax.campaign.runner import Runner
 from miajax.campaign.stored import stored_plan
@@ -40,7 +41,7 @@ _POLL_SECONDS = 0.2
 _CLIP_OF_PROGRESS = 1e-6  # in the loss that progress and histories show, which no figure rests on
 _PROBES = 8  # first models of a run, one of which has to train before its answers' clip is known
 _DIED = "its process was killed, or died, perhaps for want of memory"
-_ONE_THREAD = {
+ONE_THREAD = {
     f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMEXPR", "VECLIB_MAXIMUM")
 }
 
@@ -51,9 +52,10 @@ def random_state(seed: int, model: int) -> int:
     return int(jax.random.key_data(key)[0]) & 0x7FFFFFFF
 
 
-def plan_of(setup: Setup, estimator: Estimator) -> ExecutionPlan:
-    """How estimators are executed on this machine: a process a core, one thread each."""
-    workers = max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+def plan_of(setup: Setup, estimator: Estimator, workers: int | None = None) -> ExecutionPlan:
+    """How estimators are executed: by so many processes of one thread each, one for each core here if None."""
+    if workers is None:
+        workers = max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     return ExecutionPlan(
         platform="cpu",
         device_kind="processes",
@@ -103,16 +105,18 @@ class EstimatorRunner(Runner):
         return self.setup.estimator
 
     def _planned(self, path: Path, facts: dict[str, Any]) -> tuple[ExecutionPlan, RunFolder, str | None]:
-        here = plan_of(self.setup, self._estimator)
+        return self._folder_for(plan_of(self.setup, self._estimator), path, facts)
+
+    def _folder_for(
+        self, here: ExecutionPlan, path: Path, facts: dict[str, Any]
+    ) -> tuple[ExecutionPlan, RunFolder, str | None]:
+        """As ``_planned``, of a plan for where the models train."""
         facts = {**facts, "plan": dataclasses.asdict(here), "labels_sha256": array_hash(self.setup.dataset.labels)}
         folder = RunFolder.create(path, self.setup.identity(), facts)
         stored = stored_plan(folder)
         if self.config.group is None:
             here = dataclasses.replace(here, group=stored.group)
-        if not (changed := here.differing_bits(stored)):
-            return here, folder, None
-        listed = "; ".join(f"{name}: {theirs} before, {mine} now" for name, (mine, theirs) in changed.items())
-        return here, folder, f"Models were trained under different execution plans ({listed}); their bits may differ."
+        return here, folder, note_on_change(here, stored)
 
     def _execution(self) -> str:
         return f"{self.plan.num_devices} processes of one thread ({self.plan.packages})"
@@ -198,10 +202,10 @@ class EstimatorRunner(Runner):
     def _begun(self, model: int) -> "concurrent.futures.Future[Trained]":
         if self._pool is None:  # of our own: joblib's shared one would be spoilt for the caller's joblib.Parallel
             self._pool = ProcessPoolExecutor(
-                max_workers=self.plan.num_devices, initializer=leave_interrupts_to_parent, env=_ONE_THREAD
+                max_workers=self.plan.num_devices, initializer=leave_interrupts_to_parent, env=ONE_THREAD
             )
         pool: Any = self._pool
-        return pool.submit(train, self._job(model))
+        return pool.submit(train, self._job(model, self._files))
 
     def _end_processes(self) -> None:
         """Ends them whatever they do: nothing of theirs is wanted any more."""
@@ -212,6 +216,13 @@ class EstimatorRunner(Runner):
     @functools.cached_property
     def _files(self) -> dict[str, str]:
         """What processes read, written once and mapped by each."""
+        arrays = self._arrays()
+        for name, array in arrays.items():
+            np.save(self._place / f"{name}.npy", array)
+        return {name: str(self._place / f"{name}.npy") for name in arrays}
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        """What every model is fitted on and asked about, by the name of the job's field."""
         dataset = self.setup.dataset
         labels = self.setup.training_set.labels
         if dataset.tree_features is not None:
@@ -220,9 +231,7 @@ class EstimatorRunner(Runner):
             arrays = {"pool": self._rows(dataset.features), "labels": labels}
         if dataset.tree_features is None and dataset.test_features is not None and dataset.test_labels is not None:
             arrays |= {"test": self._rows(dataset.test_features), "test_labels": dataset.test_labels}
-        for name, array in arrays.items():
-            np.save(self._place / f"{name}.npy", array)
-        return {name: str(self._place / f"{name}.npy") for name in arrays}
+        return arrays
 
     def _filled(self, codes: np.ndarray) -> np.ndarray:
         """Missing values as NaN where the estimator takes it, else as a code below all others of their column."""
@@ -231,7 +240,7 @@ class EstimatorRunner(Runner):
     def _rows(self, features: np.ndarray) -> np.ndarray:
         return np.asarray(self.setup.trainer.scaling(jax.numpy.asarray(features))).reshape(len(features), -1)
 
-    def _job(self, model: int) -> Job:
+    def _job(self, model: int, inputs: Mapping[str, str]) -> Job:
         estimator = self._estimator
         return Job(
             model=model,
@@ -240,7 +249,7 @@ class EstimatorRunner(Runner):
             members=np.flatnonzero(self.member[model]),
             num_classes=self.setup.dataset.num_classes,
             state=random_state(self.config.seed, model),
-            **self._files,
+            **inputs,
         )
 
     def _clip(self, finished: dict[int, Trained]) -> Clip:

@@ -50,19 +50,22 @@ def refuse_what_never_fits(setup: Setup, plan: ExecutionPlan) -> None:
     parameters, state = bytes_per_model(setup.trainer)
     with_memory_for(
         f"training {plan.chunk} model{'s' * (plan.chunk > 1)} of {setup.trainer.model.name} on a device",
-        plan.chunk * (state + parameters), free_memory(jax.devices()[0]), _SMALLER,
+        plan.chunk * (state + parameters), free_memory(jax.local_devices()[0]), _SMALLER,
     )  # fmt: skip
 
 
-def refusal(setup: Setup, models: int, error: Exception) -> UserError:
-    """The error of a campaign of which not even one group can be trained."""
+def refusal(setup: Setup, models: int, error: Exception, for_memory: bool = False) -> UserError:
+    """The error of a campaign of which not even one group can be trained.
+
+    ``for_memory``: memory is the reason, though ``error`` does not say so.
+    """
     if isinstance(error, DoesNotFit):
         what = (
             f"the smallest group, {models} models of {setup.trainer.model.name}, does not fit: on each device {error}"
         )
     else:
         what = f"no group of {setup.trainer.model.name} could be trained ({reason(error)})"
-    return UserError(what, remedy=_SMALLER if exhausts_memory(error) else "")
+    return UserError(what, remedy=_SMALLER if for_memory or exhausts_memory(error) else "")
 
 
 def nothing_of(setup: Setup, programs: Programs, models: range, keep: tuple[str, ...]) -> tuple[Finished, Records]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,37 +29,87 @@ def planned(
     Raises:
       UserError: the folder belongs to another configuration, or a flag of the plan makes no sense.
     """
+    if (path / "manifest.json").is_file():
+        refuse_what_never_fits(setup, _asked(setup))
+        folder = folder_of_run(setup, path, facts)
+    else:
+        folder = folder_of_run(setup, path, facts, *new_plan(setup, say))
+    stored = stored_plan(folder)
+    here = on_this_machine(setup, stored)
+    return here, folder, note_on_change(here, stored)
+
+
+def new_plan(setup: Setup, say: Callable[[str], None]) -> tuple[ExecutionPlan, list[dict[str, Any]]]:
+    """The plan of a new run on this machine, and the trials behind it as JSON, fastest first.
+
+    Raises:
+      UserError: a flag of the plan makes no sense, or the smallest group does not fit.
+    """
+    plan = _asked(setup)
+    refuse_what_never_fits(setup, plan)
+    return _tuned(setup, plan, functools.partial(_chosen, setup), say)
+
+
+def folder_of_run(
+    setup: Setup,
+    path: Path,
+    facts: Mapping[str, Any],
+    plan: ExecutionPlan | None = None,
+    trials: Sequence[Mapping[str, Any]] = (),
+) -> RunFolder:
+    """The folder of a campaign: the one that is there, or a new one that ``plan`` and its trials are written into.
+
+    Raises:
+      UserError: it belongs to another configuration.
+    """
+    scaling = setup.trainer.scaling
+    inputs = {} if scaling.mean is None else {"input_scaling": dataclasses.asdict(scaling)}
+    hashes = {"labels_sha256": array_hash(setup.dataset.labels)}
+    begun = {} if plan is None else {"plan": dataclasses.asdict(plan)}
+    tuning = {"tuning": list(trials)} if trials else {}
+    return RunFolder.create(path, setup.identity(), {**begun, **hashes, **inputs, **tuning, **facts})
+
+
+def on_this_machine(setup: Setup, stored: ExecutionPlan, *, own_group: bool = False) -> ExecutionPlan:
+    """How a run goes on here that a stored plan began: by its chunk and lowering, unless others are asked for.
+
+    ``own_group``: groups are of the size that this machine allows, instead of the run's.
+    """
+    config = setup.config
+    here = _chosen(
+        setup,
+        chunk=config.chunk or stored.chunk,
+        group=config.group or (None if own_group else stored.group),
+        lowering=config.lowering or stored.lowering,
+    )
+    return here if config.chunk is not None else dataclasses.replace(here, query_block=stored.query_block)
+
+
+def note_on_change(here: ExecutionPlan, stored: ExecutionPlan) -> str | None:
+    """What a reader should know where models were trained under another plan than those before."""
+    if not (changed := here.differing_bits(stored)):
+        return None
+    listed = "; ".join(f"{name}: {theirs} before, {mine} now" for name, (mine, theirs) in changed.items())
+    return f"Models were trained under different execution plans ({listed}); their bits may differ."
+
+
+def _asked(setup: Setup) -> ExecutionPlan:
+    config = setup.config
+    return _chosen(setup, chunk=config.chunk, group=config.group, lowering=config.lowering)
+
+
+def _chosen(setup: Setup, *, chunk: int | None, group: int | None, lowering: str | None) -> ExecutionPlan:
     config, dataset = setup.config, setup.dataset
-    choose = functools.partial(
-        choose_plan,
+    return choose_plan(
         setup.trainer,
         dataset.num_examples,
         config.queries,
         dataset.num_classes,
         parallel=config.parallel,
+        chunk=chunk,
+        group=group,
+        lowering=lowering,
     )
-    here, trials = choose(chunk=config.chunk, group=config.group, lowering=config.lowering), []
-    refuse_what_never_fits(setup, here)
-    if not (path / "manifest.json").is_file():
-        here, trials = _tuned(setup, here, choose, say)
-    tuning = {"tuning": trials} if trials else {}
-    scaling = setup.trainer.scaling
-    inputs = {} if scaling.mean is None else {"input_scaling": dataclasses.asdict(scaling)}
-    hashes = {"labels_sha256": array_hash(dataset.labels)}
-    made = {"plan": dataclasses.asdict(here), **hashes, **inputs, **tuning, **facts}
-    folder = RunFolder.create(path, setup.identity(), made)
-    stored = stored_plan(folder)
-    here = choose(
-        chunk=config.chunk or stored.chunk,
-        group=config.group or stored.group,
-        lowering=config.lowering or stored.lowering,
-    )
-    if config.chunk is None:
-        here = dataclasses.replace(here, query_block=stored.query_block)
-    if not (changed := here.differing_bits(stored)):
-        return here, folder, None
-    listed = "; ".join(f"{name}: {theirs} before, {mine} now" for name, (mine, theirs) in changed.items())
-    return here, folder, f"Models were trained under different execution plans ({listed}); their bits may differ."
 
 
 def _tuned(

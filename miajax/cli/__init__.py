@@ -24,6 +24,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "lira": "the main job: shadow models, each attacked by LiRA",
         "attacks": "every other attack, side by side, by class and by group",
         "low_budget": "which attack for how few shadow models",
+        "stability": "whether other shadow models name the same records",
         "audit_target": "one model trained elsewhere, attacked with a run's models",
     },
     "Why examples leak": {

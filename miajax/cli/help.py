@@ -12,6 +12,7 @@ from miajax.cli.flags import Flag
 
 TITLES = {
     "Place": "Start and output",
+    "ClusterFlags": "Cluster",
     "PageFiles": "Beside the report",
     "ConfigFiles": "Flags in a file",
     "CampaignConfig": "Shadow models",

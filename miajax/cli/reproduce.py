@@ -7,6 +7,7 @@ miajax reproduce --preset paper --data_path purchase100 DIR/purchase.npy cifar10
 import dataclasses
 from pathlib import Path
 
+from miajax.campaign.cluster.flags import ClusterFlags, training_on
 from miajax.campaign.event_files import listeners
 from miajax.cli import command
 from miajax.described import described
@@ -25,6 +26,7 @@ class Flags:
     """folder to write; runs/reproduce-<preset> when not given"""
     log_dir: Path | None = None
     """folder for TensorBoard: progress and news; takes the package tensorboard or tensorboardX"""
+    cluster_flags: ClusterFlags = dataclasses.field(default_factory=ClusterFlags)
     files: PageFiles = dataclasses.field(default_factory=PageFiles)
 
 
@@ -32,7 +34,7 @@ def reproduce(flags: Flags, called: Invocation) -> FoundResult[Reproduced]:
     """Runs all parts and prints what every one found."""
     options = flags.reproduce
     name = f"reproduce-{options.preset}" + ("-miniature" if options.miniature else "")
-    with listeners(flags.log_dir) as heard:
+    with listeners(flags.log_dir) as heard, training_on(flags.cluster_flags):
         found = run_reproduce(flags.out or Path("runs") / name, options, heard.reporter, called)
     print_parts(found.found)
     command.print_end(found.found.timing, found.folder)

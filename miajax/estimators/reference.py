@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from miajax.errors import UserError
+from miajax.parsing import reason
 from miajax.plugins import load_object
 
 _PAGE = 'docs/models.md, "Estimators", shows each form'
@@ -85,6 +86,8 @@ def read_args(text: str | None) -> dict[str, Any]:
         args = json.loads(text or "{}")
     except json.JSONDecodeError as error:
         raise _wrong_args(text, f"no JSON ({error.msg} at character {error.pos})") from None
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, lists in thousands of lists
+        raise _wrong_args(text, f"no JSON that can be read ({reason(error)})") from None
     if not isinstance(args, dict):
         raise _wrong_args(text, "no JSON object")
     return args

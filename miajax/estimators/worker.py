@@ -29,24 +29,24 @@ class Job:
     Attributes:
       model: id of the shadow model.
       reference, args: the estimator.
-      pool: ``.npy`` file of ``[N, F]`` that it is fitted on and asked about.
-      labels: ``.npy`` file of ``int32[N]`` to fit.
+      pool: ``[N, F]`` that it is fitted on and asked about, or a ``.npy`` file of it.
+      labels: ``int32[N]`` to fit, or a file.
       members: ``int64[n]``, rows of the pool.
       num_classes: C.
       state: its ``random_state``.
-      test, test_labels: files of the data set's own test split, or None.
+      test, test_labels: the data set's own test split, or files of it, or None.
     """
 
     model: int
     reference: str
     args: Mapping[str, Any]
-    pool: str
-    labels: str
+    pool: str | np.ndarray
+    labels: str | np.ndarray
     members: np.ndarray
     num_classes: int
     state: int
-    test: str | None = None
-    test_labels: str | None = None
+    test: str | np.ndarray | None = None
+    test_labels: str | np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,8 +118,12 @@ def _trained(job: Job) -> Trained:
     return Trained(job.model, "", kind, answers, absent, official, fit_s, time.perf_counter() - begin)
 
 
+def _opened(array: str | np.ndarray) -> np.ndarray:
+    return _mapped(array) if isinstance(array, str) else array
+
+
 @functools.lru_cache(8)
-def _opened(path: str) -> np.ndarray:
+def _mapped(path: str) -> np.ndarray:
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 

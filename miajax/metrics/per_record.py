@@ -116,8 +116,8 @@ def standardised(
       valid: False for models to leave out.
 
     Returns:
-      ``float64[M, N]``; NaN without a score, or with fewer than ``FEWEST_OTHERS`` scores of other models. Infinite where
-      all others agree and the target does not.
+      ``float64[M, N]``; NaN without a score, or with fewer than ``FEWEST_OTHERS`` scores of other models. Infinite
+      where all others agree and the target does not.
     """
     known = ~np.isnan(scores) & valid[:, None]
     finite = np.abs(scores[known & np.isfinite(scores)]).max(initial=0.0)
@@ -150,8 +150,8 @@ def normal_of_t(
 ) -> Float[np.ndarray, "models examples"]:
     """The normal quantile of Student's distribution function at ``t``.
 
-    Hill's expansion (CACM 1970, algorithm 395): within .02 of the quantile for 2 degrees of freedom and ``|t|`` up to 30,
-    within .001 for 5 and more, and increasing throughout, so that it moves no ranks among equal degrees of freedom.
+    Hill's expansion (CACM 1970, algorithm 395): within .02 of the quantile for 2 degrees of freedom and ``|t|`` up to
+    30, within .001 for 5 and more, and increasing throughout, so that it moves no ranks among equal degrees of freedom.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         a = freedom - 0.5

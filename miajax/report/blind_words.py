@@ -79,7 +79,7 @@ def blind_section(blind: Blind, copies: Copies) -> Section:
     limits = [
         "The baseline sees features and label. A difference that it cannot learn may still be there.",
         f"A copy is near below a quarter of the median distance from a non-member to its nearest member "
-        f"({copies.near_below:.3g} here, over standardised features{of}).",
+        f"({numbers.plain(copies.near_below, 3)} here, over standardised features{of}).",
         *_skipped(copies),
     ]
     return Section("Members and others", finding, blocks, limits)

@@ -107,7 +107,7 @@ def floored(epsilon: float, decimals: int = 2) -> float:
 
 def lower(epsilon: float, decimals: int = 2) -> str:
     """A lower bound as text, rounded down."""
-    return f"{floored(epsilon, decimals):.{decimals}f}"
+    return f"{floored(epsilon, decimals):,.{decimals}f}"
 
 
 def points(difference: float, interval: Sequence[float] | None = None, *, signed: bool = False) -> str:
@@ -198,7 +198,15 @@ def seconds(value: float) -> str:
         return f"{value:.1f}{_NBSP}s"
     if value < 3600:
         return f"{int(value // 60)}{_NBSP}min {value % 60:.0f}{_NBSP}s"
-    return f"{int(value // 3600)}{_NBSP}h {value % 3600 / 60:.0f}{_NBSP}min"
+    return f"{int(value // 3600):,}{_NBSP}h {value % 3600 / 60:.0f}{_NBSP}min"
+
+
+def plain(value: float, digits: int = 2) -> str:
+    """A positive number of any size with so many significant digits, never as a power of ten: ``0.0012``, ``1,200``."""
+    if 0 < value < 1e-6:
+        return "below 0.000001"
+    decimals = 0 if value == 0 else min(max(0, digits - 1 - math.floor(math.log10(abs(value)))), 6)
+    return f"{value:,.{decimals}f}"
 
 
 def one_per(fpr: float) -> str:

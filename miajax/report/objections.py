@@ -23,7 +23,7 @@ _HOW: dict[Raised, str] = {
     "chosen_attack": "miajax attacks on this run gives intervals that hold for all attacks at once.",
     "prior": "miajax attacks on this run gives precision where 1 %, 10 % and 50 % of those asked about are members.",
     "weak_baseline": "miajax attacks on this run sets all attacks beside one threshold for everybody.",
-    "comparable_shadows": "miajax audit_target attacks a model trained elsewhere and says how like the shadow models it is.",
+    "comparable_shadows": "miajax audit_target attacks a model trained elsewhere and says how like its shadows it is.",
     "distribution_shift": "Train a classifier on features alone to tell members from others, as miajax lira does.",
     "one_pool": "64 models and more of miajax lira tell the share of the data in the variance between models.",
     "instability": "miajax stability on this run gives how far disjoint sets of models name the same records.",
@@ -124,7 +124,7 @@ def _threshold(of: Speaking) -> tuple[str, tuple[str, ...]]:
         return _NOTHING
     return (
         f"Thresholds of {face(of.lead.attack).inline} that were set on the other models for a false-positive rate of "
-        f"{numbers.level(aim)} reach {numbers.percent(fpr.value)} and name {numbers.percent(tpr.value)} of the members.",
+        f"{numbers.level(aim)} reach {numbers.percent(fpr.value)} and name {numbers.percent(tpr.value)} of members.",
         (f"attacks.{of.lead.attack}.shadow_calibrated.{fpr_key(aim)}",),
     )
 
@@ -210,7 +210,7 @@ def _instability(of: Speaking) -> tuple[str, tuple[str, ...]]:
     if of.rank_stability is None or of.rank_stability.value is None or of.lead is None:
         return _NOTHING
     return (
-        f"Between two halves of the models, the order in which {face(of.lead.attack).inline} exposes records has a rank "
-        f"correlation of {of.rank_stability.value:.2f}. miajax stability says how far the most exposed are the same.",
+        f"Between two halves of the models, the order in which {face(of.lead.attack).inline} exposes records has a "
+        f"rank correlation of {of.rank_stability.value:.2f}. miajax stability tells of the most exposed.",
         (f"attacks.{of.lead.attack}.per_example.rank_stability",),
     )

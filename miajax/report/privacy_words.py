@@ -26,7 +26,7 @@ def privacy_sections(privacy: Json | None) -> list[Section]:
 
 def epsilon_text(epsilon: float | None) -> str:
     """An upper bound with two digits after the point, rounded up; infinite where there is none."""
-    return "∞" if epsilon is None else f"{math.ceil(epsilon * 100) / 100:.2f}"
+    return "∞" if epsilon is None else f"{math.ceil(epsilon * 100) / 100:,.2f}"
 
 
 def _finding(privacy: Json) -> str:

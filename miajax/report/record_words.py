@@ -1,4 +1,4 @@
-"""The section on single records: how unevenly one threshold's false alarms fall, and what is left once they are even."""
+"""The section on single records: how unevenly one threshold's false alarms fall, and what is left once they do not."""
 
 from miajax.metrics.figures import fpr_key
 from miajax.metrics.per_record import TIMES, FprOfRecords, PerRecord, PerRecords

@@ -3,6 +3,7 @@
 import errno
 import importlib
 import logging
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,11 @@ import numpy as np
 from absl.logging import get_absl_logger
 
 from miajax.errors import UserError
+from miajax.memory import amount
+from miajax.parsing import INFLATED
 from miajax.runs.atomic import told_when_full
+
+_LEAST = 64 << 20  # bytes in memory that any checkpoint may take
 
 
 def load_library() -> None:
@@ -58,10 +63,12 @@ def load_tree(path: Path, abstract: Any | None = None) -> Any:
       abstract: a pytree of ShapeDtypeStructs whose structure the result gets; None gives plain dicts and lists.
 
     Raises:
-      UserError: the folder is missing or damaged, or its arrays have other shapes than ``abstract``.
+      UserError: the folder is missing or damaged, says that it holds more than 64 MiB and 1,032 times its size, or its
+        arrays have other shapes than ``abstract``.
     """
     ocp, checkpointer = _checkpointer()
     try:
+        _refuse_inflated(path, checkpointer)
         if abstract is None:
             return checkpointer.restore(path.resolve())
 
@@ -70,6 +77,8 @@ def load_tree(path: Path, abstract: Any | None = None) -> Any:
 
         kinds = jax.tree.map(on_host, abstract)
         tree = checkpointer.restore(path.resolve(), item=abstract, restore_args=kinds)
+    except UserError:
+        raise
     except Exception as error:  # Orbax and TensorStore raise many kinds for one thing: this checkpoint can't be read
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise UserError(
@@ -86,3 +95,28 @@ def load_tree(path: Path, abstract: Any | None = None) -> Any:
     if wrong:
         raise UserError(f"checkpoint {path} holds {wrong[0]}", expected="arrays of this configuration")
     return tree
+
+
+def _refuse_inflated(path: Path, checkpointer: Any) -> None:
+    """Refuses arrays that the folder's bytes cannot bear out, before they take memory: missing parts read as zeros.
+
+    Raises:
+      UserError: they are.
+    """
+    told = checkpointer.metadata(path.resolve()).item_metadata.tree
+    held = sum(map(_size, jax.tree.leaves(told)))
+    most = max(_LEAST, INFLATED * sum(file.stat().st_size for file in path.rglob("*") if file.is_file()))
+    if held > most:
+        raise UserError(
+            f"checkpoint {path} says that it holds {amount(held)}, more than {amount(most)}",
+            expected="arrays that its bytes bear out",
+            remedy="Delete that folder and run the same command again",
+        )
+
+
+def _size(told: Any) -> int:
+    """Bytes of memory that an array takes while it is read, by what Orbax says of it; 0 of what is no array."""
+    if not (shape := getattr(told, "shape", None)) or told.dtype is None:
+        return 0
+    parts = getattr(told.storage, "chunk_shape", None) or shape
+    return math.prod(map(max, shape, parts)) * np.dtype(told.dtype).itemsize

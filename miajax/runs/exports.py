@@ -17,6 +17,7 @@ from scipy.special import expit, log_expit
 
 from miajax.array_files import load_npy
 from miajax.errors import UserError
+from miajax.parsing import parsing
 from miajax.runs.atomic import atomic_folder, read_sealed, write_json
 from miajax.runs.checkpoints import load_tree
 from miajax.runs.derived import why_changed
@@ -257,14 +258,30 @@ def _safetensors(stored: StoredSignals, out: Path) -> dict[str, Any]:
     told = {"format": "flax", "fingerprint": folder.manifest["fingerprint"], "network": json.dumps(identity["model"])}
     written: list[int] = []
     for models, path in checkpoints:
-        params, state = load_tree(path)
-        arrays = dict(flax_names({"params": params, **state}))
+        arrays = parameters_in(path, len(models))
         for place, model in enumerate(models):
             if model < num_models and stored.valid[model]:
                 one = {name: array[place] for name, array in arrays.items()}
                 write_safetensors(out / f"model-{model:05d}.safetensors", one, {**told, "model": str(model)})
                 written.append(model)
     return {"network": identity["model"], "input_scaling": folder.manifest.get("input_scaling"), "models": written}
+
+
+def parameters_in(path: Path, num_models: int) -> dict[str, np.ndarray]:
+    """Parameters and state of a group's models, ``[models, ...]`` each, by Flax's names.
+
+    Raises:
+      UserError: the checkpoint is damaged, or holds something else.
+    """
+    tree = load_tree(path)
+    with parsing(
+        f"checkpoint {path}", expected=f"parameters and state of {num_models} models", fault="holds no network"
+    ):
+        params, state = tree
+        arrays = dict(flax_names({"params": params, **state}))
+        if odd := next((name for name, array in arrays.items() if np.shape(array)[:1] != (num_models,)), None):
+            raise ValueError(f"{odd} is of shape {np.shape(arrays[odd])}")
+    return arrays
 
 
 def _size_of_checkpoints(stored: StoredSignals) -> int:

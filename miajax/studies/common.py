@@ -28,6 +28,7 @@ from miajax.metrics.summary import AttackSummary, summarise
 from miajax.metrics.vulnerability import Exposure, empirical_auc, exposure_at_pooled_fpr, gaussian_vulnerability
 from miajax.metrics.without_models import Checks
 from miajax.notes import headed, not_done, noted
+from miajax.parsing import parsing
 from miajax.runs.atomic import read_sealed, write_npy, write_sealed
 from miajax.runs.content_notes import note_on_polarity
 from miajax.runs.derived import remember
@@ -115,7 +116,8 @@ def blind_checks(campaign: Campaign) -> Checks:
     }
     with contextlib.suppress(UserError):  # not there, or damaged: made again
         if (known := read_sealed(file, required=lambda _: True)).get("of") == of:
-            return from_json(Checks, known["found"])
+            with parsing(str(file), expected="checks as miajax wrote them"):
+                return from_json(Checks, known["found"])
     found = Checks(
         blind=blind_baseline(dataset.features, dataset.labels, one, quick=True, groups=dataset.groups),
         near_duplicates=near_duplicates(dataset.features, one, dataset.test_features),
@@ -145,7 +147,7 @@ def accuracies(campaign: Campaign, models: Bool[np.ndarray, " models"]) -> tuple
 
 def made_by(campaigns: Sequence[Campaign]) -> Made:
     """What every command that made these models spent on them, this one included."""
-    return made(campaigns, machine_name(jax.devices()[0]))
+    return made(campaigns, machine_name(jax.local_devices()[0]))
 
 
 def campaign_privacy(campaign: Campaign, target: int | None = None) -> dict[str, Any] | None:

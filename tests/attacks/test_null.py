@@ -24,7 +24,7 @@ QUICK = ("lira_online", "lira_online_fixed", "attack_r", "base_online", "rmia_on
 
 # Attacks with a spread of their own: one shadow model a side has none, nor have models that all agree.
 SPREAD = {"lira_online", "lira_online_fixed", "lira_offline", "lira_offline_fixed", "lira_online_fullcov"}
-SPREAD |= {"mean_rank", "lira_online_multi", "pmia_global", "pmia_class", "pmia_instance"}
+SPREAD |= {"mean_rank", "union", "intersection", "lira_online_multi", "pmia_global", "pmia_class", "pmia_instance"}
 
 
 def _scores(name, signals, member, options):

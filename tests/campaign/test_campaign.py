@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from miajax.campaign import planning, runner
-from miajax.campaign import run as campaign_module
+from miajax.campaign import group_trainer, planning, runner
 from miajax.campaign.config import CampaignConfig, Setup
 from miajax.campaign.interrupt import Stopped
 from miajax.campaign.run import run_campaign
@@ -200,7 +199,7 @@ def test_a_query_is_given_up_after_one_pass_and_asked_again_later(tmp_path, monk
 
 def test_a_group_whose_step_takes_too_long_is_cut_and_stays_cut(tmp_path, monkeypatch):
     whole = run_campaign(small(chunk=1), tmp_path / "whole")
-    monkeypatch.setattr(campaign_module, "_STEP_SECONDS", 1e-6)
+    monkeypatch.setattr(group_trainer, "STEP_SECONDS", 1e-6)
     cut = run_campaign(small(chunk=1), tmp_path / "r")
     np.testing.assert_array_equal(cut.signals, whole.signals)
     width = cut.plan.placement().width
@@ -318,7 +317,7 @@ def test_a_plan_is_reused_when_a_run_goes_on(tmp_path):
 def test_a_group_that_does_not_fit_the_memory_is_halved_and_bits_stay(undisturbed, tmp_path, monkeypatch):
     sizes = []
 
-    real = campaign_module.Programs
+    real = group_trainer.Programs
 
     class Watched(real):
         def __init__(self, setup, plan, width, *rest):
@@ -328,8 +327,8 @@ def test_a_group_that_does_not_fit_the_memory_is_halved_and_bits_stay(undisturbe
         def device_bytes(self):
             return self.width
 
-    monkeypatch.setattr(campaign_module, "Programs", Watched)
-    monkeypatch.setattr(campaign_module, "free_memory", lambda device: 40)
+    monkeypatch.setattr(group_trainer, "Programs", Watched)
+    monkeypatch.setattr(group_trainer, "free_memory", lambda device: 40)
     cut = run_campaign(small(64, group=64), tmp_path / "r")
     assert sizes == [64, 32]
     assert any("Groups were cut to 32 models" in note for note in cut.notes)
@@ -339,7 +338,7 @@ def test_a_group_that_does_not_fit_the_memory_is_halved_and_bits_stay(undisturbe
 def test_the_compilers_account_of_memory_grows_with_the_group(undisturbed):
     plan = undisturbed.plan
     small_one, large = (
-        campaign_module.Programs(undisturbed.setup, plan, width, ("logits",)).device_bytes() for width in (16, 64)
+        group_trainer.Programs(undisturbed.setup, plan, width, ("logits",)).device_bytes() for width in (16, 64)
     )
     assert 0 < small_one < large
 

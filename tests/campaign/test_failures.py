@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from miajax.campaign import failures
+from miajax.campaign import failures, group_trainer
 from miajax.campaign import run as campaign_module
 from miajax.campaign.recorded import recorded_signals
 from miajax.campaign.run import run_campaign
@@ -67,12 +67,12 @@ def test_where_no_group_can_be_trained_the_campaign_is_refused_with_the_reason(t
 
 
 def test_the_smallest_group_that_does_not_fit_is_refused_with_need_and_free_memory(tmp_path, monkeypatch):
-    class Large(campaign_module.Programs):
+    class Large(group_trainer.Programs):
         def device_bytes(self):
             return 3_000_000_000
 
-    monkeypatch.setattr(campaign_module, "Programs", Large)
-    monkeypatch.setattr(campaign_module, "free_memory", lambda device: 2_000_000_000)
+    monkeypatch.setattr(group_trainer, "Programs", Large)
+    monkeypatch.setattr(group_trainer, "free_memory", lambda device: 2_000_000_000)
     with pytest.raises(
         UserError, match=r"the smallest group, 16 models of mlp, .*needs 3\.00 GB .* and 2\.00 GB are free"
     ):

@@ -17,7 +17,8 @@ from miajax.runs.folder import RunFolder
 from miajax.studies.dpsgd.study import STUDY_FILE, DpsgdOptions
 
 OF_RUNS = (
-    "lira", "attacks", "low_budget", "overfitting", "outliers", "saliency", "defenses", "audit", "audit_target",
+    "lira", "attacks", "low_budget", "stability", "overfitting", "outliers", "saliency", "defenses", "audit",
+    "audit_target",
 )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from miajax.campaign.cluster.flags import ClusterFlags
 from miajax.campaign.config import CampaignConfig
 from miajax.campaign.presets import PRESETS
 from miajax.cli import NAMES
@@ -16,7 +17,7 @@ from tests.docs import pages  # noqa: F401  # finds command_pages
 import command_pages  # isort: skip
 
 PAGES = command_pages.pages()
-SHARED = {name for of in (Place, PageFiles, ConfigFiles, CampaignConfig) for name in flags_of(of)}
+SHARED = {name for of in (Place, ClusterFlags, PageFiles, ConfigFiles, CampaignConfig) for name in flags_of(of)}
 
 
 def options(page: str) -> set[str]:

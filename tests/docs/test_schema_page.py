@@ -38,5 +38,34 @@ def test_types_are_told_in_words():
 
 
 def test_keys_of_inner_objects_are_told_with_their_path():
-    assert "| `canaries.kind` | string | yes |" in section("audit")
+    assert "| `canaries.kind` | string: Kind of the canaries. | yes |" in section("audit")
     assert "| `bounds.NAME.epsilon_lower` |" in section("audit")
+
+
+def without_meaning(node, path):
+    """Paths of the keys that have no sentence, wherever in the schema they stand."""
+    if isinstance(node, list):
+        for part in node:
+            yield from without_meaning(part, path)
+    elif isinstance(node, dict):
+        for key, of in node.get("properties", {}).items():
+            if not re.fullmatch(r"[A-Z`(\d].*\.", of.get("description", "")):
+                yield f"{path}.{key}"
+        for name, part in node.items():
+            if name == "if":  # a condition, not a key
+                continue
+            inner = part.items() if name in ("properties", "$defs") else [(name, part)]
+            for key, each in inner:
+                yield from without_meaning(each, f"{path}.{key}")
+
+
+def test_every_key_has_a_meaning_in_a_sentence():
+    assert list(without_meaning(SCHEMA, "")) == []
+    assert [name for name, kind in SCHEMA["$defs"].items() if not kind.get("description", "").endswith(".")] == []
+    keys = re.findall(r"^\| `[^|]*` \|.*$", PAGE, re.MULTILINE)
+    assert len(keys) > 400 and not [row for row in keys if "." not in row.split("|")[2].split(": ", 1)[-1]]
+
+
+def test_a_key_without_a_meaning_is_found():
+    schema = {"$defs": {"a": {"anyOf": [{"properties": {"b": {"type": "string"}}}, {"type": "null"}]}}}
+    assert list(without_meaning(schema, "")) == [".a.anyOf.b"]

@@ -174,7 +174,7 @@ def test_a_process_that_dies_costs_its_own_model_alone_and_strict_makes_it_an_er
         trained(tmp_path / "run", strict)
 
 
-@pytest.mark.parametrize("text", ["[1]", "{bad", "3"])
+@pytest.mark.parametrize("text", ["[1]", "{bad", "3", "[" * 3000, f'{{"a": {"9" * 5000}}}'], ids=range(5))
 def test_arguments_that_are_no_json_object_are_refused(text):
     with pytest.raises(UserError, match=r"--model_args .* is no JSON"):
         Setup.of(CampaignConfig(model=FOREST, model_options=ModelOptions(model_args=text)))

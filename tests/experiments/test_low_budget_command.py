@@ -10,7 +10,8 @@ from miajax.attacks.registry import run_attacks
 from miajax.campaign.run import run_campaign
 from miajax.metrics.roc import roc_curve, tpr_at_fpr
 from miajax.signals.bundle import Signals
-from miajax.studies.low_budget.study import LowBudgetOptions, disjoint_sets, run_low_budget
+from miajax.studies.disjoint import disjoint_sets
+from miajax.studies.low_budget.study import LowBudgetOptions, run_low_budget
 from tests.experiments.test_attacks_command import main
 from tests.report.html import Document
 from tests.studies.helpers import small

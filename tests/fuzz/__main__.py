@@ -2,7 +2,7 @@
 
 import argparse
 
-from tests.fuzz.harness import fuzz
+from tests.fuzz.harness import Harness
 from tests.fuzz.readers import READERS
 
 
@@ -15,12 +15,13 @@ def main() -> None:
     asked.add_argument("--start", type=int, default=0, help="number of the first input")
     given = asked.parse_args()
     faulty = 0
-    for name in given.readers or READERS:
-        found = fuzz(name, given.inputs, given.seconds, given.seed, given.start)
-        print(found.line(), flush=True)
-        for number, fault in list(found.faults.items())[:40]:
-            print(f"  {number}: {fault}", flush=True)
-        faulty += bool(found.faults)
+    with Harness() as harness:
+        for name in given.readers or READERS:
+            found = harness.fuzz(name, given.inputs, given.seconds, given.seed, given.start)
+            print(found.line(), flush=True)
+            for number, fault in list(found.faults.items())[:40]:
+                print(f"  {number}: {fault}", flush=True)
+            faulty += bool(found.faults)
     raise SystemExit(min(faulty, 1))
 
 

@@ -11,26 +11,18 @@ file that is changed.
 import dataclasses
 import json
 import os
-import random
-import resource
 import select
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-import traceback
-import warnings
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
-from miajax.errors import UserError
-
-LONGEST_SECONDS = 5
-MOST_MIB = 1024
-_MOST_TAKEN_MIB = 4096
-_WALL = 240  # seconds without CPU time, where a process only waits
+_WALL = 240.0  # seconds; a worker that tells nothing and computes nothing in them waits for ever
+_IN_MEMORY = "/dev/shm"
 ROOT = Path(__file__).parents[2]
 
 
@@ -42,7 +34,7 @@ class Found:
       inputs, read, refused: how many there were, and of them how many became something or were told.
       faults: ``{number: what happened}``.
       peak_mib: the most memory that an input took above what the process had.
-      slowest_s: CPU seconds of the slowest input.
+      slowest_s, cpu_s: CPU seconds of the slowest input, and of all of them.
       seconds: altogether.
     """
 
@@ -54,6 +46,7 @@ class Found:
     faults: dict[int, str] = dataclasses.field(default_factory=dict)
     peak_mib: int = 0
     slowest_s: float = 0.0
+    cpu_s: float = 0.0
     seconds: float = 0.0
 
     def line(self) -> str:
@@ -61,150 +54,101 @@ class Found:
         told = ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "no fault"
         return (
             f"{self.reader}: {self.inputs} inputs, {self.refused} refused, {self.read} read, {told}, "
-            f"slowest {self.slowest_s:.2f} s, peak {self.peak_mib} MiB, {self.seconds:.0f} s"
+            f"slowest {self.slowest_s:.2f} s, peak {self.peak_mib} MiB, {self.cpu_s:.0f} s of CPU, {self.seconds:.0f} s"
         )
+
+
+class Harness:
+    """Feeds inputs to one reader after another: a process that has imported everything forks a worker for each.
+
+    What a worker spoils (memory, a crash, a limit) ends with it; importing is paid once. Closed by ``with``.
+    """
+
+    def __init__(self) -> None:
+        memory = _IN_MEMORY if os.access(_IN_MEMORY, os.W_OK) else None  # a disk waits for every file that is replaced
+        self._place = tempfile.TemporaryDirectory(prefix="miajax-fuzz-", dir=memory)
+        command = [sys.executable, "-m", "tests.fuzz.worker", self._place.name]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._buffer, self._ticks = b"", -1
+
+    def __enter__(self) -> "Harness":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+        self._place.cleanup()
+
+    def fuzz(self, reader: str, inputs: int, seconds: float, seed: int = 0, start: int = 0) -> Found:
+        """Feeds ``inputs`` to a reader, or as many as ``seconds`` allow once its sound files are made and read."""
+        found, begin, number, left = Found(reader, seed), time.monotonic(), start, seconds
+        while number < start + inputs and left > 0:
+            number, took = self._one_worker(found, number, start + inputs, left)
+            left -= took
+        found.seconds = time.monotonic() - begin
+        return found
+
+    def _one_worker(self, found: Found, number: int, stop: int, seconds: float) -> tuple[int, float]:
+        """Runs a worker until it ends, or is ended; returns the number to go on with, and what its inputs took."""
+        assert self._process.stdin is not None
+        asked = {"reader": found.reader, "seed": found.seed, "number": number, "stop": stop, "seconds": seconds}
+        self._process.stdin.write(json.dumps(asked).encode() + b"\n")
+        self._process.stdin.flush()
+        pid, hangs = 0, False
+        while "ended" not in (told := self._next(pid)):
+            if "pid" in told:
+                pid = told["pid"]
+            elif "waits" in told:
+                hangs = True
+                os.kill(pid, signal.SIGKILL)
+            else:
+                found.faults[told["number"]] = told["fault"]
+        if not (come := told["progress"]):
+            raise RuntimeError(f"{found.reader}: the worker did not begin: {told['stderr']}")
+        found.inputs += come["inputs"]
+        found.read += come["read"]
+        found.refused += come["refused"]
+        found.peak_mib = max(found.peak_mib, come["mib"])
+        found.slowest_s = max(found.slowest_s, come["slowest_s"])
+        found.cpu_s += come["cpu_s"]
+        at, status = come["at"], told["ended"]
+        if hangs or status:
+            name = "hang" if hangs or status == -signal.SIGPROF else f"death: signal {-status}"
+            found.inputs += 1
+            found.faults[at] = f"{name}: {told['stderr']}"
+            at += 1
+        return at, come["seconds"]
+
+    def _next(self, pid: int) -> dict[str, Any]:
+        """The next line of the worker or its parent; ``{"waits": pid}`` where the worker computes nothing for long."""
+        assert self._process.stdout is not None
+        while b"\n" not in self._buffer:
+            ready, _, _ = select.select([self._process.stdout], [], [], _WALL)
+            if ready:
+                block = os.read(self._process.stdout.fileno(), 1 << 16)
+                if not block:
+                    raise RuntimeError("the process that starts workers has died")
+                self._buffer += block
+            elif pid and (now := _cpu_ticks(pid)) == self._ticks:
+                return {"waits": pid}
+            elif pid:
+                self._ticks = now
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return json.loads(line)
 
 
 def fuzz(reader: str, inputs: int, seconds: float, seed: int = 0, start: int = 0) -> Found:
-    """Feeds ``inputs`` to a reader, or as many as ``seconds`` allow."""
-    found, begin, number = Found(reader, seed), time.monotonic(), start
-    with tempfile.TemporaryDirectory(prefix="miajax-fuzz-") as place:
-        while number < start + inputs and time.monotonic() - begin < seconds:
-            number = _one_process(found, Path(place), number, start + inputs, begin + seconds)
-    found.seconds = time.monotonic() - begin
-    return found
+    """As ``Harness.fuzz``, for one reader."""
+    with Harness() as harness:
+        return harness.fuzz(reader, inputs, seconds, seed, start)
 
 
-def _one_process(found: Found, place: Path, number: int, stop: int, until: float) -> int:
-    """Runs a worker until it ends, or is ended; returns the number to go on with."""
-    command = [
-        sys.executable,
-        "-m",
-        "tests.fuzz.harness",
-        found.reader,
-        str(found.seed),
-        str(number),
-        str(stop),
-        str(place),
-    ]
-    worker = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert worker.stdout is not None and worker.stderr is not None
-    at, ended, buffer = number - 1, "", b""
-    while True:
-        ready, _, _ = select.select([worker.stdout], [], [], _WALL)
-        block = os.read(worker.stdout.fileno(), 1 << 16) if ready else None
-        if block == b"":
-            break
-        if block is None or time.monotonic() > until:
-            ended = "" if block is not None else "hang"
-            worker.kill()
-            if block is None:
-                break
-        *lines, buffer = (buffer + (block or b"")).split(b"\n")
-        for line in map(json.loads, lines):
-            if "begun" in line:
-                at = line["begun"]
-                continue
-            found.inputs += 1
-            found.read += line["state"] == "read"
-            found.refused += line["state"] == "refused"
-            found.peak_mib = max(found.peak_mib, line["mib"])
-            found.slowest_s = max(found.slowest_s, line["cpu_s"])
-            if line["fault"]:
-                found.faults[at] = line["fault"]
-            at += 1
-    told = worker.stderr.read().decode(errors="replace")[-1500:]
-    status = worker.wait()
-    if number > at and time.monotonic() > until:
-        return stop
-    if number > at:
-        raise RuntimeError(f"{found.reader}: the worker did not begin: {told}")
-    if ended or (status and time.monotonic() <= until):
-        name = "hang" if ended or status == -signal.SIGPROF else f"death: signal {-status}"
-        found.inputs += 1
-        found.faults[at] = f"{name}: {told}"
-        at += 1
-    return at
-
-
-def work(reader_name: str, seed: int, number: int, stop: int, place: Path) -> None:
-    """Feeds inputs ``number..stop-1``, a line of JSON each; ends early when memory has grown."""
-    from tests.fuzz.readers import ALL
-
-    reader = ALL[reader_name]
-    folder = place / reader_name
-    shutil.rmtree(folder, ignore_errors=True)  # of a worker that died amid an input
-    folder.mkdir()
-    reader.build(folder)
-    sound = {
-        file: (folder / file).read_bytes()
-        for file in sorted(p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
-    }
-    targets = [(file, mutators) for file in sound if (mutators := reader.mutators(file.as_posix()))]
-    assert targets, f"{reader_name} mutates nothing of {list(sound)}"
-    warnings.simplefilter("ignore")
-    reader.read(folder)  # sound files are read
-    out = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what readers print is no result
-    before = _peak()
-    limit = (before + _MOST_TAKEN_MIB) << 20  # more would be taken from everybody else on the machine
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    for i in range(number, stop):
-        rng = random.Random(f"{seed} {reader_name} {i}")
-        file, mutators = rng.choice(targets)
-        print(json.dumps({"begun": i}), file=out, flush=True)
-        (folder / file).write_bytes(rng.choice(mutators)(rng, sound[file]))
-        signal.setitimer(signal.ITIMER_PROF, LONGEST_SECONDS)
-        begin = time.process_time()
-        state, fault = _read(reader, folder)
-        cpu_s = time.process_time() - begin
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        (folder / file).write_bytes(sound[file])
-        mib = _peak() - before
-        if mib > MOST_MIB:
-            fault = fault or f"memory: {mib} MiB"
-        changed = i % 50 == 0 and _changed(folder, sound)
-        fault = fault or (f"overwritten: {changed}" if changed else "")
-        print(json.dumps({"state": state, "fault": fault, "mib": mib, "cpu_s": cpu_s}), file=out, flush=True)
-        if mib > MOST_MIB:
-            return
-
-
-def _read(reader, folder: Path) -> tuple[str, str]:
+def _cpu_ticks(pid: int) -> int:
+    """What the process has computed so far; -1 where nobody tells."""
     try:
-        reader.read(folder)
-    except UserError as error:
-        text = str(error)
-        return "refused", f"message: {text[:300]!r}" if "\n" in text or len(text) > 3000 else ""
-    except OSError as error:  # which commands tell in one line, with the path that the system refused
-        return ("refused", "") if error.filename is not None else ("fault", f"traceback: {error!r}")
-    except (Exception, SystemExit) as error:
-        where = "; ".join(
-            f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)[-5:]
-        )
-        return "fault", f"traceback: {type(error).__name__}: {str(error)[:200]} ({where})"
-    return "read", ""
-
-
-def _changed(folder: Path, sound: dict[Path, bytes]) -> str:
-    there = _content(folder)
-    names = sorted({*sound, *there})
-    return ", ".join(str(file) for file in names if sound.get(file) != there.get(file))
-
-
-def _content(folder: Path) -> dict[Path, bytes]:
-    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
-
-
-def _peak() -> int:
-    """MiB that this process has had at most; what the system counts by ``getrusage`` may be its parent's."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) >> 10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-
-
-if __name__ == "__main__":
-    work(sys.argv[1], *map(int, sys.argv[2:5]), Path(sys.argv[5]))
+        told = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:  # ended, or no such place on this system
+        return -1
+    return int(told[11]) + int(told[12])

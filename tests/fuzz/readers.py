@@ -1,6 +1,7 @@
 """Every reader of files that others wrote, with small sound files made by code, and how they are mutated."""
 
 import dataclasses
+import gzip
 import io
 import json
 import shutil
@@ -11,31 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from tests.fuzz.mutations import Mutator, cells, gzipped, head, json_tree, raw, tarred, zipped
-
-BYTES: Sequence[Mutator] = (raw, raw, head)
-ZIPPED: Sequence[Mutator] = (raw, head, zipped(), zipped())
-TEXT: Sequence[Mutator] = (raw, cells, cells)
+from tests.fuzz import studies
+from tests.fuzz.mutations import Mutator, cells, gzipped, head, json_tree, raw, tarred
+from tests.fuzz.reader import BYTES, MANIFEST, SEALED, TEXT, ZIPPED, Reader, only, sealed
 
 
-@dataclasses.dataclass(frozen=True)
-class Reader:
-    """A reader under test.
-
-    Attributes:
-      build: writes its sound files into an empty folder.
-      read: reads them, as miajax does.
-      mutators: of a file by its name there; empty for files that stay as they are.
-    """
-
-    build: Callable[[Path], None]
-    read: Callable[[Path], Any]
-    mutators: Callable[[str], Sequence[Mutator]]
-
-
-def only(*names: str, by: Sequence[Mutator] = BYTES) -> Callable[[str], Sequence[Mutator]]:
-    """Mutates files whose names end so, all if none is given."""
-    return lambda file: by if not names or file.endswith(names) else ()
+def _draws() -> np.random.Generator:
+    return np.random.default_rng(0)
 
 
 def dataset(name: str, file: str = "", **options: Any) -> Callable[[Path], Any]:
@@ -45,10 +28,6 @@ def dataset(name: str, file: str = "", **options: Any) -> Callable[[Path], Any]:
         return load_dataset(name, DataOptions(data_path=str(folder / file), **options))
 
     return read
-
-
-def _draws() -> np.random.Generator:
-    return np.random.default_rng(0)
 
 
 # Data sets
@@ -80,6 +59,15 @@ def _csv_text() -> str:
 
 def _csv(folder: Path) -> None:
     (folder / "t.csv").write_text(_csv_text())
+    (folder / "t.csv.gz").write_bytes(gzip.compress(_csv_text().encode(), mtime=0))
+
+
+def _read_csv(folder: Path) -> None:
+    dataset("table", studies.newest(folder).name, label_column="ill")(folder)
+
+
+def _of_csv(file: str) -> Sequence[Mutator]:
+    return (raw, gzipped((cells,))) if file.endswith(".gz") else TEXT
 
 
 def _parquet(folder: Path) -> None:
@@ -162,8 +150,7 @@ def _purchase(folder: Path) -> None:
 
 def _one_of(folder: Path, name: str) -> None:
     """Reads whichever of several forms was mutated: the newest file."""
-    newest = max(folder.iterdir(), key=lambda file: file.stat().st_mtime_ns)
-    dataset(name, newest.name)(folder)
+    dataset(name, studies.newest(folder).name)(folder)
 
 
 def _location(folder: Path) -> None:
@@ -328,25 +315,6 @@ def _of_plan(file: str) -> Sequence[Mutator]:
 # Run folders
 
 
-def sealed(value: Any) -> Any:
-    """As a forger seals it."""
-    from miajax.runs.atomic import SEAL, _seal
-
-    if not isinstance(value, dict):
-        return value
-    without = {name: each for name, each in value.items() if name != SEAL}
-    return {**without, SEAL: _seal(without)}
-
-
-def bound(value: Any) -> Any:
-    """As a forger seals a manifest, its fingerprint that of its identity."""
-    from miajax.runs.identity import fingerprint
-
-    if isinstance(value, dict) and isinstance(value.get("identity"), dict):
-        value = {**value, "fingerprint": fingerprint(value["identity"])}
-    return sealed(value)
-
-
 def _config(folder: Path) -> None:
     from miajax.campaign.config import CampaignConfig, plain
     from miajax.runs.atomic import write_sealed
@@ -372,15 +340,8 @@ def _run(folder: Path) -> None:
 
 
 def _run_with_answers(folder: Path) -> None:
-    from miajax.runs.atomic import hash_of, write_sealed
-
     _run(folder)
-    for record in folder.glob("groups/*/group.json"):
-        np.save(correct := record.with_name("correct.npy"), np.ones((2, 16), bool))
-        told = json.loads(record.read_text())
-        del told["seal"]
-        told["sha256"][str(correct.relative_to(folder))] = hash_of(correct)
-        write_sealed(record, told)
+    studies.with_answers(folder, np.ones((2, 16), bool))
 
 
 def _export(folder: Path) -> None:
@@ -434,9 +395,7 @@ def _read_run(folder: Path) -> None:
 
 
 def _of_run(file: str) -> Sequence[Mutator]:
-    if file.endswith("manifest.json"):
-        return raw, json_tree(), json_tree(sealed), json_tree(bound), json_tree(bound)
-    return (raw, json_tree(), json_tree(sealed), json_tree(sealed)) if file.endswith(".json") else BYTES
+    return MANIFEST if file.endswith("manifest.json") else SEALED if file.endswith(".json") else BYTES
 
 
 def _of_forged(file: str) -> Sequence[Mutator]:
@@ -478,7 +437,7 @@ def _read_checkpoint(folder: Path) -> None:
 
 
 def _of_checkpoint(file: str) -> Sequence[Mutator]:
-    return (raw, json_tree(), json_tree(sealed)) if file.endswith("record.json") else BYTES
+    return SEALED if file.endswith("record.json") else BYTES
 
 
 def _secrets(folder: Path) -> None:
@@ -529,7 +488,7 @@ def _read_results(folder: Path) -> None:
     from miajax.studies.gate.verdicts import verdicts_on
     from miajax.studies.model_card.card import model_card
 
-    newest = max(folder.glob("*/results.json"), key=lambda file: file.stat().st_mtime_ns)
+    newest = studies.newest(folder)
     rules = rules_of(("all:auc=0.6", "all:tpr_at_fpr:0.001=0.1", "all:per_target:auc=0.7"))
     for verdict in verdicts_on(rules, found_results(newest.parent)):
         str(verdict)
@@ -537,13 +496,9 @@ def _read_results(folder: Path) -> None:
     from_json(Stored, read_json(newest))
 
 
-def _of_results(file: str) -> Sequence[Mutator]:
-    return (raw, json_tree(), json_tree(), json_tree())
-
-
 READERS: dict[str, Reader] = {
     "npz": Reader(_npz, dataset("npz", "a.npz"), only(by=ZIPPED)),
-    "csv": Reader(_csv, dataset("table", "t.csv", label_column="ill"), only(by=TEXT)),
+    "csv": Reader(_csv, _read_csv, _of_csv),
     "parquet": Reader(_parquet, _read_parquets, only()),
     "bounds": Reader(_bounds, _read_bounds, only(by=TEXT)),
     "cifar10_python": Reader(_cifar("cifar10", "python", False), dataset("cifar10"), only(by=(raw, pickled, pickled))),
@@ -574,7 +529,8 @@ READERS: dict[str, Reader] = {
     "run_forged": Reader(_run_with_answers, _forged, _of_forged),
     "checkpoint": Reader(_checkpoint, _read_checkpoint, _of_checkpoint),
     "secrets": Reader(_secrets, _read_secrets, lambda file: _of_run(file) if file.endswith(".json") else BYTES),
-    "results": Reader(_results, _read_results, _of_results),
+    "results": Reader(_results, _read_results, only(by=studies.JSON)),
+    **studies.READERS,
 }  # fmt: skip
 
 

@@ -2,16 +2,23 @@
 
 import pytest
 
-from tests.fuzz.harness import Found, fuzz
+from tests.fuzz.harness import Found, Harness, fuzz
 from tests.fuzz.readers import READERS
+
+
+@pytest.fixture(scope="module")
+def harness():
+    with Harness() as opened:
+        yield opened
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("reader", READERS)
-def test_every_mutated_input_is_read_or_refused_in_one_line(reader, request):
+def test_every_mutated_input_is_read_or_refused_in_one_line(reader, harness, request):
     seconds = request.config.getoption("--fuzz_seconds") / len(READERS)
-    found = fuzz(reader, 1_000_000, seconds, seed=request.config.getoption("--fuzz_seed"))
+    found = harness.fuzz(reader, 1_000_000, seconds, seed=request.config.getoption("--fuzz_seed"))
     print(found.line())
+    assert found.inputs, "nothing was tried"
     assert not found.faults, "\n".join(f"{number}: {fault}" for number, fault in found.faults.items())
 
 
@@ -20,6 +27,11 @@ def test_every_mutated_input_is_read_or_refused_in_one_line(reader, request):
     [("~traceback", "traceback: KeyError"), ("~death", "death: signal 11"), ("~hang", "hang"), ("~memory", "memory: "),
      ("~lines", "message: ")],
 )  # fmt: skip
-def test_the_harness_finds_what_must_not_happen(reader, fault):
-    found: Found = fuzz(reader, 2, 120)
-    assert found.faults and all(each.startswith(fault) for each in found.faults.values()), found
+def test_the_harness_finds_what_must_not_happen(reader, fault, harness):
+    found: Found = harness.fuzz(reader, 2, 120)
+    assert len(found.faults) == found.inputs == 2, found
+    assert all(each.startswith(fault) for each in found.faults.values()), found
+
+
+def test_a_reader_is_fed_inputs_however_long_its_sound_files_take_to_make():
+    assert fuzz("csv", 1_000_000, seconds=0.01).inputs > 0

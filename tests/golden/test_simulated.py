@@ -13,6 +13,7 @@ COMMANDS = {
     "lira": ["--run", "RUN"],
     "attacks": ["--run", "RUN"],
     "low_budget": ["--run", "RUN", "--fpr", "0.01"],
+    "stability": ["--run", "RUN", "--fpr", "0.05", "--top", "0.05", "--targets", "6"],
     "overfitting": ["--run", "RUN"],
     "outliers": ["--run", "RUN", "--resamples", "50"],
     "audit_target": ["--run", "RUN", "--target", "TARGET"],
@@ -21,9 +22,9 @@ COMMANDS = {
     "export": ["--run", "RUN", "--format", "privacy_meter", "--out", "OUT"],
     "epsilon": ["--members", "898", "--batch_size", "128", "--epochs", "30", "--epsilon", "8"],
 }
-RESULTS = {"attacks": "RUN/attacks", "low_budget": "RUN/low_budget", "outliers": "RUN/outliers",
-           "overfitting": "RUN/overfitting", "audit_target": "RUN/targets/target", "lira": "RUN",
-           "import_signals": "OUT", "audit_report": "RUN/audit_report"}  # fmt: skip
+RESULTS = {"attacks": "RUN/attacks", "low_budget": "RUN/low_budget", "stability": "RUN/stability",
+           "outliers": "RUN/outliers", "overfitting": "RUN/overfitting", "audit_target": "RUN/targets/target",
+           "lira": "RUN", "import_signals": "OUT", "audit_report": "RUN/audit_report"}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", COMMANDS)

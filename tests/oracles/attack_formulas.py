@@ -35,6 +35,7 @@ class Target:
         self.y = np.asarray(signals.labels)
         self.z, phi = wide["logits"], wide["scaled_logit"]
         self.member, self.t = member, t
+        self.made_of = signals, member
         partner = [m for m in range(len(member)) if (member[m] != member[t]).all()]
         self.shadow = [m for m in range(len(member)) if m != t and m not in partner]
         self.phi, self.phis = phi[t], phi
@@ -62,6 +63,10 @@ class Target:
 
     def p_y(self, temperature=2.0):
         return np.take_along_axis(self.p(temperature), self.y[None, :, None, None], -1)[..., 0]
+
+    def others(self):
+        """All other models as targets."""
+        return [Target(*self.made_of, model) for model in self.shadow]
 
     def loss(self):
         return np.log1p(np.exp(-self.phis))
@@ -315,6 +320,25 @@ def mean_rank(s):
     """mean over bavaria_t, base_online and informia_offline of (rank of x's score among the target's N − ½) / N"""
     three = bavaria_t, base_online, informia_offline
     return np.mean([(stats.rankdata(score(s)) - 0.5) / len(s.y) for score in three], 0)
+
+
+def _rates_on_others(s):
+    """Of each of the three attacks, the share of the other models' non-members that score as high."""
+    for score in (bavaria_t, base_online, informia_offline):
+        others = np.concatenate([score(of)[~s.member[of.t]] for of in s.others()])
+        yield np.array([(others >= own).mean() for own in score(s)])
+
+
+@formula(FORMULAS)
+def union(s):
+    """−min over bavaria_t, base_online and informia_offline of the share of others' non-members with as high a score"""
+    return -np.min(list(_rates_on_others(s)), 0)
+
+
+@formula(FORMULAS)
+def intersection(s):
+    """−max over the same"""
+    return -np.max(list(_rates_on_others(s)), 0)
 
 
 @formula(FORMULAS)

@@ -1,6 +1,7 @@
 """Figures of a study made by hand: a few keys of ``results.json``, and nothing or zero for all others."""
 
 import dataclasses
+import functools
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -18,9 +19,14 @@ def made(kind: type[Made], some: Mapping[str, Any]) -> Made:
     return json_form.from_json(kind, _filled(kind, some))
 
 
+@functools.cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return typing.get_type_hints(kind, include_extras=True)
+
+
 def _filled(kind: Any, some: Mapping[str, Any]) -> dict[str, Any]:
     entry = dict(some)
-    hints = typing.get_type_hints(kind, include_extras=True)
+    hints = _hints(kind)
     for field in dataclasses.fields(kind):
         hint = hints[field.name]
         bare, form = json_form._bare(hint), json_form._form(hint)

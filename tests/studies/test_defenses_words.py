@@ -50,7 +50,7 @@ def test_a_defence_that_costs_73_points_is_a_trade_off_and_never_the_best():
 def test_where_only_dear_defences_protect_none_is_crowned():
     rows = [_original(), _row("weak", 0.0, 0.6, (-0.1, 0.1)), _row("dear", 0.2), _row("dearer", 0.4)]
     said = _plain(_of(words.defenses_finding, rows))
-    assert said.startswith("None of 1 defence that costs at most 1.0 points of accuracy is shown to protect")
+    assert said.startswith("The 1 defence that costs at most 1.0 points of accuracy is not shown to protect")
     assert said.endswith("2 others trade more accuracy for protection: dear costs 20.0 points, dearer 40.0 points.")
     assert _of(words.ranking, rows).best is None
     assert _plain(_of(words.defenses_finding, [_original(), _row("dear", 0.2)])).startswith(
@@ -77,7 +77,7 @@ def test_too_few_models_rank_nothing():
 
 def test_the_count_of_protecting_defences_is_those_within_the_loss():
     assert _of(words.lowering_finding, [_original(), _row("a"), _row("b", 0.3)]).startswith("1 of 2 defences lowers")
-    assert _of(words.lowering_finding, [_original(), _row("b", 0.3)]).startswith("None of 1 defence is shown to lower")
+    assert _of(words.lowering_finding, [_original(), _row("b", 0.3)]).startswith("The 1 defence is not shown to lower")
     assert _of(words.lowering_finding, [_original(), _row("a", -0.02), _row("b", 0.01)]).startswith(
         "2 of 2 defences lower"
     )

@@ -8,8 +8,8 @@ import pytest
 from miajax.data.pairs import complementary_partners
 from miajax.data.splits import membership
 from miajax.studies.common import design_notes
+from miajax.studies.disjoint import disjoint_sets
 from miajax.studies.imported.study import run_imported
-from miajax.studies.low_budget.study import disjoint_sets
 
 
 def test_independent_draws_need_no_note():

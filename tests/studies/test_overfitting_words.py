@@ -44,4 +44,4 @@ def test_without_growth_or_validation_nothing_is_claimed():
     ],
 )
 def test_a_loss_rises_only_where_its_interval_says_so(rise, said):
-    assert said in words.loss_sentence(made(Overfitting, {"loss": {"rise": rise}, "epochs": list(range(9))}))
+    assert said in words.loss_clause(made(Overfitting, {"loss": {"rise": rise}, "epochs": list(range(9))}))

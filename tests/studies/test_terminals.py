@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 from miajax.metrics.figures import Estimate, Figure
+from miajax.metrics.overlap import Agreement
 from miajax.studies.attacks.results import Attacks
 from miajax.studies.audit.figures import Audit
 from miajax.studies.audit_report.found import AuditReportFound
@@ -21,6 +22,7 @@ from miajax.studies.outliers.figures import Outliers
 from miajax.studies.overfitting.figures import Overfitting
 from miajax.studies.reproduce.record import Reproduced
 from miajax.studies.saliency.results import Saliency
+from miajax.studies.stability.figures import AtSize, Measured, OfAttack, Stability
 from miajax.studies.target.results import TargetFound
 from tests.report.test_terminal import rendered
 from tests.studies.made import made
@@ -86,6 +88,25 @@ def low_budget(f: Figures) -> LowBudget:
     }
     compared = Compared(0.001, budgets, attacks, {}, {2: best}, [])
     return dataclasses.replace(made(LowBudget, {}), compared=compared)
+
+
+def stability(f: Figures) -> Stability:
+    def agreement() -> Agreement:
+        shown = {name: Figure(f.one(), (f.one(), f.one())) for name in ("tpr", "jaccard", "found_by_any",
+                                                                          "found_by_all", "flips")}  # fmt: skip
+        none = Estimate(None)
+        return Agreement(**shown, fpr=none, false_by_any=none, false_by_all=none, flips_of_records={})
+
+    attacks = {
+        name: OfAttack(
+            agreement(),
+            {size: AtSize(2, Estimate(f.one()), 1.0, Estimate(None)) for size in (4, 8, 16)},
+            {0.5: 8, 0.9: None},
+        )
+        for name in ATTACKS
+    }
+    measured = Measured(0.01, 0.01, 4, 400, 2, 16, 24, attacks, (), None, ())
+    return dataclasses.replace(made(Stability, {}), measured=measured, main_attack="lira_online")
 
 
 def overfitting(f: Figures) -> dict:
@@ -242,6 +263,7 @@ STUDIES = {
     lira: "print_lira_table", attacks: "print_attacks_tables", low_budget: "print_budget_table",
     overfitting: "print_overfitting_table", outliers: "print_outliers_table", dpsgd: "print_dpsgd_table",
     defenses: "print_defenses_table", saliency: "print_saliency_table", audit: "print_audit_table",
+    stability: "print_stability_table",
     target: "print_target_table", imported: "print_imported_table", reproduce: "print_parts",
     compare: "print_compare_table", audit_report: "print_audit_report",
 }  # fmt: skip

@@ -15,6 +15,7 @@ FINISHED = {
     "lira": ["--run", "RUN"],
     "attacks": ["--run", "RUN"],
     "low_budget": ["--run", "RUN", "--fpr", "0.01"],
+    "stability": ["--run", "RUN", "--targets", "3"],
     "overfitting": ["--run", "RUN"],
     "outliers": ["--run", "RUN", "--resamples", "50", "--show_records"],
     "audit_target": ["--run", "RUN", "--target", "TARGET"],

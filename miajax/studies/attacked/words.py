@@ -114,7 +114,7 @@ def precision_sentence(main: Standing | None, prior: float = 0.01) -> str:
     if main is None or not main.rate or precision is None:
         return ""
     return (
-        f"If only {numbers.level(prior)} of the records an attacker asks about were members, "
+        f"If only {numbers.level(prior)} of the records that an attacker tests were members, "
         f"{numbers.percent(precision)} of those that {main.label} names at {numbers.one_per(main.fpr)} would be."
     )
 
@@ -189,10 +189,13 @@ def gap_spread_sentence(gaps: Float[np.ndarray, " models"]) -> str:
 def exposed_finding(exposed: int, examples: int, threshold: float) -> str:
     """How many examples are more exposed than the luckiest harmless one would look."""
     total = numbers.counted(examples, "example")
+    if examples == 0:
+        return "No example was looked at"
     if exposed == 0 and threshold >= 1:
         return f"So few models let no single example stand out, whatever it leaks: {total} looked at"
     if exposed == 0:
-        return f"None of {total} stands out; with these models one would have to pass an AUC of {threshold:.2f}"
+        none = "The one example does not stand out" if examples == 1 else f"None of {total} stands out"
+        return f"{none}; with these models one would have to pass an AUC of {threshold:.2f}"
     stand = "stands" if exposed == 1 else "stand"
     return (
         f"{numbers.count(exposed)} of {total} {stand} out: their per-example AUC exceeds {threshold:.2f}, "

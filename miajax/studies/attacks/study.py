@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from miajax.attacks.options import RMIA_PRESETS, AttackOptions, LiraMode, RmiaOptions
-from miajax.attacks.registry import ATTACKS, BASELINE, why_not
+from miajax.attacks.registry import ATTACKS, BASELINE, usual_attacks, why_not
 from miajax.campaign.config import Setup
 from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.recorded import recorded_signals
@@ -113,7 +113,7 @@ def run_attacks_study(
     columns = options.of_the_user(setup)
     campaign = run_campaign(setup, path, reporter)
 
-    wanted = tuple(ATTACKS) if options.attacks is None else options.attacks
+    wanted = usual_attacks() if options.attacks is None else options.attacks
     white_box = any(field.endswith("gradient_norm") for name in wanted for field in ATTACKS[name].needs)
     with called.timed("record"):
         signals = recorded_signals(campaign, gradients=white_box)

@@ -328,7 +328,7 @@ def verdict(promised: float | None, lower: float, confidence: float, ceiling: fl
     outcome = "the promise is refuted" if lower > promised else "the promise is not refuted"
     if lower <= promised and ceiling <= promised:
         outcome += ", and no attack could have refuted it here"
-    return f"Epsilon promised {math.ceil(promised * 100) / 100:.2f}, {found}: {outcome}."
+    return f"Epsilon promised {math.ceil(promised * 100) / 100:,.2f}, {found}: {outcome}."
 
 
 def _scores(signal: np.ndarray, member: np.ndarray, audited: int) -> Scored:

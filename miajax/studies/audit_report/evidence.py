@@ -12,7 +12,7 @@ from miajax.metrics.people import People
 from miajax.metrics.spread import Spread
 from miajax.metrics.summary import AttackSummary
 from miajax.report import numbers
-from miajax.runs.atomic import hash_of, read_json
+from miajax.runs.atomic import hash_of, read_json, read_sealed
 from miajax.runs.folder import RunFolder
 from miajax.studies.audit_report.exposure import exposed_in, scored_in
 from miajax.studies.audit_report.found import (
@@ -150,7 +150,7 @@ def read_evidence(path: Path, worst: int) -> Evidence:
             raise UserError(
                 f"{path} holds a study without its run", expected="a run folder, an import or an audited target"
             )
-        manifest, config = RunFolder.open(path).manifest, read_json(path / "config.json")
+        manifest, config = RunFolder.open(path).manifest, read_sealed(path / "config.json")
     with reading_results(named(found, results)):
         exposed, why = exposed_in(path, kind, results, worst)
         attacks = _attacks(results)

@@ -76,8 +76,8 @@ def cost_sentence(evidence: Evidence) -> str:
         return f"What training the {count} took was not recorded."
     devices = ", ".join(str(each) for each in made.get("devices") or ())
     return (
-        f"Training the {count} took {numbers.seconds(seconds)}{' on ' + devices if devices else ''}, data and "
-        "recipe at hand."
+        f"Training the {count} took {numbers.seconds(seconds)}{' on ' + devices if devices else ''}, given "
+        "the data and the recipe."
     )
 
 
@@ -97,7 +97,7 @@ def worst_finding(evidence: Evidence) -> str:
     if not evidence.exposed:
         return f"{NOT_MEASURED}: how exposed the single most exposed {evidence.unit} is"
     worst = strongest_record(evidence.exposed)
-    told = named_sentence(worst)
+    told = named_clause(worst)
     if worst.above_chance:
         return f"The most exposed {evidence.unit} found was {told}"
     unshown = f"No single {evidence.unit} could be shown to be named more often with it than without"
@@ -109,7 +109,7 @@ def strongest_record(exposed: tuple[Named, ...]) -> Named:
     return max(exposed, key=lambda each: each.named_in_ci[0] - each.named_out_ci[1])
 
 
-def named_sentence(one: Named) -> str:
+def named_clause(one: Named) -> str:
     """How often a record was named with and without it, as the end of a sentence."""
     return (
         f"named in {numbers.count(one.named_in)} of {numbers.counted(one.num_in, 'training')} with it and in "
@@ -144,8 +144,8 @@ def worst_sentences(evidence: Evidence) -> list[str]:
         )
         missed = "A record outside this list may be exposed as much: half of the models can miss it."
     upper = max(one.named_in_ci[1] for one in evidence.exposed)
-    others = "For the others a" if shown else "A"
-    unseen = f"{others} leak of up to {numbers.percent(upper)} would go unseen. " if shown < count else ""
+    others = "For the others, a" if shown else "A"
+    unseen = f"{claims.unseen((0.0, upper), f'{others} leak')}. " if shown < count else ""
     return [rule, unseen + missed]
 
 

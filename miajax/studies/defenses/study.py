@@ -38,6 +38,7 @@ from miajax.errors import UserError
 from miajax.metrics.figures import Estimate
 from miajax.models.model import Model
 from miajax.models.registry import MODELS, build_model
+from miajax.report.objections import Speaking, objections
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.runs.group_names import group_names
 from miajax.studies import common
@@ -183,6 +184,7 @@ class _Study:
             most_vulnerable=tuple(int(i) for i in np.flatnonzero(self._top)),
             most_vulnerable_groups=names,
             published_source=SOURCE if published else None,
+            objections=objections(Speaking(checks=checks)),
             notes=(*common.campaign_notes(original), *about),
         )
         found = self.called.finished(

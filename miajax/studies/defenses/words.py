@@ -74,7 +74,7 @@ def defenses_finding(rows: Sequence[Row]) -> str:
     found, limit = ranking(rows), numbers.points(MOST_LOSS)
     if found.best is None:
         told = (
-            f"None of {_competing(found)} is shown to protect the most vulnerable members"
+            f"{_none_of(len(found.within), _competing(found))} shown to protect the most vulnerable members"
             if found.within
             else f"No defence costs {limit} of accuracy or less"
         )
@@ -89,6 +89,10 @@ def defenses_finding(rows: Sequence[Row]) -> str:
 def _competing(found: Ranking) -> str:
     cost_at_most = f"{'costs' if len(found.within) == 1 else 'cost'} at most {numbers.points(MOST_LOSS)} of accuracy"
     return f"{numbers.counted(len(found.within), 'defence')} that {cost_at_most}"
+
+
+def _none_of(count: int, those: str) -> str:
+    return f"The {those} is not" if count == 1 else f"None of {those} is"
 
 
 def _price(row: Row) -> str:
@@ -112,9 +116,11 @@ def lowering_finding(rows: Sequence[Row]) -> str:
     """How many defences are shown to protect within the stated loss of accuracy."""
     found = ranking(rows)
     tried, limit = numbers.counted(len(defences(rows)), "defence"), numbers.points(MOST_LOSS)
-    many = f"{len(found.lowering)} of {tried}" if found.lowering else f"None of {tried}"
-    lower = "lowers" if len(found.lowering) == 1 else "lower" if found.lowering else "is shown to lower"
-    return f"{many} {lower} what an informed attacker gets from the most vulnerable for at most {limit} of accuracy"
+    if found.lowering:
+        many = f"{len(found.lowering)} of {tried} {'lowers' if len(found.lowering) == 1 else 'lower'}"
+    else:
+        many = f"{_none_of(len(defences(rows)), tried)} shown to lower"
+    return f"{many} what an informed attacker gets from the most vulnerable for at most {limit} of accuracy"
 
 
 def knowledge_finding(rows: Sequence[Row]) -> str:
@@ -125,7 +131,8 @@ def knowledge_finding(rows: Sequence[Row]) -> str:
     sure = [pair for pair in known if against(pair[1].auc_ci_of_all, 0.0) == "above"]
     if not sure:
         most = max(gain.auc_ci_of_all[1] for _, gain in known)
-        return f"Knowing a defence is not shown to gain the attacker anything; up to {most:.3f} of AUC would go unseen"
+        unseen_gain = f"; up to {most:.3f} of AUC would go unseen" if most > 0 else ""
+        return f"Knowing a defence is not shown to gain the attacker anything{unseen_gain}"
     row, gain = max(sure, key=lambda pair: pair[1].auc.value)
     return (
         f"Judged by an attacker who does not know it, {inline(row)} seems to leave an AUC of "
@@ -178,7 +185,8 @@ def specific_finding(found: Defenses, rows: Sequence[Row]) -> str:
         )
         standing = against(onion.difference.interval, 0.0)
         verdict = "exposes others" if standing == "above" else "is not shown to expose others"
-        most = "" if standing == "above" else f"; a rise of up to {onion.difference.interval[1]:.3f} would go unseen"
+        high = onion.difference.interval[1]
+        most = "" if standing == "above" or high <= 0 else f"; a rise of up to {high:.3f} would go unseen"
         return f"Dropping the flagged {share} {verdict}: {figures}{most}"
     changed = [(row, row.unflagged.change.auc) for row in rows if row.unflagged and row.unflagged.change]
     if not changed:

@@ -47,7 +47,7 @@ def privacy_figure(found: Dpsgd) -> "Figure":
         draw(axes, columns)
         axes.set_xlim(-0.4, len(columns) - 0.6)
         axes.set_xticks(range(len(columns)), names)
-    figure.axes[-1].set_xlabel("epsilon that was asked for (∞: clipped, no noise)")
+    figure.axes[-1].set_xlabel("requested epsilon (∞: clipped, no noise)")
     return figure
 
 

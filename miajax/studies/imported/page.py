@@ -8,6 +8,7 @@ from miajax.report import claims, numbers, plots, provenance
 from miajax.report.attack_faces import face
 from miajax.report.attack_table import AttackFigures, attack_table
 from miajax.report.group_words import group_sections
+from miajax.report.objections import objection_sections
 from miajax.report.page import Block, Code, Column, Columns, Details, Figure, Page, Points, Prose, Section, Table
 from miajax.studies.imported.results import Imported
 
@@ -50,6 +51,7 @@ def render_imported_report(
         sections=[
             _attacks(found, rocs),
             *group_sections(found.groups, found.attacks),
+            *objection_sections(found.objections),
             _limits(found),
             _run(found, command),
         ],

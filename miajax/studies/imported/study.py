@@ -10,7 +10,7 @@ import numpy as np
 
 from miajax.attacks.attack import needed
 from miajax.attacks.options import AttackOptions
-from miajax.attacks.registry import ATTACKS, why_not
+from miajax.attacks.registry import BASELINE, usual_attacks, why_not
 from miajax.campaign.made import versions
 from miajax.errors import UserError
 from miajax.metrics.accuracy import share_correct
@@ -22,6 +22,7 @@ from miajax.metrics.paired import mean_difference, mean_rate
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import AttackSummary, summarise
 from miajax.metrics.vulnerability import empirical_auc, exposure_at_pooled_fpr
+from miajax.report.objections import Speaking, objections
 from miajax.runs.atomic import write_json, write_npy, write_text
 from miajax.runs.content_checks import SignalKind
 from miajax.runs.content_notes import note_on_copies, note_on_order, note_on_rows_drawn_together
@@ -79,9 +80,9 @@ def run_imported(
     found = read_signals(source, format, labels, signal_kind, epoch, groups)
     of_row = found.groups
     signals, valid = signals_of(found)
-    reasons = {name: why_not(name, signals, found.member, valid) for name in ATTACKS}
+    reasons = {name: why_not(name, signals, found.member, valid) for name in usual_attacks()}
     skipped = {name: reason for name, reason in reasons.items() if reason}
-    names = [name for name in ATTACKS if name not in skipped]
+    names = [name for name in reasons if name not in skipped]
     if not names:
         raise UserError(f"{source} allows no attack", expected="signals or logits of models that did not fail")
     with called.timed("attack"):
@@ -139,6 +140,12 @@ def run_imported(
             *remarks,
         ),
     )
+
+    baseline = None
+    if (lead := imported.strongest) is not None and BASELINE in figures:
+        baseline = figures[BASELINE].auc, figures[lead.attack].auc
+    speaking = Speaking(lead=lead, not_run=skipped, baseline=baseline)
+    imported = dataclasses.replace(imported, objections=objections(speaking))
 
     def report(so_far: Imported) -> None:
         _write(out, source, format, found, signals, valid, scores, so_far, called.command)

@@ -9,6 +9,7 @@ from miajax.attacks.registry import ATTACKS
 from miajax.metrics.claims import against
 from miajax.report import budgets, numbers, plots
 from miajax.report.attack_faces import face
+from miajax.report.claims import unseen
 from miajax.report.group_words import At, Beside, beside_sections
 from miajax.report.numbers import Estimate
 from miajax.report.page import Block, Card, Cards, Cell, Column, Details, Figure, Page, Prose, Section, Table
@@ -83,19 +84,20 @@ def _sentence(compared: Compared) -> str:
     if not known:
         return "No budget lets attacks be compared."
     (few, first), (many, last) = known[0], known[-1]
-    asked = ", asked about a group instead of a row," if any(each.by_row for _, each in known) else ""
-    begin = f"With {few} models{asked} {_named(first)}"
+    asked = ", tested on groups instead of rows," if any(each.by_row for _, each in known) else ""
+    begin = f"With {numbers.counted(few, 'model')}{asked} {_named(first)}"
     if few == many:
         return begin + "."
-    return f"{begin}; with {many}, {_named(last)}."
+    return f"{begin}; with {numbers.count(many)}, {_named(last)}."
 
 
 def _named(recommended: Recommended) -> str:
     label, equal = face(recommended.attack).inline, recommended.not_told_apart
     if recommended.standing != "above":
         high = recommended.interval[1]
-        size = f"an AUC of up to {high:.3f}" if recommended.by == "auc" else f"up to {numbers.percent(high)}"
-        return f"no attack finds measurably more than chance (of {label}, {size} would go unseen)"
+        by_auc = recommended.by == "auc"
+        size = f"an AUC of up to {high:.3f} would go unseen" if by_auc else unseen(recommended.interval)
+        return f"no attack finds measurably more than chance (by {label}, {size})"
     if not equal:
         return f"{label} finds the most"
     if len(equal) == 1:

@@ -39,12 +39,14 @@ from miajax.metrics.groups import JOINS, Join, PerGroup, joined, of_groups
 from miajax.metrics.intervals import CONFIDENCE
 from miajax.metrics.paired import FEWEST_SETS, Influences, influences, mean_difference, mean_rate
 from miajax.notes import not_done, noted
+from miajax.report.objections import Speaking, objections
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
 from miajax.studies import common
 from miajax.studies.attacked.entries import run_families
 from miajax.studies.attacked.groups import join_of
 from miajax.studies.campaign_page import Run
+from miajax.studies.disjoint import disjoint_sets, signals_of
 from miajax.studies.head import head_of
 from miajax.studies.invocation import Invocation
 from miajax.studies.low_budget.figures import AtBudget, Compared, Difference, LowBudget, Recommended
@@ -57,7 +59,7 @@ def contest() -> tuple[str, ...]:
     """Attacks that meet by default: all that learn from shadow models without training, and one threshold for all."""
     return tuple(
         name for name, attack in ATTACKS.items()
-        if name == BASELINE or (attack.pure and attack.shadow_based and attack.least_queries == 1)
+        if name == BASELINE or (attack.usual and attack.pure and attack.shadow_based and attack.least_queries == 1)
     )  # fmt: skip
 
 
@@ -146,20 +148,15 @@ def run_low_budget(
     with called.timed("blind"):
         checks = common.blind_checks(campaign)
     notes = (*common.campaign_notes(campaign), *compared.notes)
+    answers = objections(Speaking(contest=tuple(compared.attacks), checks=checks))
     found = called.finished(
         "low_budget",
         path / "low_budget",
-        LowBudget(head=head_of(campaign), checks=checks, compared=compared, notes=notes),
+        LowBudget(head=head_of(campaign), checks=checks, compared=compared, objections=answers, notes=notes),
         lambda so_far: _write_report(campaign, so_far, called.command),
         [campaign.timing],
     )
     return FoundInCampaign(path / "low_budget", found, campaign)
-
-
-def disjoint_sets(valid: np.ndarray, size: int, most: int) -> list[np.ndarray]:
-    """Up to ``most`` disjoint sets of ``size`` valid models, in order of their ids, so that pairs stay together."""
-    ids = np.flatnonzero(valid)
-    return [ids[first : first + size] for first in range(0, len(ids) - size + 1, size)][:most]
 
 
 def _compared(
@@ -218,7 +215,7 @@ def _scored(
     skipped: dict[str, str] = {}
     scores: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for rows in sets:
-        subset, member, valid = _rows(signals, rows), campaign.member[rows], np.ones(len(rows), bool)
+        subset, member, valid = signals_of(signals, rows), campaign.member[rows], np.ones(len(rows), bool)
         reasons = {name: why_not(name, subset, member, valid) for name in names if name not in skipped}
         skipped |= {name: reason for name, reason in reasons.items() if reason}
         able = [name for name in names if name not in skipped]
@@ -282,15 +279,6 @@ def _of_all(
     with concurrent.futures.ThreadPoolExecutor(usable_cores()) as pool:
         found = list(pool.map(figures, itertools.product(names, range(num_sets))))
     return {name: found[place * num_sets :][:num_sets] for place, name in enumerate(names)}
-
-
-def _rows(signals: Signals, rows: np.ndarray) -> Signals:
-    """The signals of some models."""
-    whole = ("labels", "features", "population_labels")
-    picked = {
-        field: value[rows] for field, value in signals._asdict().items() if field not in whole and value is not None
-    }
-    return signals._replace(**picked)
 
 
 def _at_budget(found: Sequence[Influences], member: np.ndarray, sets: Sequence[np.ndarray]) -> AtBudget:

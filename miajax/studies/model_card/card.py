@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from miajax.attacks.registry import ATTACKS
+from miajax.attacks.registry import usual_attacks
 from miajax.campaign.privacy import privacy_note
 from miajax.metrics.claims import LEAD_FPRS
 from miajax.notes import not_done
@@ -61,7 +61,8 @@ def _table(study: StudyFound) -> str:
         "What was attacked": _attacked(study),
         "Accuracy": _accuracy(study),
         "Attacks run": ", ".join(face(name).label for name in study.attacks) or "none",
-        "Attacks not run": ", ".join(face(name).label for name in ATTACKS if name not in study.attacks) or "none",
+        "Attacks not run": ", ".join(face(name).label for name in usual_attacks() if name not in study.attacks)
+        or "none",
         "Differential privacy": _privacy(study),
     }
     lines = [f"| {name} | {_plain(value)} |" for name, value in rows.items()]

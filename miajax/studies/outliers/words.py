@@ -27,7 +27,7 @@ def with_interval(figure: Estimate) -> str:
     """``0.61 [0.58, 0.64]``, with real minus signs."""
     if figure.value is None or figure.interval is None:
         return numbers.DASH
-    return "{:.2f} [{:.2f}, {:.2f}]".format(figure.value, *figure.interval).replace("-", "−")
+    return str(numbers.shown(figure, 2)).replace("-", "−")
 
 
 def best_finding(found: Outliers) -> str:
@@ -50,7 +50,8 @@ def ranking_finding(found: Outliers) -> str:
     of, count = found.best["all"]["spearman"], len(found.metrics)
     said = f"{_named(of)} ranks best, with Spearman {with_interval(found.metrics[of.metric].all.spearman)}"
     equal = len(of.not_told_apart)
-    return f"{said}; paired differences do not tell {equal} of the other {count - 1} metrics from it" if equal else said
+    those = "the other metric" if count == 2 else f"{equal} of the other {count - 1} metrics"
+    return f"{said}; paired differences do not tell {those} from it" if equal else said
 
 
 def best_sentences(found: Outliers) -> list[str]:

@@ -17,7 +17,7 @@ from miajax.studies.overfitting.words import (
     RULES,
     growth_finding,
     growth_sentence,
-    loss_sentence,
+    loss_clause,
     stopping_finding,
     stopping_sentences,
 )
@@ -79,7 +79,7 @@ def _accuracy(found: Overfitting) -> Section:
     finding = (
         f"The gap between members and non-members ends at {numbers.points(found.gap[-1].value, found.gap[-1].interval)}"
     )
-    if rise := loss_sentence(found):
+    if rise := loss_clause(found):
         finding += f"; {rise}"
     ends = [side[-1].value for side in (accuracy.member, accuracy.non_member, loss.member, loss.non_member)]
     alt = f"Accuracy over epochs: members end at {ends[0]:.4f}, non-members at {ends[1]:.4f}."
@@ -243,7 +243,7 @@ def _limits(found: Overfitting) -> Section:
     ]
     if found.head.unit == "group":
         items.append(
-            "Members are drawn by group, and attacks are asked about groups here. Accuracy and loss count rows, a "
+            "Members are drawn by group, and attacks test groups here. Accuracy and loss count rows, a "
             "group as often as it has rows; their intervals resample groups. Histograms are of rows."
         )
     return limits_section("Curves of one recipe on one data set", items, found.notes, title="")

@@ -36,6 +36,7 @@ from miajax.campaign.run import run_campaign
 from miajax.campaign.storing import kept
 from miajax.described import described
 from miajax.errors import UserError
+from miajax.report.objections import Speaking, objections
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.studies import common
 from miajax.studies.campaign_page import Run
@@ -117,7 +118,11 @@ def run_overfitting(
         checks = common.blind_checks(campaign)
     with called.timed("attack"):
         found = study.found(shown, options.margin, head_of(campaign), checks)
-    found = dataclasses.replace(found, notes=(*common.campaign_notes(campaign), *found.notes))
+    found = dataclasses.replace(
+        found,
+        objections=objections(Speaking(contest=tuple(found.attacks), checks=checks)),
+        notes=(*common.campaign_notes(campaign), *found.notes),
+    )
     found = called.finished(
         "overfitting",
         path / "overfitting",

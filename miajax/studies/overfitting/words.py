@@ -10,8 +10,8 @@ RULES = {"validation_loss": "lowest validation loss", "validation_accuracy": "hi
 
 
 def _asked(found: Overfitting) -> str:
-    """The attack that sentences speak of, and whether it is asked about groups."""
-    return face(found.main_attack).label + (", asked by group," if found.head.unit == "group" else "")
+    """The attack that sentences speak of, and whether it tests groups."""
+    return face(found.main_attack).label + (", by group," if found.head.unit == "group" else "")
 
 
 def growth_finding(found: Overfitting) -> str:
@@ -36,7 +36,7 @@ def growth_sentence(found: Overfitting) -> str:
     of, auc = growth.change.attacks[found.main_attack], found.main.auc
     sentence = (
         f"From epoch {first} on, the 95 % interval of what accuracy on non-members still rises lies below "
-        f"{100 * growth.margin:g} points. From epoch {first} to {last} it changes by "
+        f"{numbers.points(growth.margin)}. From epoch {first} to {last} it changes by "
         f"{numbers.moved_points(growth.change.non_member_accuracy)}, the AUC of {name} from {auc[first - 1].value:.3f} "
         f"to {auc[last - 1].value:.3f} ({numbers.moved(of.auc)})"
     )
@@ -84,8 +84,8 @@ def stopping_sentences(found: Overfitting) -> list[str]:
     return said
 
 
-def loss_sentence(found: Overfitting) -> str:
-    """Whether the loss on non-members is shown to rise after its lowest epoch; empty where the last is the lowest."""
+def loss_clause(found: Overfitting) -> str:
+    """Whether the loss on non-members is shown to rise after its lowest epoch, as a clause; empty where the last is."""
     rise = found.loss.rise
     if rise is None:
         return ""

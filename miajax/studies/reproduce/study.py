@@ -35,6 +35,7 @@ from miajax.studies.attacks.study import run_attacks_study
 from miajax.studies.defenses.catalogue import Strengths
 from miajax.studies.defenses.results import Defenses
 from miajax.studies.defenses.study import DefensesOptions, run_defenses
+from miajax.studies.found import reading_results
 from miajax.studies.invocation import Invocation, PageFiles
 from miajax.studies.lira.study import run_lira
 from miajax.studies.outliers.study import run_outliers
@@ -135,8 +136,8 @@ class ReproduceOptions:
     num_shadows: int | None = None
     """models of each campaign; its own number when not given"""
     validation_fraction: float | None = None
-    """share of each pool set aside for early stopping to look at; .1 for here and none for paper when not given, whose
-    models have all their members then, and no row for early stopping"""
+    """share of each pool set aside for early stopping. Not given: .1 for here and none for paper, whose models then
+    have all their members and no row for early stopping"""
     miniature: bool = False
     """300 examples, 16 models, 3 epochs: to see that everything runs"""
 
@@ -226,7 +227,8 @@ def _begun(path: Path, options: ReproduceOptions) -> Reproduced:
                     f"{file} has {flag} {before.get(flag)}", expected=f"{flag} {value}", remedy="Choose another --out"
                 )
     empty: dict[str, Any] = {**asked, "campaigns": {}, "timing": {}}
-    return from_json(Reproduced, {**empty, **before, "versions": versions()})
+    with reading_results(file):
+        return from_json(Reproduced, {**empty, **before, "versions": versions()})
 
 
 def _setup(name: str, config: CampaignConfig) -> Setup:

@@ -131,10 +131,11 @@ def relevance_finding(found: Saliency) -> str:
     if not verdicts:
         return _deletion_finding(found)
     total, more, less = len(verdicts), verdicts.count(1), verdicts.count(-1)
+    every = "the one map" if total == 1 else f"all {total} maps"
     if more == total:
-        return f"Vulnerable predictions rest more on the background than safe ones, by all {total} maps that can tell"
+        return f"Vulnerable predictions rest more on the background than safe ones, by {every} that can tell"
     if less == total:
-        return f"Vulnerable predictions rest less on the background than safe ones, by all {total} maps that can tell"
+        return f"Vulnerable predictions rest less on the background than safe ones, by {every} that can tell"
     if more == less == 0:
         return "No map is shown to put vulnerable predictions more or less on the background than safe ones"
     return (
@@ -209,9 +210,9 @@ def _completeness(found: Saliency) -> list[str]:
         return []
     return [
         "Integrated gradients should add up to the change of the logit from nothing to the example: with at most "
-        f"{numbers.count(of.most_steps)} points, {numbers.percent(of.share_within)} of the maps do to "
-        f"{of.tolerance:g} of the logit; the median gap is {of.median:.2g} of it, the largest "
-        f"{of.largest:.2g} (large where the logit is near 0). --most_steps allows more."
+        f"{numbers.counted(of.most_steps, 'point')}, {numbers.percent(of.share_within)} of the maps do to "
+        f"{of.tolerance:g} of the logit; the median gap is {numbers.plain(of.median)} of it, the largest "
+        f"{numbers.plain(of.largest)} (large where the logit is near 0). --most_steps allows more."
     ]
 
 
@@ -232,8 +233,7 @@ def _counterfactual_finding(found: Saliency) -> str:
 def _spearman(name: str, of: Related) -> str:
     if of.spearman.value is None or of.spearman.interval is None:
         return f"{_named(name)} unknown"
-    low, high = of.spearman.interval
-    return f"Spearman {of.spearman.value:.2f} [{low:.2f}, {high:.2f}] by {_named(name)}"
+    return f"Spearman {numbers.shown(of.spearman, 2)} by {_named(name)}".replace("-", "−")
 
 
 def _counterfactual(inputs: SaliencyReportInputs) -> Section:

@@ -14,6 +14,7 @@ from miajax.report.attack_table import AttackFigures, attack_table
 from miajax.report.blind_words import blind_banners, blind_sections
 from miajax.report.group_words import group_sections
 from miajax.report.numbers import Estimate
+from miajax.report.objections import objection_sections
 from miajax.report.page import Block, Card, Cards, Cell, Column, Details, Figure, Page, Points, Prose, Section, Table
 from miajax.studies.results import Record
 from miajax.studies.target.results import TargetFound
@@ -86,6 +87,7 @@ def render_target_report(inputs: TargetReportInputs) -> str:
             *group_sections(found.groups, found.figures),
             *blind_sections(found.checks),
             _answers(inputs),
+            *objection_sections(found.objections),
             _limits(inputs),
             _run(inputs),
         ],

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from miajax.attacks.options import RMIA_PRESETS, AttackOptions, RmiaOptions
-from miajax.attacks.registry import ATTACKS
+from miajax.attacks.registry import ATTACKS, BASELINE, usual_attacks
 from miajax.campaign.config import Setup
 from miajax.campaign.made import versions
 from miajax.campaign.progress import Reporter, Silent
@@ -23,6 +23,7 @@ from miajax.metrics.paired import mean_difference, mean_rate
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import AttackSummary, chance_notes, summarise, unresolved_notes
 from miajax.metrics.without_models import Checks, Copies
+from miajax.report.objections import Speaking, objections
 from miajax.runs.atomic import write_npy, write_text
 from miajax.runs.content_checks import RowKind
 from miajax.runs.tables import write_table
@@ -88,7 +89,7 @@ def run_audit_target(
         raise UserError(
             f"--out {out} is a run folder", expected="a folder for this audit", remedy="Choose another --out"
         )
-    names = tuple(ATTACKS) if attacks is None else tuple(attacks)
+    names = usual_attacks() if attacks is None else tuple(attacks)
     if unknown := [name for name in names if name not in ATTACKS]:
         raise UserError(f"--attacks {' '.join(unknown)} is unknown", expected="some of " + ", ".join(ATTACKS))
     campaign = run_campaign(setup, run, reporter or Silent())
@@ -179,6 +180,8 @@ def run_audit_target(
         ),
     )
 
+    found = dataclasses.replace(found, objections=objections(_speaking(found)))
+
     def report(so_far: TargetFound) -> None:
         _write(out, campaign, target, labels, attacked.scores, so_far, called.command)
         if people is None:
@@ -187,6 +190,21 @@ def run_audit_target(
             write_table(out / FILE, people.columns)
 
     return TargetAudit(out, called.finished("audit_target", out, found, report), attacked.scores)
+
+
+def _speaking(found: TargetFound) -> Speaking:
+    """What speaks to known objections."""
+    lead, figures = found.lead, found.figures
+    baseline = None
+    if lead is not None and {BASELINE, lead.attack} <= figures.keys():
+        baseline = figures[BASELINE].auc, figures[lead.attack].auc
+    return Speaking(
+        lead=lead,
+        not_run=found.attacks_not_run,
+        baseline=baseline,
+        checks=found.checks,
+        elsewhere=found.not_comparable,
+    )
 
 
 def _with_pool_ids(copies: Copies, ids: np.ndarray) -> Copies:

@@ -1,0 +1,1 @@
+"""Whether another set of shadow models names the same records."""
