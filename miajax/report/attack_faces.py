@@ -8,7 +8,7 @@ from miajax.report import palette
 
 # The first eight attacks have colours of their own; the next eight the same ones dashed and with a mark, and so on.
 _DASHES = ("-", "--", "-.", ":")
-_MARKS = ("", "o", "s", "^", "D", "v", "P", "X")
+_MARKS = ("", "s", "^", "D", "v", "P", "X", "*")  # no "o": plots of few points have that in the place of none
 
 
 class Line(TypedDict):
