@@ -35,8 +35,9 @@ def figures_of(report: Path) -> list[Excerpt]:
     reader.feed(report.read_text(encoding="utf-8"))
     reader.close()
     for number, each in reader.found:
-        kept = {kind: _kept(report, number, reader.pictures, kind) for kind in vectors.FORMATS}
-        if all(kept.values()):
+        found = {kind: _kept(report, number, reader.pictures, kind) for kind in vectors.FORMATS}
+        kept = {kind: file for kind, file in found.items() if file is not None}
+        if len(kept) == len(found):
             vectors.offer(each.figure.uri, lambda kind, kept=kept: kept[kind].read_bytes())
     return [each for _, each in reader.found]
 

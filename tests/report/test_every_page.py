@@ -26,6 +26,7 @@ _COMMANDS = {
     "low_budget": [*_RUN, "--fpr", "0.01"],
     "overfitting": _RUN,
     "outliers": [*_RUN, "--resamples", "50", "--show_records"],
+    "stability": [*_RUN, "--targets", "2"],
     "audit_target": [*_RUN, "--target", "target.npz"],
     "import_signals": ["--source", "arrays.npz", "--format", "arrays", "--out", "imported"],
     "audit_report": _RUN,
@@ -63,7 +64,8 @@ def _made(name: str, argv: list[str]) -> Path:
 @pytest.fixture(scope="module")
 def seen(request, tmp_path_factory):
     """What is seen of every page, by kind, width and whether it is dark."""
-    chromium(), axe_core()  # without them nothing need be made
+    for needed in (chromium, axe_core):  # without them no page need be looked at
+        needed()
     pages = request.getfixturevalue("pages")
     folder = tmp_path_factory.mktemp("looked_at")
     return {
@@ -113,12 +115,13 @@ def test_a_fault_would_be_found(tmp_path):
     page = tmp_path / "bad.html"
     page.write_text(
         "<!DOCTYPE html><html><head><title>t</title></head><body><main style='background:#fff'>"
-        "<p style='color:#ccc'>pale</p><div style='width:2000px'>wide</div><table><tr><td>x</td></tr></table>"
+        f"<p>{'unbroken' * 40}</p><p style='color:#ccc'>pale</p><div style='width:2000px'>wide</div>"
+        "<table><tr><td>x</td></tr></table>"
         "<img src='data:image/png;base64,iVBORw0KGgo='></main></body></html>"
     )
     found = looked_at({"bad": page}, (400,), tmp_path, dark=False)["bad", 400]
     assert {"color-contrast", "html-has-lang", "image-alt"} <= {each[0] for each in found["violations"]}
-    assert found["jutting"] and found["wide"] > 0 and found["captions"] == 1
+    assert [each[:3] for each in found["jutting"]] == ["<di", "<p>"] and found["wide"] > 0 and found["captions"] == 1
 
 
 @pytest.mark.parametrize("kind", _KINDS)

@@ -58,14 +58,14 @@ def overlap_figure(found: Stability) -> "MatplotlibFigure":
             if at.shared_top.value is not None and at.shared_top.interval is not None
         ]
         look = face(name)
-        lines.append(budgets.Line(look.label, points, look.colour, look.dash))
+        lines.append(budgets.Line(look.label, points, **look.drawn))
     chance = found.measured.num_top / found.measured.unit_records
     return budgets.budget_figure(
         lines,
         xlabel="models of each of two disjoint sets",
         ylabel=f"shared share of the {numbers.level(found.measured.top)} most exposed",
         chance=[(0.0, chance)],
-        inches=(7.2, 5.0),
+        inches=(plots.FULL, 5.0),
     )
 
 
