@@ -19,10 +19,20 @@ from miajax.metrics.claims import Lead, Ranking, against
 from miajax.metrics.figures import Figure, Figures, unresolved
 from miajax.metrics.groups import JOINS
 from miajax.metrics.people import People
+from miajax.metrics.per_record import TIMES, FprOfRecords, PerRecord, Share
 from miajax.metrics.spread import Spread
 from miajax.metrics.summary import AttackSummary
 from miajax.metrics.without_models import Blind, Copies
-from miajax.report import attack_table, blind_words, claims, group_words, numbers, privacy_words, provenance
+from miajax.report import (
+    attack_table,
+    blind_words,
+    claims,
+    group_words,
+    numbers,
+    privacy_words,
+    provenance,
+    record_words,
+)
 from miajax.report.attack_table import AttackFigures
 from miajax.report.numbers import Estimate
 from miajax.runs.made import Made
@@ -45,6 +55,8 @@ from miajax.studies.overfitting import words as overfitting
 from miajax.studies.overfitting.figures import Overfitting
 from miajax.studies.saliency import page as saliency
 from miajax.studies.saliency.results import Saliency
+from miajax.studies.stability import words as stability
+from miajax.studies.stability.figures import Stability
 from tests.studies.made import made
 
 Said = Iterator[tuple[str, str]]
@@ -463,7 +475,45 @@ def of_maps(change: Any, other: Any, count: int) -> Said:
             yield from told(function, found)
 
 
+def of_records() -> Said:
+    for rate, luck in mixed(RATES, RATES):
+        over = dict.fromkeys(TIMES, Share(rate[0], luck[0]))
+        found = PerRecord(FprOfRecords(0.01, {0.5: 0.0, 0.95: 0.1}, over), None)
+        yield from told(record_words.records_finding, found, 0.01)
+    yield from told(record_words.records_finding, PerRecord(None, None), 0.01)
+
+
+def of_stability() -> Said:
+    for rate, chance, count, unit, top in mixed(RATES, RATES, (2, 10**6), ("example", "group"), (None, 2, 10**6)):
+        shares = {
+            name: value
+            for figure in (
+                "tpr", "fpr", "jaccard", "found_by_any", "found_by_all", "false_by_any", "false_by_all", "flips",
+            )
+            for name, value in (
+                (figure, rate[0]), (f"{figure}_ci", list(rate[1:])), (f"chance_{figure}", chance[0]),
+            )
+        }  # fmt: skip
+        same = {"num_sets": 2, "shared_top": rate[0], "shared_top_ci": list(rate[1:]), "chance_shared_top": chance[0]}
+        one = {"sub_ensembles": shares, "curve": {count: same} if top else {},
+               "models_until_same": {"0.5": top, "0.9": top}}  # fmt: skip
+        found = made(Stability, {
+            "main_attack": "gap", "attacks": {"gap": one, "rmia": one}, "fpr": 0.01, "top": 0.01,
+            "num_attackers": count, "models_per_attacker": count, "across_attacks": shares if top else None,
+        })  # fmt: skip
+        head = dataclasses.replace(found.head, unit=unit) if unit == "group" else found.head
+        yield from of_attackers(dataclasses.replace(found, head=head))
+    nothing = {"sub_ensembles": {}, "curve": {}, "models_until_same": {"0.5": None, "0.9": None}}
+    yield from of_attackers(made(Stability, {"main_attack": "gap", "attacks": {"gap": nothing}}))
+
+
+def of_attackers(found: Stability) -> Said:
+    for function in (stability.attackers_sentence, stability.jaccard_sentence, stability.flips_sentence,
+                     stability.top_sentence, stability.attacks_sentence, stability.overlap_sentence):  # fmt: skip
+        yield from told(function, found)
+
+
 MAKERS = (
     of_claims, of_attacked, of_groups, of_checks, of_private_training, of_provenance, of_audit_reports,
-    of_comparisons, of_defences, of_outliers, of_overfitting, of_budgets,
+    of_records, of_stability, of_comparisons, of_defences, of_outliers, of_overfitting, of_budgets,
 )  # fmt: skip
