@@ -11,13 +11,14 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from miajax.metrics.claims import Lead, Ranking, against
 from miajax.metrics.figures import Figure, Figures, unresolved
 from miajax.metrics.groups import JOINS
+from miajax.metrics.json_form import to_json
 from miajax.metrics.people import People
 from miajax.metrics.per_record import TIMES, FprOfRecords, PerRecord, Share
 from miajax.metrics.spread import Spread
@@ -41,7 +42,7 @@ from miajax.studies.audit.study import verdict
 from miajax.studies.audit_report import words as audit_report
 from miajax.studies.audit_report.evidence import Evidence
 from miajax.studies.audit_report.found import AttackFound, Named, SliceFound
-from miajax.studies.audit_report.options import AuditReportOptions
+from miajax.studies.audit_report.options import STATED, AuditReportOptions
 from miajax.studies.compare import words as compare
 from miajax.studies.compare.results import Comparison
 from miajax.studies.defenses import words as defenses
@@ -49,6 +50,7 @@ from miajax.studies.defenses.results import Defenses, Onion, Row
 from miajax.studies.dpsgd import page as dpsgd
 from miajax.studies.dpsgd.figures import Dpsgd
 from miajax.studies.low_budget import page as low_budget
+from miajax.studies.low_budget.figures import Compared
 from miajax.studies.outliers import words as outliers
 from miajax.studies.outliers.figures import Outliers
 from miajax.studies.overfitting import words as overfitting
@@ -241,7 +243,7 @@ def of_private_training() -> Said:
                 yield from told(private, privacy)
             yield from told(privacy_words.sentences, ["one phrase"])
             for known in (True, False):
-                evidence = SimpleNamespace(privacy_known=known, privacy=privacy if known else None)
+                evidence = evidence_of({"privacy": privacy if known else None}, "run" if known else "import")
                 yield from told(audit_report.privacy_finding, evidence)
         yield from told(audit_report.odds_sentence, epsilon)
         for lower in (0.0, 1e-12, 1.0, 1e12):
@@ -263,6 +265,11 @@ def of_provenance() -> Said:
                 yield from told(provenance._again, privacy, one, {})
 
 
+def evidence_of(results: dict[str, Any], kind: Literal["run", "import", "target"] = "run") -> Evidence:
+    """What an audit report rests on, by its ``results.json``."""
+    return Evidence(Path(), kind, results, (), (), (), "No record was looked at.", {}, (), (), {}, {})
+
+
 def of_audit_reports() -> Said:
     for count, kind, named, seconds in itertools.product(COUNTS, ("run", "import", "target"), (True, False), SECONDS):
         results = {
@@ -271,7 +278,7 @@ def of_audit_reports() -> Said:
             "model": "mlp", "made": {"by": "miajax", "train_s": seconds, "models_timed": count, "devices": ["cpu"]},
             "answers": {"kind": "labels"}, "attacks": {}, "groups": {"name": "patient"} if named else None,
         }  # fmt: skip
-        evidence = Evidence(Path(), kind, results, (), (), (), "No record was looked at.", {}, (), (), {}, {})
+        evidence = evidence_of(results, kind)
         for function in (audit_report.subject_sentence, audit_report.cost_sentence, audit_report.answers_sentence,
                          audit_report.about_recipe, audit_report.worst_finding, audit_report.worst_sentences,
                          audit_report.means_finding, audit_report.gap_sentence, audit_report.residual_sentence,
@@ -290,10 +297,11 @@ def of_audit_reports() -> Said:
     for change in CHANGES:
         gap = {"generalization_gap": change[0], "generalization_gap_ci": list(change[1:]), "train_accuracy": 1.0,
                "test_accuracy": 0.0}  # fmt: skip
-        yield from told(audit_report.gap_sentence, SimpleNamespace(results=gap))
+        yield from told(audit_report.gap_sentence, evidence_of(gap))
     for lead in leads():
         attacks = (AttackFound("lira_online", Estimate(0.5), {}),) * (1 if lead is None else len(lead.intervals))
-        of = SimpleNamespace(lead=lead, attacks=attacks)
+        found = evidence_of({"strongest": None if lead is None else to_json(lead)})
+        of = dataclasses.replace(found, attacks=attacks)
         yield from told(audit_report.means_finding, of)
         yield from told(audit_report.residual_sentence, of)
     for rate, count in itertools.product(RATES, (1, 2)):
@@ -301,9 +309,8 @@ def of_audit_reports() -> Said:
             audit_report.slices_finding, (SliceFound("class", "7", numbers.shown(figure(rate), 3), 1),) * count
         )
     yield from told(audit_report.slices_finding, ())
-    for field in ("purpose", "model_name"):
-        if field in {each.name for each in dataclasses.fields(AuditReportOptions)}:
-            yield from told(audit_report.stated_or_not, AuditReportOptions(), field)
+    for field in STATED:
+        yield from told(audit_report.stated_or_not, AuditReportOptions(), field)
 
 
 def of_comparisons() -> Said:
@@ -333,12 +340,11 @@ def of_comparisons() -> Said:
                          compare.accuracy_finding, compare.exposure_finding, compare.exposure_rule,
                          compare.strongest_after):  # fmt: skip
             yield from told(function, found)
+    bare = made(Comparison, {})
     for lead, ago in itertools.product(leads()[:20], (True, False)):
-        side = SimpleNamespace(strongest=lead)
-        yield from told(
-            compare.strongest_after,
-            SimpleNamespace(before=side if ago else SimpleNamespace(strongest=None), after=side),
-        )
+        after = dataclasses.replace(bare.after, strongest=lead)
+        before = after if ago else dataclasses.replace(after, strongest=None)
+        yield from told(compare.strongest_after, dataclasses.replace(bare, before=before, after=after))
 
 
 def row(name: str, change: Any, rate: Any, seconds: float | None, cost: float) -> Row:
@@ -452,7 +458,7 @@ def of_budgets() -> Said:
         for by in ("auc", "tpr_at_fpr"):
             best = low_budget.Recommended("lira_online", by, equal, rate[1:], standing)
             for recommended in ({}, {2: best}, {2: best, 10**6: best}, {2: None}):
-                yield from told(low_budget._sentence, SimpleNamespace(recommended=recommended))
+                yield from told(low_budget._sentence, Compared(0.001, (2,), {}, {}, recommended, ()))
     for change, other, count in mixed(CHANGES, CHANGES, (1, 3)):
         yield from of_maps(change, other, count)
 

@@ -20,8 +20,9 @@ def attackers_sentence(found: Stability) -> str:
         return "No member has a score, so that attackers cannot be compared."
     count = "Two" if of.num_attackers == 2 else numbers.count(of.num_attackers)
     one = "" if main.tpr.value is None else f"; one alone names {numbers.percent(main.tpr.value)}"
+    models = numbers.counted(of.models_per_attacker, "shadow model")
     return (
-        f"{count} attackers with {numbers.counted(of.models_per_attacker, 'shadow model')} of their own each, all running "
+        f"{count} attackers with {models} of their own each, all running "
         f"{face(found.main_attack).inline} at {numbers.level(of.fpr)} false alarms: any of them names "
         f"{numbers.percent(any_.value)} of the members, all of them {numbers.percent(all_.value)}{one}."
     )
