@@ -69,11 +69,11 @@ def top_sentence(found: Stability) -> str:
     """How far two sets of models have the same most exposed records, and from how many models on they do."""
     of, at = found.measured, largest(found)
     noun = records(found)
-    if at is None or at[1].shared_top.value is None:
+    if at is None or (share := at[1].shared_top.value) is None:
         return f"There are too few models to compare the most exposed {noun} of two sets."
     size, overlap = at[0], at[1].shared_top
     told = (
-        f"Two disjoint sets of {numbers.counted(size, 'model')} share {numbers.percent(overlap.value)} "
+        f"Two disjoint sets of {numbers.counted(size, 'model')} share {numbers.percent(share)} "
         f"({numbers.percent_interval(overlap.interval)}) of the {numbers.level(of.top)} most exposed {noun}"
     )
     enough = found.main.models_until_same[SAME[-1]]
