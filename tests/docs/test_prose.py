@@ -13,7 +13,8 @@ from tests.docs.pages import DOCS, ROOT, WRITTEN
 from tests.docs.prose import faults, sentences
 
 MADE = {DOCS / "benchmarks.md"}  # lists of hardware and versions, which the benchmarks write
-PAGES = [page for page in (ROOT / "README.md", *WRITTEN) if page not in MADE]
+AWAITED = {DOCS / "howto" / "cluster.md"}  # is still being written
+PAGES = [page for page in (ROOT / "README.md", *WRITTEN) if page not in MADE | AWAITED]
 
 
 def helps() -> dict[str, str]:

@@ -87,7 +87,7 @@ def _summary(found: Stability) -> Section:
         words.top_sentence(found), words.attacks_sentence(found),
     ]  # fmt: skip
     text = Prose([" ".join(sentence for sentence in told if sentence)])
-    rule = f"Sentences are about {face(found.main_attack).inline}, the first of the attacks asked for."
+    rule = f"Sentences are about {face(found.main_attack).inline}, the first of the requested attacks."
     finding = words.jaccard_sentence(found).rstrip(".")
     return Section("Summary", finding, [Cards(cards), text], [rule] if len(of.attacks) > 1 else [])
 
