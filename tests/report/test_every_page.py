@@ -31,7 +31,6 @@ _COMMANDS = {
     "import_signals": ["--source", "arrays.npz", "--format", "arrays", "--out", "imported"],
     "audit_report": _RUN,
     "compare": [*_RUN, "--with", "after"],
-    "stability": _RUN,
     "audit": ["--num_shadows", "8", "--canaries", "20", *_SMALL, "--out", "audit"],
     "dpsgd": ["--num_shadows", "4", "--epsilons", "8", *_SMALL, "--out", "dpsgd"],
     "defenses": ["--num_shadows", "8", *_SMALL, "--defenses", "early_stopping", "--out", "defenses"],
