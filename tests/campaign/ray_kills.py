@@ -43,6 +43,9 @@ def begun_on(address: str, path: Path) -> int:
     if process:
         return process
     try:
+        import jax
+
+        jax.config.update("jax_num_cpu_devices", 2)  # as the results of one machine say
         with training_on(ClusterFlags(address)):
             run_lira(tiny(), path, LiraOptions())
         os._exit(0)
