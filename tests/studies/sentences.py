@@ -16,13 +16,25 @@ from typing import Any
 import numpy as np
 
 from miajax.metrics.claims import Lead, Ranking, against
+from miajax.metrics.figures import Estimate as Figured
 from miajax.metrics.figures import Figure, Figures, unresolved
 from miajax.metrics.groups import JOINS
+from miajax.metrics.overlap import Agreement
 from miajax.metrics.people import People
+from miajax.metrics.per_record import FprOfRecords, PerRecord, Share
 from miajax.metrics.spread import Spread
 from miajax.metrics.summary import AttackSummary
 from miajax.metrics.without_models import Blind, Copies
-from miajax.report import attack_table, blind_words, claims, group_words, numbers, privacy_words, provenance
+from miajax.report import (
+    attack_table,
+    blind_words,
+    claims,
+    group_words,
+    numbers,
+    privacy_words,
+    provenance,
+    record_words,
+)
 from miajax.report.attack_table import AttackFigures
 from miajax.report.numbers import Estimate
 from miajax.runs.made import Made
@@ -45,6 +57,8 @@ from miajax.studies.overfitting import words as overfitting
 from miajax.studies.overfitting.figures import Overfitting
 from miajax.studies.saliency import page as saliency
 from miajax.studies.saliency.results import Saliency
+from miajax.studies.stability import words as stability
+from miajax.studies.stability.figures import AtSize, Measured, OfAttack, Stability
 from tests.studies.made import made
 
 Said = Iterator[tuple[str, str]]
@@ -463,7 +477,38 @@ def of_maps(change: Any, other: Any, count: int) -> Said:
             yield from told(function, found)
 
 
+def of_stability() -> Said:
+    """What attackers with other shadow models find, and how single records' false alarms are spread."""
+    for rate, other, chance, count, unit in mixed(RATES, RATES, (None, 0.0, 0.3, 1.0), COUNTS, ("row", "group")):
+        figures = {name: Figure(each[0], each[1:], chance=chance) for name, each in
+                   zip(("tpr", "fpr", "jaccard", "found_by_any", "found_by_all", "flips"), [rate, other] * 3,
+                       strict=True)}  # fmt: skip
+        for none in ((), ("jaccard",), ("found_by_any", "flips")):
+            some = figures | {name: Figured(None, reason="None.") for name in none}
+            of = Agreement(**some, false_by_any=figure(rate), false_by_all=figure(other), flips_of_records={})
+            for curve in ({}, {4: AtSize(2, figure(rate), 1.0, figure(other))}):
+                for enough in (None, 4):
+                    attack = OfAttack(of, curve, {0.5: enough, 0.9: enough})
+                    attacks = {"lira_online": attack, "gap": attack}
+                    for across in (None, of):
+                        measured = Measured(0.01, 0.01, 1, 100, max(2, count), count, 1, attacks, (), across, ())
+                        found = dataclasses.replace(
+                            made(Stability, {"unit": unit}), measured=measured, main_attack="lira_online"
+                        )
+                        for function in (
+                            stability.attackers_sentence, stability.jaccard_sentence, stability.flips_sentence,
+                            stability.top_sentence, stability.attacks_sentence, stability.overlap_sentence,
+                            stability.records,
+                        ):  # fmt: skip
+                            yield from told(function, found)
+        share = Share(rate[0], other[0])
+        for over in ({}, {2: share}, {2: share, 10: share}):
+            for spread in (None, FprOfRecords(0.01, {0.5: 0.0}, over)):
+                yield from told(record_words.records_finding, PerRecord(spread, None), 0.01)
+
+
 MAKERS = (
     of_claims, of_attacked, of_groups, of_checks, of_private_training, of_provenance, of_audit_reports,
     of_comparisons, of_defences, of_outliers, of_overfitting, of_budgets,
+    of_stability,
 )  # fmt: skip

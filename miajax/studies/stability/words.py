@@ -18,10 +18,11 @@ def attackers_sentence(found: Stability) -> str:
     any_, all_, flips = main.found_by_any, main.found_by_all, main.flips
     if any_.value is None or all_.value is None or flips.value is None:
         return "No member has a score, so that attackers cannot be compared."
-    count = "Two" if of.num_attackers == 2 else f"{of.num_attackers}"
+    count = "Two" if of.num_attackers == 2 else numbers.count(of.num_attackers)
+    models = numbers.counted(of.models_per_attacker, "shadow model")
     one = "" if main.tpr.value is None else f"; one alone names {numbers.percent(main.tpr.value)}"
     return (
-        f"{count} attackers with {of.models_per_attacker} shadow models of their own each, all running "
+        f"{count} attackers with {models} of their own each, all running "
         f"{face(found.main_attack).inline} at {numbers.level(of.fpr)} false alarms: any of them names "
         f"{numbers.percent(any_.value)} of the members, all of them {numbers.percent(all_.value)}{one}."
     )
