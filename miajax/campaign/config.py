@@ -75,7 +75,7 @@ class CampaignConfig:
     validation_fraction: float = 0.0
     """share of the pool set aside, before any split, for early stopping to look at; no attack ever uses it"""
     queries: int = 1
-    """augmented views of each example that every model is asked about: 1, 2, 18 or 50"""
+    """augmented views of each example that every model answers: 1, 2, 18 or 50"""
     query_mode: QueryMode = "evaluation"
     """evaluation: running statistics; batch_stats: statistics of the queried batch, as published code once did"""
     parallel: Parallel = "shard_map"

@@ -11,6 +11,7 @@ from miajax.campaign.progress import Terminal
 from miajax.cli import command
 from miajax.described import described
 from miajax.runs.content_checks import RowKind
+from miajax.runs.mounts import shown
 from miajax.studies.invocation import Invocation, PageFiles
 from miajax.studies.target.study import TargetAudit, run_audit_target
 from miajax.studies.target.terminal import print_target_table
@@ -22,8 +23,8 @@ class Flags:
     run: Path
     """run folder whose shadow models attack the target"""
     target: Path
-    """npz archive: membership bool[N] and one of logits [N, C], probabilities [N, C], labels [N] (predicted); ids [N]
-    where only some examples of the pool were audited; or, beside --target_members, an npy of rows over classes alone"""
+    """npz archive: membership bool[N] and one of logits [N, C], probabilities [N, C], labels [N] (predicted). It has
+    ids [N] where only some examples of the pool were audited. Beside --target_members, an npy of rows over classes"""
     target_members: Path | None = None
     """who the target was trained on, where --target is an npy: an npy of bool[N] or row numbers, or a row number a
     line"""
@@ -55,7 +56,7 @@ def audit(flags: Flags, called: Invocation) -> TargetAudit:
         members=flags.target_members,
     )
     print_target_table(found.found)
-    print(f"report: {found.folder / 'report.html'}")
+    print(shown(f"report: {found.folder / 'report.html'}"))
     return found
 
 

@@ -16,6 +16,7 @@ from miajax.described import described
 from miajax.errors import UserError
 from miajax.runs.content_checks import SignalKind
 from miajax.runs.imports import ImportFormat
+from miajax.runs.mounts import shown
 from miajax.studies.imported.study import run_imported
 from miajax.studies.imported.terminal import print_imported_table
 from miajax.studies.invocation import Invocation, PageFiles
@@ -39,12 +40,12 @@ class Flags:
     labels: Path | None = None
     """npy of labels [N], where the source has none"""
     signal_kind: SignalKind | None = None
-    """what the files hold, where their names don't say or say wrong: of arrays with a class axis logits, probabilities,
-    log_probabilities or losses; where there is none, of the one number of each example scaled_logits, probabilities,
-    log_probabilities or losses"""
+    """content of the files, where their names don't say or say wrong. Arrays with a class axis hold logits,
+    probabilities, log_probabilities or losses. Arrays without one hold scaled_logits, probabilities, log_probabilities
+    or losses of the true label"""
     groups: Path | None = None
-    """without --plan: npy [N] of numbers or names that say which rows belong together, such as those of one person;
-    read from the source where it has group_of_row.npy (or groups among arrays)"""
+    """without --plan: npy [N] of numbers or names that say which rows belong together, such as those of one person.
+    Read from the source where it has group_of_row.npy (or groups among arrays)"""
     epoch: int | None = None
     """epoch of lira2021 folders, where the last one is not the same of all models, scores and logits"""
     lira_mode: LiraMode = "default"
@@ -72,7 +73,7 @@ def attack(flags: Flags, called: Invocation) -> FoundResult[Any]:
         signal_kind=flags.signal_kind, epoch=flags.epoch, groups=flags.groups,
     )  # fmt: skip
     print_imported_table(result.found)
-    print(f"report: {result.folder / 'report.html'}")
+    print(shown(f"report: {result.folder / 'report.html'}"))
     return result
 
 
@@ -105,7 +106,11 @@ def _from_plan(flags: Flags, plan: Path, called: Invocation) -> FoundResult[Any]
     result = run_lira(campaign.setup, flags.out, LiraOptions(lira_mode=flags.lira_mode), Terminal(), called)
     print_lira_table(result.found)
     command.print_end(result.found.timing, result.folder)
-    print(f"more:   miajax attacks --run {flags.out}, outliers, low_budget, audit_target, export, compare, gate, ...")
+    print(
+        shown(
+            f"more:   miajax attacks --run {flags.out}, outliers, low_budget, audit_target, export, compare, gate, ..."
+        )
+    )
     return result
 
 

@@ -52,8 +52,8 @@ class DataOptions:
       separator: between the cells of a text table, one character or "tab".
       decimal: decimal point of a text table.
       header: whether the first line of a text table names its columns ("line"), or is a record ("none").
-      encoding: how models read a table: ``networks``, numbers standardised and categories one-hot; ``trees``, numbers
-        as they are and categories as codes; not given: what the model is made for.
+      encoding: how models read a table. ``networks``: numbers standardised and categories one-hot; ``trees``: numbers
+        as they are and categories as codes. Not given: the encoding that the model is made for.
       channels: where pictures of one's own have their channels, first or last; not given: last, and pictures that look
         otherwise are refused.
       pixel_scale: divides features of one's own, such as pixels up to 255; not given: 1, and inputs that look unscaled
@@ -61,8 +61,8 @@ class DataOptions:
       image_size: pixels a side that a folder's pictures are cut and resized to; not given: all must be of one size.
       features: .npz archive of features that somebody's network computed of the data set's rows, in their order, which
         heads train on instead of the rows; docs/data.md has the arrays.
-      feature_bounds: public bounds that inputs are scaled by, instead of what is computed from the records: "LOW,HIGH",
-        or a CSV file with the header column,low,high and a row a column; see docs/privacy.md.
+      feature_bounds: public bounds that inputs are scaled by, instead of values computed from the records. Give
+        "LOW,HIGH", or a CSV file with the header column,low,high and a row a column; see docs/privacy.md.
       data_seed: draws synthetic data; not the seed of the run, so that runs with several seeds attack the same data.
       canaries: how many examples of the pool are planted for an audit; 0 for none.
       canary_kind: ``mislabelled``, ``out_of_distribution``, or ``natural``, which changes nothing.

@@ -72,7 +72,7 @@ def means_on_new_data(auc: Float[np.ndarray, " examples"], fresh: NewData) -> Ne
     mean = (
         Estimate(float(corrected.mean()))
         if np.isfinite(corrected).all()
-        else Estimate(None, reason="What share of the variance comes of the data is too uncertain.")
+        else Estimate(None, reason="The share of the variance that is due to the data is too uncertain.")
     )
     low = float(fresh.auc_low[known].mean())
     return NewDataMeans(fresh.share, fresh.share_error, float(auc[known].mean()), mean, low)

@@ -4,6 +4,7 @@ import dataclasses
 from html.parser import HTMLParser
 from pathlib import Path
 
+from miajax.parsing import parsing
 from miajax.report import vectors
 from miajax.report.page import Figure
 
@@ -28,15 +29,21 @@ def figures_of(report: Path) -> list[Excerpt]:
 
     Args:
       report: ``report.html``.
+
+    Raises:
+      UserError: it is no page.
     """
     if not report.is_file():
         return []
     reader = _Reader()
-    reader.feed(report.read_text(encoding="utf-8"))
-    reader.close()
+    with parsing(str(report), expected="a page as miajax wrote it", remedy="Delete it and run the same command again"):
+        reader.feed(report.read_text(encoding="utf-8"))
+        reader.close()
+        _ = [each.figure.wide for _, each in reader.found]  # which the new page asks: pictures that are none fail here
     for number, each in reader.found:
-        kept = {kind: _kept(report, number, reader.pictures, kind) for kind in vectors.FORMATS}
-        if all(kept.values()):
+        found = {kind: _kept(report, number, reader.pictures, kind) for kind in vectors.FORMATS}
+        kept = {kind: file for kind, file in found.items() if file is not None}
+        if len(kept) == len(found):
             vectors.offer(each.figure.uri, lambda kind, kept=kept: kept[kind].read_bytes())
     return [each for _, each in reader.found]
 
@@ -76,9 +83,9 @@ class _Reader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag == self._within:
             self._within = ""
-        if tag == "figure" and self._image:
+        if tag == "figure" and self._image.get("src", "").startswith("data:image/"):  # nothing that lies elsewhere
             title, caption = (" ".join(self._texts[name].split()) for name in ("h3", "figcaption"))
-            figure = Figure(self._image["src"], self._image["alt"], caption, title)
+            figure = Figure(self._image["src"], self._image.get("alt", ""), caption, title)
             self.found.append((int(self._image["number"]), Excerpt(self._section, figure)))
             self._in_figure = False
 

@@ -100,7 +100,7 @@ def beside_sections(
     count = max(of.num_groups for of in attacks.values())
     most = max(attacks, key=lambda name: attacks[name].by_group.auc.value or 0.0)
     finding = (
-        f"Asked about groups of rows instead of single ones, {most} reaches an AUC of "
+        f"Tested on whole groups instead of single rows, {most} reaches an AUC of "
         f"{_auc(attacks[most].by_group.auc).number}; by row it is {_auc(attacks[most].by_row.auc).number}"
     )
     caption = (
@@ -129,9 +129,10 @@ def _cells(of: Beside, fprs: Sequence[float] = _FPRS) -> list[Estimate]:
 def how(name: str) -> str:
     """What figures by group answer that figures by row do not."""
     return (
-        f"Several rows are about one {name}, and a model trained on all of them or on none. Who wants to know whether "
-        f"a {name} was in the training asks the model about every one of these rows and puts the answers together. The "
-        f"figures by row say how much a single row gives away; those by {name} say what is at stake for a {name}."
+        f"Several rows are about one {name}, and a model trained on all of them or on none. An attacker who wants to "
+        f"know whether a {name} was in the training queries the model on every one of these rows and combines the "
+        f"answers. The figures by row say how much a single row gives away. Those by {name} say what is at stake for "
+        f"a {name}."
     )
 
 
@@ -204,15 +205,15 @@ def _finding(people: People, attacks: Mapping[str, AttackSummary]) -> str:
     label = face(lead.attack).inline
     if lead.fpr is None or by_group is None or by_row is None:
         return (
-            f"Asked about a {name} instead of a row, {label} reaches an AUC of {both[0].auc.value:.3f}; by row it is "
-            f"{both[1].auc.value:.3f}"
+            f"Tested on a whole {name} instead of a row, {label} reaches an AUC of {both[0].auc.value:.3f}; by row "
+            f"it is {both[1].auc.value:.3f}"
         )
     rate = numbers.one_per(fpr)
     if against(lead.ci, lead.chance) != "above":
         return f"By group, no attack does measurably better than chance at {rate}; {claims.unseen(lead.ci)}"
     return (
-        f"Asked about a {name} instead of a row, {label} names {numbers.percent(by_group)} of the members at {rate}; "
-        f"by row it is {numbers.percent(by_row)}"
+        f"Tested on a whole {name} instead of a row, {label} names {numbers.percent(by_group)} of the members at "
+        f"{rate}; by row it is {numbers.percent(by_row)}"
     )
 
 

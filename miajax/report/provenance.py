@@ -102,7 +102,7 @@ def made_sentences(made: Made) -> list[str]:
         return []
     train, query, compiled = map(numbers.seconds, (made.train_s, made.query_s, made.compile_s))
     begin = (
-        f"All commands that made the models together spent {train} on training, {query} on asking and "
+        f"All commands that made the models together spent {train} on training, {query} on querying and "
         f"{compiled} on compiling for {numbers.counted(made.models_timed, 'model')}; times of workers side by side are "
         "added up."
     )
@@ -139,8 +139,8 @@ def _again(privacy: Json | None, made: Made, manifest: Json) -> str:
         )
     if made.models_here < made.models:
         return (
-            "To measure again: the same command on this run. The run itself comes of its configuration, below; with "
-            "the same versions on the same device it has the same bits."
+            "To measure again: the same command on this run. The run itself follows from its configuration, below; "
+            "with the same versions on the same device it has the same bits."
         )
     return "To measure again: the same command with the same versions on the same device gives the same bits."
 

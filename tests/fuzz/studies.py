@@ -1,5 +1,6 @@
 """Readers of what studies left, of TFDS' files and of parameters: whole commands on folders that others wrote."""
 
+import base64
 import contextlib
 import io
 import json
@@ -191,6 +192,21 @@ def _read_tables(folder: Path) -> None:
         join_examples(out / "per_example.parquet", {"id": np.arange(30), "new": np.zeros(30)})
 
 
+def _page(folder: Path) -> None:
+    """A page whose figures another page shows again."""
+    svg = base64.b64encode(b'<svg viewBox="0 0 500.5 300"></svg>').decode()
+    image = f'<img src="data:image/svg+xml;base64,{svg}" alt="a">'
+    picture = f"<figure>\n<h3>Title</h3>\n{image}\n<figcaption>So</figcaption>\n</figure>"
+    sections = "\n".join(f'<section id="s{at}">\n{picture}</section>' for at in range(3))
+    (folder / "report.html").write_text(f"<!doctype html><html><body>{sections}</body></html>")
+
+
+def _read_page(folder: Path) -> None:
+    from miajax.report.excerpt import figures_of
+
+    _ = [each.figure.wide for each in figures_of(folder / "report.html")]
+
+
 # Arrays of signals in a folder, with labels and groups of files of their own
 
 
@@ -277,6 +293,7 @@ READERS: dict[str, Reader] = {
         _study_files, _read_study_files, lambda file: (raw, json_tree()) if file.endswith(".txt") else SEALED
     ),
     "tables": Reader(_tables, _read_tables, only()),
+    "page": Reader(_page, _read_page, only(by=TEXT)),
     "import_folder": Reader(
         _import_folder, _read_import_folder, lambda file: JSON if file.endswith(".json") else BYTES
     ),

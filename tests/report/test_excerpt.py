@@ -1,7 +1,11 @@
 """Figures of a report shown again on another page."""
 
-import numpy as np
+import base64
 
+import numpy as np
+import pytest
+
+from miajax.errors import UserError
 from miajax.report import page, pictures, plots
 from miajax.report.excerpt import figures_of
 from miajax.report.vectors import vector_figures
@@ -30,9 +34,8 @@ def test_figures_are_those_of_the_page_with_their_section(tmp_path):
 
 
 def test_files_of_figures_are_kept_again_by_the_page_that_shows_them(tmp_path):
-    figures = [_figure("one", 0), _figure("other", 1)]
     with vector_figures(tmp_path / "part" / "figures"):
-        _report(tmp_path / "part", figures)
+        _report(tmp_path / "part", [_figure("one", 0), _figure("other", 1)])
     with vector_figures(tmp_path / "figures"):
         shown = [each.figure for each in figures_of(tmp_path / "part" / "report.html")]
         page.Page("k", "t", "s", [], [page.Section("Again", "finding", shown[::-1])]).html()
@@ -45,4 +48,26 @@ def test_files_of_figures_are_kept_again_by_the_page_that_shows_them(tmp_path):
 def test_no_report_has_no_figures(tmp_path):
     assert figures_of(tmp_path / "report.html") == []
     (tmp_path / "report.html").write_text("found")
+    assert figures_of(tmp_path / "report.html") == []
+
+
+SVG = base64.b64encode(b'<svg viewBox="0 0 1.2.3 9">').decode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\xff", f'<figure><img src="data:image/svg+xml;base64,{SVG}"></figure>'.encode(),
+     b'<figure><img src="data:image/svg+xml;base64,A"></figure>'],
+    ids=["no text", "no width", "no base64"],
+)  # fmt: skip
+def test_a_damaged_page_is_refused_in_one_line(tmp_path, content):
+    (tmp_path / "report.html").write_bytes(content)
+    with pytest.raises(UserError, match=r"expected a page as miajax wrote it\. Delete it and run"):
+        figures_of(tmp_path / "report.html")
+
+
+def test_pictures_that_lie_elsewhere_are_not_shown_again(tmp_path):
+    (tmp_path / "report.html").write_text(
+        '<figure><img src="https://example.org/x.png"></figure><figure><img></figure>'
+    )
     assert figures_of(tmp_path / "report.html") == []

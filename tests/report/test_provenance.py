@@ -45,7 +45,7 @@ def test_models_whose_groups_kept_no_record_claim_no_time():
 
 def test_the_time_of_the_models_is_that_of_all_commands():
     (said,) = provenance.made_sentences(_MADE)
-    assert "spent 4 min 0 s on training, 7.00 s on asking and 3.00 s on compiling for 32 models" in _plain(said)
+    assert "spent 4 min 0 s on training, 7.00 s on querying and 3.00 s on compiling for 32 models" in _plain(said)
     (said,) = provenance.made_sentences(_made(groups_without_record=1, models_timed=16))
     assert said.endswith("1 group of models kept no record of their time and are not in it.")
 

@@ -13,9 +13,7 @@ def test_a_checkpoint_that_says_more_than_its_bytes_bear_out_is_refused_before_i
     save_tree(tmp_path / "c", {"w": np.zeros(1 << 22, np.float32)})  # 16 MiB, stored in a few hundred bytes
     assert load_tree(tmp_path / "c")["w"].shape == (1 << 22,)
     monkeypatch.setattr(checkpoints, "_LEAST", 1 << 20)
-    with pytest.raises(
-        UserError, match=r"says that it holds 16.* more than .*; expected arrays that its bytes"
-    ):
+    with pytest.raises(UserError, match=r"says that it holds 16.* more than .*; expected arrays that its bytes"):
         load_tree(tmp_path / "c")
 
 

@@ -310,6 +310,26 @@ def test_a_study_without_its_run_is_refused(run, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("versions", [1]), ("num_valid", "x"), ("failed_models", 3), ("notes", None), ("train_accuracy", {}), ("made", 1)],
+)
+def test_figures_that_are_none_are_refused_before_anything_is_written(run, tmp_path, key, value):
+    folder = shutil.copytree(run, tmp_path / "run")
+    results = json.loads((folder / "results.json").read_text())
+    (folder / "results.json").write_text(json.dumps({**results, key: value}))
+    with pytest.raises(UserError, match=r"results\.json does not hold what is read of it"):
+        run_audit_report(folder, tmp_path / "out")
+    assert not (tmp_path / "out" / "results.json").exists() and not (tmp_path / "out" / "report.html").exists()
+
+
+def test_settings_that_are_no_object_are_refused(run, tmp_path):
+    folder = shutil.copytree(run, tmp_path / "run")
+    (folder / "config.json").write_text("[1]")
+    with pytest.raises(UserError, match=r"config\.json holds a list"):
+        run_audit_report(folder, tmp_path / "out")
+
+
 def test_the_command_prints_its_answers_and_where_everything_lies(run, tmp_path, capsys):
     main(["audit_report", "--run", str(run), "--out", str(tmp_path), "--vector", "--auditor", "A. Auditor"])
     out = capsys.readouterr().out

@@ -77,8 +77,12 @@ def test_figures_of_other_members_or_of_a_damaged_file_are_made_again(folder):
     known = file.read_text()
     other = json.loads(known)
     other["of"]["member"] = "0" * 64
-    for content in (json.dumps(other), "{"):
-        file.write_text(content)
+    forged = {**read_sealed(file), "found": {"blind": {"num_members": []}, "near_duplicates": 3}}
+    for content in (json.dumps(other), "{", forged):
+        if isinstance(content, str):
+            file.write_text(content)
+        else:
+            write_sealed(file, content)
         results = run_lira(setup(), folder).results
         assert results["blind"]["num_members"] != 987
     file.write_text(known)

@@ -146,7 +146,7 @@ def test_attacks_that_did_not_run_are_named_with_their_reason(inputs):
     changed = fixtures.with_found(inputs, attacks_not_run={"rmia_online": "needs 64 models"})
     document = Document(render_lira_report(changed))
     assert ["RMIA online", "Needs 64 models."] in document.rows
-    assert re.search(r"Not asked for in this run: [^.]*quantile regression", document.text)
+    assert re.search(r"Not requested in this run: [^.]*quantile regression", document.text)
 
 
 def test_the_summary_turns_with_the_numbers(inputs):

@@ -91,7 +91,7 @@ def test_people_are_named_by_salted_hashes_whose_salt_its_owner_alone_can_read(b
 def test_the_report_has_both_kinds_of_figures_and_the_slices(by_person):
     result, stored = by_person
     page = (result.folder / "report.html").read_text()
-    for words in ("By patient", "Asked about a patient instead of a row", "By site", "west (few)"):
+    for words in ("By patient", "Tested on a whole patient instead of a row", "By site", "west (few)"):
         assert words in page
     slices = stored["spread"]["slices"]
     assert set(slices) == {"north", "south", "west"} and slices["west"]["few_groups"]

@@ -158,7 +158,7 @@ def test_two_runs_are_compared_by_group_and_never_by_row_with_by_group(run, data
     table, counts = read_table(run / "compare" / "per_group.parquet"), found["attacks"]["lira_online_fixed"]
     assert list(table["group"]) == list(range(60)) and counts["per_group"]["exposure"]["tested"] <= 60
     page = (run / "compare" / "report.html").read_text()
-    assert "asked about groups" in page and "Of 2 attacks" in page
+    assert "by group," in page and "Of 2 attacks" in page
     assert read_json_form(found) == {key: found[key] for key in ("attacks", "unit", "lead")}
     arrays = dict(np.load(data / "people.npz"))
     np.savez(data / "pairs.npz", **{**arrays, "groups": np.arange(len(groups)) // 2})
@@ -188,7 +188,7 @@ def test_private_training_protects_groups_and_bounds_are_about_them(data):
     assert found["mechanism"]["unit"] == "group" and found["mechanism"]["adjacency"].endswith("one group")
     assert found["points"][0]["per_group"]["num_groups"] == 60
     page = (where / "report.html").read_text()
-    assert "all rows of one" in page and "LiRA is asked about groups" in page and not breaches(found)
+    assert "all rows of one" in page and "LiRA tests groups" in page and not breaches(found)
     with pytest.raises(SystemExit) as ended:
         ran("dpsgd", "--dataset", "npz", "--data_path", data / "people.npz", *SMALL, "--dp_unit", "row",
             "--dp_epsilon", 8, "--dp_delta", "0.001", "--out", data / "rows_private")  # fmt: skip

@@ -188,6 +188,14 @@ def test_campaigns_parts_and_data_sets_that_do_not_exist_are_told():
     assert set(reproductions("paper")) == {"cifar10_densenet", "purchase100"}
 
 
+@pytest.mark.parametrize("campaigns", [3, {"digits": 1}, {"digits": {"parts": {"lira": "x"}}}])
+def test_results_that_hold_something_else_are_refused(tmp_path, campaigns):
+    asked = {"preset": "here", "miniature": False, "campaigns": campaigns}
+    (tmp_path / "results.json").write_text(json.dumps(asked))
+    with pytest.raises(UserError, match=r"does not hold what is read of it|the results hold no dataset"):
+        run_reproduce(tmp_path, ReproduceOptions())
+
+
 @SLOW
 def test_the_page_shows_the_figures_of_its_parts_and_the_papers_numbers_beside_ours(finished):
     folder, _ = finished

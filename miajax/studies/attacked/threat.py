@@ -210,7 +210,7 @@ def _not_run(found: AttackedFound) -> list[Block]:
     rest = [face(name).inline for name in ATTACKS if name not in ran and name not in reasons]
     rows = [[face(name).label, _sentence(reason)] for name, reason in reasons.items() if name not in ran]
     table: list[Block] = [Table([Column("Attack"), Column("Why")], rows)] if rows else []
-    return [*table, Prose([f"Not asked for in this run: {', '.join(rest)}."] if rest else [])]
+    return [*table, Prose([f"Not requested in this run: {', '.join(rest)}."] if rest else [])]
 
 
 def _sentence(text: str) -> str:

@@ -114,7 +114,7 @@ def precision_sentence(main: Standing | None, prior: float = 0.01) -> str:
     if main is None or not main.rate or precision is None:
         return ""
     return (
-        f"If only {numbers.level(prior)} of the records an attacker asks about were members, "
+        f"If only {numbers.level(prior)} of the records that an attacker tests were members, "
         f"{numbers.percent(precision)} of those that {main.label} names at {numbers.one_per(main.fpr)} would be."
     )
 

@@ -292,7 +292,7 @@ def _groups(evidence: Evidence, entries: Mapping[str, Entry]) -> Section:
     return Section(
         "Groups",
         _unevenness(main, slicings),
-        blocks or [Prose(["No groups were asked for."])],
+        blocks or [Prose(["No groups were requested."])],
         [
             "Within a group the threshold is the group's own: the figures say how well members and others of the group "
             "can be told apart, not who is named by one threshold for everybody."

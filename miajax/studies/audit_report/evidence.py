@@ -39,7 +39,8 @@ class Evidence:
       path: the folder that was named.
       kind: ``run``: models trained here; ``import``: models trained elsewhere, by their signals; ``target``: one model
         trained elsewhere, attacked with a run's models.
-      results: ``results.json`` of the study that ran the most attacks.
+      file: ``results.json`` of the study that ran the most attacks.
+      results: what it holds; whoever reads it does so within ``reading_results(file)``.
       attacks: that ran, strongest first by the lower end of the interval that ranks them.
       slices: the leading attack by slice, by record; none where no study looked.
       exposed: the records or people that leak most.
@@ -52,6 +53,7 @@ class Evidence:
 
     path: Path
     kind: Kind
+    file: Path
     results: Json
     attacks: tuple[AttackFound, ...]
     slices: tuple[SliceFound, ...]
@@ -151,12 +153,13 @@ def read_evidence(path: Path, worst: int) -> Evidence:
                 f"{path} holds a study without its run", expected="a run folder, an import or an audited target"
             )
         manifest, config = RunFolder.open(path).manifest, read_sealed(path / "config.json")
-    with reading_results(named(found, results)):
+    file = named(found, results)
+    with reading_results(file):
         exposed, why = exposed_in(path, kind, results, worst)
         attacks = _attacks(results)
         return Evidence(
-            path, kind, results, attacks, _slices(results), exposed, why, scored_in(path, kind, results, attacks),
-            _files(path, found), _bounds(path), config, manifest,
+            path, kind, file, results, attacks, _slices(results), exposed, why,
+            scored_in(path, kind, results, attacks), _files(path, found), _bounds(path), config, manifest,
         )  # fmt: skip
 
 

@@ -269,7 +269,7 @@ def _machine(evidence: Evidence) -> str:
 def _why(reason: str, ran: bool) -> str:
     if ran:
         return ""
-    return f"It {reason.rstrip('.')}." if reason else "Not asked for."
+    return f"It {reason.rstrip('.')}." if reason else "Not requested."
 
 
 def _blind(results: Json) -> str:

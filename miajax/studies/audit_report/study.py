@@ -17,6 +17,7 @@ from miajax.studies.audit_report.evidence import Evidence, read_evidence
 from miajax.studies.audit_report.found import AuditReportFound
 from miajax.studies.audit_report.options import STATED, AuditReportOptions
 from miajax.studies.audit_report.statuses import statuses
+from miajax.studies.found import reading_results
 from miajax.studies.invocation import Invocation
 from miajax.studies.results import FoundResult
 from miajax.warned import collected_warnings
@@ -48,9 +49,13 @@ def run_audit_report(
     def report(_: AuditReportFound) -> None:
         from miajax.studies.audit_report.page import render_audit_report_page
 
-        write_text(folder / "report.html", render_audit_report_page(evidence, options, called.command))
+        with reading_results(evidence.file):
+            page = render_audit_report_page(evidence, options, called.command)
+        write_text(folder / "report.html", page)
 
-    found = called.finished("audit_report", folder, _found(evidence, options), report)
+    with reading_results(evidence.file):
+        found = _found(evidence, options)
+    found = called.finished("audit_report", folder, found, report)
     return FoundResult(folder, found=found)
 
 

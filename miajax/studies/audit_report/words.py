@@ -76,8 +76,8 @@ def cost_sentence(evidence: Evidence) -> str:
         return f"What training the {count} took was not recorded."
     devices = ", ".join(str(each) for each in made.get("devices") or ())
     return (
-        f"Training the {count} took {numbers.seconds(seconds)}{' on ' + devices if devices else ''}, data and "
-        "recipe at hand."
+        f"Training the {count} took {numbers.seconds(seconds)}{' on ' + devices if devices else ''}, given "
+        "the data and the recipe."
     )
 
 

@@ -17,7 +17,7 @@ def print_compare_table(found: Comparison, console: Console | None = None) -> No
         of = entry.of_unit
         rows.append([name, *_cells(of.auc), *(_cells(of.tpr_at_fpr[float(fpr)]) if fpr else [])])
     if found.unit == "group":
-        say(console, "attacks are asked about groups")
+        say(console, "attacks test groups")
     print_table(console, "attack", dict.fromkeys(("AUC", *([f"TPR at FPR {fpr}"] if fpr else [])), sides), rows)
     if found.accuracy is not None:
         accuracies = [

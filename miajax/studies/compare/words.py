@@ -29,7 +29,7 @@ def headline(found: Comparison) -> str:
 
 
 def _asked(found: Comparison) -> str:
-    return ", asked about groups," if found.unit == "group" else ""
+    return ", by group," if found.unit == "group" else ""
 
 
 def headline_sentence(found: Comparison) -> str:

@@ -93,7 +93,7 @@ def _brief(seconds: float) -> str:
 
 def _summary(found: Defenses) -> Section:
     rows, attack = found.rows, face(found.lira).label
-    asked = ", asked about groups" if found.head.unit == "group" else ""
+    asked = ", by group" if found.head.unit == "group" else ""
     original, auc = rows[0], _shown(rows[0].lira_adaptive.auc)
     cards = [
         Card(f"Undefended: all {_asked(found)}", auc.number, auc.interval_text, "AUC of LiRA"),
@@ -141,7 +141,7 @@ def _summary(found: Defenses) -> Section:
 
 
 def _asked(found: Defenses) -> str:
-    """What attacks are asked about."""
+    """What attacks test."""
     return "groups" if found.head.unit == "group" else "examples"
 
 
@@ -319,7 +319,7 @@ def _specific(found: Defenses) -> Section | None:
     text = (
         f"Flagged are the {share} of the pool with the highest {flagged.metric.replace('_', ' ')} under the "
         f"undefended models, members or not. Down-weighted examples count {flagged.weight:g} in the loss; "
-        "relabelled ones are trained as what models that never saw them say, and an informed attacker asks about those "
+        "relabelled ones are trained as what models that never saw them say, and an informed attacker queries those "
         "labels. As many dropped at random are a control: by how much the most vulnerable of the unflagged rise "
         "there is due to their choice after the drop, and to smaller training sets."
     )
@@ -372,7 +372,7 @@ def _limits(found: Defenses) -> Section:
     ]
     if found.head.unit == "group":
         points.append(
-            "Members are drawn by group, and attacks are asked about groups: the most vulnerable are groups, chosen by "
+            "Members are drawn by group, and attacks test groups: the most vulnerable are groups, chosen by "
             "the mean of their rows. Defences of single examples flag rows; a group counts as flagged where one of its "
             "rows is. Accuracy counts rows; results.json also has it with each group weighing once."
         )

@@ -32,6 +32,6 @@ def print_defenses_table(found: Defenses, console: Console | None = None) -> Non
     }  # fmt: skip
     print_table(console, "defence", columns, rows)
     if found.head.unit == "group":
-        say(console, "Attacks are asked about groups, of which the top 1 % are; accuracy counts rows")
+        say(console, "Attacks test groups, and the top 1 % are groups; accuracy counts rows")
     not_run = [(name, (f"did not run: {why}",)) for name, why in found.not_run.items()]
     print_notes(console, [*(Note(words, about=(name,), several=words) for name, words in not_run), *found.notes])

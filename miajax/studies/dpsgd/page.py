@@ -153,7 +153,7 @@ def _cost(found: Dpsgd) -> str:
 
 def _table(found: Dpsgd) -> Table:
     columns = [
-        Column("Epsilon", hint="asked for"), Column("Spent", hint="PLD"), Column("Spent", hint="RDP"),
+        Column("Epsilon", hint="requested"), Column("Spent", hint="PLD"), Column("Spent", hint="RDP"),
         Column("Noise", "number", "multiplier"), Column("Models", "count"), Column("Accuracy", "number", "non-members"),
         Column("LiRA", "number", f"TPR at FPR {figures.fpr_key(FPR)}"), Column("AUC", "number"),
         Column("Refuted", "number", "no assumption"),
@@ -257,7 +257,7 @@ def _limits(found: Dpsgd) -> Section:
         "A lower bound says what these attacks on these models refute, not what is safe; better canaries refute more.",
         "Each bound holds by itself: among those of many budgets one may lie above the truth by chance.",
         *(
-            ["Members are drawn by group, and LiRA is asked about groups. Accuracy counts rows."]
+            ["Members are drawn by group, and LiRA tests groups. Accuracy counts rows."]
             if found.unit == "group"
             else []
         ),

@@ -41,8 +41,8 @@ class DpsgdOptions:
     epsilons: tuple[float, ...] = (math.inf, 50.0, 10.0, 8.0, 3.0, 1.0)
     """budgets, each with --num_shadows models; inf: gradients are clipped, no noise is added"""
     non_private_recipe: str | None = None
-    """preset whose recipe the models without privacy train by; private: the private recipe, neither clipped nor noisy;
-    not given: digits for the data set of that name, private for all others"""
+    """preset whose recipe the models without privacy train by. The value private means the private recipe, neither
+    clipped nor noisy. Not given: digits for the data set of that name, private for all others"""
     significance: float = 0.05
     """probability that a lower bound on epsilon lies above the truth, at most: for each bound by itself, and for all
     refuted guarantees together"""

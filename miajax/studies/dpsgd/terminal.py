@@ -30,5 +30,5 @@ def print_dpsgd_table(found: Dpsgd, console: Console | None = None) -> None:
     ceilings = [most for point in found.points for most in point.largest_possible.values()]
     levels = f"delta {found.delta:g}; lower bounds at significance {found.significance:g}"
     levels += f"; so many models can show at most epsilon {numbers.lower(max(ceilings))}" if ceilings else ""
-    say(console, levels + ("; LiRA is asked about groups" if found.unit == "group" else ""))
+    say(console, levels + ("; LiRA tests groups" if found.unit == "group" else ""))
     print_notes(console, found.notes)

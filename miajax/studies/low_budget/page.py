@@ -84,7 +84,7 @@ def _sentence(compared: Compared) -> str:
     if not known:
         return "No budget lets attacks be compared."
     (few, first), (many, last) = known[0], known[-1]
-    asked = ", asked about a group instead of a row," if any(each.by_row for _, each in known) else ""
+    asked = ", tested on groups instead of rows," if any(each.by_row for _, each in known) else ""
     begin = f"With {numbers.counted(few, 'model')}{asked} {_named(first)}"
     if few == many:
         return begin + "."

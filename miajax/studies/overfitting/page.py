@@ -243,7 +243,7 @@ def _limits(found: Overfitting) -> Section:
     ]
     if found.head.unit == "group":
         items.append(
-            "Members are drawn by group, and attacks are asked about groups here. Accuracy and loss count rows, a "
+            "Members are drawn by group, and attacks test groups here. Accuracy and loss count rows, a "
             "group as often as it has rows; their intervals resample groups. Histograms are of rows."
         )
     return limits_section("Curves of one recipe on one data set", items, found.notes, title="")

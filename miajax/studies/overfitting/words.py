@@ -10,8 +10,8 @@ RULES = {"validation_loss": "lowest validation loss", "validation_accuracy": "hi
 
 
 def _asked(found: Overfitting) -> str:
-    """The attack that sentences speak of, and whether it is asked about groups."""
-    return face(found.main_attack).label + (", asked by group," if found.head.unit == "group" else "")
+    """The attack that sentences speak of, and whether it tests groups."""
+    return face(found.main_attack).label + (", by group," if found.head.unit == "group" else "")
 
 
 def growth_finding(found: Overfitting) -> str:

@@ -104,7 +104,7 @@ def render_reproduce_report(done: Reproduced, command: str, folder: Path) -> str
     paper = done.preset == "paper"
     return Page(
         kicker="Membership inference beyond overfitting, reproduced",
-        title="The paper's figures and tables" if paper else "The paper's study, on data at hand",
+        title="The paper's figures and tables" if paper else "The paper's study, on other data",
         subtitle=finding + ".",
         facts=[("Campaigns", numbers.count(len(campaigns))), ("Parts", numbers.count(len(parts)))],
         banners=[miniature] if done.miniature else [],

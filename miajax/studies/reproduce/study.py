@@ -136,8 +136,8 @@ class ReproduceOptions:
     num_shadows: int | None = None
     """models of each campaign; its own number when not given"""
     validation_fraction: float | None = None
-    """share of each pool set aside for early stopping to look at; .1 for here and none for paper when not given, whose
-    models have all their members then, and no row for early stopping"""
+    """share of each pool set aside for early stopping. Not given: .1 for here and none for paper, whose models then
+    have all their members and no row for early stopping"""
     miniature: bool = False
     """300 examples, 16 models, 3 epochs: to see that everything runs"""
 
