@@ -62,6 +62,9 @@ class Harness:
     """Feeds inputs to one reader after another: a process that has imported everything forks a worker for each.
 
     What a worker spoils (memory, a crash, a limit) ends with it; importing is paid once. Closed by ``with``.
+
+    Attributes:
+      begun: when it was started, by ``time.monotonic``.
     """
 
     def __init__(self) -> None:
@@ -70,6 +73,7 @@ class Harness:
         command = [sys.executable, "-m", "tests.fuzz.worker", self._place.name]
         self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._buffer, self._ticks = b"", -1
+        self.begun = time.monotonic()
 
     def __enter__(self) -> "Harness":
         return self
