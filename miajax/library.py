@@ -32,6 +32,7 @@ from miajax.models.model import Model
 from miajax.plugins import trusting_code
 from miajax.runs.exports import ExportFormat, export_run
 from miajax.runs.identity import fingerprint
+from miajax.runs.mounts import local, published, shown
 from miajax.runs.names import folder_name
 from miajax.signals.bundle import Signals
 from miajax.training.devices import use_compilation_cache, use_cpu_cores_as_devices
@@ -116,7 +117,8 @@ class Run:
         """
         from miajax.studies.lira.study import LiraOptions, run_lira
 
-        result = run_lira(self.setup, self.path, LiraOptions(show_records=show_records))
+        with published():
+            result = run_lira(self.setup, self.path, LiraOptions(show_records=show_records))
         return Page(result.folder / "report.html")
 
     def audit(self, attacks: Sequence[str] | None = None, show_records: bool = False) -> Page:
@@ -128,7 +130,8 @@ class Run:
         from miajax.studies.attacks.study import AttacksOptions, run_attacks_study
 
         names = None if attacks is None else tuple(attacks)
-        result = run_attacks_study(self.setup, self.path, AttacksOptions(attacks=names, show_records=show_records))
+        with published():
+            result = run_attacks_study(self.setup, self.path, AttacksOptions(attacks=names, show_records=show_records))
         return Page(result.folder / "report.html")
 
     def export(self, format: ExportFormat, out: str | Path) -> dict[str, Any]:
@@ -143,7 +146,8 @@ class Run:
           UserError: the run lacks what the format needs (``report()`` writes what ``lira`` does), or ``out`` holds
             something.
         """
-        return export_run(self.path, format, Path(out))
+        with published():
+            return export_run(self.path, format, local("out", out))
 
     def _facts(self) -> list[tuple[str, str]]:
         trained = self.valid.sum()
@@ -154,7 +158,7 @@ class Run:
             ("models", f"{trained} of {len(self.valid)}"),
             ("accuracy on members", f"{member:.4f}"),
             ("accuracy on others", f"{other:.4f}"),
-            ("folder", str(self.path)),
+            ("folder", shown(str(self.path))),
         ]
 
     def __repr__(self) -> str:
@@ -207,7 +211,8 @@ def run_campaign(
         ``(init, apply)``, a function of the number of classes. An estimator with scikit-learn's interface is named:
         ``module:Class`` or ``path/to/file.py:factory``, with ``model_args``, JSON.
       num_shadows: M; each model is also a target.
-      out: run folder, continued if it is there; ``runs/lira-<data>-<fingerprint>`` if None.
+      out: run folder, or URL of an object store (``s3://bucket/run``), continued if it is there;
+        ``runs/lira-<data>-<fingerprint>`` if None.
       preset: whose settings are the defaults, as ``--preset``.
       reporter: listens; silent if None.
       **settings: any flag of the main job by its name: ``epochs=10``, ``split="balanced"``, ``dp_epsilon=8.0``,
@@ -236,7 +241,9 @@ def run_campaign(
     config = config_from(preset_named(preset), **named, model=model if own is None else own.name, **settings)
     setup = Setup.of(config, data if isinstance(data, Dataset) else None, own)
     folder = folder_name("lira", setup.dataset.name, fingerprint(setup.identity()))
-    return Run(engine.run_campaign(setup, Path("runs", folder) if out is None else Path(out), reporter))
+    path = Path("runs", folder) if out is None else local("out", out)
+    with published():
+        return Run(engine.run_campaign(setup, path, reporter))
 
 
 def audit(
@@ -278,7 +285,7 @@ def open_run(
     """An existing run, by its folder; models that are missing are trained.
 
     Args:
-      path: the run folder.
+      path: the run folder, or its URL.
       reporter: listens; silent if None.
       model: the network, where the run's is a Python file: a folder is data, and its word runs no code.
       trust_code: run the Python file that the folder names, if it is the one whose SHA-256 the run recorded.
@@ -296,13 +303,14 @@ def open_run(
     """
     use_cpu_cores_as_devices()
     use_compilation_cache()
-    folder = Path(path)
+    folder = local("path", path)
     config = stored_config(folder)
     if model is not None:
         config = dataclasses.replace(config, model=model)
     with trusting_code(trust_code):
         setup = Setup.of(config)
-    return Run(engine.run_campaign(setup, folder, reporter))
+    with published():
+        return Run(engine.run_campaign(setup, folder, reporter))
 
 
 def run_attacks(

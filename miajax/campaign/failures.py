@@ -50,7 +50,7 @@ def refuse_what_never_fits(setup: Setup, plan: ExecutionPlan) -> None:
     parameters, state = bytes_per_model(setup.trainer)
     with_memory_for(
         f"training {plan.chunk} model{'s' * (plan.chunk > 1)} of {setup.trainer.model.name} on a device",
-        plan.chunk * (state + parameters), free_memory(jax.devices()[0]), _SMALLER,
+        plan.chunk * (state + parameters), free_memory(jax.local_devices()[0]), _SMALLER,
     )  # fmt: skip
 
 

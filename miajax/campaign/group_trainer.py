@@ -121,7 +121,7 @@ class GroupTrainer:
             begin = time.perf_counter()
             self.programs = Programs(self.setup, self.plan, width, self.keep, self._noise_key())
             self.timing.compile_s += time.perf_counter() - begin
-            need, free = self.programs.device_bytes(), free_memory(jax.devices()[0])
+            need, free = self.programs.device_bytes(), free_memory(jax.local_devices()[0])
             if need > free:
                 self.programs = None
                 raise DoesNotFit(need, free)

@@ -3,12 +3,22 @@
 import contextlib
 import datetime
 import os
+import socket
 import time
 from pathlib import Path
 
 from miajax.campaign.progress import Reporter
+from miajax.runs.mounts import mirror_of
+from miajax.runs.names import path_name
 
 LOG_FILE = "run.log"
+
+
+def log_file(run: Path) -> str:
+    """The log's name in a run folder: in a store, where nothing is appended to, every process has one of its own."""
+    return LOG_FILE if mirror_of(run) is None else f"run-{path_name(socket.gethostname())}-{os.getpid()}.log"
+
+
 _PROGRESS_SECONDS = 60.0
 
 

@@ -12,9 +12,10 @@ from jaxtyping import Int
 from miajax.data.splits import Split
 from miajax.described import described
 from miajax.errors import UserError
+from miajax.runs.mounts import settled
 from miajax.training.dp.accounting import Accountant, Sampling
 from miajax.training.dp.mechanism import Mechanism, Overflow, Privacy, Unit, finite_or_none
-from miajax.training.dp.noise import public_key, secret_key
+from miajax.training.dp.noise import KEY_FILE, public_key, secret_key
 from miajax.training.dp.step import PrivateStep
 from miajax.typed import Json
 
@@ -137,7 +138,10 @@ def check_sweep(privacies: Sequence[Privacy], split: Split) -> None:
 
 def noise_key(mechanisms: Sequence[Mechanism], folder: Path, seed: int) -> np.ndarray:
     """``uint32[2]``: the run folder's secret, or the key that follows from the seed where that was asked for."""
-    return secret_key(folder) if all(m.releasable for m in mechanisms) else public_key(seed)
+    if not all(m.releasable for m in mechanisms):
+        return public_key(seed)
+    key = secret_key(folder)
+    return secret_key(folder) if settled(folder / KEY_FILE) else key  # of several machines, the first one's key counts
 
 
 def taken_up(

@@ -8,6 +8,8 @@ from typing import Protocol, runtime_checkable
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from miajax.runs.mounts import shown
+
 
 @runtime_checkable
 class Reporter(Protocol):
@@ -92,6 +94,7 @@ class Terminal:
         self._task = None
 
     def say(self, line: str) -> None:
+        line = shown(line)
         width = self.console.width if self.console.is_terminal else len(line) + 1
         for part in textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) or [line]:
             self.console.print(part, markup=False, soft_wrap=True)

@@ -16,17 +16,19 @@ from miajax.campaign.config import Setup
 from miajax.campaign.failures import TooLarge, notes_on, refuse_failed
 from miajax.campaign.gathered import Campaign, Timing, gathered
 from miajax.campaign.interrupt import Stopped, asked_to_stop
-from miajax.campaign.log import LOG_FILE, Logged
+from miajax.campaign.log import Logged, log_file
 from miajax.campaign.plan_effect import notes_on_effect
 from miajax.campaign.privacy import calibration_note, private_facts, taken_up
-from miajax.campaign.progress import Reporter
+from miajax.campaign.progress import Reporter, Silent
 from miajax.campaign.storing import file_sizes, kept, small_kinds, store_inputs
+from miajax.campaign.together import own_share, speaks
 from miajax.errors import UserError
 from miajax.notes import noted
 from miajax.parsing import reason
 from miajax.runs.checkpoints import load_library
 from miajax.runs.folder import RunFolder
 from miajax.runs.integrity import Damaged
+from miajax.runs.mounts import publish, shown
 from miajax.runs.names import range_name
 from miajax.runs.space import with_space_for
 from miajax.training.devices import machine_name
@@ -34,7 +36,7 @@ from miajax.training.plan import ExecutionPlan
 
 
 class Incomplete(Exception):
-    """This process has done its part (``--models``), and other models of the campaign are still missing."""
+    """This process has done its part (``--models``, ``--distributed``), and the campaign is for others to finish."""
 
 
 def _continued(setup: Setup, path: Path) -> Setup:
@@ -57,6 +59,7 @@ class Runner(abc.ABC):
 
     def __init__(self, setup: Setup, path: Path, reporter: Reporter):
         setup = _continued(setup, path)
+        reporter = reporter if speaks() else Silent()
         self.setup, self.config, self.reporter = setup, setup.config, reporter
         self.keep = kept(setup)
         self.timing = Timing()
@@ -65,7 +68,7 @@ class Runner(abc.ABC):
         self._finished = 0  # models that this process trained or found
         sizes = {k: v for k, v in file_sizes(setup).items() if k in (*self.keep, "signals")}
         with_space_for(path, sum(sizes.values()), lambda: ", ".join(sizes))
-        self.device = machine_name(jax.devices()[0])
+        self.device = machine_name(jax.local_devices()[0])
         facts = {
             "device": self.device,
             "provenance": dict(setup.dataset.provenance),
@@ -77,11 +80,14 @@ class Runner(abc.ABC):
         overspent = calibration_note(setup.privacies, setup.mechanisms)
         self.notes += [overspent] if overspent else []
         self.member = setup.membership()
+        self.folder.tell(reporter.say)
         self.folder.enter()
-        self.reporter = reporter = self._log = Logged(reporter, self.folder.path / LOG_FILE)
+        self.reporter = reporter = self._log = Logged(reporter, self.folder.path / log_file(self.folder.path))
+        self.folder.tell(reporter.say)
         self._checked: set[range] = set()  # groups that this process verified or stored itself
         self._waited = False
         store_inputs(self.folder.path, setup, self.member)
+        publish()
         listed = ", ".join(f"{kind} {size / 1e6:.1f} MB" for kind, size in sizes.items())
         reporter.say(
             f"{setup.dataset.name}: {setup.dataset.num_examples} examples, {self.config.num_shadows} models of "
@@ -122,12 +128,17 @@ class Runner(abc.ABC):
     def _all_failed(self) -> UserError:
         """What a run without a single sound model ends with."""
 
+    def _only_a_part(self) -> bool:
+        """Whether this process leaves the gathering to another."""
+        return self.config.models is not None or not speaks()
+
     def _set_damage_aside(self) -> None:
         """Verifies every finished group once; a damaged one is named, moved away, and counts as missing."""
         for models in self.folder.done():
-            if models in self._checked:
+            if models in self._checked or (self._only_a_part() and not self.folder.is_here(models)):
                 continue
             try:
+                self.folder.fetch(models)
                 self.folder.verify(models, small_kinds(self.setup))
             except Damaged as damage:
                 with self.folder.lock(models) as ours:
@@ -136,7 +147,7 @@ class Runner(abc.ABC):
                     where = self.folder.set_aside(models)
                 note = noted(
                     "Models {} to {} were damaged and are trained again: {reason}. What was there lies in {where}.",
-                    models.start, models.stop - 1, reason=damage.reason, where=str(where),
+                    models.start, models.stop - 1, reason=damage.reason, where=shown(str(where)),
                 )  # fmt: skip
                 self.notes.append(note)
                 self.reporter.say(f"warning: {note}")
@@ -167,7 +178,7 @@ class Runner(abc.ABC):
                 writer.submit(load_library)  # where no signal of the main thread's can break into the import
             if self.plan_changed and self.folder.missing(wanted, group):
                 self._record_changed_plan(stop)
-            while missing := self._still_missing(wanted, group):
+            while missing := own_share(self._still_missing(wanted, group), group):
                 try:
                     trained = self._train(missing, group, writer, stop)
                 except (jax.errors.JaxRuntimeError, TooLarge) as error:
@@ -180,13 +191,15 @@ class Runner(abc.ABC):
                         self._waited = True
                         listed = ", ".join(map(range_name, missing[:8]))
                         self.reporter.say(f"waiting: another process trains the models that are left ({listed})")
-                    time.sleep(0.5)
+                    time.sleep(self.folder.patience)
         self.reporter.close()
+        if not speaks():
+            raise Incomplete(f"process {jax.process_index()} has trained its groups")
         if left := self.folder.missing(range(self.config.num_shadows), self.plan.group):
             raise Incomplete(
                 f"Models {self.config.models} are finished. {sum(map(len, left))} of {self.config.num_shadows} models "
-                f"of {self.folder.path} are still missing: train them with other --models ranges, then run without "
-                "--models."
+                f"of {shown(str(self.folder.path))} are still missing: train them with other --models ranges, then run "
+                "without --models."
             )
         return self._gathered()
 
@@ -201,6 +214,7 @@ class Runner(abc.ABC):
         mine = dataclasses.asdict(self.plan)
         effect = next((entry["effect"] for entry in history if entry["plan"] == mine), None)
         if effect is None and self.folder.done():
+            self.folder.fetch(self.folder.done()[0])
             effect = self._effect_of_plan(self.folder.done()[0], stop)
             self.folder.update_manifest(changed_plans=[*history, {"plan": mine, "effect": effect}])
         if effect is not None:

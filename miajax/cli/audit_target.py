@@ -11,6 +11,7 @@ from miajax.campaign.progress import Terminal
 from miajax.cli import command
 from miajax.described import described
 from miajax.runs.content_checks import RowKind
+from miajax.runs.mounts import shown
 from miajax.studies.invocation import Invocation, PageFiles
 from miajax.studies.target.study import TargetAudit, run_audit_target
 from miajax.studies.target.terminal import print_target_table
@@ -55,7 +56,7 @@ def audit(flags: Flags, called: Invocation) -> TargetAudit:
         members=flags.target_members,
     )
     print_target_table(found.found)
-    print(f"report: {found.folder / 'report.html'}")
+    print(shown(f"report: {found.folder / 'report.html'}"))
     return found
 
 

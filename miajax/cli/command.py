@@ -6,7 +6,6 @@ import errno
 import gc
 import io
 import os
-import re
 import shlex
 import sys
 import time
@@ -28,6 +27,7 @@ from miajax.campaign.presets import PRESETS, preset
 from miajax.campaign.progress import Reporter
 from miajax.campaign.runner import Incomplete
 from miajax.campaign.stored import stored_config
+from miajax.campaign.together import join, speaks
 from miajax.cli import BEGUN, config_file, flags, help
 from miajax.data.registry import dataset_names
 from miajax.described import described
@@ -36,8 +36,12 @@ from miajax.models.mlp import ACTIVATIONS
 from miajax.models.registry import MODELS
 from miajax.plugins import trusting_code
 from miajax.report.terminal import say
+from miajax.runs import mounts
 from miajax.runs.identity import fingerprint
+from miajax.runs.locks import LEASES
+from miajax.runs.mounts import Wanted
 from miajax.runs.names import folder_name
+from miajax.runs.urls import is_url, refuse
 from miajax.studies.invocation import Invocation, PageFiles
 from miajax.studies.results import FoundResult
 from miajax.training.devices import use_compilation_cache, use_cpu_cores_as_devices
@@ -48,6 +52,11 @@ Options = TypeVar("Options")
 Result = TypeVar("Result")
 Study = TypeVar("Study", bound=FoundResult[Any])
 NONE: Mapping[str, Any] = MappingProxyType({})
+READS: Mapping[str, Wanted] = {"run": "whole", "with": "whole", "out": "files", "plan": "whole", "source": "whole"}
+"""Of commands that read groups as they lie there."""
+TRAINS: Mapping[str, Wanted] = {"run": "files", "out": "files"}
+"""Of commands that fetch groups when they need them."""
+_FOREIGN = ("plan", "source")  # what others wrote is read there
 _OF_FILES = frozenset(flags.flags_of(config_file.ConfigFiles))
 CHOICES: Mapping[str, Sequence[str]] = {
     "preset": tuple(PRESETS),
@@ -66,9 +75,16 @@ class Place:
     preset: str | None = None
     """named campaign whose settings are the defaults of all other flags"""
     run: Path | None = None
-    """an existing run folder: its settings are the defaults, its models are used"""
+    """an existing run folder, or its URL: its settings are the defaults, its models are used"""
     out: Path | None = None
-    """run folder to write; runs/<command>-<dataset>-<fingerprint> when not given"""
+    """run folder to write, or URL of an object store (s3://, gs://, az://; extra cluster);
+    runs/<command>-<dataset>-<fingerprint> when not given"""
+    leases: bool = False
+    """keep processes apart by files that they renew, too: for network file systems whose locks do not reach all
+    machines"""
+    distributed: str | None = None
+    """one of several processes that train one run: auto where srun, mpirun or a TPU pod started them, or
+    HOST:PORT,PROCESSES,INDEX; each trains its own groups, the first reports"""
     trust_code: bool = False
     """run the Python file that the folder of --run names, if it is the one whose SHA-256 the run recorded"""
     log_dir: Path | None = None
@@ -87,6 +103,7 @@ class Command(Generic[Flags, Result]):
       default: the flags that what was typed starts from; None where the dataclass's own defaults stand.
       choices: names that a flag takes, for ``--help``.
       why_not: why it takes none of the main job's flags, where it does not.
+      urls: flags that take a URL of a store, and what their working copies must hold at first.
       import_s: seconds that imports took.
     """
 
@@ -97,6 +114,7 @@ class Command(Generic[Flags, Result]):
     default: Callable[[Sequence[str]], Flags | None] = lambda argv: None
     choices: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict[str, Sequence[str]])
     why_not: str = ""
+    urls: Mapping[str, Wanted] = dataclasses.field(default_factory=lambda: READS)
     import_s: float = dataclasses.field(init=False)
 
     def __post_init__(self):
@@ -110,9 +128,9 @@ class Command(Generic[Flags, Result]):
         """
         prog = prog or f"miajax {self.name}"
         argv = self.with_config(argv, prog)
-        refuse_urls(argv)
+        argv = with_working_copies(argv, {} if _asks_for_help(argv) else self.urls)
         default = self.default(argv)
-        if "--help" in argv or "-h" in argv:
+        if _asks_for_help(argv):
             known = self.known(default)
             about = (self.about or "").replace(f"miajax {self.name}", prog)
             print(help.command_help(prog, about, known, {**CHOICES, **self.choices}))
@@ -177,13 +195,17 @@ class Command(Generic[Flags, Result]):
         prog = prog or f"miajax {self.name}"
         argv = self.with_config(argv, prog)
         called = Invocation(command_line(prog, argv), self.import_s, BEGUN, _names(argv))
-        with trusting_code(_trusts(argv)):
+        if (how := config_file.named("distributed", argv)) is not None and "distributed" in self.known():
+            if config_file.named("cluster", argv) is not None:
+                raise UserError("--distributed beside --cluster", expected="one of them: both hand models out")
+            join(how)
+        with trusting_code(_trusts(argv)), mounts.for_a_command():
             given = self.parse(argv, prog)
             called.files = getattr(given, "files", called.files)  # commands without a report have none
             called.files.check()
             result = self.act(given, called)
         for kind, path in called.beside.items():
-            print(f"{kind}: {path}")
+            print(f"{kind}: {mounts.shown(str(path))}")
         return result
 
     def main(self, prog: str, argv: Sequence[str] | None = None) -> None:
@@ -195,22 +217,32 @@ def _names(argv: Sequence[str]) -> frozenset[str]:
     return frozenset(name.replace("-", "_") for name, _ in flags.split(argv))
 
 
-def refuse_urls(argv: Sequence[str]) -> None:
-    """No flag takes a URL, and a path that looks like one would become a local folder of that name.
+def _asks_for_help(argv: Sequence[str]) -> bool:
+    return "--help" in argv or "-h" in argv
+
+
+def with_working_copies(argv: Sequence[str], urls: Mapping[str, Wanted]) -> list[str]:
+    """What was typed, with the working copies of URLs in their place.
+
+    Args:
+      argv: what was typed.
+      urls: flags that take a URL, and what its working copy must hold.
 
     Raises:
-      UserError: one was given.
+      UserError: a URL stands where none can, or is none of a store: a path that looks like one would become a local
+        folder of that name.
     """
-    flag = ""
+    flag, typed = "", list[str]()
     for word in argv:
         name, joined, value = word.partition("=") if word.startswith("--") else ("", "", word)
         flag = name or flag
-        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", value if joined or not name else ""):
-            raise UserError(
-                f"{flag} {value} is a URL",
-                expected="a path on this machine",
-                remedy="Copy files from there before, and results to there afterwards",
-            )
+        if is_url(value if joined or not name else ""):
+            own = flag.removeprefix("--").replace("-", "_")
+            if own not in urls:
+                raise refuse(flag, value)
+            value = str(mounts.mounted(flag, value, urls[own], foreign=own in _FOREIGN))
+        typed.append(f"{name}={value}" if joined else (word if name else value))
+    return typed
 
 
 def _refuse_debugging_of_nan() -> None:
@@ -325,20 +357,22 @@ def study(
             if setup.estimator is not None:
                 refuse_typed(setup.estimator, typed.campaign, called.typed)
             folder = folder_of(typed.place, name, setup.dataset.name, identity(setup, own))
+            if typed.place.leases:
+                (folder / LEASES).mkdir(parents=True, exist_ok=True)
             result = run(setup, folder, own, heard.reporter, called)
             heard.found(result.results)
         show(result.found)
         print_end(result.found.timing, result.folder)
         return result
 
-    return Command(name, about, flags_of, act, default, {"attacks": tuple(ATTACKS), **choices})
+    return Command(name, about, flags_of, act, default, {"attacks": tuple(ATTACKS), **choices}, urls=TRAINS)
 
 
 def print_end(timing: Mapping[str, float], folder: Path) -> None:
     """Where the seconds went and where the report lies, on standard output."""
     spent = ", ".join(f"{part.removesuffix('_s')} {seconds:.1f}" for part, seconds in timing.items())
     say(Console(highlight=False), f"seconds: {spent}")
-    print(f"report: {folder / 'report.html'}")
+    print(mounts.shown(f"report: {folder / 'report.html'}"))
 
 
 def main(run: Callable[[Sequence[str]], Any], argv: Sequence[str] | None = None) -> None:
@@ -355,16 +389,17 @@ def main(run: Callable[[Sequence[str]], Any], argv: Sequence[str] | None = None)
             run(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
     except UserError as error:
-        _end(f"error: {error}", 2)
+        _end(mounts.shown(f"error: {error}"), 2)
     except Incomplete as news:
-        print(news, file=sys.stderr)
+        if speaks():
+            print(news, file=sys.stderr)
     except (Stopped, KeyboardInterrupt):
         _end("\nStopped; what was finished is kept. The same command continues from there.", 130)
     except BrokenPipeError:
         _abandon_output()
         raise SystemExit(1) from None
     except OSError as error:
-        _end(f"error: {_system_error(error)}", 2)
+        _end(mounts.shown(f"error: {_system_error(error)}"), 2)
 
 
 def _end(line: str, status: int) -> NoReturn:

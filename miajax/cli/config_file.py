@@ -21,6 +21,7 @@ from miajax.described import described
 from miajax.errors import UserError
 from miajax.parsing import parsing
 from miajax.runs.atomic import read_sealed, write_text
+from miajax.runs.mounts import shown
 
 TYPED_ONLY = ("config", "save_config", "trust_code", "help")  # a file may not decide on these
 
@@ -172,7 +173,7 @@ def saved(file: Path, prog: str, now: Mapping[str, Flag], base: Mapping[str, Fla
         lines += ["", *textwrap.wrap(flag.help, 100, initial_indent="# ", subsequent_indent="# ")]
         lines.append(f"{name} = {value}" if set_here else f"# {name} = {value}")
     try:
-        write_text(file, "\n".join(lines) + "\n")
+        write_text(file, shown("\n".join(lines) + "\n"))
     except UnicodeEncodeError:
         raise UserError(f"--save_config {file}: a value is no text", expected="names of files that are text") from None
 

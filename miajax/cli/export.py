@@ -10,6 +10,7 @@ from typing import Any
 from miajax.cli import command
 from miajax.described import described
 from miajax.runs.exports import ExportFormat, export_run
+from miajax.runs.mounts import shown
 from miajax.studies.invocation import Invocation
 
 
@@ -30,7 +31,7 @@ def write(flags: Flags, _: Invocation) -> dict[str, Any]:
     facts = export_run(flags.run, flags.format, flags.out)
     failed = f"; left out, failed: {', '.join(map(str, facts['failed_models']))}" if facts["failed_models"] else ""
     print(f"{len(facts['models'])} models in {flags.format} layout{failed}")
-    print(f"written: {flags.out}")
+    print(shown(f"written: {flags.out}"))
     return facts
 
 

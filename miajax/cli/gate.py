@@ -12,6 +12,7 @@ from pathlib import Path
 
 from miajax.cli import command
 from miajax.described import described
+from miajax.runs.mounts import shown
 from miajax.studies.found import found_results
 from miajax.studies.gate.rules import rules_of
 from miajax.studies.gate.verdicts import Verdict, exit_status, verdicts_on
@@ -38,10 +39,12 @@ def judge(flags: Flags, _: Invocation) -> list[Verdict]:
     verdicts = verdicts_on(rules_of(flags.at_most), found)
     first = next(iter(found))
     for verdict in verdicts:
-        print(verdict if verdict.source == first else f"{verdict} ({verdict.source})")
+        print(shown(str(verdict) if verdict.source == first else f"{verdict} ({verdict.source})"))
     if status := exit_status(verdicts):
         raise SystemExit(status)
     return verdicts
 
 
-run = command.Command("gate", __doc__, Flags, judge, why_not="It trains nothing and reads figures as they are")
+run = command.Command("gate", __doc__, Flags, judge, why_not="It trains nothing and reads figures as they are",
+    urls={"run": "files"},
+)  # fmt: skip

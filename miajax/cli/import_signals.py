@@ -16,6 +16,7 @@ from miajax.described import described
 from miajax.errors import UserError
 from miajax.runs.content_checks import SignalKind
 from miajax.runs.imports import ImportFormat
+from miajax.runs.mounts import shown
 from miajax.studies.imported.study import run_imported
 from miajax.studies.imported.terminal import print_imported_table
 from miajax.studies.invocation import Invocation, PageFiles
@@ -72,7 +73,7 @@ def attack(flags: Flags, called: Invocation) -> FoundResult[Any]:
         signal_kind=flags.signal_kind, epoch=flags.epoch, groups=flags.groups,
     )  # fmt: skip
     print_imported_table(result.found)
-    print(f"report: {result.folder / 'report.html'}")
+    print(shown(f"report: {result.folder / 'report.html'}"))
     return result
 
 
@@ -105,7 +106,11 @@ def _from_plan(flags: Flags, plan: Path, called: Invocation) -> FoundResult[Any]
     result = run_lira(campaign.setup, flags.out, LiraOptions(lira_mode=flags.lira_mode), Terminal(), called)
     print_lira_table(result.found)
     command.print_end(result.found.timing, result.folder)
-    print(f"more:   miajax attacks --run {flags.out}, outliers, low_budget, audit_target, export, compare, gate, ...")
+    print(
+        shown(
+            f"more:   miajax attacks --run {flags.out}, outliers, low_budget, audit_target, export, compare, gate, ..."
+        )
+    )
     return result
 
 

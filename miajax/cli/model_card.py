@@ -35,4 +35,6 @@ def tell(flags: Flags, _: Invocation) -> str:
     return card
 
 
-run = command.Command("model_card", __doc__, Flags, tell, why_not="It trains nothing and reads figures as they are")
+run = command.Command("model_card", __doc__, Flags, tell, why_not="It trains nothing and reads figures as they are",
+    urls={"run": "files"},
+)  # fmt: skip

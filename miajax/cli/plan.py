@@ -11,6 +11,7 @@ from miajax.cli import command
 from miajax.data.registry import DataOptions
 from miajax.data.splits import Split
 from miajax.described import described
+from miajax.runs.mounts import shown
 from miajax.studies.invocation import Invocation
 
 
@@ -42,8 +43,8 @@ def write(flags: Flags, _: Invocation) -> Plan:
     plan = hand_out(config, flags.out, flags.key_column)
     models, examples = plan.member.shape
     print(f"{models} models of {plan.member[0].sum()} members each, of {examples} rows and {len(plan.classes)} classes")
-    print(f"written: {plan.folder}; hand it over, README.md there says what to do")
-    print(f"then:    miajax import_signals --plan {plan.folder} --out runs/{plan.folder.name}")
+    print(shown(f"written: {plan.folder}; hand it over, README.md there says what to do"))
+    print(shown(f"then:    miajax import_signals --plan {plan.folder} --out runs/{plan.folder.name}"))
     return plan
 
 

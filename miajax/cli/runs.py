@@ -15,13 +15,14 @@ from typing import Any, Literal, cast
 
 from rich.console import Console
 
-from miajax.cli import command
+from miajax.cli import command, config_file
 from miajax.described import described
 from miajax.errors import UserError
 from miajax.memory import amount
 from miajax.report.terminal import print_table, say
 from miajax.runs import inspection
 from miajax.runs.folder import RunFolder
+from miajax.runs.mounts import Wanted, shown
 from miajax.studies.invocation import Invocation
 from miajax.typed import Json
 
@@ -65,7 +66,7 @@ def act(flags: Flags, _: Invocation) -> Json:
         raise UserError(f"--delete has no meaning for miajax runs {flags.verb}", expected="miajax runs gc")
     answer = _VERBS[flags.verb](flags)
     if flags.json:
-        print(json.dumps(answer.found, indent=2, allow_nan=False))
+        print(shown(json.dumps(answer.found, indent=2, allow_nan=False)))
     else:
         answer.show(Console(highlight=False))
     if not answer.well:
@@ -179,7 +180,9 @@ def _gc(flags: Flags) -> _Answer:
     if not runs:
         RunFolder.open(flags.run)
     found = [path for run in runs for path in RunFolder.open(run).garbage()]
-    sizes = {path: sum(each.lstat().st_size for each in (path, *path.rglob("*"))) for path in found}
+    sizes = {str(path): sum(each.lstat().st_size for each in (path, *path.rglob("*"))) for path in found}
+    for run in runs:
+        sizes |= {str(run / name): size for name, size in RunFolder.open(run).garbage_in_store().items()}
     if flags.delete:
         for run in runs:
             RunFolder.open(run).collect()
@@ -193,13 +196,16 @@ def _gc(flags: Flags) -> _Answer:
         elif not flags.delete:
             say(console, f"{total} in all; nothing was deleted. Add --delete to delete it.")
 
-    may_go = [{"path": str(path), "size": size} for path, size in sizes.items()]
+    may_go = [{"path": path, "size": size} for path, size in sizes.items()]
     return _Answer({"deleted": flags.delete, "may_go": may_go}, True, show)
 
 
 _VERBS: dict[Verb, Callable[[Flags], _Answer]] = {
     "list": _list, "show": _show, "verify": _verify, "diff": _diff, "gc": _gc
 }  # fmt: skip
+
+
+_WANTED: dict[str, Wanted] = {"verify": "afresh", "diff": "whole"}  # of a URL; what is damaged there is not seen here
 
 
 def flagged(argv: Sequence[str]) -> list[str]:
@@ -222,10 +228,16 @@ class _Command(command.Command[Flags, Json]):
     """Takes verb and folders without their flags."""
 
     def parse(self, argv: Sequence[str], prog: str | None = None) -> Flags:
-        return super().parse(flagged(argv), prog)
+        argv = flagged(argv)
+        verb = config_file.named("verb", argv) or ""
+        wanted = _WANTED.get(verb, "records")
+        return dataclasses.replace(self, urls={"run": wanted, "with": wanted})._parsed(argv, prog)
+
+    def _parsed(self, argv: Sequence[str], prog: str | None) -> Flags:
+        return super().parse(argv, prog)
 
     def __call__(self, argv: Sequence[str], prog: str | None = None) -> Json:
         return super().__call__(flagged(argv), prog)
 
 
-run = _Command("runs", __doc__, Flags, act, why_not="It looks at folders as they are")
+run = _Command("runs", __doc__, Flags, act, why_not="It looks at folders as they are", urls={})

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from miajax.metrics.figures import Estimate
 from miajax.notes import Note, as_note
+from miajax.runs.mounts import shown
 
 MISSING = "-"
 _GAP = 2
@@ -38,6 +39,7 @@ def cell(estimate: Estimate, digits: int = 3) -> str:
 
 def say(console: Console, line: str, style: str | None = None) -> None:
     """A sentence: wrapped between words on a terminal, one line where it is piped."""
+    line = shown(line)
     if not console.is_terminal:
         console.print(Text(line), soft_wrap=True)
         return
@@ -56,7 +58,7 @@ def print_table(console: Console, name: str, columns: Groups, rows: Sequence[Seq
       rows: cells as text, the name first.
     """
     titles = [(group, title) for group, within in columns.items() for title in within]
-    cells = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(len(titles) + 1)]
+    cells = [list(map(shown, column)) for column in zip(*rows, strict=True)] or [[] for _ in range(len(titles) + 1)]
     named = (name, cells[0])
     below = [max(map(len, column), default=0) for column in cells[1:]]
     whole = [[" ".join(filter(None, title))] for title in titles]

@@ -47,8 +47,14 @@ def told_when_full(path: Path) -> Generator[None]:
 
 
 @contextlib.contextmanager
-def atomic_file(path: Path, mode: str = "wb") -> Generator[IO[Any]]:
-    """A file to write that appears under ``path`` only when the block ends well, flushed to the disk before."""
+def atomic_file(path: Path, mode: str = "wb", new: bool = False) -> Generator[IO[Any]]:
+    """A file to write that appears under ``path`` only when the block ends well, flushed to the disk before.
+
+    Args:
+      path: of the file.
+      mode: as ``open`` takes it.
+      new: leave a file that stands there by then, another process's, as it is.
+    """
     with told_when_full(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = _temporary(path)
@@ -61,10 +67,22 @@ def atomic_file(path: Path, mode: str = "wb") -> Generator[IO[Any]]:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(path)
+            (_placed if new else Path.replace)(temporary, path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def _placed(temporary: Path, path: Path) -> None:
+    """Gives a file its name unless another has it: of several processes that do so at once, one succeeds."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without links
+        if not path.exists():
+            temporary.replace(path)
+    temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -96,10 +114,10 @@ def write_npy(path: Path, array: np.ndarray) -> None:
         np.save(file, array, allow_pickle=False)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """``value`` as indented JSON; NaN and infinities are refused, since JSON has none."""
+def write_json(path: Path, value: Any, new: bool = False) -> None:
+    """``value`` as indented JSON; NaN and infinities are refused, since JSON has none. ``new``: see ``atomic_file``."""
     text = json.dumps(value, indent=2, allow_nan=False) + "\n"
-    with atomic_file(path, "w") as file:
+    with atomic_file(path, "w", new) as file:
         file.write(text)
 
 
@@ -132,9 +150,9 @@ def _finite(text: str) -> float:
     return number
 
 
-def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
+def write_sealed(path: Path, value: Mapping[str, Any], new: bool = False) -> None:
     """``value`` as JSON with the SHA-256 of itself under ``seal``, by which ``read_sealed`` tells damage."""
-    write_json(path, {**value, SEAL: _seal(value)})
+    write_json(path, {**value, SEAL: _seal(value)}, new)
 
 
 def read_sealed(path: Path, required: Callable[[Mapping[str, Any]], bool] = lambda _: False) -> dict[str, Any]:

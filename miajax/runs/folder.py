@@ -4,7 +4,7 @@ import contextlib
 import datetime
 import functools
 import json
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,9 +26,13 @@ from miajax.runs.atomic import (
 from miajax.runs.checkpoints import save_tree
 from miajax.runs.identity import differences, fingerprint, format_of
 from miajax.runs.integrity import LARGE_KINDS, Damaged, check_group, set_group_aside
+from miajax.runs.leases import Leases, Lost
 from miajax.runs.leftovers import leftovers, refuse_links, sweep
-from miajax.runs.locks import ModelLocks
+from miajax.runs.locks import LEASES, ModelLocks, leases_wanted
+from miajax.runs.mirror import units_of
+from miajax.runs.mounts import mirror_of, renewed, sent, settled
 from miajax.runs.names import range_name, range_of
+from miajax.runs.objects import Folder
 from miajax.runs.unfinished import Progress, check_state, load_unfinished, save_unfinished
 from miajax.typed import Json
 
@@ -39,6 +43,9 @@ FORMAT = 2
 class RunFolder:
     """A campaign on disk.
 
+    Where it is the working copy of a URL, groups go to the store as they are stored, and a group is there when its
+    commit is: see ``miajax.runs.mirror``.
+
     Args:
       path: the folder.
 
@@ -48,6 +55,14 @@ class RunFolder:
     def __init__(self, path: Path):
         self.path = path
         self.groups = path / "groups"
+        self._mirror = mirror_of(path)
+        self._say: Callable[[str], None] = lambda line: None
+
+    def tell(self, say: Callable[[str], None]) -> None:
+        """Who hears of leases that are taken over, and of groups that are sent late."""
+        self._say = say
+        if self._leases is not None:
+            self._leases.say = say
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
@@ -98,23 +113,13 @@ class RunFolder:
                 remedy="Choose another --out",
             ) from None  # fmt: skip
         if (path / "manifest.json").is_file():
-            folder = cls.open(path)
-            stored = folder.manifest["identity"]
-            asked = json.loads(json.dumps(identity))
-            if folder.manifest["fingerprint"] != fingerprint(asked):
-                listed = differences(stored, asked)
-                raise UserError(
-                    f"{path} holds a run of another configuration ({'; '.join(listed[:8])})",
-                    remedy="Choose another --out, or repeat the run's own flags to continue it",
-                )
-            return folder
+            return cls._continued(path, identity)
         if path.exists() and (not path.is_dir() or any(p.name[0] != "." for p in path.iterdir())):
             raise UserError(
                 f"{path} exists and is not a run folder",
                 expected="a new or empty folder",
                 remedy="Choose another --out",
             )
-        folder = cls(path)
         write_sealed(
             path / "manifest.json",
             {
@@ -124,7 +129,22 @@ class RunFolder:
                 "identity": identity,
                 **manifest,
             },
+            new=True,
         )
+        settled(path / "manifest.json")
+        return cls._continued(path, identity)  # of several that begin at once, the first one's manifest counts
+
+    @classmethod
+    def _continued(cls, path: Path, identity: Mapping[str, Any]) -> "RunFolder":
+        folder = cls.open(path)
+        stored = folder.manifest["identity"]
+        asked = json.loads(json.dumps(identity))
+        if folder.manifest["fingerprint"] != fingerprint(asked):
+            listed = differences(stored, asked)
+            raise UserError(
+                f"{path} holds a run of another configuration ({'; '.join(listed[:8])})",
+                remedy="Choose another --out, or repeat the run's own flags to continue it",
+            )
         return folder
 
     @property
@@ -138,8 +158,10 @@ class RunFolder:
 
     def update_manifest(self, **fields: Any) -> None:
         """Sets fields of the manifest."""
+        renewed(self.path / "manifest.json")
         manifest = {**self.manifest, **fields}
         (write_sealed if format_of(manifest) > 1 else write_json)(self.path / "manifest.json", manifest)
+        sent(self.path / "manifest.json")
 
     def enter(self) -> None:
         """Prepares the folder for writing: leftovers of dead processes go, where no other process is at work here.
@@ -151,6 +173,38 @@ class RunFolder:
         if self._locks.alone():
             sweep(self.path, self._resumable())
         self._locks.stay()
+        if self._mirror is not None:
+            self._send_late()
+
+    def _send_late(self) -> None:
+        """Sends groups that were finished here and never reached the store, where nobody trained them since."""
+        assert self._mirror is not None
+        for models in sorted(self._here() - set(self.done()), key=lambda each: each.start):
+            name = range_name(models)
+            with self.lock(models) as ours:
+                if not ours or self.missing(models, len(models)) != [models]:
+                    continue
+                self._mirror.own.add(name)
+                try:
+                    self.verify(models)
+                    self._mirror.push(name)
+                    self._say(f"models {name} were finished before and are sent now")
+                except Damaged:
+                    self._mirror.own.discard(name)
+
+    @property
+    def patience(self) -> float:
+        """Seconds between two looks at what other processes train."""
+        return 0.5 if self._leases is None else 3.0
+
+    def is_here(self, models: range) -> bool:
+        """Whether a finished group's files need not be fetched."""
+        return self._mirror is None or range_name(models) in self._mirror.own
+
+    def fetch(self, models: range) -> None:
+        """Brings a finished group of a store into the working copy; elsewhere groups are where they are."""
+        if self._mirror is not None and not self.is_here(models):
+            self._mirror.fetch(range_name(models))
 
     def unfinished(self) -> list[range]:
         """The ranges of models whose training was stored before its end, and may go on from there."""
@@ -158,7 +212,10 @@ class RunFolder:
 
     def _resumable(self) -> dict[str, range]:
         have = {i for models in self.done() for i in models}
-        names = (path.name for path in (self.path / "checkpoints").glob("in-progress-*") if path.is_dir())
+        if self._mirror is None:
+            names = {path.name for path in (self.path / "checkpoints").glob("in-progress-*") if path.is_dir()}
+        else:
+            names = {unit for unit in self._mirror.units() if unit.startswith("in-progress-")}
         ranges = {name: range_of(name.removeprefix("in-progress-")) for name in names}
         return {name: models for name, models in ranges.items() if models and have.isdisjoint(models)}
 
@@ -166,6 +223,16 @@ class RunFolder:
         """What may go: leftovers of dead processes, and what was set aside as damaged."""
         aside = [self.path / "damaged"] if (self.path / "damaged").is_dir() else []
         return [*leftovers(self.path, self._resumable()), *aside]
+
+    def garbage_in_store(self) -> dict[str, int]:
+        """As ``garbage``, objects of a store with their bytes; none elsewhere."""
+        return {} if self._mirror is None else self._mirror.garbage()
+
+    def size(self) -> int:
+        """Bytes of all its files."""
+        if self._mirror is not None:
+            return sum(self._mirror.store.names().values())
+        return sum(file.lstat().st_size for file in self.path.rglob("*") if file.is_file())
 
     def collect(self) -> list[Path]:
         """Deletes `garbage` and returns what it was.
@@ -179,6 +246,8 @@ class RunFolder:
                 f"another process is at work in {self.path}", expected="a folder that nobody writes to",
                 remedy="Wait until it has ended",
             )  # fmt: skip
+        if self._mirror is not None:
+            self._mirror.collect()
         gone = self.garbage()
         for path in gone:
             remove(path)
@@ -192,6 +261,8 @@ class RunFolder:
           UserError: it is of other models or another run, or damaged.
         """
         path = self._in_progress(models)
+        if self._mirror is not None:
+            self._mirror.fetch(path.name)
         if self.format > 1 or (path / "record.json").exists():  # earlier versions stored no hash
             check_state(path, self._owner(models))
 
@@ -199,13 +270,28 @@ class RunFolder:
     def _locks(self) -> ModelLocks:
         return ModelLocks(self.path / ".locks")
 
+    @functools.cached_property
+    def _leases(self) -> Leases | None:
+        """Where locks of byte ranges do not keep everybody apart."""
+        if self._mirror is not None:
+            return self._mirror.leases
+        wanted = leases_wanted(self.path) or not self._locks.granted
+        return Leases(Folder(self.path / LEASES), say=self._say) if wanted else None
+
     def done(self) -> list[range]:
         """The ranges of models that are finished, in order."""
+        if self._mirror is not None:
+            return units_of(self._mirror.units())
+        return sorted(self._here(), key=lambda r: r.start)
+
+    def _here(self) -> set[range]:
         found = (range_of(p.name) for p in self.groups.iterdir()) if self.groups.is_dir() else ()
-        return sorted((r for r in found if r is not None), key=lambda r: r.start)
+        return {r for r in found if r is not None}
 
     def missing(self, wanted: range, group: int) -> list[range]:
         """The ranges still to be trained within ``wanted``, cut at multiples of ``group``, so that workers agree."""
+        if self._mirror is not None:
+            self._mirror.refresh()
         have = {i for models in self.done() for i in models}
         ranges: list[range] = []
         for i in wanted:
@@ -220,8 +306,14 @@ class RunFolder:
     @contextlib.contextmanager
     def lock(self, models: range) -> Generator[bool]:
         """Yields whether these models are ours to train; false while another process trains any of them."""
-        with self._locks.hold(models) as ours:
+        leases = self._leases
+        with (
+            self._locks.hold(models) as here,
+            leases.hold(models) if here and leases is not None else contextlib.nullcontext(here) as ours,
+        ):
             if ours:
+                if self._mirror is not None:
+                    self._mirror.refresh()  # who had the models until now may have stored them
                 for kind in ("groups", *LARGE_KINDS):
                     remove_leftovers(self.path / kind, range_name(models))
             yield ours
@@ -242,8 +334,13 @@ class RunFolder:
           beside: large arrays, into ``<name>/<range>.npy``.
           parameters: a pytree, into ``checkpoints/<range>``, or None.
           facts: JSON for the group's own record (plan, times, invalid models).
+
+        Raises:
+          UserError: the disk is full, the store does not answer, or the models are another process's by now.
         """
         name = range_name(models)
+        if self._leases is not None:
+            self._leases.check(models)
         hashes = {}
         for kind in LARGE_KINDS:  # of a process that died before its group's folder was there
             remove(self.path / kind / (name if kind == "checkpoints" else f"{name}.npy"))
@@ -258,7 +355,12 @@ class RunFolder:
                 write_npy(folder / f"{kind}.npy", array)
                 hashes[f"groups/{name}/{kind}.npy"] = hash_of(folder / f"{kind}.npy")
             write_sealed(folder / "group.json", {**self._owner(models), "sha256": hashes, **facts})
-        for path in (state := self._in_progress(models), state.with_name(f"{state.name}.json")):
+        state = self._in_progress(models)
+        if self._mirror is not None:
+            self._mirror.own.add(name)
+            self._mirror.push(name)
+            self._mirror.drop(state.name)
+        for path in (state, state.with_name(f"{state.name}.json")):
             remove(path)
 
     def _owner(self, models: range) -> dict[str, Any]:
@@ -324,14 +426,28 @@ class RunFolder:
 
     def set_aside(self, models: range) -> Path:
         """Moves a damaged group into ``damaged/``, so that its models count as missing; hold its lock."""
-        return set_group_aside(self.path, range_name(models))
+        return self._aside(range_name(models))
+
+    def _aside(self, unit: str) -> Path:
+        if self._mirror is not None:
+            self._mirror.set_aside(unit)
+        return set_group_aside(self.path, unit)
 
     def _in_progress(self, models: range) -> Path:
         return self.path / "checkpoints" / f"in-progress-{range_name(models)}"
 
     def save_progress(self, models: range, snapshot: Any, seconds: float = 0.0) -> None:
         """Stores an unfinished group's state, so that it can go on from there, and the seconds that it has taken."""
-        save_unfinished(self._in_progress(models), snapshot, seconds, self._owner(models))
+        path = self._in_progress(models)
+        save_unfinished(path, snapshot, seconds, self._owner(models))
+        if self._mirror is not None and self._leases is not None:
+            try:
+                self._leases.check(models)
+                self._mirror.push(path.name)
+            except Lost:
+                raise
+            except UserError as error:  # training need not end for it
+                self._say(f"warning: the state of models {range_name(models)} was not sent: {error}")
 
     def load_progress(self, models: range, *abstract: Any) -> Progress:
         """What ``save_progress`` stored last; a damaged state is set aside, and the note says so.
@@ -344,7 +460,11 @@ class RunFolder:
           UserError: it has none of them.
         """
         path = self._in_progress(models)
-        aside = functools.partial(set_group_aside, self.path, path.name)
+        if self._mirror is not None:
+            remove(path)  # what a working copy holds is never believed
+            if path.name in self._mirror.units():
+                self._mirror.fetch(path.name)
+        aside = functools.partial(self._aside, path.name)
         return load_unfinished(path, abstract, self._owner(models), self.format > 1, aside)
 
     def parts(self, kind: str, num_models: int) -> Iterator[tuple[range, np.ndarray]]:

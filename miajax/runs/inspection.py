@@ -89,7 +89,7 @@ def _folders(folder: Path) -> Iterator[Path]:
 
 def summary(path: Path) -> Run:
     """A run at a glance; one that cannot be read says why."""
-    size = sum(file.lstat().st_size for file in path.rglob("*") if file.is_file())
+    size = RunFolder(path).size()
     try:
         folder = RunFolder.open(path)
         manifest, stored = folder.manifest, sum(map(len, folder.done()))

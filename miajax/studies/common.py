@@ -147,7 +147,7 @@ def accuracies(campaign: Campaign, models: Bool[np.ndarray, " models"]) -> tuple
 
 def made_by(campaigns: Sequence[Campaign]) -> Made:
     """What every command that made these models spent on them, this one included."""
-    return made(campaigns, machine_name(jax.devices()[0]))
+    return made(campaigns, machine_name(jax.local_devices()[0]))
 
 
 def campaign_privacy(campaign: Campaign, target: int | None = None) -> dict[str, Any] | None:

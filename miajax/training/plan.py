@@ -54,7 +54,7 @@ class ExecutionPlan:
 
     def placement(self) -> Placement:
         """The plan on this machine's devices."""
-        devices = tuple(jax.devices()[: self.num_devices])
+        devices = tuple(jax.local_devices()[: self.num_devices])
         return Placement(devices, self.chunk, self.parallel, self.lowering)
 
 
@@ -92,7 +92,7 @@ def choose_plan(
     Raises:
       UserError: a chunk below 1 or an unknown lowering.
     """
-    devices = jax.devices()
+    devices = jax.local_devices()
     params, state = bytes_per_model(trainer)
     images = len(trainer.example_shape) == 3
     if chunk is None:

@@ -30,9 +30,8 @@ def test_figures_are_those_of_the_page_with_their_section(tmp_path):
 
 
 def test_files_of_figures_are_kept_again_by_the_page_that_shows_them(tmp_path):
-    figures = [_figure("one", 0), _figure("other", 1)]
     with vector_figures(tmp_path / "part" / "figures"):
-        _report(tmp_path / "part", figures)
+        _report(tmp_path / "part", [_figure("one", 0), _figure("other", 1)])
     with vector_figures(tmp_path / "figures"):
         shown = [each.figure for each in figures_of(tmp_path / "part" / "report.html")]
         page.Page("k", "t", "s", [], [page.Section("Again", "finding", shown[::-1])]).html()

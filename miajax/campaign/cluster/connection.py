@@ -6,7 +6,9 @@ import functools
 import importlib
 import logging
 import os
+import shutil
 import signal
+import tempfile
 import threading
 import warnings
 from collections.abc import Generator
@@ -25,6 +27,7 @@ _ENVIRONMENT = {
     "RAY_SCHEDULER_EVENTS": "0",  # of workers that wait for a machine: said here in our words
     "RAY_worker_niceness": "0",  # of a cluster that this command starts: Ray's workers give way to all others otherwise
 }
+_LONGEST = 20  # characters of the folder for temporary files that leave room for the names of Ray's sockets
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +60,7 @@ class Connection:
         self.flags = flags
         self.crew: Crew | None = None
         self._joined = False
+        self._place: str | None = None  # Ray's sockets and logs, where the cluster is our own
 
     @functools.cached_property
     def ray(self) -> Any:
@@ -69,6 +73,8 @@ class Connection:
         ray: Any = importlib.import_module("ray")
         logging.getLogger("ray").setLevel(logging.ERROR)
         own: dict[str, Any] = {"address": "local", "num_cpus": usable_cores(), "include_dashboard": False}
+        if self.flags.cluster == "local" and len(tempfile.gettempdir()) < _LONGEST:
+            own["_temp_dir"] = self._place = tempfile.mkdtemp(prefix="miajax-ray-")
         asked = own if self.flags.cluster == "local" else {"address": self.flags.cluster}
         if ray.is_initialized():  # the caller's own connection, which stays his
             return ray
@@ -97,6 +103,11 @@ class Connection:
             for each in found if each["Alive"]
         ]  # fmt: skip
 
+    def pinned_to(self, node: Node) -> Any:
+        """Ray's word for a worker that runs on one machine, or not at all."""
+        strategies: Any = importlib.import_module("ray.util.scheduling_strategies")
+        return strategies.NodeAffinitySchedulingStrategy(node.id, soft=False)
+
     @functools.cached_property
     def gpus_per_task(self) -> float:
         """As it was asked for, or as the machines that are there have some."""
@@ -108,6 +119,8 @@ class Connection:
         if self._joined:
             with _own_signals():
                 self.ray.shutdown()
+        if self._place is not None:
+            shutil.rmtree(self._place, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,6 @@
 """The workers of a command on a cluster: as many as there is room for, new ones as machines join or workers die."""
 
 import dataclasses
-import importlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -72,7 +71,6 @@ class Crew:
         ray = connection.ray
         self._errors: tuple[type[Exception], ...] = tuple(getattr(ray.exceptions, name) for name in LOST)
         self._class = ray.remote(Worker)
-        self._pinned: Any = importlib.import_module("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
 
     def listen(self, say: Callable[[str], None]) -> None:
         """From now on ``say`` hears who comes and goes."""
@@ -138,7 +136,7 @@ class Crew:
             "num_gpus": gpus,
             "max_concurrency": 4,
             "max_restarts": 0,
-            "scheduling_strategy": self._pinned(node.id, soft=False),
+            "scheduling_strategy": self._connection.pinned_to(node),
         }
         actor = self._class.options(**options).remote(cpus, gpus, 1 / places)
         member = Member(node, actor)

@@ -236,6 +236,7 @@ class ClusterNetworkRunner(NetworkRunner):
         if known and known[0] is not None:
             self.notes += notes_on_effect(known[0])
         elif done := self.folder.done():
+            self.folder.fetch(done[0])
             task = _Task(member, done[0][: plan.chunk * plan.num_devices], contextlib.ExitStack(), again=True)
             self._begin(task, Progress())
             self._tasks.append(task)

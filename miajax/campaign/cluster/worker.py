@@ -121,7 +121,7 @@ class Worker:
 
     def about(self) -> About:
         """Who it is."""
-        return About(machine_name(jax.devices()[0]), socket.gethostname(), miajax.__version__, os.getpid())
+        return About(machine_name(jax.local_devices()[0]), socket.gethostname(), miajax.__version__, os.getpid())
 
     def plan(self, setup: Setup) -> tuple[ExecutionPlan, list[dict[str, Any]], list[str]]:
         """As ``new_plan``, and what it said."""
@@ -130,7 +130,7 @@ class Worker:
 
     def take(self, job: Job) -> ExecutionPlan:
         """Takes a campaign up, instead of the one before; returns how this worker executes it."""
-        self._trainer = None
+        self._trainer, self._stopping = None, False
         plan = on_this_machine(job.setup, job.plan, own_group=True)
         unit = plan.placement().width
         if job.setup.config.group is None:
@@ -157,7 +157,7 @@ class Worker:
         trainer = self._trainer
         before = dataclasses.replace(trainer.timing)
         with self._told:
-            self._news, self._fresh, self._stopping = News(), False, False
+            self._news, self._fresh = News(), False
         unit = trainer.plan.placement().width
         try:
             found = Outcome("stored", trainer.train(models, member, width, progress, self))

@@ -80,21 +80,21 @@ def knowledge_figure(rows: Sequence[Row]) -> "Figure":
             np.array([naive.value, adaptive.value], float), [place, place], color=palette.RULE, linewidth=2.4,
             solid_capstyle="round", zorder=1,
         )  # fmt: skip
-        for auc, colour, label, marker in (
-            (row.threshold_auc, palette.SLATE, "threshold on the loss", "|"),
-            (naive, palette.SKY, "LiRA, defence unknown", "o"),
-            (adaptive, palette.VERMILION, "LiRA, defence known", "o"),
+        for auc, colour, label, marker, beside in (
+            (row.threshold_auc, palette.SLATE, "threshold on the loss", "|", -0.22),
+            (naive, palette.BLUE, "LiRA, defence unknown", "D", 0.0),
+            (adaptive, palette.VERMILION, "LiRA, defence known", "o", 0.22),  # equal ones would hide each other
         ):
             axes.plot(
                 np.array([auc.value], float),
-                [place],
+                [place + beside],
                 marker,
                 color=colour,
-                markersize=6,
+                markersize=5,
                 label=label if place == 0 else None,
             )
             if auc.interval is not None:
-                axes.plot(auc.interval, [place, place], color=colour, linewidth=0.9)
+                axes.plot(auc.interval, [place + beside] * 2, color=colour, linewidth=0.9)
     axes.set_yticks(range(len(rows)), [row.title for row in rows])
     axes.set_ylim(len(rows) - 0.4, -1.6)
     axes.grid(True, axis="x")

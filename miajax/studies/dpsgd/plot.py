@@ -114,7 +114,9 @@ def _epsilons(axes: Drawn, columns: Sequence[Point]) -> None:
         if not known:
             continue
         x, y = zip(*known, strict=True)
-        axes.plot(x, y, linestyle="none", marker=marker, markersize=4.5, color=colour, label=BOUND_NAMES[name])
+        axes.plot(
+            x, y, linestyle="none", marker=marker, markersize=4.5, color=colour, label=BOUND_NAMES[name], clip_on=False
+        )
     top = max(column.guarantee.epsilon or 0.0 for column in columns)
     axes.set_ylim(_LEAST_EPSILON, 100 * max(top, 1.0))
     axes.set_yticks([0.01, 0.1, 1, 10, 100], ["0", "0.1", "1", "10", "100"])
