@@ -64,7 +64,7 @@ class Runner(abc.ABC):
         self.keep = kept(setup)
         self.timing = Timing()
         self.notes: list[str] = [*setup.notes]
-        self.trained = 0  # models that this process trained, or had trained
+        self.trained: int = 0  # models that this process trained, or had trained
         self._finished = 0  # models that this process trained or found
         sizes = {k: v for k, v in file_sizes(setup).items() if k in (*self.keep, "signals")}
         with_space_for(path, sum(sizes.values()), lambda: ", ".join(sizes))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import jax
 
+from miajax import compat
 from miajax.errors import UserError
 from miajax.parsing import reason
 
@@ -24,7 +25,7 @@ def join(how: str) -> None:
     if how != "auto" and not (len(parts) == 3 and ":" in parts[0] and len(numbers) == 2 and numbers[1] < numbers[0]):
         raise UserError(f"--distributed {how}", expected="auto, or HOST:PORT,PROCESSES,INDEX with INDEX from 0")
     address, count, index = (None, None, None) if how == "auto" else (parts[0], *numbers)
-    jax.config.update("jax_enable_preemption_service", False)  # it would take SIGTERM, which saves here
+    compat.leave_sigterm()
     try:
         jax.distributed.initialize(address, count, index, shutdown_timeout_seconds=_LONGEST_S)
     except (RuntimeError, ValueError) as error:

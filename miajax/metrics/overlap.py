@@ -8,7 +8,7 @@ every figure.
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -18,6 +18,7 @@ from miajax.metrics.clusters import Groups, by_group, rows_a_draw, squares
 from miajax.metrics.figures import Estimate
 from miajax.metrics.forms import Form
 from miajax.metrics.intervals import CONFIDENCE, crossed_spread, rate_interval
+from miajax.metrics.paired import FEWEST_SETS
 from miajax.metrics.pooled import leverage
 
 QUANTILES = (0.5, 0.9, 0.99)
@@ -169,6 +170,25 @@ def expected_jaccard(num: int, one: int, other: int) -> float:
     return float((np.exp(logs) * shared / (one + other - shared)).sum())
 
 
+def over_pairs(
+    part: Float[np.ndarray, "pairs examples"],
+    whole: Float[np.ndarray, "pairs examples"],
+    groups: Groups = None,
+    **said: Any,
+) -> Estimate:
+    """``ratio`` over pairs of sets of models: pairs are a sample from ``FEWEST_SETS`` on, of fewer only examples are.
+
+    A variance from two or three pairs would have one or two degrees of freedom, and an interval from 0 to 1.
+
+    Args:
+      part, whole, groups: as of ``ratio``, a row for each pair.
+      **said: further arguments of ``ratio``.
+    """
+    if len(part) < FEWEST_SETS:
+        part, whole = part.sum(0, keepdims=True), whole.sum(0, keepdims=True)
+    return ratio(part, whole, groups, **said)
+
+
 def most_named(
     shares: Float[np.ndarray, " examples"], scores: Float[np.ndarray, " examples"], count: int
 ) -> Bool[np.ndarray, " examples"]:
@@ -190,7 +210,7 @@ def shared_top(
 ) -> Estimate:
     """Mean share of one set's top records that the next disjoint set has in its own top, all of equal size.
 
-    Consecutive sets are paired, so that no set is in two pairs: pairs are the models of the interval.
+    Consecutive sets are paired, so that no set is in two pairs; see ``over_pairs`` for the interval.
 
     Args:
       tops: of 2 or more disjoint sets of models, who is on top; an odd last set is left out.
@@ -200,7 +220,7 @@ def shared_top(
     pairs = len(tops) // 2
     one, other = tops[0 : 2 * pairs : 2], tops[1 : 2 * pairs : 2]
     size = float(one[0].sum())
-    return ratio(
+    return over_pairs(
         (one & other).astype(float), (one.astype(float) + other) / 2, groups,
         chance=size / tops.shape[1], confidence=confidence,
     )  # fmt: skip

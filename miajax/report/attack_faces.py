@@ -1,13 +1,22 @@
 """How each attack is called and drawn in every report: its words from the registry, its line from its place there."""
 
 import dataclasses
+from typing import TypedDict
 
 from miajax.attacks.registry import ATTACKS
 from miajax.report import palette
 
 # The first eight attacks have colours of their own; the next eight the same ones dashed and with a mark, and so on.
 _DASHES = ("-", "--", "-.", ":")
-_MARKS = ("", "o", "s", "^", "D", "v", "P", "X")
+_MARKS = ("", "s", "^", "D", "v", "P", "X", "*")  # no "o": plots of few points have that in the place of none
+
+
+class Line(TypedDict):
+    """How a plot draws an attack: the arguments of its curves."""
+
+    colour: str
+    dash: str
+    marker: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,8 +36,8 @@ class Face:
     marker: str = ""
 
     @property
-    def drawn(self) -> dict[str, str]:
-        """How a plot draws it: ``colour``, ``dash``, ``marker``."""
+    def drawn(self) -> "Line":
+        """How a plot draws it."""
         return {"colour": self.colour, "dash": self.dash, "marker": self.marker}
 
     @property

@@ -21,7 +21,7 @@ _HOW: dict[Raised, str] = {
     "pooled_fpr": "miajax lira or miajax attacks on this run gives the records' own false-positive rates.",
     "chosen_threshold": "miajax attacks on this run gives what thresholds reach that were set on other models.",
     "chosen_attack": "miajax attacks on this run gives intervals that hold for all attacks at once.",
-    "prior": "miajax attacks on this run gives precision where 1 %, 10 % and 50 % of those asked about are members.",
+    "prior": "miajax attacks on this run gives precision where 1 %, 10 % and 50 % of the tested records are members.",
     "weak_baseline": "miajax attacks on this run sets all attacks beside one threshold for everybody.",
     "comparable_shadows": "miajax audit_target attacks a model trained elsewhere and says how like its shadows it is.",
     "distribution_shift": "Train a classifier on features alone to tell members from others, as miajax lira does.",
@@ -148,7 +148,7 @@ def _prior(of: Speaking) -> tuple[str, tuple[str, ...]]:
     if precision is None:
         return _NOTHING
     return (
-        f"Where {numbers.level(PRIOR)} of those asked about are members, {numbers.percent(precision)} of those that "
+        f"Where {numbers.level(PRIOR)} of the tested records are members, {numbers.percent(precision)} of those that "
         f"{face(lead.attack).inline} names at {numbers.level(float(lead.fpr))} false alarms are members.",
         ("strongest",),
     )
@@ -209,8 +209,9 @@ def _instability(of: Speaking) -> tuple[str, tuple[str, ...]]:
         return of.overlap, ("curve", "sub_ensembles")
     if of.rank_stability is None or of.rank_stability.value is None or of.lead is None:
         return _NOTHING
+    correlation = str(numbers.estimate(of.rank_stability.value, decimals=2)).replace("-", "−")
     return (
         f"Between two halves of the models, the order in which {face(of.lead.attack).inline} exposes records has a "
-        f"rank correlation of {of.rank_stability.value:.2f}. miajax stability tells of the most exposed.",
+        f"rank correlation of {correlation}. miajax stability looks at the most exposed.",
         (f"attacks.{of.lead.attack}.per_example.rank_stability",),
     )

@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import re
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jinja2
 from markupsafe import Markup
@@ -373,5 +373,6 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["dark_of"] = dark_of
+    untyped: Any = environment
+    untyped.globals["dark_of"] = dark_of
     return environment

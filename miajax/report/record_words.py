@@ -13,11 +13,12 @@ _NOT_DONE = Estimate(None, reason="Standardised for the strongest attack only; m
 _TOO_FEW = Estimate(None, reason="Too few scores of models that were not trained on a record.")
 _STANDARDISED = (
     "Standardised, a score counts by how far it lies from the scores of the same record by models that were not "
-    "trained on it, in their standard deviations (the target left out, few models allowed for by Student's "
-    "distribution). For the scaled logit this is right on average where it is normal. Scores of LiRA and other attacks "
-    "that leave the target out of their own statistics are biased against membership record by record: with 16 models "
-    "and no leak at all, standardised scores of LiRA online have an AUC of about .45. The line of the scaled logit is "
-    "what an attack that orders each record's answers by confidence finds once that bias is gone."
+    "trained on it, in their standard deviations. The target is left out, and Student's distribution allows for few "
+    "models. For the scaled logit this is right on average where it is normal. Scores of LiRA and other attacks that "
+    "leave the target out of their own statistics are biased against membership, record by record. With 16 models and "
+    "no leak at all, standardised scores of LiRA online have an AUC of about .45. Their intervals can be too narrow as "
+    "well (docs/methods.md has sizes), while those of the scaled logit hold. The line of the scaled logit shows what "
+    "an attack that orders each record's answers by confidence finds once that bias is gone."
 )
 
 

@@ -57,6 +57,7 @@ class RunFolder:
         self.groups = path / "groups"
         self._mirror = mirror_of(path)
         self._say: Callable[[str], None] = lambda line: None
+        self._leased: Leases | None = None  # where models were locked by them
 
     def tell(self, say: Callable[[str], None]) -> None:
         """Who hears of leases that are taken over, and of groups that are sent late."""
@@ -306,7 +307,7 @@ class RunFolder:
     @contextlib.contextmanager
     def lock(self, models: range) -> Generator[bool]:
         """Yields whether these models are ours to train; false while another process trains any of them."""
-        leases = self._leases
+        self._leased = leases = self._leases
         with (
             self._locks.hold(models) as here,
             leases.hold(models) if here and leases is not None else contextlib.nullcontext(here) as ours,
@@ -339,8 +340,8 @@ class RunFolder:
           UserError: the disk is full, the store does not answer, or the models are another process's by now.
         """
         name = range_name(models)
-        if self._leases is not None:
-            self._leases.check(models)
+        if self._leased is not None:
+            self._leased.check(models)
         hashes = {}
         for kind in LARGE_KINDS:  # of a process that died before its group's folder was there
             remove(self.path / kind / (name if kind == "checkpoints" else f"{name}.npy"))
@@ -440,9 +441,9 @@ class RunFolder:
         """Stores an unfinished group's state, so that it can go on from there, and the seconds that it has taken."""
         path = self._in_progress(models)
         save_unfinished(path, snapshot, seconds, self._owner(models))
-        if self._mirror is not None and self._leases is not None:
+        if self._mirror is not None:
             try:
-                self._leases.check(models)
+                self._mirror.leases.check(models)
                 self._mirror.push(path.name)
             except Lost:
                 raise

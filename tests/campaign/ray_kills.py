@@ -12,6 +12,7 @@ import json
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 import traceback
@@ -20,6 +21,16 @@ from pathlib import Path
 
 from tests.runs.kills import at, begun, tiny, whole
 
+_CLUSTER = """
+import sys
+from ray.cluster_utils import Cluster
+
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+cluster.add_node(num_cpus=1)
+print(cluster.address, flush=True)
+sys.stdin.read()
+cluster.shutdown()
+"""
 _LONGEST = 900.0  # seconds of one study, after which it counts as hung
 
 
@@ -32,6 +43,9 @@ def begun_on(address: str, path: Path) -> int:
     if process:
         return process
     try:
+        import jax
+
+        jax.config.update("jax_num_cpu_devices", 2)  # as the results of one machine say
         with training_on(ClusterFlags(address)):
             run_lira(tiny(), path, LiraOptions())
         os._exit(0)
@@ -66,22 +80,23 @@ def ended(process: int, seconds: float) -> int | None:
 def main(folder: Path, kills: int, seed: int = 0) -> None:
     for name in ("miajax.studies.lira.study", "miajax.studies.lira.page", "orbax.checkpoint"):
         importlib.import_module(name)  # once, and not in every process
-    os.environ.update(RAY_worker_niceness="0")  # Ray's workers give way to everybody else otherwise
-    from ray.cluster_utils import Cluster
-
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    cluster.add_node(num_cpus=1)
+    # In a process of its own: one that talks to Ray cannot be forked.
+    cluster = subprocess.Popen(
+        [sys.executable, "-c", _CLUSTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "RAY_worker_niceness": "0"},  # its workers give way to everybody else otherwise
+    )  # fmt: skip
+    address = cluster.stdout.readline().strip()
     draws, moments, who = random.Random(seed), Counter[str](), Counter[str]()
     assert os.waitpid(begun(folder / "whole"), 0)[1] == 0
     reference = whole(folder / "whole")
     begin = time.monotonic()
-    assert os.waitpid(begun_on(cluster.address, folder / "again"), 0)[1] == 0
+    assert os.waitpid(begun_on(address, folder / "again"), 0)[1] == 0
     lasts = time.monotonic() - begin
     assert whole(folder / "again") == reference
     finished = differ = 0
     path = folder / "killed-0"
     while moments.total() < kills:
-        process = begun_on(cluster.address, path)
+        process = begun_on(address, path)
         status = ended(process, draws.uniform(0.1, 1.1) * lasts)
         if status is None:
             some = workers()
@@ -98,9 +113,9 @@ def main(folder: Path, kills: int, seed: int = 0) -> None:
         differ += status != 0 or whole(path) != reference
         path = folder / f"killed-{finished}"
     if path.exists():
-        assert os.waitpid(begun_on(cluster.address, path), 0)[1] == 0
+        assert os.waitpid(begun_on(address, path), 0)[1] == 0
         finished, differ = finished + 1, differ + (whole(path) != reference)
-    cluster.shutdown()
+    cluster.communicate()
     told = {"kills": moments.total(), "who": who, "at": moments, "finished": finished, "differ": differ}
     print(json.dumps({**told, "undisturbed_s": lasts}))
 

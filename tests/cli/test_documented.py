@@ -16,6 +16,7 @@ from miajax.cli import NAMES
 from miajax.cli.command import Place
 from miajax.cli.flags import flags_of
 from miajax.errors import UserError
+from miajax.runs.urls import store_url
 
 ROOT = Path(__file__).parents[2]
 MADE = ("_build", "commands", "results_schema.md", "presets.md")  # pages that the code of the flags makes
@@ -79,7 +80,13 @@ def command(name: str):
 
 @pytest.fixture
 def any_run(monkeypatch):
-    """``--run DIR`` is a run of the preset digits."""
+    """``--run DIR`` is a run of the preset digits, and no store is asked what lies at a URL."""
+
+    def mounted(what, text, wanted, foreign=False):
+        store_url(what, text)
+        return Path("copy")
+
+    monkeypatch.setattr("miajax.runs.mounts.mounted", mounted)
     monkeypatch.setattr("miajax.cli.command.stored_config", lambda path: preset("digits"))
 
 

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from miajax.metrics.overlap import agreement, chance_jaccard, expected_jaccard, most_named, ratio, shared_top
+from miajax.metrics.overlap import (
+    agreement,
+    chance_jaccard,
+    expected_jaccard,
+    most_named,
+    over_pairs,
+    ratio,
+    shared_top,
+)
 from tests.oracles import per_record as oracle
 
 
@@ -113,3 +121,16 @@ def test_groups_are_one_draw_and_widen_the_interval():
     assert alone.interval is not None and together.interval is not None
     assert alone.value == together.value
     assert np.ptp(together.interval) > 1.5 * np.ptp(alone.interval)
+
+
+def test_two_pairs_are_no_sample_of_pairs_and_four_are():
+    """With two, the few records on top are the sample; a variance between two pairs would leave 0 to 1."""
+    rng = np.random.default_rng(5)
+    whole = np.zeros((4, 300))
+    whole[:, :20] = 1.0
+    part = whole * (rng.random(whole.shape) < 0.8)
+    two, four = over_pairs(part[:2], whole[:2]), over_pairs(part, whole)
+    assert two.value == pytest.approx(part[:2].sum() / 40) and four.value == pytest.approx(part.sum() / 80)
+    assert two.interval is not None and 0.5 < two.interval[0] < two.value < two.interval[1] < 0.95
+    assert over_pairs(part[:2], whole[:2]).interval == ratio(part[:2].sum(0)[None], whole[:2].sum(0)[None]).interval
+    assert four.interval == ratio(part, whole).interval

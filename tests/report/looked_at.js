@@ -28,6 +28,13 @@ const look = async (html, width) => {
     const box = each.getBoundingClientRect();
     return box.width > 1 && box.right > page.documentElement.clientWidth + 1 && !scrolls(each);
   });
+  const texts = page.createTreeWalker(page.body, view.NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {  // a word without an end overflows, and its element's box stays narrow
+    const range = page.createRange();
+    range.selectNodeContents(texts.currentNode);
+    const parent = texts.currentNode.parentElement, right = range.getBoundingClientRect().right;
+    if (right > page.documentElement.clientWidth + 1 && !scrolls(texts.currentNode)) jutting.push(parent);
+  }
   const unreachable = [...page.body.querySelectorAll("*")].filter(each =>
     each.scrollWidth > each.clientWidth + 1 && each.tabIndex < 0 &&
     ["auto", "scroll"].includes(view.getComputedStyle(each).overflowX));

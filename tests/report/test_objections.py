@@ -43,7 +43,7 @@ def test_the_leading_attack_speaks_to_choice_prior_and_baseline(lead):
     figures = Figure(0.6, (0.55, 0.65)), Figure(0.7, (0.68, 0.72))
     told = {each.objection: each for each in objections(Speaking(lead=found, baseline=figures, not_run=["gap"]))}
     assert "all 2 attacks at once" in told["chosen_attack"].answer
-    assert told["prior"].measured and "Where 1\u00a0% of those asked about are members" in told["prior"].answer
+    assert told["prior"].measured and "Where 1\u00a0% of the tested records are members" in told["prior"].answer
     assert "0.600" in told["weak_baseline"].answer and "1 attack could not run" in told["weak_baseline"].answer
     assert told["weak_baseline"].keys[0] == "attacks.global_threshold.auc"
     assert not told["instability"].measured and "miajax stability" in told["instability"].answer

@@ -66,6 +66,17 @@ def test_members_and_non_members_are_far_apart(vision):
 def test_no_two_attacks_are_told_apart_by_dashes_alone():
     looks = {(face(name).colour, face(name).marker) for name in ATTACKS}
     assert len(looks) == len(ATTACKS)
+    assert "o" not in {marker for _, marker in looks}  # drawn in the place of none where points are few
+
+
+def test_every_plot_draws_an_attack_by_its_whole_look():
+    """A plot that takes colour and dash alone would draw two attacks alike but for the dash."""
+    partial = [
+        file.name
+        for file in sorted(Path(palette.__file__).parents[1].rglob("*.py"))
+        if file.name != "attack_faces.py" and re.search(r"(look|face\(\w+\))\.dash\b", file.read_text())
+    ]
+    assert not partial
 
 
 def test_members_are_coloured_by_the_constants_wherever_they_are_named():

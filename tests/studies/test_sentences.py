@@ -65,6 +65,7 @@ def _makers_of_text():
 
 
 NO_SENTENCES = {
+    "studies.stability.words.records",  # a noun
     "report.claims.lead_label",  # a name inside a sentence
     "report.privacy_words.epsilon_text",  # a number
     "report.blind_words.blind_banners",  # both banners, each by itself above

@@ -29,9 +29,9 @@ class ClusterFlags:
 
     cluster: str | None = None
     """train on a Ray cluster (extra cluster): local (one of this machine alone), auto (the one this machine is a node
-    of), or its HOST:PORT; this process hands out groups of models and writes the run folder"""
+    of), or its HOST:PORT. This process hands out groups of models and writes the run folder"""
     gpus_per_task: float | None = None
-    """GPUs of each worker, or the share of one (0.5: two workers a GPU); 0 trains on CPUs; not given: 1 where the
+    """GPUs of each worker, or the share of one (0.5: two workers a GPU); 0 trains on CPUs. Not given: 1 where the
     cluster has GPUs, else 0"""
     cpus_per_task: int | None = None
     """CPU cores of each worker; not given: all of its machine on a CPU, 1 beside a GPU and for an estimator"""

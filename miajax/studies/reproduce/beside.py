@@ -1,8 +1,9 @@
 """What a campaign measured beside what the paper prints, and what differs between the two."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 from miajax.errors import UserError
 from miajax.metrics.figures import Estimate as AnyEstimate
@@ -16,6 +17,7 @@ from miajax.studies.defenses.results import Defenses
 from miajax.studies.found import StudyFound, study_of
 from miajax.studies.paper_tables import CAVEATS, NAMED, SOURCE, TABLES, PublishedRow
 from miajax.studies.reproduce.record import CampaignParts
+from miajax.typed import Json
 
 _COUNTERPARTS = {
     "cifar10": ("cifar10", "densenet_bc_100_12"),
@@ -125,6 +127,6 @@ def _studied(folder: Path) -> StudyFound | None:
     return None
 
 
-def _read(file: Path) -> Mapping:
-    found = read_json(file) if file.is_file() else {}
-    return found if isinstance(found, dict) else {}
+def _read(file: Path) -> Json:
+    found: Any = read_json(file) if file.is_file() else {}
+    return cast(Json, found) if isinstance(found, dict) else {}

@@ -58,14 +58,14 @@ def overlap_figure(found: Stability) -> "MatplotlibFigure":
             if at.shared_top.value is not None and at.shared_top.interval is not None
         ]
         look = face(name)
-        lines.append(budgets.Line(look.label, points, look.colour, look.dash))
+        lines.append(budgets.Line(look.label, points, **look.drawn))
     chance = found.measured.num_top / found.measured.unit_records
     return budgets.budget_figure(
         lines,
         xlabel="models of each of two disjoint sets",
         ylabel=f"shared share of the {numbers.level(found.measured.top)} most exposed",
         chance=[(0.0, chance)],
-        inches=(7.2, 5.0),
+        inches=(plots.FULL, 5.0),
     )
 
 
@@ -87,7 +87,7 @@ def _summary(found: Stability) -> Section:
         words.top_sentence(found), words.attacks_sentence(found),
     ]  # fmt: skip
     text = Prose([" ".join(sentence for sentence in told if sentence)])
-    rule = f"Sentences are about {face(found.main_attack).inline}, the first of the attacks asked for."
+    rule = f"Sentences are about {face(found.main_attack).inline}, the first of the requested attacks."
     finding = words.jaccard_sentence(found).rstrip(".")
     return Section("Summary", finding, [Cards(cards), text], [rule] if len(of.attacks) > 1 else [])
 

@@ -29,7 +29,7 @@ from miajax.data.pairs import complementary_partners
 from miajax.described import described
 from miajax.errors import UserError
 from miajax.metrics.clusters import Groups
-from miajax.metrics.overlap import agreement, expected_jaccard, most_named, ratio, shared_top
+from miajax.metrics.overlap import agreement, expected_jaccard, most_named, over_pairs, shared_top
 from miajax.notes import not_done
 from miajax.runs.atomic import atomic_file, write_text
 from miajax.signals.bundle import Signals
@@ -58,8 +58,8 @@ class StabilityOptions:
     """How many attackers, at which rate, and who counts as most exposed."""
 
     attacks: tuple[str, ...] | None = None
-    """attacks, by name or as path/to/file.py:name, the first the one that sentences are about; LiRA, the threshold,
-    BASE, BaVarIA, InfoRMIA and ensembles of them, as far as the run allows, when not given"""
+    """attacks to compare, by name or as path/to/file.py:name, the first the one that sentences are about; ten that only
+    score when not given"""
     sets: int = 2
     """attackers of each target, whose shadow models are disjoint; the run is cut into one set more"""
     targets: int = 24
@@ -241,7 +241,7 @@ def at_size(sets: Sequence[Exposed], top: float, groups: Groups = None) -> AtSiz
         num_sets=whole,
         shared_top=shared_top(tops, groups),
         num_called=float(called[:whole].sum(1).mean()),
-        jaccard=ratio(
+        jaccard=over_pairs(
             (one & other).astype(float), (one | other).astype(float), groups, chance=float(np.mean(chances)),
             reason="No set calls a record vulnerable.",
         ),

@@ -18,10 +18,11 @@ def attackers_sentence(found: Stability) -> str:
     any_, all_, flips = main.found_by_any, main.found_by_all, main.flips
     if any_.value is None or all_.value is None or flips.value is None:
         return "No member has a score, so that attackers cannot be compared."
-    count = "Two" if of.num_attackers == 2 else f"{of.num_attackers}"
+    count = "Two" if of.num_attackers == 2 else numbers.count(of.num_attackers)
     one = "" if main.tpr.value is None else f"; one alone names {numbers.percent(main.tpr.value)}"
+    models = numbers.counted(of.models_per_attacker, "shadow model")
     return (
-        f"{count} attackers with {of.models_per_attacker} shadow models of their own each, all running "
+        f"{count} attackers with {models} of their own each, all running "
         f"{face(found.main_attack).inline} at {numbers.level(of.fpr)} false alarms: any of them names "
         f"{numbers.percent(any_.value)} of the members, all of them {numbers.percent(all_.value)}{one}."
     )
@@ -54,7 +55,7 @@ def flips_sentence(found: Stability) -> str:
         return ""
     return (
         f"For {numbers.percent(flips.value)} ({numbers.percent_interval(flips.interval)}) of the members the answer "
-        f"depends on whose shadow models are asked{_beside(flips)}."
+        f"depends on whose shadow models are used{_beside(flips)}."
     )
 
 
@@ -68,17 +69,17 @@ def top_sentence(found: Stability) -> str:
     """How far two sets of models have the same most exposed records, and from how many models on they do."""
     of, at = found.measured, largest(found)
     noun = records(found)
-    overlap = None if at is None else at[1].shared_top
-    if at is None or overlap is None or overlap.value is None:
-        return f"Too few models for two sets that could be asked for their most exposed {noun}."
+    if at is None or (share := at[1].shared_top.value) is None:
+        return f"There are too few models to compare the most exposed {noun} of two sets."
+    size, overlap = at[0], at[1].shared_top
     told = (
-        f"Two disjoint sets of {at[0]} models share {numbers.percent(overlap.value)} "
+        f"Two disjoint sets of {numbers.counted(size, 'model')} share {numbers.percent(share)} "
         f"({numbers.percent_interval(overlap.interval)}) of the {numbers.level(of.top)} most exposed {noun}"
     )
     enough = found.main.models_until_same[SAME[-1]]
     if enough is None:
         return f"{told}: no size measured here gets to {numbers.level(SAME[-1])}."
-    return f"{told}: from {enough} models on it is {numbers.level(SAME[-1])} or more."
+    return f"{told}: from {numbers.counted(enough, 'model')} on it is {numbers.level(SAME[-1])} or more."
 
 
 def attacks_sentence(found: Stability) -> str:

@@ -1,6 +1,10 @@
-"""Every kind of page as readers meet it: wide and on a phone, light and dark, by keyboard and screen reader."""
+"""Every kind of page as readers meet it: wide and on a phone, light and dark, by keyboard and screen reader.
+
+``--vector`` leaves each picture of a page as a file of its own, whatever study wrote it.
+"""
 
 import importlib
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +13,7 @@ from miajax.report import palette
 from tests.golden.fixed_run import fixed_arrays, fixed_run, fixed_target
 from tests.report.axe import axe_core, looked_at
 from tests.report.browser import chromium
+from tests.report.html import Document
 
 pytestmark = pytest.mark.slow  # attacks are compiled, a few models trained, and a browser opens every page
 _WIDE, _PHONE = 1200, 400
@@ -21,6 +26,7 @@ _COMMANDS = {
     "low_budget": [*_RUN, "--fpr", "0.01"],
     "overfitting": _RUN,
     "outliers": [*_RUN, "--resamples", "50", "--show_records"],
+    "stability": [*_RUN, "--targets", "2"],
     "audit_target": [*_RUN, "--target", "target.npz"],
     "import_signals": ["--source", "arrays.npz", "--format", "arrays", "--out", "imported"],
     "audit_report": _RUN,
@@ -36,7 +42,6 @@ _KINDS = [*_COMMANDS, "saliency"]
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     """Every kind of page by name."""
-    chromium(), axe_core()  # without them nothing need be made
     folder = tmp_path_factory.mktemp("pages")
     found: dict[str, Path] = {}
     with pytest.MonkeyPatch.context() as patch:
@@ -47,7 +52,7 @@ def pages(tmp_path_factory):
         fixed_arrays(Path("arrays.npz"))
         _made("lira", ["--run", "after"])
         for name, argv in _COMMANDS.items():
-            found[name] = folder / _made(name, argv)
+            found[name] = folder / _made(name, [*argv, "--vector"])
     return {**found, "saliency": folder / "paper" / "digits" / "saliency" / "report.html"}
 
 
@@ -56,8 +61,11 @@ def _made(name: str, argv: list[str]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def seen(pages, tmp_path_factory):
+def seen(request, tmp_path_factory):
     """What is seen of every page, by kind, width and whether it is dark."""
+    for needed in (chromium, axe_core):  # without them no page need be looked at
+        needed()
+    pages = request.getfixturevalue("pages")
     folder = tmp_path_factory.mktemp("looked_at")
     return {
         (*key, dark): each
@@ -106,9 +114,22 @@ def test_a_fault_would_be_found(tmp_path):
     page = tmp_path / "bad.html"
     page.write_text(
         "<!DOCTYPE html><html><head><title>t</title></head><body><main style='background:#fff'>"
-        "<p style='color:#ccc'>pale</p><div style='width:2000px'>wide</div><table><tr><td>x</td></tr></table>"
+        f"<p>{'unbroken' * 40}</p><p style='color:#ccc'>pale</p><div style='width:2000px'>wide</div>"
+        "<table><tr><td>x</td></tr></table>"
         "<img src='data:image/png;base64,iVBORw0KGgo='></main></body></html>"
     )
     found = looked_at({"bad": page}, (400,), tmp_path, dark=False)["bad", 400]
     assert {"color-contrast", "html-has-lang", "image-alt"} <= {each[0] for each in found["violations"]}
-    assert found["jutting"] and found["wide"] > 0 and found["captions"] == 1
+    assert [each[:3] for each in found["jutting"]] == ["<di", "<p>"] and found["wide"] > 0 and found["captions"] == 1
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_every_picture_of_a_page_is_a_file_of_its_own(pages, kind):
+    page = pages[kind]
+    pictures, figures = Document(page.read_text()).pictures(), sorted(page.parent.glob("figures/*"))
+    for suffix, begins in ((".svg", b"<svg"), (".pdf", b"%PDF")):
+        own = [figure for figure in figures if figure.suffix == suffix]
+        assert len(own) == len(pictures), f"{len(pictures)} pictures, {[one.name for one in own]}"
+        for number, figure in enumerate(own, start=1):
+            assert int(re.fullmatch(r"(\d\d+)-[a-z0-9-]+\.\w+", figure.name)[1]) == number
+            assert figure.read_bytes().startswith(begins)
