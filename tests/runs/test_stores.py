@@ -1,6 +1,9 @@
 """Runs in object stores: in memory, and in a real S3 server where moto is installed."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import fsspec
 import numpy as np
@@ -314,7 +317,11 @@ def test_a_bucket_that_is_not_there_and_a_server_that_does_not_answer_are_one_li
 def test_a_kill_during_an_upload_leaves_each_group_whole_or_absent():
     pytest.importorskip("moto.server", reason="no S3 server: moto[s3], flask and flask-cors are not installed")
     pytest.importorskip("s3fs", reason="no client of S3: s3fs is not installed")
-    told = uploads.main(kills=3, seed=1)
+    # A process of its own: it forks, which one that runs JAX's threads may not.
+    command = [sys.executable, "-m", "tests.runs.uploads", "3", "1"]
+    ran = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    told = json.loads(ran.stdout)
     assert told["whole_or_absent"] == told["finished"] == 3
 
 
