@@ -31,7 +31,7 @@ def lira(tmp_path_factory) -> dict:
 
 def test_the_schema_is_one_and_of_this_version():
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    assert SCHEMA["properties"]["schema_version"] == {"const": SCHEMA_VERSION}
+    assert SCHEMA["properties"]["schema_version"]["const"] == SCHEMA_VERSION
     assert all(name in SCHEMA["$defs"] for name in STUDIES)
 
 
