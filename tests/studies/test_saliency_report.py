@@ -15,7 +15,7 @@ def test_the_headline_is_the_first_method_however_strong_the_others():
     found = {"gradient": _related(0.02, -0.04, 0.08), "grad_cam": _related(0.4, 0.3, 0.5)}
     finding = _counterfactual_finding(made(Saliency, {"counterfactual": found}))
     assert "is not shown to go with" in finding
-    assert finding.index("0.02 [-0.04, 0.08] by gradient") < finding.index("0.40 [0.30, 0.50] by Grad-CAM")
+    assert finding.index("0.02 [−0.04, 0.08] by gradient") < finding.index("0.40 [0.30, 0.50] by Grad-CAM")
     assert "less its presence" in _counterfactual_finding(
         made(Saliency, {"counterfactual": {"gradient": _related(-0.2, -0.3, -0.1)}})
     )

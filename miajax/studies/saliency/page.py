@@ -233,7 +233,8 @@ def _counterfactual_finding(found: Saliency) -> str:
 def _spearman(name: str, of: Related) -> str:
     if of.spearman.value is None or of.spearman.interval is None:
         return f"{_named(name)} unknown"
-    return f"Spearman {numbers.shown(of.spearman, 2)} by {_named(name)}".replace("-", "−")
+    figure = str(numbers.shown(of.spearman, 2)).replace("-", "−")
+    return f"Spearman {figure} by {_named(name)}"
 
 
 def _counterfactual(inputs: SaliencyReportInputs) -> Section:
