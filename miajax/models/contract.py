@@ -48,6 +48,12 @@ def check_model(model: Model, example_shape: tuple[int, ...], num_classes: int) 
     if not leaves:
         raise UserError(f"{broken}init returns no parameters", expected="a pytree with arrays", remedy=_PAGE)
     for where, leaf in leaves:
+        if 0 in leaf.shape:  # older versions of JAX fail while such a parameter is drawn
+            raise UserError(
+                f"{broken}parameter {jax.tree_util.keystr(where)} has shape {leaf.shape}",
+                expected="no empty parameter",
+                remedy="Inputs may be too small for the network's poolings.",
+            )
         if not jnp.issubdtype(leaf.dtype, jnp.floating):
             raise UserError(
                 f"{broken}parameter {jax.tree_util.keystr(where)} has dtype {leaf.dtype}",

@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ _OF_THE_MACHINE = {
     "seconds_a_model", "sha256", "date",
 }  # fmt: skip
 _RELATIVE = 1e-4
+_TREES_OF = {"numpy": "2.4.", "scikit-learn": "1.9."}
+"""Versions that the kept ones were made with. Under others the boosted trees of `quantile` may be other trees."""
 _NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
 
 
@@ -94,4 +97,7 @@ def hold_against_kept(name: str, found: Mapping[str, Any], update: bool) -> list
         file.write_text(json.dumps(found, indent=1, ensure_ascii=False, sort_keys=False) + "\n")
         return []
     assert file.is_file(), f"{file} is missing: pytest tests/golden --update_golden writes it"
-    return differences(json.loads(file.read_text()), dict(found))
+    found_differences = differences(json.loads(file.read_text()), dict(found))
+    if all(version(name).startswith(begins) for name, begins in _TREES_OF.items()):
+        return found_differences
+    return [each for each in found_differences if not re.search(r"\.quantile\b|^\.printed\[\d+\]: 'quantile ", each)]

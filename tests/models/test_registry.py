@@ -34,7 +34,7 @@ def test_the_smallest_picture_is_one_that_the_poolings_leave_a_pixel_of(name, ta
     check_model(build_model(name, 10, None, lambda: images), fits, 10)
     with pytest.raises(UserError, match=f"of {FEWEST[name]} pixels a side or more"):
         check_pictures(name, shape(FEWEST[name] - 1))
-    with pytest.raises(UserError, match="init fails"):
+    with pytest.raises(UserError, match=r"init fails|has shape \(0, "):
         check_model(build_model(name, 10), shape(FEWEST[name] - 1), 10)
 
 
