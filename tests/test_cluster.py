@@ -42,6 +42,7 @@ def test_the_job_for_slurm_starts_ray_on_its_nodes_and_trains(tmp_path):
     flags = re.search(r"miajax lira (.*?) \\\n  --cluster", job, re.S)[1]
     job = job.replace(flags, f"--num_shadows 4 --epochs 1 --group 2 --out {tmp_path / 'run'}")
     tools = {
+        "python": f'exec {sys.executable} "$@"',
         "scontrol": "echo 127.0.0.1; echo elsewhere",
         "srun": 'while [ "$1" != ray ]; do shift; done; exec "$@"',
         "miajax": f'exec {sys.executable} -m miajax "$@"',

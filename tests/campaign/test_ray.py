@@ -70,16 +70,19 @@ def the_same(run, other, kinds=("signals", "correct", "valid", "logits", "losses
         assert path.is_dir()
 
 
-def test_a_node_killed_and_another_added_change_no_bit(cluster, tmp_path):
-    here = run_campaign(small(), tmp_path / "here")
+def test_a_node_killed_and_another_added_change_no_bit(cluster, tmp_path, capfd):
+    long = small(recipe=Recipe(epochs=300, batch_size=16))  # a second a group, which is cut in its midst
+    here = run_campaign(long, tmp_path / "here")
 
     def change():
         cluster.remove_node(cluster.node, allow_graceful=False)
         cluster.add_node(num_cpus=1)
 
     heard = Heard(at=3, act=change)
+    capfd.readouterr()
     with training_on(ClusterFlags(cluster.address)):
-        there = run_campaign(small(), tmp_path / "there", heard)
+        there = run_campaign(long, tmp_path / "there", heard)
+    assert "raylet" not in "".join(capfd.readouterr()), "what died is said in our words"
     the_same(there, here)
     assert there.trained == 12 and there.notes == here.notes
     assert heard.told("is gone") and len(heard.told("worker on")) >= 2

@@ -79,7 +79,7 @@ class Connection:
         if ray.is_initialized():  # the caller's own connection, which stays his
             return ray
         try:
-            with _own_signals(), warnings.catch_warnings():
+            with _own_signals(), _deaf(), warnings.catch_warnings():
                 # JAX warns of forks; Ray's are followed by another program at once.
                 warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
                 ray.init(**asked, log_to_driver=False, logging_level=logging.ERROR, configure_logging=False)
@@ -121,6 +121,24 @@ class Connection:
                 self.ray.shutdown()
         if self._place is not None:
             shutil.rmtree(self._place, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _deaf() -> Generator[None]:
+    """Ray prints a paragraph to standard output for every worker that dies, which no setting turns off."""
+    inner: Any = importlib.import_module("ray._private.worker")
+    listens = getattr(inner, "listen_error_messages", None)
+
+    def silent(*_: Any) -> None:
+        """What a death means for a run is said in our words."""
+
+    if listens is not None:
+        inner.listen_error_messages = silent
+    try:
+        yield
+    finally:
+        if listens is not None:
+            inner.listen_error_messages = listens
 
 
 @contextlib.contextmanager
