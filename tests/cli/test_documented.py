@@ -36,6 +36,7 @@ NO_FLAGS = r"(^| )# .*| {3,}# ?.*| > [\w.]+$|\"$"  # comments, files that output
 PLACEHOLDER = r"\w\|\w|\b[A-Z]{2,}\b|\b[QPWnN]\b|\.\.\.|path/to"  # a value to be chosen: the flag's name is checked
 PLACES = {
     "$first:$end": "0:1",
+    "$address": "head:6379",
     "nearest_mean.py:nearest_mean": "gap",
     "--preset NAME": "--preset digits",
     "FIRST:END": "0:1",
@@ -94,7 +95,7 @@ def parsed(name: str, written: str):
     for placeholder, value in PLACES.items():
         written = written.replace(placeholder, value)
     written = re.sub(r"--(save_)?config \S+", "", written)  # no such file here: see the test of files of flags
-    return command(name).parse(shlex.split(written.replace("$head:$port", "head:6379")))  # of a script for Slurm
+    return command(name).parse(shlex.split(written))
 
 
 LINES = [(page, name, written) for page in PAGES for name, written in command_lines(page)]
@@ -164,7 +165,9 @@ def refusal(name: str, written: str) -> str | None:
 
 def test_the_readme_names_exactly_the_commands_without_the_main_jobs_flags():
     readme = " ".join((ROOT / "README.md").read_text().split())
-    sentence = re.search(r"Every command takes the main job's flags .*? These take their own flags only: (.*?)\.", readme)
+    sentence = re.search(
+        r"Every command takes the main job's flags .*? These take their own flags only: (.*?)\.", readme
+    )
     assert sentence, "the sentence was rewritten: so must this test"
     named = set(re.findall(r"`(\w+)`", sentence[1]))
     shared = set(flags_of(Place)) | set(flags_of(CampaignConfig))
