@@ -40,7 +40,7 @@ def test_the_job_for_slurm_starts_ray_on_its_nodes_and_trains(tmp_path):
     pytest.importorskip("ray")
     (job,) = (code for code in re.findall(r"^```bash\n(.*?)^```", PAGE, re.M | re.S) if "ray start --head" in code)
     flags = re.search(r"miajax lira (.*?) \\\n  --cluster", job, re.S)[1]
-    job = job.replace(flags, f"--num_shadows 4 --epochs 1 --group 2 --out {tmp_path / 'run'}")
+    job = job.replace(flags, f"--num_shadows 4 --epochs 1 --chunk 1 --group 2 --out {tmp_path / 'run'}")
     tools = {
         "python": f'exec {sys.executable} "$@"',
         "scontrol": "echo 127.0.0.1; echo elsewhere",
