@@ -207,7 +207,7 @@ def test_cpus_and_accelerators_have_lowerings_of_their_own():
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     image=st.tuples(st.integers(7, 12), st.integers(7, 12)),
     window=st.sampled_from([1, 3, 5, 7]),
