@@ -1,5 +1,6 @@
 """The commands for targets and signals from elsewhere."""
 
+import re
 import sys
 
 import jax
@@ -51,20 +52,23 @@ def test_what_settles_a_doubt_is_named_in_the_error_and_taken_as_a_flag(tmp_path
 @pytest.mark.parametrize(
     ("module", "flags"),
     [
-        (lira, ("--out", "s3://bucket/run")),
-        (lira, ("--out=gs://bucket/run",)),
-        (lira, ("--run", "s3://bucket/run")),
+        (lira, ("--out", "ftp://bucket/run")),
+        (lira, ("--out=hdfs://bucket/run",)),
+        (lira, ("--run", "ftp://bucket/run")),
         (lira, ("--dataset", "npz", "--data_path", "https://host/data.npz")),
         (lira, ("--data-path", "file:///tmp/data.npz")),
-        (import_signals, ("--source", "s3://bucket/a", "--format", "arrays", "--out", "x")),
-        (export, ("--run", "x", "--format", "lira2021", "--out", "s3://bucket/a")),
+        (import_signals, ("--source", "ftp://bucket/a", "--format", "arrays", "--out", "x")),
+        (export, ("--run", "x", "--format", "lira2021", "--out", "ftp://bucket/a")),
     ],
 )
 def test_a_url_is_refused_in_one_line_and_makes_no_folder_of_that_name(tmp_path, monkeypatch, capsys, module, flags):
     monkeypatch.chdir(tmp_path)
     assert main(monkeypatch, module, *flags) == 2
     error = capsys.readouterr().err
-    assert error.count("\n") == 1 and "is a URL; expected a path on this machine" in error and "--" in error
+    assert error.count("\n") == 1 and "--" in error
+    assert re.search(
+        "is a URL; expected a path on this machine|is no URL of an object store; expected a path, or", error
+    )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from miajax.campaign import run as campaign_module
-from miajax.campaign import runner
+from miajax.campaign import group_trainer, runner
 from miajax.campaign.config import CampaignConfig, Setup
 from miajax.campaign.interrupt import Stopped
 from miajax.campaign.run import run_campaign
@@ -65,7 +64,7 @@ def half_finished(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("flips") / "half"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runner, "asked_to_stop", StopWhenAsked(1))
-        patch.setattr(campaign_module, "CALL_SECONDS", 1e-9)  # a call a step: it stops in the second group's first
+        patch.setattr(group_trainer, "CALL_SECONDS", 1e-9)  # a call a step: it stops in the second group's first
         with pytest.raises(Stopped):
             run_campaign(tiny(), path)
     assert len(RunFolder(path).done()) == 1

@@ -66,5 +66,5 @@ def test_equals_are_named_by_paired_differences():
     assert said == "LiRA online finds the most, and paired differences do not tell 2 others from it"
     quiet = low_budget._named(dataclasses.replace(lead, standing="not shown"))
     assert quiet == (
-        "no attack finds measurably more than chance (of LiRA online, an AUC of up to 0.600 would go unseen)"
+        "no attack finds measurably more than chance (by LiRA online, an AUC of up to 0.600 would go unseen)"
     )
