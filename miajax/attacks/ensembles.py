@@ -3,9 +3,9 @@
 Attacks of equal power name different examples. The mean rank asks them all, whatever their units: every attack ranks a
 target's examples, and an example's score is the mean of its ranks. Ties share the middle of their ranks.
 
-Union and intersection name what any attack names, or what all name, each at one false-positive rate. A score's rate is
-counted on other models, as an attacker has to: it is one increasing function of the score for all examples of a
-target, and tells nothing of one example over another.
+Union and intersection name what any attack names, or what all name, each attack naming the same share of a target's
+examples. Ranks use no membership. The share of other models' non-members that reach a score would: their scores rest on
+shadow models, of which the target is one.
 """
 
 import jax.numpy as jnp
@@ -32,30 +32,6 @@ def _ranks(scores: Float[AnyArray, "models examples"]) -> Float[Array, "models e
     return jnp.where(known, twice / (2 * known.sum(1, keepdims=True)), jnp.nan)
 
 
-@jit
-def _rate_on_others(
-    scores: Float[AnyArray, "models examples"], member: Member, valid: Valid, partners: Partners
-) -> Float[Array, "models examples"]:
-    """Of each score, the share of the other models' non-members that reach it: the FPR of a threshold there.
-
-    The target and its complementary partner are left out.
-    """
-    known = ~jnp.isnan(scores)
-    others = known & ~member & valid[:, None]
-    whole = jnp.where(others, scores, jnp.inf).ravel()[None]
-    below = count_below(scores.ravel()[None], whole, others.ravel()[None]).reshape(scores.shape)
-    reach, count = others.sum() - below, others.sum()
-    own = others.sum(1, keepdims=True)
-    reach_own = own - count_below(scores, scores, others)
-    reach, count = reach - reach_own, count - own
-    if partners is not None:
-        paired = (partners != jnp.arange(len(partners)))[:, None]
-        theirs = own[partners]
-        reach_theirs = theirs - count_below(scores, scores[partners], others[partners])
-        reach, count = reach - jnp.where(paired, reach_theirs, 0), count - jnp.where(paired, theirs, 0)
-    return jnp.where(known, reach / jnp.maximum(count, 1), jnp.nan)
-
-
 def _family_scores(
     names: Names, signals: Signals, member: Member, valid: Valid, options: AttackOptions, partners: Partners
 ) -> Scores:
@@ -63,14 +39,8 @@ def _family_scores(
     if unknown or not options.mean_rank:
         raise UserError(f"mean_rank of {' '.join(unknown) or 'no attack'}", expected="some of " + ", ".join(_MEMBERS))
     every = [_MEMBERS[name].score(signals, member, valid, options, partners) for name in options.mean_rank]
-    found: dict[str, Array] = {}
-    if "mean_rank" in names:
-        found["mean_rank"] = jnp.stack([_ranks(scores) for scores in every]).mean(0)
-    if {"union", "intersection"} & set(names):
-        rates = jnp.stack(
-            [_rate_on_others(scores, jnp.asarray(member), jnp.asarray(valid), partners) for scores in every]
-        )
-        found |= {"union": -rates.min(0), "intersection": -rates.max(0)}
+    ranks = jnp.stack([_ranks(scores) for scores in every])
+    found = {"mean_rank": ranks.mean(0), "union": ranks.max(0), "intersection": ranks.min(0)}
     return {name: found[name] for name in names}
 
 
@@ -97,8 +67,8 @@ ATTACKS = (
             1,
             1,
             requires=f"{WITH_AND_WITHOUT}, {REFERENCES}",
-            source="union and intersection of attacks after the same study; thresholds on other models derived here",
-            cost="that of its attacks, and a sort of all scores",
+            source="union and intersection of attacks after the same study; by ranks within a target, derived here",
+            cost="that of its attacks",
             usual=False,
         )
         for name, label in (("union", "Union of three attacks"), ("intersection", "Intersection of three attacks"))

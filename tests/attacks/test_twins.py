@@ -1,6 +1,7 @@
 """Every attack against its slow float64 twin: 1e-5 in float32, 1e-6 in float64."""
 
 import dataclasses
+import functools
 
 import jax
 import numpy as np
@@ -42,27 +43,10 @@ def _pmia(form, **options):
     return lambda s, m, v: oracle.pmia(_phi(s), s, m, v, form, **options)
 
 
-def _mean_rank(signals, member, valid, names=("bavaria_t", "base_online", "informia_offline")):
+def _mean_rank(signals, member, valid, names=("bavaria_t", "base_online", "informia_offline"), join=np.mean):
     scores = [np.where(ATTACKS[n].scorable(member, valid), TWINS[n](signals, member, valid), np.nan) for n in names]
     ranks = [[(stats.rankdata(own, nan_policy="omit") - 0.5) / np.isfinite(own).sum() for own in s] for s in scores]
-    return np.mean(ranks, 0)
-
-
-def _rates(join):
-    """Of the false-positive rates that each attack's score has on the other models, the least or the greatest."""
-
-    def score(signals, member, valid, names=("bavaria_t", "base_online", "informia_offline")):
-        found = np.full((len(names), *member.shape), np.nan)
-        for k, name in enumerate(names):
-            scores = np.where(ATTACKS[name].scorable(member, valid), TWINS[name](signals, member, valid), np.nan)
-            for t in np.flatnonzero(valid):
-                rest = [m for m in np.flatnonzero(valid) if m not in oracle.pair(member, t)]
-                others = np.concatenate([scores[m][~member[m]] for m in rest])
-                others = others[~np.isnan(others)]
-                found[k, t] = [(others >= own).mean() if own == own else np.nan for own in scores[t]]
-        return -join(found, 0)
-
-    return score
+    return join(ranks, 0)
 
 
 def _with(**changes):
@@ -95,8 +79,8 @@ TWINS = {
     "pmia_instance": _pmia("instance"),
     "lira_online_multi": oracle.lira_multi,
     "mean_rank": _mean_rank,
-    "union": _rates(np.min),
-    "intersection": _rates(np.max),
+    "union": functools.partial(_mean_rank, join=np.max),
+    "intersection": functools.partial(_mean_rank, join=np.min),
     "loss_trace_iqr": oracle.loss_trace_iqr,
     "gradient_norm": lambda s, m, v: np.where(v[:, None], -s.gradient_norm.astype(np.float64), np.nan),
     "input_gradient_norm": lambda s, m, v: np.where(v[:, None], -s.input_gradient_norm.astype(np.float64), np.nan),
@@ -177,7 +161,7 @@ def _check(design, name, options, twin):
         np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
         if ATTACKS[name].family == "ensemble" and rtol > 1e-6:  # float32 may swap neighbours in an attack's order
             apart = np.abs(got - want)[np.isfinite(want)]
-            assert (apart > rtol).mean() < 0.03 and apart.max() < 1 / member.shape[1]
+            assert (apart > rtol).mean() < 0.03 and apart.max() < 1.5 / member.shape[1]
             return
         np.testing.assert_allclose(got, want, rtol=rtol, atol=rtol * np.nanmean(np.abs(want)))
 

@@ -315,30 +315,26 @@ def bavaria_n(s):
     return _bavaria(s, lambda phi, alpha, m, s2: log_normal(phi, m, s2))
 
 
+def _three_ranks(s):
+    return [(stats.rankdata(score(s)) - 0.5) / len(s.y) for score in (bavaria_t, base_online, informia_offline)]
+
+
 @formula(FORMULAS)
 def mean_rank(s):
     """mean over bavaria_t, base_online and informia_offline of (rank of x's score among the target's N − ½) / N"""
-    three = bavaria_t, base_online, informia_offline
-    return np.mean([(stats.rankdata(score(s)) - 0.5) / len(s.y) for score in three], 0)
-
-
-def _rates_on_others(s):
-    """Of each of the three attacks, the share of the other models' non-members that score as high."""
-    for score in (bavaria_t, base_online, informia_offline):
-        others = np.concatenate([score(of)[~s.member[of.t]] for of in s.others()])
-        yield np.array([(others >= own).mean() for own in score(s)])
+    return np.mean(_three_ranks(s), 0)
 
 
 @formula(FORMULAS)
 def union(s):
-    """−min over bavaria_t, base_online and informia_offline of the share of others' non-members with as high a score"""
-    return -np.min(list(_rates_on_others(s)), 0)
+    """max of the same"""
+    return np.max(_three_ranks(s), 0)
 
 
 @formula(FORMULAS)
 def intersection(s):
-    """−max over the same"""
-    return -np.max(list(_rates_on_others(s)), 0)
+    """min of the same"""
+    return np.min(_three_ranks(s), 0)
 
 
 @formula(FORMULAS)
