@@ -36,21 +36,28 @@ def test_an_attacker_has_neither_the_target_nor_another_attackers_models(leaking
     found = attacked(leaking, ["calibrated"], 2, 6, 0.05, SETTINGS)
     assert found.models == 8 and len(found.targets) == 6
     assert {target // 8 for target in found.targets} == {0, 1, 2}
-    rows = np.append(np.arange(8, 16), found.targets[0])
-    signals = Signals(leaking.signals.scaled_logit[rows], leaking.signals.correct[rows], leaking.signals.labels)
-    member = leaking.member[rows]
-    scores, _ = run_attacks(["calibrated"], signals, member, np.ones(9, bool))["calibrated"]
-    threshold = exposure_at_pooled_fpr(scores[:-1], member[:-1], np.ones(8, bool), 0.05).threshold
+    own = np.arange(8, 16)
+    threshold = exposure_at_pooled_fpr(
+        scores_of(leaking, own), leaking.member[own], np.ones(8, bool), 0.05
+    ).threshold  # fmt: skip
+    scores = scores_of(leaking, np.append(own, found.targets[0]))
     np.testing.assert_array_equal(found.named["calibrated"][0, 0], scores[-1] >= threshold)
 
 
-def test_a_threshold_does_not_know_the_targets_members(leaking):
-    """The target's own membership moves what its models say of themselves, and nothing of the target's own scores."""
-    found = attacked(leaking, ["global_threshold"], 2, 3, 0.05, SETTINGS)
+def scores_of(run, rows):
+    signals = Signals(run.signals.scaled_logit[rows], run.signals.correct[rows], run.signals.labels)
+    return run_attacks(["calibrated"], signals, run.member[rows], np.ones(len(rows), bool))["calibrated"][0]
+
+
+@pytest.mark.parametrize("name", ["global_threshold", "lira_online_fixed", "lira_online", "calibrated"])
+def test_what_is_named_does_not_know_the_targets_members(leaking, name):
+    """The target is a shadow model of nobody, not even where an attacker sets the threshold."""
+    found = attacked(leaking, [name], 2, 3, 0.05, SETTINGS)
+    assert found.named[name][:, 0].any()
     other = leaking.member.copy()
     other[found.targets[0]] = ~other[found.targets[0]]
-    changed = attacked(dataclasses.replace(leaking, member=other), ["global_threshold"], 2, 3, 0.05, SETTINGS)
-    np.testing.assert_array_equal(changed.named["global_threshold"][:, 0], found.named["global_threshold"][:, 0])
+    changed = attacked(dataclasses.replace(leaking, member=other), [name], 2, 3, 0.05, SETTINGS)
+    np.testing.assert_array_equal(changed.named[name][:, 0], found.named[name][:, 0])
 
 
 def test_thresholds_of_noise_reach_the_rate_that_they_were_set_for():

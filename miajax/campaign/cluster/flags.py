@@ -17,8 +17,6 @@ from miajax.errors import UserError
 if TYPE_CHECKING:
     from miajax.campaign.cluster.connection import Connection
 
-    # Where this process shares a GPU with a worker, it takes what it needs and no more.
-    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 _REACHED_SECONDS = 5.0
 
 

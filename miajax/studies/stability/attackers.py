@@ -86,7 +86,7 @@ def attacked(
     """Cuts the models into one set more than there are attackers; each set's targets are attacked by all others.
 
     An attacker's threshold is the lowest with at most ``fpr`` false alarms among its own models, each of them the
-    target of the rest: it is chosen on other models than the one that is attacked.
+    target of the rest. The model that is attacked has no part in it, not even as a shadow model.
 
     Args:
       ensemble: the models.
@@ -100,20 +100,28 @@ def attacked(
     sets = ensemble.sets(size, num_attackers + 1)
     each = max(1, min(num_targets // len(sets), len(sets[0])))
     failed: dict[str, str] = {}
+    thresholds: list[dict[str, float]] = []
+    for rows in sets:
+        scores, reasons = ensemble.scored([name for name in names if name not in failed], rows, settings)
+        failed |= reasons
+        member, valid = ensemble.unit_member(rows), np.ones(len(rows), bool)
+        thresholds.append(
+            {name: exposure_at_pooled_fpr(array, member, valid, fpr).threshold for name, array in scores.items()}
+        )
     named: dict[str, list[list[np.ndarray]]] = {name: [] for name in names}
     targets: list[int] = []
     for own, of in enumerate(sets):
         for target in of[np.linspace(0, len(of) - 1, each).round().astype(int)]:
             targets.append(int(target))
             calls: dict[str, list[np.ndarray]] = {name: [] for name in names}
-            for shadows in (other for place, other in enumerate(sets) if place != own):
-                rows = np.append(shadows, target)
-                scores, reasons = ensemble.scored([name for name in names if name not in failed], rows, settings)
+            for place, shadows in enumerate(sets):
+                if place == own:
+                    continue
+                able = [name for name in names if name not in failed]
+                scores, reasons = ensemble.scored(able, np.append(shadows, target), settings)
                 failed |= reasons
-                member, valid = ensemble.unit_member(rows), np.ones(len(rows), bool)
                 for name, array in scores.items():
-                    threshold = exposure_at_pooled_fpr(array[:-1], member[:-1], valid[:-1], fpr).threshold
-                    calls[name].append(array[-1] >= threshold)  # NaN is not named
+                    calls[name].append(array[-1] >= thresholds[place][name])  # NaN is not named
             for name, of_attackers in calls.items():
                 named[name].append(of_attackers)
     return Attacked(

@@ -28,7 +28,6 @@ from miajax.campaign.run import run_campaign
 from miajax.data.pairs import complementary_partners
 from miajax.described import described
 from miajax.errors import UserError
-from miajax.metrics.clusters import Groups
 from miajax.metrics.overlap import agreement, expected_jaccard, most_named, over_pairs, shared_top
 from miajax.notes import not_done
 from miajax.runs.atomic import atomic_file, write_text
@@ -223,13 +222,12 @@ def _curves(
     return curves
 
 
-def at_size(sets: Sequence[Exposed], top: float, groups: Groups = None) -> AtSize:
+def at_size(sets: Sequence[Exposed], top: float) -> AtSize:
     """How alike disjoint sets of models of one size are in whom they expose, paired one by one.
 
     Args:
       sets: two or more.
       top: share of the records that counts as the most exposed.
-      groups: records that were drawn together, or None.
     """
     count = _num_top(top, len(sets[0].mean_score))
     tops = np.array([most_named(of.exposure.tpr, of.mean_score, count) for of in sets])
@@ -239,10 +237,10 @@ def at_size(sets: Sequence[Exposed], top: float, groups: Groups = None) -> AtSiz
     chances = [expected_jaccard(len(a), int(a.sum()), int(b.sum())) for a, b in zip(one, other, strict=True)]
     return AtSize(
         num_sets=whole,
-        shared_top=shared_top(tops, groups),
+        shared_top=shared_top(tops),
         num_called=float(called[:whole].sum(1).mean()),
         jaccard=over_pairs(
-            (one & other).astype(float), (one | other).astype(float), groups, chance=float(np.mean(chances)),
+            (one & other).astype(float), (one | other).astype(float), chance=float(np.mean(chances)),
             reason="No set calls a record vulnerable.",
         ),
     )  # fmt: skip
