@@ -4,13 +4,11 @@ Every name here is reached as ``miajax.NAME``. All cores and the compilation cac
 """
 
 import dataclasses
-import difflib
 import functools
 import html
-import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -20,13 +18,13 @@ from miajax.attacks.attack import Attack
 from miajax.attacks.options import AttackOptions
 from miajax.campaign import run as engine
 from miajax.campaign.config import CampaignConfig, Setup
+from miajax.campaign.flat_settings import config_from
 from miajax.campaign.presets import preset as preset_named
 from miajax.campaign.progress import Reporter
 from miajax.campaign.recorded import recorded_signals
 from miajax.campaign.stored import stored_config
 from miajax.data.dataset import Dataset
 from miajax.data.registry import load_dataset as _load
-from miajax.errors import UserError
 from miajax.models.bring_your_own import as_model
 from miajax.models.model import Model
 from miajax.plugins import trusting_code
@@ -360,47 +358,3 @@ def attack_names() -> tuple[str, ...]:
       True
     """
     return tuple(registry.ATTACKS)
-
-
-def config_from(base: CampaignConfig, **settings: Any) -> CampaignConfig:
-    """A configuration with some fields set, wherever in it they lie: the flat names of the command line.
-
-    Args:
-      base: what the others are taken from.
-      **settings: fields of ``CampaignConfig`` or of the groups in it (data, network, recipe, privacy).
-
-    Raises:
-      UserError: a name that is no field of any, with the nearest one.
-    """
-    left = dict(settings)
-    made = _with(base, left)
-    if left:
-        unknown = next(iter(left))
-        near = difflib.get_close_matches(unknown, _names_of(CampaignConfig), n=1)
-        raise UserError(
-            f"setting {unknown} is unknown",
-            expected="a flag of the main job by its name",
-            remedy=f"Did you mean {near[0]}?" if near else "miajax lira --help lists them",
-        )
-    return made
-
-
-def _with(base: Any, left: dict[str, Any]) -> Any:
-    """``base`` with its own fields and those of its groups set from ``left``, which loses them."""
-    changes: dict[str, Any] = {}
-    for field in dataclasses.fields(base):
-        if field.name in left:
-            value = left.pop(field.name)
-            changes[field.name] = tuple(cast(list[Any], value)) if isinstance(value, list) else value
-    for field in dataclasses.fields(base):
-        inner = changes.get(field.name, getattr(base, field.name))
-        if dataclasses.is_dataclass(inner) and not isinstance(inner, type):
-            changes[field.name] = _with(inner, left)
-    return dataclasses.replace(base, **changes) if changes else base
-
-
-def _names_of(kind: type) -> list[str]:
-    hints: Mapping[str, Any] = typing.get_type_hints(kind)
-    groups = [typing.cast(type, each) for each in hints.values() if dataclasses.is_dataclass(each)]
-    inner = [name for group in groups for name in _names_of(group)]
-    return [*hints, *inner]

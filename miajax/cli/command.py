@@ -1,20 +1,13 @@
-"""What all commands share: defaults from a preset or a run, the record of a call, errors in one line."""
+"""What all commands share: flags, defaults from a preset or a run, the record of a call."""
 
-import contextlib
 import dataclasses
-import errno
-import gc
-import io
-import os
 import shlex
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Generic, NoReturn, TypeVar
 
-import jax
 from rich.console import Console
 
 from miajax.attacks.registry import ATTACKS
@@ -22,13 +15,13 @@ from miajax.campaign.cluster.flags import ClusterFlags, training_on
 from miajax.campaign.config import CampaignConfig, Setup
 from miajax.campaign.estimator_settings import refuse_typed
 from miajax.campaign.event_files import listeners
-from miajax.campaign.interrupt import Stopped, ended_when_told
 from miajax.campaign.presets import PRESETS, preset
 from miajax.campaign.progress import Reporter
-from miajax.campaign.runner import Incomplete
 from miajax.campaign.stored import stored_config
-from miajax.campaign.together import join, speaks
+from miajax.campaign.together import join
 from miajax.cli import BEGUN, config_file, flags, help
+from miajax.cli.process import main
+from miajax.cli.stores import READS, TRAINS, with_working_copies
 from miajax.data.registry import dataset_names
 from miajax.described import described
 from miajax.errors import UserError
@@ -41,22 +34,14 @@ from miajax.runs.identity import fingerprint
 from miajax.runs.locks import LEASES
 from miajax.runs.mounts import Wanted
 from miajax.runs.names import folder_name
-from miajax.runs.urls import is_url, refuse
 from miajax.studies.invocation import Invocation, PageFiles
 from miajax.studies.results import FoundResult
-from miajax.training.devices import use_compilation_cache, use_cpu_cores_as_devices
-from miajax.warned import collected_warnings
 
 Flags = TypeVar("Flags")
 Options = TypeVar("Options")
 Result = TypeVar("Result")
 Study = TypeVar("Study", bound=FoundResult[Any])
 NONE: Mapping[str, Any] = MappingProxyType({})
-READS: Mapping[str, Wanted] = {"run": "whole", "with": "whole", "out": "files", "plan": "whole", "source": "whole"}
-"""Of commands that read groups as they lie there."""
-TRAINS: Mapping[str, Wanted] = {"run": "files", "out": "files"}
-"""Of commands that fetch groups when they need them."""
-_FOREIGN = ("plan", "source")  # what others wrote is read there
 _OF_FILES = frozenset(flags.flags_of(config_file.ConfigFiles))
 CHOICES: Mapping[str, Sequence[str]] = {
     "preset": tuple(PRESETS),
@@ -221,46 +206,6 @@ def _asks_for_help(argv: Sequence[str]) -> bool:
     return "--help" in argv or "-h" in argv
 
 
-def with_working_copies(argv: Sequence[str], urls: Mapping[str, Wanted]) -> list[str]:
-    """What was typed, with the working copies of URLs in their place.
-
-    Args:
-      argv: what was typed.
-      urls: flags that take a URL, and what its working copy must hold.
-
-    Raises:
-      UserError: a URL stands where none can, or is none of a store: a path that looks like one would become a local
-        folder of that name.
-    """
-    flag, typed = "", list[str]()
-    for word in argv:
-        name, joined, value = word.partition("=") if word.startswith("--") else ("", "", word)
-        flag = name or flag
-        if is_url(value if joined or not name else ""):
-            own = flag.removeprefix("--").replace("-", "_")
-            if own not in urls:
-                raise refuse(flag, value)
-            value = str(mounts.mounted(flag, value, urls[own], foreign=own in _FOREIGN))
-        typed.append(f"{name}={value}" if joined else (word if name else value))
-    return typed
-
-
-def _refuse_debugging_of_nan() -> None:
-    """JAX's checks would stop at the first model that has no loss yet or score that cannot be given.
-
-    Raises:
-      UserError: ``JAX_DEBUG_NANS`` or ``JAX_DEBUG_INFS`` is on.
-    """
-    for name in ("jax_debug_nans", "jax_debug_infs"):
-        if getattr(jax.config, name):
-            raise UserError(
-                f"{name.upper()} is on, and NaN and infinity mark here what has no value (epochs to come, models that "
-                "diverged, examples without a score)",
-                expected="it to be off",
-                remedy=f"Unset {name.upper()}: models that diverge are found and named without it",
-            )
-
-
 def defaults_from(argv: Sequence[str], wishes: Mapping[str, Any] = NONE, start: str = "digits") -> CampaignConfig:
     """The campaign of ``--run``, ``--config`` or ``--preset``, else the one for digits; ``--dataset`` keeps its recipe.
 
@@ -373,63 +318,3 @@ def print_end(timing: Mapping[str, float], folder: Path) -> None:
     spent = ", ".join(f"{part.removesuffix('_s')} {seconds:.1f}" for part, seconds in timing.items())
     say(Console(highlight=False), f"seconds: {spent}")
     print(mounts.shown(f"report: {folder / 'report.html'}"))
-
-
-def main(run: Callable[[Sequence[str]], Any], argv: Sequence[str] | None = None) -> None:
-    """Runs a command: ``UserError`` and what the system refuses print one line and exit with 2, an interruption 130."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # names of files may hold bytes that are no text
-    use_cpu_cores_as_devices()
-    use_compilation_cache()
-    gc.freeze()  # modules live until the end
-    try:
-        _refuse_debugging_of_nan()
-        with ended_when_told(), collected_warnings():  # of reading data and setting up, too
-            run(list(sys.argv[1:] if argv is None else argv))
-        sys.stdout.flush()
-    except UserError as error:
-        _end(mounts.shown(f"error: {error}"), 2)
-    except Incomplete as news:
-        if speaks():
-            print(news, file=sys.stderr)
-    except (Stopped, KeyboardInterrupt):
-        _end("\nStopped; what was finished is kept. The same command continues from there.", 130)
-    except BrokenPipeError:
-        _abandon_output()
-        raise SystemExit(1) from None
-    except OSError as error:
-        _end(mounts.shown(f"error: {_system_error(error)}"), 2)
-
-
-def _end(line: str, status: int) -> NoReturn:
-    """Prints the last line and leaves; where nothing can be printed any more, the status alone says it."""
-    with contextlib.suppress(OSError):
-        print(line, file=sys.stderr)
-    try:
-        sys.stdout.flush()
-    except OSError:
-        _abandon_output()
-    raise SystemExit(status) from None
-
-
-def _abandon_output() -> None:
-    """Lets the interpreter end without trying once more to write what cannot be written."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _system_error(error: OSError) -> UserError:
-    """What the operating system refused, as one line."""
-    reason = error.strerror or str(error)
-    if error.filename is None and error.errno == errno.ENOSPC:
-        what = f"output cannot be written ({reason})"
-    else:
-        names = [str(name)[:300] for name in (error.filename, error.filename2) if name is not None]
-        what = f"{' and '.join(names) or 'a file'}: {reason}"
-    remedies = {
-        errno.ENAMETOOLONG: "Choose a shorter name",
-        errno.ENOSPC: "What was finished before is kept: free some space and run the same command again",
-        errno.EEXIST: "Something else stands there, perhaps a link to nothing: remove it or choose another path",
-    }
-    return UserError(what, expected="a path that can be read and written", remedy=remedies.get(error.errno or 0, ""))

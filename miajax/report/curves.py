@@ -16,10 +16,9 @@ from miajax.report.plots import (
     axes_at,
     blank_axes,
     draw_marks,
-    floor_of_rates,
-    logarithmic_rates,
     styled,
 )
+from miajax.report.rate_axes import floor_of_rates, logarithmic_rates
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -15,7 +15,7 @@ import miajax.cli
 from miajax.cli import COMMANDS, NAMES, main
 
 ROOT = Path(__file__).parents[2]
-SHARED = {"command", "config_file", "flags", "help"}  # files of miajax.cli that are no command
+SHARED = {"command", "config_file", "flags", "help", "process", "stores"}  # files of miajax.cli that are no command
 
 
 def ended(capsys, *argv: str, prog: str = "miajax") -> tuple[int, str, str]:

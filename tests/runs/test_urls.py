@@ -1,6 +1,6 @@
 import pytest
 
-from miajax.cli.command import TRAINS, with_working_copies
+from miajax.cli.stores import TRAINS, with_working_copies
 from miajax.errors import UserError
 from miajax.runs.mounts import local
 from miajax.runs.objects import Store

@@ -7,7 +7,8 @@ import numpy as np
 
 from miajax.metrics.figures import Estimate, fpr_key
 from miajax.report import palette
-from miajax.report.plots import FULL, Drawn, floor_of_rates, logarithmic_rates, styled
+from miajax.report.plots import FULL, Drawn, styled
+from miajax.report.rate_axes import floor_of_rates, logarithmic_rates
 from miajax.studies.dpsgd.figures import FPR, Dpsgd, Point
 
 if TYPE_CHECKING:

@@ -1,20 +1,22 @@
 """The report on saliency: where models look, and what their having seen an example changes."""
 
-import dataclasses
-from collections.abc import Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from miajax.metrics.claims import against
 from miajax.report import numbers, plots
 from miajax.report.numbers import Estimate
-from miajax.report.page import Block, Column, Exhibit, Figure, Gallery, Page, Prose, Section, Table
-from miajax.studies.campaign_page import Run, campaign_page, limits_section, sources_section
+from miajax.report.page import Block, Column, Figure, Gallery, Page, Prose, Section, Table
+from miajax.studies.campaign_page import campaign_page, limits_section, sources_section
 from miajax.studies.saliency import pictures as saliency_pictures
+from miajax.studies.saliency.examples import (
+    SIGNED_KEY,
+    SaliencyReportInputs,
+    counterfactual_exhibit,
+    gallery_section,
+    named,
+    side_by_side_section,
+)
 from miajax.studies.saliency.results import Compared, Mean, Related, Saliency
-from miajax.studies.saliency.said import Said
-from miajax.studies.saliency.side_by_side import Side, side_by_side_figure
 
 _SIGNS = {"above": 1, "below": -1, "not shown": 0}
 _SOURCES = (
@@ -28,49 +30,6 @@ _SOURCES = (
      "https://arxiv.org/abs/1703.01365"),
     ("D. Smilkov and others: SmoothGrad, 2017.", "https://arxiv.org/abs/1706.03825"),
 )  # fmt: skip
-_GROUPS = {
-    "vulnerable": "Most vulnerable", "safe": "Least vulnerable",
-    "nearest": "Nearest to their class's centroid", "farthest": "Farthest from their class's centroid",
-}  # fmt: skip
-
-
-_SIGNED_KEY = saliency_pictures.key(
-    {"for the label": 1.0, "half as much": 0.5, "nothing": 0.0, "against it": -1.0, "no such model": np.nan}
-)
-_STRENGTH_KEY = saliency_pictures.key({"most relevant": 1.0, "half as much": 0.5, "nothing": 0.0})
-_PAIRS = 4  # vulnerable and protected examples that stand side by side
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class SaliencyReportInputs:
-    """What the report is made from.
-
-    Attributes:
-      found: by the study.
-      run: whose models they are.
-      groups: ids of the galleries' examples.
-      pictures: ``[N, H, W, K]``, or None where there are none or they may not be shown.
-      labels, class_names: of the pool.
-      vulnerability: ``[N]``.
-      distance: ``[N]``, from the own class's centroid in one model's training set; NaN outside it.
-      maps: by method and id, the mean map over models.
-      counterfactuals: by method and id, mean maps of models that saw the example, that did not, and the difference.
-      shifts: by method, ``(vulnerability, shift)`` of the examples drawn.
-      said: of the galleries' vulnerable and safe examples, what LiRA says by the models of the maps.
-    """
-
-    found: Saliency
-    run: Run
-    groups: Mapping[str, np.ndarray]
-    pictures: np.ndarray | None
-    labels: np.ndarray
-    class_names: Sequence[str]
-    vulnerability: np.ndarray
-    distance: np.ndarray
-    maps: Mapping[str, Mapping[int, np.ndarray]]
-    counterfactuals: Mapping[str, Mapping[int, tuple[np.ndarray, np.ndarray, np.ndarray]]]
-    shifts: Mapping[str, tuple[np.ndarray, np.ndarray]]
-    said: Mapping[int, Said]
 
 
 def render_saliency_report(inputs: SaliencyReportInputs) -> str:
@@ -79,8 +38,8 @@ def render_saliency_report(inputs: SaliencyReportInputs) -> str:
     counterfactual = _counterfactual_finding(found)
     sections = [
         Section("Summary", relevance_finding(found), [Prose([counterfactual + ".", _how(found)])]),
-        _relevance(found), _counterfactual(inputs), *_side_by_side(inputs), *_features(found), *_by_group(found),
-        _galleries(inputs),
+        _relevance(found), _counterfactual(inputs), *side_by_side_section(inputs), *_features(found), *_by_group(found),
+        gallery_section(inputs),
     ]  # fmt: skip
     seen = inputs.pictures is not None or found.features is not None
     page = Page(
@@ -103,15 +62,6 @@ def render_saliency_report(inputs: SaliencyReportInputs) -> str:
         _limits(found),
         [sources_section("Whose maps and claim these are", found.head.versions, _SOURCES)],
     )
-
-
-def _short(method: str) -> str:
-    """A name that fits over a small picture."""
-    return {"gradient_times_input": "grad. x input", "integrated_gradients": "integrated"}.get(method, _named(method))
-
-
-def _named(method: str) -> str:
-    return {"grad_cam": "Grad-CAM", "smooth_grad": "SmoothGrad"}.get(method, method.replace("_", " "))
 
 
 def _shown(mean: Mean) -> Estimate:
@@ -172,7 +122,7 @@ def _relevance(found: Saliency) -> Section:
         seen, left = of.background, of.deletion
         background = [] if seen is None else [seen.vulnerable, seen.safe, seen.excess.difference]
         shown = map(_shown, (*background, left.vulnerable, left.safe, left.difference))
-        rows.append([_named(name), *(unseen if seen is None else []), *shown])
+        rows.append([named(name), *(unseen if seen is None else []), *shown])
     columns = [
         Column("Map"), Column("Background", "number", "vulnerable"), Column("Background", "number", "safe"),
         Column("Difference", "number", "beyond the pixels' share"), Column("Left", "number", "vulnerable"),
@@ -232,15 +182,15 @@ def _counterfactual_finding(found: Saliency) -> str:
 
 def _spearman(name: str, of: Related) -> str:
     if of.spearman.value is None or of.spearman.interval is None:
-        return f"{_named(name)} unknown"
+        return f"{named(name)} unknown"
     figure = str(numbers.shown(of.spearman, 2)).replace("-", "−")
-    return f"Spearman {figure} by {_named(name)}"
+    return f"Spearman {figure} by {named(name)}"
 
 
 def _counterfactual(inputs: SaliencyReportInputs) -> Section:
     found = inputs.found
     rows = [
-        [_named(name), *map(_shown, (of.spearman, of.vulnerable, of.safe, of.difference)), of.num_examples]
+        [named(name), *map(_shown, (of.spearman, of.vulnerable, of.safe, of.difference)), of.num_examples]
         for name, of in found.counterfactual.items()
     ]
     columns = [
@@ -262,136 +212,20 @@ def _counterfactual(inputs: SaliencyReportInputs) -> Section:
     for name, maps in inputs.counterfactuals.items():
         if inputs.pictures is None:
             continue
-        exhibits = [_triple(inputs, int(i), maps[int(i)]) for i in inputs.groups["vulnerable"] if int(i) in maps]
+        exhibits = [
+            counterfactual_exhibit(inputs, int(i), maps[int(i)]) for i in inputs.groups["vulnerable"] if int(i) in maps
+        ]
         blocks.append(
             Gallery(
                 exhibits,
-                f"{_named(name)}: the most vulnerable examples",
+                f"{named(name)}: the most vulnerable examples",
                 "Below each: mean map of models that saw it; of models that did not; the difference.",
-                _SIGNED_KEY,
+                SIGNED_KEY,
             )
         )
     return Section(
         "Counterfactual", finding, blocks,
         ["The shift is estimated without bias, so that it can be negative where nothing changes."],
-    )  # fmt: skip
-
-
-def _side_by_side(inputs: SaliencyReportInputs) -> list[Section]:
-    """The most vulnerable examples, each beside one of the least vulnerable; nothing where none may be shown."""
-    methods = [name for name in ("grad_cam", *inputs.counterfactuals) if name in inputs.counterfactuals]
-    if inputs.pictures is None or not methods:
-        return []
-    maps = inputs.counterfactuals[methods[0]]
-    pairs = list(zip(inputs.groups["vulnerable"][:_PAIRS], inputs.groups["safe"][:_PAIRS], strict=False))
-    scale = f"{_named(methods[0])} of a pixel, in maps of length 1"
-    blocks: list[Block] = []
-    for left, right in pairs:
-        ids = int(left), int(right)
-        if not all(i in maps for i in ids):
-            continue
-        sides = [
-            Side(f"{kind}: {_title(inputs, i)}", _said(inputs, i), inputs.pictures[i], *maps[i][:2])
-            for kind, i in zip(("Vulnerable", "Protected"), ids, strict=True)
-        ]
-        told = "; ".join(f"{side.heading}. {' '.join(side.lines)}" for side in sides)
-        drawn = side_by_side_figure(sides, scale=scale)
-        blocks.append(Figure(plots.figure_to_data_uri(drawn), told, f"Mean {_named(methods[0])} maps over models."))
-    if not blocks:
-        return []
-    finding = (
-        f"{numbers.counted(len(blocks), 'vulnerable example')} beside protected ones, as models see them that trained "
-        "on them and that did not"
-    )
-    text = (
-        "LiRA's scores are medians over the models of the maps as targets; none of them chose the examples. A "
-        "threshold at the score of models that trained on the example has the false-positive and the true-positive "
-        "rate that stand beside it, over all examples."
-    )
-    return [Section("Side by side", finding, [Prose([text]), *blocks], ["A few extremes, not a measurement."])]
-
-
-def _said(inputs: SaliencyReportInputs, i: int) -> list[str]:
-    """What LiRA says of an example, in two short lines."""
-    of = inputs.said.get(i)
-    if of is None or np.isnan(of.seen):
-        return [f"{_auc(inputs, i)}; LiRA's score is not known"]
-    unseen = "unknown" if np.isnan(of.unseen) else _score(of.unseen)
-    return [
-        f"{_auc(inputs, i)}. LiRA's score: {_score(of.seen)} if trained on, {unseen} if not",
-        f"A threshold at {_score(of.seen)} has FPR {numbers.rate(of.fpr)}, TPR {numbers.rate(of.tpr)}",
-    ]
-
-
-def _score(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
-
-
-def _triple(inputs: SaliencyReportInputs, i: int, maps: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Exhibit:
-    assert inputs.pictures is not None
-    picture, shape = inputs.pictures[i], inputs.pictures.shape[1:]
-    largest = max(float(np.nanmax(np.abs(a.reshape(*shape[:2], -1).sum(-1)), initial=0.0)) for a in maps)
-    drawn = [saliency_pictures.signed(a, shape, largest) for a in maps]
-    told = f"example {i}: maps of models that saw it, that did not, and the difference"
-    titles = ("saw it", "did not", "difference")
-    return Exhibit(
-        _title(inputs, i),
-        [_auc(inputs, i)],
-        [(saliency_pictures.plain(picture), f"example {i}")],
-        (saliency_pictures.strip(drawn, titles), told),
-    )
-
-
-def _auc(inputs: SaliencyReportInputs, i: int) -> str:
-    auc = numbers.finite(inputs.vulnerability[i])
-    return "AUC unknown" if auc is None else f"AUC {auc:.2f}"
-
-
-def _title(inputs: SaliencyReportInputs, i: int) -> str:
-    names = inputs.class_names
-    return f"{i}: {names[inputs.labels[i]] if len(names) else inputs.labels[i]}"
-
-
-def _galleries(inputs: SaliencyReportInputs) -> Section:
-    blocks: list[Block] = []
-    order, titles = ", ".join(map(_named, inputs.maps)), [_short(name) for name in inputs.maps]
-    for group, ids in inputs.groups.items():
-        exhibits: list[Exhibit] = []
-        for i in map(int, ids):
-            distance = numbers.finite(inputs.distance[i])
-            lines = [_auc(inputs, i), *([] if distance is None else [f"distance {distance:.3g}"])]
-            if inputs.pictures is None:
-                exhibits.append(Exhibit(_title(inputs, i), lines))
-                continue
-            picture = inputs.pictures[i]
-            overlays = [saliency_pictures.overlay(picture, maps[i]) for maps in inputs.maps.values()]
-            told = f"example {i} under the maps {order}"
-            exhibits.append(
-                Exhibit(
-                    _title(inputs, i), lines, [(saliency_pictures.plain(picture), f"example {i}")],
-                    (saliency_pictures.strip(overlays, titles), told),
-                )
-            )  # fmt: skip
-        blocks.append(Gallery(exhibits, _GROUPS[group], key=() if inputs.pictures is None else _STRENGTH_KEY))
-    centroid = inputs.found.centroid
-    space = {"feature": "penultimate features", "logit": "logits"}[centroid.space]
-    where = f"Near and far are meant in the {space} of model {centroid.model}, class by class of its training set."
-    caption = "Ids, vulnerability and distance only."
-    if inputs.pictures is not None:
-        caption = f"Below each example its maps: {order}. Redder is more relevant; means over models."
-    apart = inputs.vulnerability[inputs.groups["farthest"]], inputs.vulnerability[inputs.groups["nearest"]]
-    known = [side[np.isfinite(side)] for side in apart]
-    finding = "Examples at the extremes of vulnerability and of distance"
-    if all(map(len, known)):
-        far, near = (float(side.mean()) for side in known)
-        finding = (
-            f"The {len(known[0])} examples farthest from their class's centroid have a mean AUC of {far:.2f}, the "
-            f"{len(known[1])} nearest {near:.2f}"
-        )
-    return Section(
-        "Examples", finding,
-        [Prose([caption, where]), *blocks],
-        ["A few chosen extremes show what maps look like; the tables above carry the comparison."],
     )  # fmt: skip
 
 
@@ -414,9 +248,9 @@ def _by_group(found: Saliency) -> list[Section]:
     compared: list[tuple[str, Compared]] = []
     for name, of in found.methods.items():
         if of.background is not None:
-            compared.append((f"{_named(name)}: background beyond the pixels' share", of.background.excess))
-        compared.append((f"{_named(name)}: left after deletion", of.deletion))
-    compared += [(f"counterfactual {_named(name)}: shift", of) for name, of in found.counterfactual.items()]
+            compared.append((f"{named(name)}: background beyond the pixels' share", of.background.excess))
+        compared.append((f"{named(name)}: left after deletion", of.deletion))
+    compared += [(f"counterfactual {named(name)}: shift", of) for name, of in found.counterfactual.items()]
     known = [(title, of, of.per_group) for title, of in compared if of.per_group is not None]
     if not known:
         return []
@@ -438,7 +272,7 @@ def _by_group(found: Saliency) -> list[Section]:
             Column("Counterfactual"), Column("Spearman", "number", "by row"), Column("Spearman", "number", "by group"),
             Column("Groups", "count"),
         ]  # fmt: skip
-        body = [[_named(n), _shown(one), _shown(of.spearman), of.num_examples] for n, one, of in ranked]
+        body = [[named(n), _shown(one), _shown(of.spearman), of.num_examples] for n, one, of in ranked]
         blocks.append(Table(heads, body, "A group's shift and vulnerability are the means over its rows."))
     finding = f"By group, {alike} of {numbers.counted(len(known), 'difference')} point where they do by row"
     return [Section("By group", finding, blocks)]

@@ -207,7 +207,8 @@ def _counterfactual(mapper: Mapper, method: str, models: Sequence[int], examples
 
 
 def _write_report(evidence: SaliencyEvidence, options: SaliencyOptions, found: Saliency, command: str):
-    from miajax.studies.saliency.page import SaliencyReportInputs, render_saliency_report
+    from miajax.studies.saliency.examples import SaliencyReportInputs
+    from miajax.studies.saliency.page import render_saliency_report
 
     campaign = evidence.campaign
     dataset = campaign.setup.dataset

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from miajax.campaign.config import CampaignConfig, Setup
+from miajax.campaign.flat_settings import config_from
 from miajax.campaign.privacy import PrivacyFlags
 from miajax.campaign.run import run_campaign
 from miajax.data.dataset import Dataset
 from miajax.data.groups import rows_of_groups
 from miajax.data.splits import membership
 from miajax.errors import UserError
-from miajax.library import config_from
 from miajax.studies.common import campaign_privacy
 from miajax.training.dp.clipping import clipped_sum, plan_clipping
 from miajax.training.losses import cross_entropy
