@@ -15,6 +15,7 @@ from typing import IO, Any, cast
 import numpy as np
 
 from miajax.errors import UserError
+from miajax.runs.names import UNFINISHED
 
 TEMPORARY = ".partial-"
 SEAL = "seal"
@@ -196,7 +197,7 @@ def hash_of(path: Path) -> str:
 
 def remove_leftovers(folder: Path, name: str) -> None:
     """Deletes what an interrupted write of ``name`` left in ``folder``; call it only when nobody else writes it."""
-    progress = f"in-progress-{name}"
+    progress = f"{UNFINISHED}{name}"
     ours = (
         f"{TEMPORARY}{name}*", f"{TEMPORARY}{progress}*", f"{name}.orbax-checkpoint-tmp*",
         f"{progress}.orbax-checkpoint-tmp*",

@@ -26,14 +26,14 @@ from miajax.runs.atomic import (
 from miajax.runs.checkpoints import save_tree
 from miajax.runs.identity import differences, fingerprint, format_of
 from miajax.runs.integrity import LARGE_KINDS, Damaged, check_group, set_group_aside
-from miajax.runs.leases import Leases, Lost
+from miajax.runs.leases import Leases
 from miajax.runs.leftovers import leftovers, refuse_links, sweep
 from miajax.runs.locks import LEASES, ModelLocks, leases_wanted
-from miajax.runs.mirror import units_of
 from miajax.runs.mounts import mirror_of, renewed, sent, settled
-from miajax.runs.names import range_name, range_of
+from miajax.runs.names import UNFINISHED, range_name, range_of
 from miajax.runs.objects import Folder
 from miajax.runs.unfinished import Progress, check_state, load_unfinished, save_unfinished
+from miajax.runs.units import OnDisk, Units, units_of
 from miajax.typed import Json
 
 FORMAT = 2
@@ -55,7 +55,7 @@ class RunFolder:
     def __init__(self, path: Path):
         self.path = path
         self.groups = path / "groups"
-        self._mirror = mirror_of(path)
+        self._units: Units = mirror_of(path) or OnDisk(path)
         self._say: Callable[[str], None] = lambda line: None
         self._leased: Leases | None = None  # where models were locked by them
 
@@ -174,24 +174,19 @@ class RunFolder:
         if self._locks.alone():
             sweep(self.path, self._resumable())
         self._locks.stay()
-        if self._mirror is not None:
-            self._send_late()
+        self._send_late()
 
     def _send_late(self) -> None:
         """Sends groups that were finished here and never reached the store, where nobody trained them since."""
-        assert self._mirror is not None
-        for models in sorted(self._here() - set(self.done()), key=lambda each: each.start):
+        for models in sorted(self._units.unsent(), key=lambda each: each.start):
             name = range_name(models)
             with self.lock(models) as ours:
                 if not ours or self.missing(models, len(models)) != [models]:
                     continue
-                self._mirror.own.add(name)
-                try:
+                with contextlib.suppress(Damaged):
                     self.verify(models)
-                    self._mirror.push(name)
+                    self._units.push(name)
                     self._say(f"models {name} were finished before and are sent now")
-                except Damaged:
-                    self._mirror.own.discard(name)
 
     @property
     def patience(self) -> float:
@@ -200,12 +195,12 @@ class RunFolder:
 
     def is_here(self, models: range) -> bool:
         """Whether a finished group's files need not be fetched."""
-        return self._mirror is None or range_name(models) in self._mirror.own
+        return self._units.is_here(range_name(models))
 
     def fetch(self, models: range) -> None:
         """Brings a finished group of a store into the working copy; elsewhere groups are where they are."""
-        if self._mirror is not None and not self.is_here(models):
-            self._mirror.fetch(range_name(models))
+        if not self.is_here(models):
+            self._units.fetch(range_name(models))
 
     def unfinished(self) -> list[range]:
         """The ranges of models whose training was stored before its end, and may go on from there."""
@@ -213,11 +208,8 @@ class RunFolder:
 
     def _resumable(self) -> dict[str, range]:
         have = {i for models in self.done() for i in models}
-        if self._mirror is None:
-            names = {path.name for path in (self.path / "checkpoints").glob("in-progress-*") if path.is_dir()}
-        else:
-            names = {unit for unit in self._mirror.units() if unit.startswith("in-progress-")}
-        ranges = {name: range_of(name.removeprefix("in-progress-")) for name in names}
+        names = (unit for unit in self._units.units() if unit.startswith(UNFINISHED))
+        ranges = {name: range_of(name.removeprefix(UNFINISHED)) for name in names}
         return {name: models for name, models in ranges.items() if models and have.isdisjoint(models)}
 
     def garbage(self) -> list[Path]:
@@ -227,13 +219,11 @@ class RunFolder:
 
     def garbage_in_store(self) -> dict[str, int]:
         """As ``garbage``, objects of a store with their bytes; none elsewhere."""
-        return {} if self._mirror is None else self._mirror.garbage()
+        return self._units.garbage()
 
     def size(self) -> int:
         """Bytes of all its files."""
-        if self._mirror is not None:
-            return sum(self._mirror.store.names().values())
-        return sum(file.lstat().st_size for file in self.path.rglob("*") if file.is_file())
+        return self._units.size()
 
     def collect(self) -> list[Path]:
         """Deletes `garbage` and returns what it was.
@@ -247,8 +237,7 @@ class RunFolder:
                 f"another process is at work in {self.path}", expected="a folder that nobody writes to",
                 remedy="Wait until it has ended",
             )  # fmt: skip
-        if self._mirror is not None:
-            self._mirror.collect()
+        self._units.collect()
         gone = self.garbage()
         for path in gone:
             remove(path)
@@ -262,8 +251,7 @@ class RunFolder:
           UserError: it is of other models or another run, or damaged.
         """
         path = self._in_progress(models)
-        if self._mirror is not None:
-            self._mirror.fetch(path.name)
+        self._units.fetch(path.name)
         if self.format > 1 or (path / "record.json").exists():  # earlier versions stored no hash
             check_state(path, self._owner(models))
 
@@ -274,25 +262,18 @@ class RunFolder:
     @functools.cached_property
     def _leases(self) -> Leases | None:
         """Where locks of byte ranges do not keep everybody apart."""
-        if self._mirror is not None:
-            return self._mirror.leases
+        if self._units.leases is not None:
+            return self._units.leases
         wanted = leases_wanted(self.path) or not self._locks.granted
         return Leases(Folder(self.path / LEASES), say=self._say) if wanted else None
 
     def done(self) -> list[range]:
         """The ranges of models that are finished, in order."""
-        if self._mirror is not None:
-            return units_of(self._mirror.units())
-        return sorted(self._here(), key=lambda r: r.start)
-
-    def _here(self) -> set[range]:
-        found = (range_of(p.name) for p in self.groups.iterdir()) if self.groups.is_dir() else ()
-        return {r for r in found if r is not None}
+        return units_of(self._units.units())
 
     def missing(self, wanted: range, group: int) -> list[range]:
         """The ranges still to be trained within ``wanted``, cut at multiples of ``group``, so that workers agree."""
-        if self._mirror is not None:
-            self._mirror.refresh()
+        self._units.refresh()
         have = {i for models in self.done() for i in models}
         ranges: list[range] = []
         for i in wanted:
@@ -313,8 +294,7 @@ class RunFolder:
             leases.hold(models) if here and leases is not None else contextlib.nullcontext(here) as ours,
         ):
             if ours:
-                if self._mirror is not None:
-                    self._mirror.refresh()  # who had the models until now may have stored them
+                self._units.refresh()  # who had the models until now may have stored them
                 for kind in ("groups", *LARGE_KINDS):
                     remove_leftovers(self.path / kind, range_name(models))
             yield ours
@@ -357,10 +337,8 @@ class RunFolder:
                 hashes[f"groups/{name}/{kind}.npy"] = hash_of(folder / f"{kind}.npy")
             write_sealed(folder / "group.json", {**self._owner(models), "sha256": hashes, **facts})
         state = self._in_progress(models)
-        if self._mirror is not None:
-            self._mirror.own.add(name)
-            self._mirror.push(name)
-            self._mirror.drop(state.name)
+        self._units.push(name)
+        self._units.drop(state.name)
         for path in (state, state.with_name(f"{state.name}.json")):
             remove(path)
 
@@ -430,25 +408,22 @@ class RunFolder:
         return self._aside(range_name(models))
 
     def _aside(self, unit: str) -> Path:
-        if self._mirror is not None:
-            self._mirror.set_aside(unit)
+        self._units.set_aside(unit)
         return set_group_aside(self.path, unit)
 
     def _in_progress(self, models: range) -> Path:
-        return self.path / "checkpoints" / f"in-progress-{range_name(models)}"
+        return self.path / "checkpoints" / f"{UNFINISHED}{range_name(models)}"
 
     def save_progress(self, models: range, snapshot: Any, seconds: float = 0.0) -> None:
         """Stores an unfinished group's state, so that it can go on from there, and the seconds that it has taken."""
         path = self._in_progress(models)
+        if self._leased is not None:
+            self._leased.check(models)
         save_unfinished(path, snapshot, seconds, self._owner(models))
-        if self._mirror is not None:
-            try:
-                self._mirror.leases.check(models)
-                self._mirror.push(path.name)
-            except Lost:
-                raise
-            except UserError as error:  # training need not end for it
-                self._say(f"warning: the state of models {range_name(models)} was not sent: {error}")
+        try:
+            self._units.push(path.name)
+        except UserError as error:  # training need not end for it
+            self._say(f"warning: the state of models {range_name(models)} was not sent: {error}")
 
     def load_progress(self, models: range, *abstract: Any) -> Progress:
         """What ``save_progress`` stored last; a damaged state is set aside, and the note says so.
@@ -461,10 +436,7 @@ class RunFolder:
           UserError: it has none of them.
         """
         path = self._in_progress(models)
-        if self._mirror is not None:
-            remove(path)  # what a working copy holds is never believed
-            if path.name in self._mirror.units():
-                self._mirror.fetch(path.name)
+        self._units.renew(path.name)
         aside = functools.partial(self._aside, path.name)
         return load_unfinished(path, abstract, self._owner(models), self.format > 1, aside)
 

@@ -14,7 +14,7 @@ from miajax.runs.exports import check_against_groups
 from miajax.runs.folder import RunFolder
 from miajax.runs.identity import differences
 from miajax.runs.integrity import array_hash
-from miajax.runs.names import range_name
+from miajax.runs.names import UNFINISHED, range_name
 from miajax.typed import Json
 
 _SKIPPED = ("groups", "checkpoints", "damaged", "scores")  # of a run: they hold no further run
@@ -181,7 +181,7 @@ def problems(path: Path) -> list[Problem]:
     groups = folder.done()
     whole = [check(f"groups/{range_name(models)}", lambda models=models: folder.verify(models)) for models in groups]
     for models in folder.unfinished():
-        check(f"checkpoints/in-progress-{range_name(models)}", lambda models=models: folder.check_unfinished(models))
+        check(f"checkpoints/{UNFINISHED}{range_name(models)}", lambda models=models: folder.check_unfinished(models))
     for name in remembered(path):
         if why := why_changed(path, path / name):
             found.append(Problem(name, why))

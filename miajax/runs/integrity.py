@@ -10,6 +10,7 @@ import numpy as np
 
 from miajax.errors import UserError
 from miajax.runs.atomic import hash_of
+from miajax.runs.names import UNFINISHED
 
 LARGE_KINDS = ("logits", "losses", "margins", "early_logits", "checkpoints")
 """Folders beside ``groups`` that hold a file or a folder of each group."""
@@ -96,7 +97,7 @@ def set_group_aside(run: Path, name: str) -> Path:
     while (aside := run / "damaged" / f"{name}-{count}").exists():
         count += 1
     places = [Path("checkpoints") / name]
-    if not name.startswith("in-progress-"):
+    if not name.startswith(UNFINISHED):
         places = [Path("groups") / name, *places, *(Path(kind) / f"{name}.npy" for kind in LARGE_KINDS)]
     for place in places:
         if (run / place).exists() or (run / place).is_symlink():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from miajax.errors import UserError
 from miajax.runs.atomic import TEMPORARY, remove
+from miajax.runs.names import UNFINISHED
 
 
 def leftovers(run: Path, unfinished: Iterable[str]) -> list[Path]:
@@ -17,7 +18,7 @@ def leftovers(run: Path, unfinished: Iterable[str]) -> list[Path]:
     patterns = (f"{TEMPORARY}*", f"*/{TEMPORARY}*", "checkpoints/*.orbax-checkpoint-tmp*")
     found = {path for pattern in patterns for path in run.glob(pattern)}
     wanted = set(unfinished)
-    found |= {p for p in (run / "checkpoints").glob("in-progress-*") if p.name.removesuffix(".json") not in wanted}
+    found |= {p for p in (run / "checkpoints").glob(f"{UNFINISHED}*") if p.name.removesuffix(".json") not in wanted}
     return sorted(found)
 
 

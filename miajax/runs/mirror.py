@@ -2,7 +2,6 @@
 
 import re
 import secrets
-from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
@@ -10,9 +9,10 @@ from miajax.errors import UserError
 from miajax.runs.atomic import hash_of, read_sealed, remove, write_sealed
 from miajax.runs.integrity import LARGE_KINDS
 from miajax.runs.leases import Leases
-from miajax.runs.names import range_of
+from miajax.runs.names import UNFINISHED, range_of
 from miajax.runs.objects import Store
 from miajax.runs.space import with_space_for
+from miajax.runs.units import OnDisk, units_of
 
 INSIDE = ".store"
 """Below a run's URL, what only stores have: ``commits``, ``uploads``, ``leases`` and ``damaged``."""
@@ -21,10 +21,9 @@ MANAGED = ("groups", "checkpoints", "damaged", *LARGE_KINDS)
 
 
 class Mirror:
-    """One run folder in a store.
+    """One run folder in a store: `Units` that count there.
 
-    A unit is a finished group, ``00000-00007``, or the state of an unfinished one, ``in-progress-00000-00007``. Its
-    files are sent under a name of their own, ``.store/uploads/UNIT/TOKEN/``; then its commit,
+    A unit's files are sent under a name of their own, ``.store/uploads/UNIT/TOKEN/``; then its commit,
     ``.store/commits/UNIT.json``, says which they are. Readers look at commits alone: what was sent in part, or beside
     another sender, is never seen.
 
@@ -45,14 +44,34 @@ class Mirror:
         """Looks which units are there."""
         under = f"{INSIDE}/commits/"
         names = (name.removeprefix(under).removesuffix(".json") for name in self.store.names(under))
-        self._committed = {name for name in names if range_of(name.removeprefix("in-progress-"))}
+        self._committed = {name for name in names if range_of(name.removeprefix(UNFINISHED))}
 
     def units(self) -> set[str]:
         """Units that may be believed: those of a commit when it was looked last, and this process's own."""
         return self._committed | self.own
 
+    def unsent(self) -> set[range]:
+        """Groups that were finished here and never reached the store."""
+        return {*units_of(OnDisk(self.path).units())} - {*units_of(self.units())}
+
+    def is_here(self, unit: str) -> bool:
+        """Whether this process finished it."""
+        return unit in self.own
+
+    def renew(self, unit: str) -> None:
+        """Removes a state from the working copy, which is never believed, and brings what the store holds."""
+        remove(self.path / "checkpoints" / unit)
+        if unit in self.units():
+            self.fetch(unit)
+
+    def size(self) -> int:
+        """Bytes of the whole run in the store."""
+        return sum(self.store.names().values())
+
     def push(self, unit: str) -> None:
         """Sends a unit as it lies in the working copy; it is there when the last object is, and not before."""
+        if range_of(unit) is not None:
+            self.own.add(unit)
         (self.path / INSIDE).mkdir(exist_ok=True)  # says, until it is sent, that what lies beside it is a run
         token, files = secrets.token_hex(8), self._local(unit)
         listed = {name: {"sha256": hash_of(path), "size": path.stat().st_size} for name, path in files.items()}
@@ -162,9 +181,3 @@ def _of(name: str, unit: str) -> bool:
     if len(parts) == 2:
         return parts[0] in LARGE_KINDS and parts[1] == f"{unit}.npy"
     return parts[0] in ("groups", "checkpoints") and parts[1] == unit
-
-
-def units_of(names: Iterable[str]) -> list[range]:
-    """The finished groups among units, in order."""
-    found = (range_of(name) for name in names)
-    return sorted((models for models in found if models is not None), key=lambda models: models.start)

@@ -18,10 +18,11 @@ from typing import Literal
 
 from miajax.errors import UserError
 from miajax.runs.atomic import remove
-from miajax.runs.mirror import INSIDE, MANAGED, Mirror, units_of
+from miajax.runs.mirror import INSIDE, MANAGED, Mirror
 from miajax.runs.names import path_name, range_name
 from miajax.runs.objects import Store
 from miajax.runs.space import with_space_for
+from miajax.runs.units import units_of
 from miajax.runs.urls import is_url, store_url
 
 Wanted = Literal["files", "records", "whole", "afresh"]

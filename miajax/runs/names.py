@@ -3,6 +3,8 @@
 import re
 
 _LONGEST = 80
+UNFINISHED = "in-progress-"
+"""What the name of an unfinished group's state begins with; the range of its models follows."""
 
 
 def path_name(text: str) -> str:
