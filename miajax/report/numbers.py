@@ -119,14 +119,14 @@ def points(difference: float, interval: Sequence[float] | None = None, *, signed
       signed: with a plus sign where it is positive.
     """
     ends = None if interval is None else [100 * end for end in interval]
-    number = _signed(100 * difference, _decimals(ends, 1), signed)
+    number = fixed(100 * difference, _decimals(ends, 1), signed)
     return f"{number} points" + _bracketed(ends, _decimals(ends, 1), signed)
 
 
 def difference(value: float, interval: Sequence[float] | None = None) -> str:
     """A difference in the figure's own unit, such as of two AUCs, signed and with its interval: ``+0.006 [...]``."""
     decimals = max(3, _decimals(interval, 3))
-    return _signed(value, decimals, True) + _bracketed(interval, decimals, True)
+    return fixed(value, decimals, True) + _bracketed(interval, decimals, True)
 
 
 def moved(change: figures.Estimate) -> str:
@@ -150,13 +150,14 @@ def _decimals(interval: Sequence[float] | None, fewest: int) -> int:
     return decimals
 
 
-def _signed(value: float, decimals: int, signed: bool) -> str:
+def fixed(value: float, decimals: int, signed: bool = False) -> str:
+    """A number with so many digits after the point, a real minus sign, and none before a 0."""
     text = f"{value:{'+' if signed else ''}.{decimals}f}"
     return text.replace("-", "−") if float(text) else f"{0:.{decimals}f}"
 
 
 def _bracketed(interval: Sequence[float] | None, decimals: int, signed: bool) -> str:
-    return "" if interval is None else f" [{', '.join(_signed(end, decimals, signed) for end in interval)}]"
+    return "" if interval is None else f" [{', '.join(fixed(end, decimals, signed) for end in interval)}]"
 
 
 def level(fraction: float) -> str:

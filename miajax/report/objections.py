@@ -209,7 +209,7 @@ def _instability(of: Speaking) -> tuple[str, tuple[str, ...]]:
         return of.overlap, ("curve", "sub_ensembles")
     if of.rank_stability is None or of.rank_stability.value is None or of.lead is None:
         return _NOTHING
-    correlation = str(numbers.estimate(of.rank_stability.value, decimals=2)).replace("-", "−")
+    correlation = numbers.fixed(of.rank_stability.value, 2)
     return (
         f"Between two halves of the models, the order in which {face(of.lead.attack).inline} exposes records has a "
         f"rank correlation of {correlation}. miajax stability looks at the most exposed.",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from miajax.report import dark, palette, vectors
+from miajax.report import dark, numbers, palette, vectors
 from miajax.report.bare import bare_pdf
 from miajax.report.plots import Drawn
 
@@ -87,4 +87,4 @@ def _steps(heights: Float[np.ndarray, " bins"]) -> str:
 
 def _number(value: float, edges: Float[np.ndarray, " edges"]) -> str:
     decimals = 0 if edges[-1] - edges[0] >= 8 else 1
-    return f"{round(value, decimals) + 0.0:.{decimals}f}".replace("-", "−")  # adding 0 turns -0 into 0
+    return numbers.fixed(value, decimals)

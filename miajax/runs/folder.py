@@ -4,19 +4,16 @@ import contextlib
 import datetime
 import functools
 import json
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
-from miajax.array_files import load_npy
 from miajax.errors import UserError
 from miajax.runs.atomic import (
-    atomic_file,
     atomic_folder,
     hash_of,
-    read_sealed,
     remove,
     remove_leftovers,
     write_json,
@@ -24,8 +21,9 @@ from miajax.runs.atomic import (
     write_sealed,
 )
 from miajax.runs.checkpoints import save_tree
+from miajax.runs.groups import StoredGroups
 from miajax.runs.identity import differences, fingerprint, format_of
-from miajax.runs.integrity import LARGE_KINDS, Damaged, check_group, set_group_aside
+from miajax.runs.integrity import LARGE_KINDS, Damaged, set_group_aside
 from miajax.runs.leases import Leases
 from miajax.runs.leftovers import leftovers, refuse_links, sweep
 from miajax.runs.locks import LEASES, ModelLocks, leases_wanted
@@ -33,14 +31,14 @@ from miajax.runs.mounts import mirror_of, renewed, sent, settled
 from miajax.runs.names import UNFINISHED, range_name, range_of
 from miajax.runs.objects import Folder
 from miajax.runs.unfinished import Progress, check_state, load_unfinished, save_unfinished
-from miajax.runs.units import OnDisk, Units, units_of
+from miajax.runs.units import OnDisk
 from miajax.typed import Json
 
 FORMAT = 2
 """Of new runs; 1, or none, is of versions that sealed neither manifest nor records. docs/run_folder.md has both."""
 
 
-class RunFolder:
+class RunFolder(StoredGroups):
     """A campaign on disk.
 
     Where it is the working copy of a URL, groups go to the store as they are stored, and a group is there when its
@@ -53,9 +51,7 @@ class RunFolder:
     """
 
     def __init__(self, path: Path):
-        self.path = path
-        self.groups = path / "groups"
-        self._units: Units = mirror_of(path) or OnDisk(path)
+        super().__init__(path, mirror_of(path) or OnDisk(path))
         self._say: Callable[[str], None] = lambda line: None
         self._leased: Leases | None = None  # where models were locked by them
 
@@ -148,15 +144,6 @@ class RunFolder:
             )
         return folder
 
-    @property
-    def manifest(self) -> dict[str, Any]:
-        return read_sealed(self.path / "manifest.json", required=lambda found: format_of(found) > 1)
-
-    @property
-    def format(self) -> int:
-        """Version of the folder's layout; 1 where the manifest names none."""
-        return format_of(self.manifest)
-
     def update_manifest(self, **fields: Any) -> None:
         """Sets fields of the manifest."""
         renewed(self.path / "manifest.json")
@@ -193,15 +180,6 @@ class RunFolder:
         """Seconds between two looks at what other processes train."""
         return 0.5 if self._leases is None else 3.0
 
-    def is_here(self, models: range) -> bool:
-        """Whether a finished group's files need not be fetched."""
-        return self._units.is_here(range_name(models))
-
-    def fetch(self, models: range) -> None:
-        """Brings a finished group of a store into the working copy; elsewhere groups are where they are."""
-        if not self.is_here(models):
-            self._units.fetch(range_name(models))
-
     def unfinished(self) -> list[range]:
         """The ranges of models whose training was stored before its end, and may go on from there."""
         return sorted(self._resumable().values(), key=lambda models: models.start)
@@ -220,10 +198,6 @@ class RunFolder:
     def garbage_in_store(self) -> dict[str, int]:
         """As ``garbage``, objects of a store with their bytes; none elsewhere."""
         return self._units.garbage()
-
-    def size(self) -> int:
-        """Bytes of all its files."""
-        return self._units.size()
 
     def collect(self) -> list[Path]:
         """Deletes `garbage` and returns what it was.
@@ -266,24 +240,6 @@ class RunFolder:
             return self._units.leases
         wanted = leases_wanted(self.path) or not self._locks.granted
         return Leases(Folder(self.path / LEASES), say=self._say) if wanted else None
-
-    def done(self) -> list[range]:
-        """The ranges of models that are finished, in order."""
-        return units_of(self._units.units())
-
-    def missing(self, wanted: range, group: int) -> list[range]:
-        """The ranges still to be trained within ``wanted``, cut at multiples of ``group``, so that workers agree."""
-        self._units.refresh()
-        have = {i for models in self.done() for i in models}
-        ranges: list[range] = []
-        for i in wanted:
-            if i in have:
-                continue
-            if ranges and ranges[-1].stop == i and i % group:
-                ranges[-1] = range(ranges[-1].start, i + 1)
-            else:
-                ranges.append(range(i, i + 1))
-        return ranges
 
     @contextlib.contextmanager
     def lock(self, models: range) -> Generator[bool]:
@@ -346,63 +302,6 @@ class RunFolder:
         """What binds a record to its models and its run."""
         return {"models": [models.start, models.stop], "fingerprint": self.manifest["fingerprint"]}
 
-    def group_facts(self, models: range) -> dict[str, Any]:
-        """The group's own record.
-
-        Raises:
-          UserError: it is missing or damaged.
-        """
-        hashed = self.format > 1
-        return read_sealed(self.groups / range_name(models) / "group.json", required=lambda _: hashed)
-
-    def verify(self, models: range, kinds: Iterable[str] = ("signals",)) -> None:
-        """Checks that a finished group is in its place, complete, and every file what it was.
-
-        Args:
-          models: the group's.
-          kinds: small arrays that it must hold.
-
-        Raises:
-          Damaged: it may not be used.
-        """
-        name, manifest = range_name(models), self.manifest
-        if any(other != models and other.start <= models.start < other.stop for other in self.done()):
-            raise Damaged(self.path, name, "another group holds some of its models")
-        try:
-            if (self.groups / name).is_symlink():
-                raise UserError(f"{self.groups / name} is a link")
-            record = self.group_facts(models)
-        except UserError as error:
-            raise Damaged(self.path, name, str(error).split(";")[0].rstrip(".")) from error
-        bound = format_of(manifest) > 1 or "fingerprint" in record
-        check_group(self.path, name, record, models, manifest["fingerprint"] if bound else None, kinds)
-
-    def verify_all(self, num_models: int, kinds: Iterable[str] = ("signals",)) -> None:
-        """``verify`` of every group that the first ``num_models`` models lie in, for those who only read.
-
-        Raises:
-          UserError: groups are damaged, and all of them are named; or models are missing.
-        """
-        damaged: list[Damaged] = []
-        for models in self.done():
-            if models.start < num_models:
-                try:
-                    self.verify(models, kinds)
-                except Damaged as error:
-                    damaged.append(error)
-        if damaged:
-            raise UserError(
-                f"{self.path}: {'; '.join(f'group {error.name}: {error.reason}' for error in damaged[:8])}"
-                f"{f' and {len(damaged) - 8} more' if len(damaged) > 8 else ''}",
-                expected="groups as miajax wrote them",
-                remedy=f"miajax lira --run {self.path} sets them aside and trains those models again",
-            )
-        if missing := self.missing(range(num_models), num_models):
-            raise UserError(
-                f"{self.path} lacks models {', '.join(map(range_name, missing[:8]))}", expected="a finished run",
-                remedy=f"Finish it with: miajax lira --run {self.path}",
-            )  # fmt: skip
-
     def set_aside(self, models: range) -> Path:
         """Moves a damaged group into ``damaged/``, so that its models count as missing; hold its lock."""
         return self._aside(range_name(models))
@@ -439,51 +338,3 @@ class RunFolder:
         self._units.renew(path.name)
         aside = functools.partial(self._aside, path.name)
         return load_unfinished(path, abstract, self._owner(models), self.format > 1, aside)
-
-    def parts(self, kind: str, num_models: int) -> Iterator[tuple[range, np.ndarray]]:
-        """An array of every finished group in order, read-only from disk: ``(models, array [G, ...])``.
-
-        ``kind`` names either a small array or a large one; the last part is cut at ``num_models``.
-        """
-        for models in self.done():
-            if models.start < num_models:
-                yield self._part(kind, models, num_models)
-
-    def kept(self, kind: str, num_models: int) -> Iterator[tuple[range, np.ndarray]]:
-        """As ``parts``, of those groups that kept the array."""
-        for models in self.done():
-            if models.start < num_models and any(path.exists() for path in self._files(kind, models)):
-                yield self._part(kind, models, num_models)
-
-    def checkpoints(self, num_models: int) -> list[tuple[range, Path]]:
-        """``(models, checkpoint)`` of every finished group of the first ``num_models`` that kept its parameters."""
-        kept = [(models, self.path / "checkpoints" / range_name(models)) for models in self.done()]
-        return [(models, path) for models, path in kept if models.start < num_models and path.is_dir()]
-
-    def _files(self, kind: str, models: range) -> tuple[Path, Path]:
-        """Where a group's array lies if it is small, and if it is large."""
-        name = range_name(models)
-        return self.groups / name / f"{kind}.npy", self.path / kind / f"{name}.npy"
-
-    def _part(self, kind: str, models: range, num_models: int) -> tuple[range, np.ndarray]:
-        small, large = self._files(kind, models)
-        array = load_npy(small if small.exists() else large)
-        if array.ndim < 1 or len(array) != len(models):
-            raise Damaged(self.path, range_name(models), f"{kind} has shape {array.shape}")
-        cut = range(models.start, min(models.stop, num_models))
-        return cut, array[: len(cut)]
-
-    def gather(self, kind: str, num_models: int) -> np.ndarray:
-        """An array of all models, ``[M, ...]``, in memory."""
-        return np.concatenate([np.asarray(part) for _, part in self.parts(kind, num_models)])
-
-    def assemble(self, kind: str, num_models: int, file: str | None = None) -> np.ndarray:
-        """Writes ``<file>.npy`` for all models from the groups' parts, a part at a time, and maps it back read-only."""
-        path = self.path / f"{file or kind}.npy"
-        first = next(self.parts(kind, num_models))[1]
-        header = {"descr": np.lib.format.dtype_to_descr(first.dtype), "fortran_order": False}
-        with atomic_file(path) as out:
-            np.lib.format.write_array_header_1_0(out, {**header, "shape": (num_models, *first.shape[1:])})
-            for _, part in self.parts(kind, num_models):
-                np.ascontiguousarray(part).tofile(out)
-        return np.load(path, mmap_mode="r", allow_pickle=False)

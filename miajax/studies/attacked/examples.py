@@ -151,7 +151,7 @@ def _gallery(evidence: Evidence, examples: Int[np.ndarray, " shown"], title: str
         lines = [] if inputs.redacted else [_class_name(evidence, int(inputs.labels[example]))]
         lines.append(f"AUC {inputs.vulnerability[example]:.3f}")
         if np.isfinite(apart[column]):
-            lines.append(f"{apart[column]:.1f} SD apart".replace("-", "−"))
+            lines.append(f"{numbers.fixed(apart[column], 1)} SD apart")
         exhibits.append(
             Exhibit(
                 f"Example {example}",

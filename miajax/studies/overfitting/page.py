@@ -156,7 +156,7 @@ def _histograms(found: Overfitting) -> Section:
     edges, member, other = map(np.asarray, (shown.edges, shown.member, shown.non_member))
     middle = 0.5 * (edges[1:] + edges[:-1])
     apart = [float((middle * (a - b)).sum() * (edges[1] - edges[0])) for a, b in zip(member, other, strict=True)]
-    first, last = (f"{value + 0.0:.2f}".replace("-", "−") for value in (apart[0], apart[-1]))
+    first, last = (numbers.fixed(value, 2) for value in (apart[0], apart[-1]))
     finding = (
         f"Mean scaled logits of members and non-members lie {first} apart after epoch {shown.epochs[0]} and {last} "
         f"after epoch {shown.epochs[-1]}"

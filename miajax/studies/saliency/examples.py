@@ -105,15 +105,11 @@ def _said(inputs: SaliencyReportInputs, i: int) -> list[str]:
     of = inputs.said.get(i)
     if of is None or np.isnan(of.seen):
         return [f"{_auc(inputs, i)}; LiRA's score is not known"]
-    unseen = "unknown" if np.isnan(of.unseen) else _score(of.unseen)
+    unseen = "unknown" if np.isnan(of.unseen) else numbers.fixed(of.unseen, 2)
     return [
-        f"{_auc(inputs, i)}. LiRA's score: {_score(of.seen)} if trained on, {unseen} if not",
-        f"A threshold at {_score(of.seen)} has FPR {numbers.rate(of.fpr)}, TPR {numbers.rate(of.tpr)}",
+        f"{_auc(inputs, i)}. LiRA's score: {numbers.fixed(of.seen, 2)} if trained on, {unseen} if not",
+        f"A threshold at {numbers.fixed(of.seen, 2)} has FPR {numbers.rate(of.fpr)}, TPR {numbers.rate(of.tpr)}",
     ]
-
-
-def _score(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
 
 
 def counterfactual_exhibit(

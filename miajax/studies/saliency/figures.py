@@ -126,12 +126,21 @@ def vulnerable_against_safe(evidence: SaliencyEvidence, method: str) -> MapFound
 
 
 def _with_bands(curves: Float[np.ndarray, "examples fractions"], half: int, groups: Groups) -> Curves:
-    """Means over vulnerable and over safe examples, the first ``half`` and the others, with their intervals."""
+    """Means over vulnerable and over safe examples, the first ``half`` and the others, with their intervals.
+
+    A mean of probabilities lies between 0 and 1, and so do the ends of its interval.
+    """
     at = [two_groups(column[:half], column[half:], groups) for column in curves.T]
     vulnerable, safe = (tuple(np.nanmean(of, 0).tolist()) for of in (curves[:half], curves[half:]))
-    return Curves(
-        vulnerable, safe, tuple(each.vulnerable.interval for each in at), tuple(each.safe.interval for each in at)
-    )  # fmt: skip
+    bands = (
+        tuple(_within_one(mean.interval) for mean in side)
+        for side in zip(*((of.vulnerable, of.safe) for of in at), strict=True)
+    )
+    return Curves(vulnerable, safe, *bands)
+
+
+def _within_one(interval: tuple[float, float] | None) -> tuple[float, float] | None:
+    return None if interval is None else (max(interval[0], 0.0), min(interval[1], 1.0))
 
 
 def completeness(evidence: SaliencyEvidence) -> Completeness | None:
