@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
 
 from miajax.attacks.registry import BASELINE
 from miajax.metrics.claims import Lead, against
@@ -59,6 +60,18 @@ class Speaking:
     overlap: str = ""
     new_data: NewDataMeans | None = None
     elsewhere: Sequence[str] | None = None
+
+
+class _WithAuc(Protocol):
+    @property
+    def auc(self) -> Figure: ...
+
+
+def beside_baseline(lead: Lead | None, found: Mapping[str, _WithAuc]) -> tuple[Figure, Figure] | None:
+    """AUC of one threshold for everybody and of the strongest attack; None where either is missing."""
+    if lead is None or not {BASELINE, lead.attack} <= found.keys():
+        return None
+    return found[BASELINE].auc, found[lead.attack].auc
 
 
 def objections(of: Speaking) -> tuple[Objection, ...]:

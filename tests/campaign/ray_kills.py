@@ -96,9 +96,11 @@ def main(folder: Path, kills: int, seed: int = 0) -> None:
     finished = differ = 0
     path = folder / "killed-0"
     while moments.total() < kills:
-        process = begun_on(address, path)
-        status = ended(process, draws.uniform(0.1, 1.1) * lasts)
-        if status is None:
+        process, begin = begun_on(address, path), time.monotonic()
+        status = ended(process, draws.uniform(0.1, 0.9) * lasts)
+        if status is not None:
+            lasts = min(lasts, time.monotonic() - begin)  # of a machine that has less to do by now
+        else:
             some = workers()
             victim = draws.choice(["driver", "worker"]) if some else "driver"
             moments[at(path)] += 1

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from miajax.attacks.registry import BASELINE
 from miajax.metrics.objections import Objection
-from miajax.report.objections import Speaking, objections
+from miajax.report.objections import Speaking, beside_baseline, objections
 from miajax.studies.attacked.results import AttackedFound
 
 
@@ -15,15 +14,11 @@ def answers(found: AttackedFound, **more: Any) -> tuple[Objection, ...]:
       found: the figures.
       **more: further fields of ``Speaking`` that the study has.
     """
-    lead = found.strongest
-    baseline = None
-    if lead is not None and {BASELINE, lead.attack} <= found.figures.keys():
-        baseline = found.figures[BASELINE].auc, found.figures[lead.attack].auc
     return objections(
         Speaking(
-            lead=lead,
+            lead=found.strongest,
             not_run=found.attacks_not_run,
-            baseline=baseline,
+            baseline=beside_baseline(found.strongest, found.figures),
             checks=found.checks,
             records=found.per_record,
             new_data=found.new_data,

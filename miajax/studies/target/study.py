@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from miajax.attacks.options import RMIA_PRESETS, AttackOptions, RmiaOptions
-from miajax.attacks.registry import ATTACKS, BASELINE, usual_attacks
+from miajax.attacks.registry import ATTACKS, usual_attacks
 from miajax.campaign.config import Setup
 from miajax.campaign.made import versions
 from miajax.campaign.progress import Reporter, Silent
@@ -23,7 +23,7 @@ from miajax.metrics.paired import mean_difference, mean_rate
 from miajax.metrics.roc import roc_curve, thin
 from miajax.metrics.summary import AttackSummary, chance_notes, summarise, unresolved_notes
 from miajax.metrics.without_models import Checks, Copies
-from miajax.report.objections import Speaking, objections
+from miajax.report.objections import Speaking, beside_baseline, objections
 from miajax.runs.atomic import write_npy, write_text
 from miajax.runs.content_checks import RowKind
 from miajax.runs.tables import write_table
@@ -194,14 +194,10 @@ def run_audit_target(
 
 def _speaking(found: TargetFound) -> Speaking:
     """What speaks to known objections."""
-    lead, figures = found.lead, found.figures
-    baseline = None
-    if lead is not None and {BASELINE, lead.attack} <= figures.keys():
-        baseline = figures[BASELINE].auc, figures[lead.attack].auc
     return Speaking(
-        lead=lead,
+        lead=found.lead,
         not_run=found.attacks_not_run,
-        baseline=baseline,
+        baseline=beside_baseline(found.lead, found.figures),
         checks=found.checks,
         elsewhere=found.not_comparable,
     )
